@@ -1,0 +1,1 @@
+"""The agent: follows files, spools events durably, ships them. Carries no server code."""

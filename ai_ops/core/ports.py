@@ -1,0 +1,441 @@
+"""The ports: what the rules and the orchestrator need from the outside, as small Protocols.
+
+An adapter implements one of them and knows none of the others. Every port ships an honest twin
+(in-memory or scripted), and one contract suite in ``tests/contract`` runs over every implementation.
+All failures are ``TemporaryError`` or ``PermanentError`` with the codes named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from ai_ops.flow.event import Event
+from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
+from ai_ops.flow.issue import Issue
+from ai_ops.flow.notification import Notification
+from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequest, PullRequestState
+from ai_ops.flow.report import RunEnd
+from ai_ops.flow.repository import Base, Repository
+from ai_ops.flow.run import Artifact, Run, Step, TraceEvent, Usage
+from ai_ops.flow.task import Task, TaskState
+
+T = TypeVar("T")
+
+Outcome = dict[str, Any]
+"""What a step returns: a small JSON object. Big things go to artifacts and patches."""
+
+
+class Clock(Protocol):
+    """The time, so that tests can set it."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+        ...
+
+
+class Steps(Protocol):
+    """Runs the steps of one run so that each outcome is committed before anything follows from it."""
+
+    async def run(self, name: str, round: int, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        """Do ``work`` once for (run, name, round) and return its outcome; entered again, return that.
+
+        ``work`` may be called again after a crash, so its outward effects look before they create.
+        """
+        ...
+
+    async def wait(self, seconds: float) -> None:
+        """Wait durably; a restart goes on with the remaining time."""
+        ...
+
+
+class Trace(Protocol):
+    """The append-only record of runs. Everything given to it is redacted before it is stored."""
+
+    async def run_started(self, run: Run) -> None:
+        """Record that a run began; harmless when it is known."""
+        ...
+
+    async def run_ended(self, run_id: str, outcome: str) -> None:
+        """Record how a run ended, and append the ``complete`` event."""
+        ...
+
+    async def step_outcome(self, run_id: str, name: str, round: int) -> Outcome | None:
+        """Return the committed outcome of a step, or None."""
+        ...
+
+    async def step_started(self, run_id: str, name: str, round: int) -> None:
+        """Record that a step begins (again)."""
+        ...
+
+    async def step_done(self, run_id: str, name: str, round: int, outcome: Outcome) -> None:
+        """Commit a step's outcome. ``outcome["usage"]``, when there, is added to the run's usage."""
+        ...
+
+    async def step_failed(self, run_id: str, name: str, round: int, failure: Mapping[str, str]) -> None:
+        """Record that an entry of a step failed."""
+        ...
+
+    async def emit(self, run_id: str, kind: str, data: Mapping[str, Any]) -> None:
+        """Append an event to the run's history."""
+        ...
+
+    async def put_artifact(self, run_id: str, name: str, text: str, media_type: str = "text/plain") -> None:
+        """Keep a named text with the run; the same name replaces."""
+        ...
+
+    async def artifact(self, run_id: str, name: str) -> Artifact | None:
+        """Return an artifact."""
+        ...
+
+    async def artifacts(self, run_id: str) -> Sequence[Artifact]:
+        """Return a run's artifacts, by name, each with empty text."""
+        ...
+
+    async def put_patch(self, run_id: str, name: str, patch: str) -> None:
+        """Keep a working patch byte for byte; patches are never served."""
+        ...
+
+    async def patch(self, run_id: str, name: str) -> str | None:
+        """Return a working patch."""
+        ...
+
+    async def runs(self, *, limit: int = 50, cursor: str | None = None) -> tuple[Sequence[Run], str | None]:
+        """Return runs, newest first, and the cursor of the next page."""
+        ...
+
+    async def find_run(self, run_id: str) -> Run | None:
+        """Return a run."""
+        ...
+
+    async def steps(self, run_id: str) -> Sequence[Step]:
+        """Return a run's steps in the order they first began."""
+        ...
+
+    async def events_after(self, run_id: str, seq: int, limit: int = 500) -> Sequence[TraceEvent]:
+        """Return the run's history after ``seq``."""
+        ...
+
+    def follow(self, run_id: str, seq: int = 0) -> AsyncIterator[TraceEvent]:
+        """Yield the run's history after ``seq`` as it grows; ends after ``complete``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of one batch. ``tasks`` are the new tasks that want to be enqueued."""
+
+    accepted: int
+    duplicates: int
+    tasks: tuple[Task, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A repair or prompt that a person asked for; ``event`` is there for a repair."""
+
+    kind: str
+    repository: Repository | None
+    priority: str
+    payload: dict[str, Any]
+    event: Event | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new task, or the one that is already there, and why."""
+
+    task: Task
+    created: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list; ``next_cursor`` is None on the last."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """What ``GET /v1/tasks`` narrows by; empty means any."""
+
+    states: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    priorities: tuple[str, ...] = ()
+    issue_id: str | None = None
+
+
+class Issues(Protocol):
+    """Issues and the events under them."""
+
+    async def ingest(self, events: Sequence[tuple[Event, Repository]]) -> Ingested:
+        """Take events in one durable commit: new ids only, issues opened or raised, tasks created."""
+        ...
+
+    async def find(self, issue_id: str) -> Issue | None:
+        """Return an issue."""
+        ...
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[Issue]:
+        """Return issues, newest first."""
+        ...
+
+
+class Tasks(Protocol):
+    """Tasks: the truth about what is to be done and how it went."""
+
+    async def create(self, new: NewTask) -> Created:
+        """Create a task, or return the one that already answers the same wish."""
+        ...
+
+    async def find(self, task_id: str) -> Task | None:
+        """Return a task."""
+        ...
+
+    async def list(self, wanted: TaskFilter, *, limit: int = 50, cursor: str | None = None) -> Page[Task]:
+        """Return tasks, newest first."""
+        ...
+
+    async def move(self, task_id: str, to: TaskState, **changes: Any) -> Task:
+        """Move a task along the table of transitions and change other fields in the same commit.
+
+        Raises:
+            PermanentError: ``illegal_transition`` or ``task_not_found``.
+        """
+        ...
+
+    async def update(self, task_id: str, **changes: Any) -> Task:
+        """Change fields other than the state."""
+        ...
+
+    async def unfinished(self) -> Sequence[Task]:
+        """Return the tasks that a worker has or should have: pending, processing, retrying, waiting."""
+        ...
+
+
+class PullRequests(Protocol):
+    """Our records of pull requests."""
+
+    async def record(self, pull_request: PullRequest) -> PullRequest:
+        """Insert, or return the record with the same (repo_key, branch)."""
+        ...
+
+    async def find(self, pull_request_id: str) -> PullRequest | None:
+        """Return a pull request."""
+        ...
+
+    async def find_by_branch(self, repo_key: str, branch: str) -> PullRequest | None:
+        """Return the pull request of a branch."""
+        ...
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[PullRequest]:
+        """Return pull requests, newest first."""
+        ...
+
+    async def set_state(self, pull_request_id: str, state: PullRequestState) -> PullRequest:
+        """Record what became of it."""
+        ...
+
+    async def count_open(self, repo_key: str) -> int:
+        """Return how many of ours are open in a repository."""
+        ...
+
+
+class Outbox(Protocol):
+    """Notifications that wait to be delivered."""
+
+    async def put(self, notification: Notification) -> Notification:
+        """Keep it; the same key returns the one already kept."""
+        ...
+
+    async def due(self, now: datetime, limit: int = 20) -> Sequence[Notification]:
+        """Return pending notifications whose time has come."""
+        ...
+
+    async def mark_sent(self, key: str) -> None:
+        """Record a delivery."""
+        ...
+
+    async def mark_failed(self, key: str, error: str, next_attempt_at: datetime | None) -> None:
+        """Record a failed try; no further time means it is final."""
+        ...
+
+
+class Notifier(Protocol):
+    """Delivers one notification."""
+
+    async def deliver(self, notification: Notification) -> str:
+        """Deliver, and say where to, for people.
+
+        Raises:
+            TemporaryError: ``mail_unavailable``, ``mail_deferred``.
+            PermanentError: ``mail_refused``, ``mail_auth_failed``.
+        """
+        ...
+
+
+class Git(Protocol):
+    """Real git on a mirror per repository. Never runs hooks, filters, fsmonitor or submodules.
+
+    Codes: ``git_auth_failed``, ``git_not_found``, ``git_unreachable`` (temporary), ``git_empty_repository``,
+    ``git_timeout`` (temporary), ``git_failed``, ``unrelated_history``, ``push_refused``,
+    ``push_protected_branch``, ``push_secret_detected``, ``branch_taken``, ``merge_conflict``.
+    """
+
+    async def refresh(self, repository: Repository, branch: str = "") -> Base:
+        """Clone or fetch the mirror and return the head of ``branch``, or of the default branch."""
+        ...
+
+    async def export(self, repository: Repository, sha: str, target: Path) -> None:
+        """Make ``target`` a self-contained checkout: its own ``.git``, one base commit, no remote."""
+        ...
+
+    async def diff(self, checkout: Path) -> str:
+        """Return everything that differs from the base commit, new files too, as a git patch."""
+        ...
+
+    async def apply(self, checkout: Path, patch: str) -> None:
+        """Apply a patch made by ``diff`` to a checkout at the same base."""
+        ...
+
+    async def commit(self, repository: Repository, base_sha: str, patch: str, message: str) -> str:
+        """Commit ``base + patch`` in the mirror with a fixed author and date; the same input, the same SHA."""
+        ...
+
+    async def push(self, repository: Repository, sha: str, branch: str) -> bool:
+        """Push a commit to a branch. True when it was there already; a foreign commit is never overwritten.
+
+        A branch that holds another commit of ours whose parent is not ours is ``branch_taken``.
+        """
+        ...
+
+    async def remote_branch(self, repository: Repository, branch: str) -> str | None:
+        """Return the remote head of a branch, or None."""
+        ...
+
+    async def read_file(self, repository: Repository, sha: str, path: str) -> bytes | None:
+        """Return a file at a commit, or None."""
+        ...
+
+    async def list_files(self, repository: Repository, sha: str) -> Sequence[str]:
+        """Return the paths at a commit."""
+        ...
+
+    async def merge(self, repository: Repository, branch: str, into: str, message: str) -> str:
+        """Merge a branch on the remote and return the merge commit. Used by the local host."""
+        ...
+
+
+class Workspaces(Protocol):
+    """The folders of a run."""
+
+    async def ensure(self, run_id: str, name: str, repository: Repository, sha: str, patch: str = "") -> Path:
+        """Return a fresh checkout at ``sha`` with ``patch`` applied, in the run's own folder."""
+        ...
+
+    async def scratch(self, run_id: str, name: str) -> Path:
+        """Return an empty folder of the run."""
+        ...
+
+    async def discard(self, run_id: str) -> None:
+        """Remove everything of a run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A host path that is visible inside."""
+
+    source: Path
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSpec:
+    """One command in a sandbox. ``cwd`` is inside; ``env`` is the whole environment."""
+
+    argv: tuple[str, ...]
+    binds: tuple[Bind, ...]
+    cwd: str = "/workspace"
+    env: Mapping[str, str] = field(default_factory=dict)
+    network: bool = False
+    wall_seconds: float = 600.0
+    idle_seconds: float | None = None
+    output_limit: int = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxResult:
+    """How it ended; ``output`` is stdout and stderr together, decoded, capped at the limit."""
+
+    end: RunEnd
+    exit_code: int | None
+    output: str
+    duration_seconds: float
+
+
+class Sandbox(Protocol):
+    """Runs untrusted commands. Refuses with ``sandbox_unavailable`` when it cannot isolate."""
+
+    async def probe(self) -> str:
+        """Prove that it works and describe it in a few words, or raise ``sandbox_unavailable``."""
+        ...
+
+    def wrap(self, spec: SandboxSpec) -> list[str]:
+        """Return the full argv that runs the command inside; for children started by others."""
+        ...
+
+    async def run(self, spec: SandboxSpec) -> SandboxResult:
+        """Run a command to its end or its limits; no process of it survives."""
+        ...
+
+
+class Fixer(Protocol):
+    """Asks a model. Codes of its failures are in ``core.failures``."""
+
+    async def ask(self, request: FixRequest, watch: Watch) -> FixAnswer:
+        """Ask once and return the whole answer; in agentic mode the checkout is edited meanwhile."""
+        ...
+
+
+class CodeHost(Protocol):
+    """Where pull requests live.
+
+    Codes: ``host_unauthorized`` (401), ``host_forbidden`` (403), ``host_not_found`` (404),
+    ``host_conflict`` (409), ``host_rejected`` (422), ``host_rate_limited`` (temporary),
+    ``host_unavailable`` (temporary: 5xx, refused, timeout), ``host_bad_answer``.
+    """
+
+    async def find_pull_request(
+        self, repository: Repository, branch: str, base: str
+    ) -> HostedPullRequest | None:
+        """Return the newest pull request of a head branch in any state; an open one first."""
+        ...
+
+    async def open_pull_request(self, repository: Repository, wanted: NewPullRequest) -> HostedPullRequest:
+        """Open a pull request, or adopt the one that the branch already has."""
+        ...
+
+    async def merge_pull_request(self, repository: Repository, pull_request: PullRequest) -> str:
+        """Merge and return the merge commit. Hosts where people merge refuse with ``merge_on_host``."""
+        ...
+
+    async def check(self) -> str:
+        """Reach the host, for ``doctor``; a short description, or a failure."""
+        ...
+
+
+class UsageSink(Protocol):
+    """Takes what a model call used, as the gateway measured it."""
+
+    def __call__(self, usage: Usage) -> None:
+        """Add to the account."""
+        ...

@@ -1,0 +1,1 @@
+"""Versioned words for the fixer."""

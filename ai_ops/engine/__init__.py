@@ -1,0 +1,1 @@
+"""Durable execution behind the Steps port."""

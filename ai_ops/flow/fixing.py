@@ -1,0 +1,71 @@
+"""What is asked of a fixer, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ai_ops.flow.run import Usage
+
+
+class FixMode(StrEnum):
+    """``code_blocks``: the answer's blocks are applied by us. ``agentic``: Claude edits the checkout."""
+
+    CODE_BLOCKS = "code_blocks"
+    AGENTIC = "agentic"
+
+
+class Purpose(StrEnum):
+    """The first word of every prompt."""
+
+    TRIAGE = "triage"
+    REPRODUCE = "reproduce"
+    FIX = "fix"
+    REVISE = "revise"
+    EXPLAIN = "explain"
+    TASK = "task"
+
+
+@dataclass(frozen=True, slots=True)
+class FixRequest:
+    """One request to a fixer.
+
+    ``tools`` are the CLI's tool names, empty for none. ``checkout`` is the folder Claude sees at
+    ``/workspace`` (None when it needs no files); it is writable only when ``writes`` is true.
+    ``budget_usd`` is what this one call may spend.
+    """
+
+    run_id: str
+    purpose: Purpose
+    round: int
+    nonce: str
+    mode: FixMode
+    prompt: str
+    checkout: Path | None
+    tools: tuple[str, ...]
+    writes: bool
+    budget_usd: float
+    max_turns: int = 40
+    model: str = ""
+    wall_seconds: float = 1800.0
+    idle_seconds: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class FixAnswer:
+    """What came back: all text of the assistant in order, and what it used."""
+
+    text: str
+    usage: Usage
+    session_id: str = ""
+    turns: int = 0
+    duration_seconds: float = 0.0
+    model: str = ""
+
+
+# Called with (kind, data) for each thing seen while the fixer works: ``text``, ``tool_use``,
+# ``tool_result``. The data is JSON and not yet redacted.
+Watch = Callable[[str, dict[str, Any]], Awaitable[None]]

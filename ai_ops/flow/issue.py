@@ -1,0 +1,63 @@
+"""Issue: the events that share one fingerprint in one repository."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ai_ops.flow.event import Event
+
+
+class IssueState(StrEnum):
+    """Where an issue stands."""
+
+    OPEN = "open"
+    IGNORED = "ignored"
+    RESOLVED = "resolved"
+
+
+class TriageClass(StrEnum):
+    """What kind of trouble an error is. Only a code fault is repaired by itself."""
+
+    CODE_FAULT = "code_fault"
+    EXPECTED = "expected"
+    INFRASTRUCTURE = "infrastructure"
+    DEPENDENCY = "dependency"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class TriageDecision:
+    """A class, whether to repair, and why, in words for people."""
+
+    triage_class: TriageClass
+    repair: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Events with one fingerprint. Unique by (repo_key, fingerprint).
+
+    ``episode`` starts at 1 and rises when a regression or accepted new evidence opens the next
+    repair. ``sample`` is the newest event, redacted.
+    """
+
+    id: str
+    repo_key: str
+    repo_url: str
+    code_host: str
+    fingerprint: str
+    grouping_version: str
+    episode: int
+    state: IssueState
+    title: str
+    language: str
+    exception_type: str
+    culprit: str
+    count: int
+    first_seen: datetime
+    last_seen: datetime
+    triage: TriageDecision
+    sample: Event

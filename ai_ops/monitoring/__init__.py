@@ -1,0 +1,1 @@
+"""Follow log files and join their lines into records."""

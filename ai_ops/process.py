@@ -1,0 +1,257 @@
+"""Run a child process: argv only, a clean environment, limits, and no survivors.
+
+Every child the product starts goes through ``run``. The child leads its own process group and gets
+a parent-death signal, so that neither a cancelled task nor ``kill -9`` of the server leaves it behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+_CHUNK = 65536
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+class End(StrEnum):
+    """How a child came to its end."""
+
+    EXITED = "exited"
+    WALL_TIMEOUT = "wall_timeout"
+    IDLE_TIMEOUT = "idle_timeout"
+    OUTPUT_LIMIT = "output_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a child may use. Seconds and bytes; ``None`` is no limit.
+
+    ``idle_seconds`` counts time without output. ``file_bytes``, ``cpu_seconds`` and ``processes`` are
+    kernel limits (rlimits) that the whole tree inherits.
+    """
+
+    wall_seconds: float = 600.0
+    idle_seconds: float | None = None
+    output_bytes: int = 10_000_000
+    file_bytes: int | None = None
+    cpu_seconds: int | None = None
+    processes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A finished child. ``exit_code`` is negative for a signal."""
+
+    end: End
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    duration_seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended by itself with 0."""
+        return self.end is End.EXITED and self.exit_code == 0
+
+    @property
+    def text(self) -> str:
+        """Return stdout as text, undecodable bytes replaced."""
+        return self.stdout.decode("utf-8", "replace")
+
+    @property
+    def complaint(self) -> str:
+        """Return the last words of stderr, for messages."""
+        return self.stderr[-4000:].decode("utf-8", "replace").strip()
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return a small environment: a search path, a UTF-8 locale, and what is added."""
+    return {
+        "PATH": os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        **(extra or {}),
+    }
+
+
+def _prepare(limits: Limits) -> Callable[[], None]:
+    """Return what the child does between fork and exec."""
+    wanted = [
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
+        (resource.RLIMIT_CPU, limits.cpu_seconds),
+        (resource.RLIMIT_NPROC, limits.processes),
+    ]
+    parent = os.getpid()
+
+    def prepare() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != parent:  # the parent died before the request was in place
+                os._exit(1)
+        for kind, value in wanted:
+            if value is not None:
+                hard = resource.getrlimit(kind)[1]
+                soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
+                resource.setrlimit(kind, (soft, soft))
+
+    return prepare
+
+
+def kill_group(pid: int) -> None:
+    """Kill every process of the group that ``pid`` leads; harmless when it is gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+class _Output:
+    """Collects what a child prints, keeps the time of the last word and the total."""
+
+    def __init__(self, limit: int, on_output: Callable[[bytes], None] | None) -> None:
+        self.parts: dict[int, bytearray] = {1: bytearray(), 2: bytearray()}
+        self.last_word = time.monotonic()
+        self.too_much = asyncio.Event()
+        self._left = limit
+        self._on_output = on_output
+
+    async def drain(self, stream: asyncio.StreamReader, number: int) -> None:
+        while chunk := await stream.read(_CHUNK):
+            self.last_word = time.monotonic()
+            if self._left <= 0:
+                self.too_much.set()
+                continue
+            kept = chunk[: self._left]
+            self._left -= len(chunk)
+            self.parts[number] += kept
+            if self._on_output:
+                self._on_output(kept)
+
+
+async def _feed(stream: asyncio.StreamWriter, data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        stream.write(data)
+        await stream.drain()
+    stream.close()
+
+
+async def _exited(child: asyncio.subprocess.Process) -> None:
+    """Return when the child itself has ended.
+
+    ``Process.wait`` also waits for the pipes, which a background grandchild may hold open for ever.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        handle = os.pidfd_open(child.pid)
+    except (AttributeError, OSError):  # not Linux, or reaped already
+        while child.returncode is None:
+            await asyncio.sleep(0.02)
+        return
+    gone = asyncio.Event()
+    loop.add_reader(handle, gone.set)
+    try:
+        await gone.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+
+
+async def _until_limit(output: _Output, limits: Limits, started: float) -> End:
+    """Return when a limit is passed."""
+    while True:
+        now = time.monotonic()
+        ends = [started + limits.wall_seconds]
+        if limits.idle_seconds is not None:
+            ends.append(output.last_word + limits.idle_seconds)
+        if now >= ends[0]:
+            return End.WALL_TIMEOUT
+        if now >= ends[-1]:
+            return End.IDLE_TIMEOUT
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(output.too_much.wait(), min(ends) - now)
+            return End.OUTPUT_LIMIT
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: bytes = b"",
+    limits: Limits | None = None,
+    pass_fds: Sequence[int] = (),
+    merge_stderr: bool = False,
+    on_output: Callable[[bytes], None] | None = None,
+    on_start: Callable[[int], None] | None = None,
+) -> Completed:
+    """Run ``argv`` to its end or its limits, and leave none of its process group alive.
+
+    Args:
+        argv: the program and its arguments; there is no shell.
+        env: the whole environment of the child.
+        cwd: its working folder.
+        stdin: what it reads; it sees the end of input after that.
+        limits: what it may use.
+        pass_fds: file descriptors it inherits.
+        merge_stderr: put stderr into ``stdout`` in the order of writing.
+        on_output: called with each chunk as it comes, both streams.
+        on_start: called with the pid, which leads the process group.
+
+    Raises:
+        FileNotFoundError: the program does not exist.
+    """
+    limits = limits or Limits()
+    started = time.monotonic()
+    child = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT if merge_stderr else asyncio.subprocess.PIPE,
+        env=dict(env),
+        cwd=cwd,
+        start_new_session=True,
+        preexec_fn=_prepare(limits),
+        pass_fds=tuple(pass_fds),
+    )
+    if on_start:
+        on_start(child.pid)
+    output = _Output(limits.output_bytes, on_output)
+    streams = [(child.stdout, 1), (child.stderr, 2)]
+    drains = [asyncio.create_task(output.drain(s, n)) for s, n in streams if s is not None]
+    if child.stdin is None:  # pragma: no cover - asked for a pipe above
+        raise RuntimeError("the child has no stdin")
+    feeding = asyncio.create_task(_feed(child.stdin, stdin))
+    exiting = asyncio.create_task(_exited(child))
+    watching = asyncio.create_task(_until_limit(output, limits, started))
+    try:
+        await asyncio.wait({exiting, watching}, return_when=asyncio.FIRST_COMPLETED)
+        end = End.EXITED if exiting.done() else watching.result()
+    finally:
+        kill_group(child.pid)
+        watching.cancel()
+        feeding.cancel()
+        reaping = asyncio.create_task(child.wait())
+        # A grandchild that left the group may hold the pipes open; it is not waited for.
+        await asyncio.wait({reaping, *drains}, timeout=2.0)
+        for task in (exiting, reaping, *drains):
+            task.cancel()
+        await asyncio.gather(watching, feeding, exiting, reaping, *drains, return_exceptions=True)
+    if end is End.EXITED and output.too_much.is_set():
+        end = End.OUTPUT_LIMIT
+    return Completed(
+        end,
+        child.returncode if child.returncode is not None else -1,
+        bytes(output.parts[1]),
+        bytes(output.parts[2]),
+        time.monotonic() - started,
+    )

@@ -1,0 +1,1 @@
+"""The folders of a run, and the sandbox its commands run in."""

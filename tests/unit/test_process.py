@@ -1,0 +1,88 @@
+"""Children end at their limits, and none survives."""
+
+import asyncio
+import os
+
+import pytest
+
+from ai_ops.process import End, Limits, clean_environment, run
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def test_returns_what_the_child_said_and_its_exit_code():
+    done = await run(["sh", "-c", "cat; echo no >&2; exit 3"], env=clean_environment(), stdin=b"yes")
+    assert (done.end, done.exit_code, done.stdout, done.stderr) == (End.EXITED, 3, b"yes", b"no\n")
+    assert not done.ok
+
+
+async def test_large_input_and_output_do_not_block_each_other():
+    data = b"x" * 3_000_000
+    done = await run(["cat"], env=clean_environment(), stdin=data)
+    assert done.stdout == data
+
+
+@pytest.mark.parametrize(
+    ("script", "limits", "end"),
+    [
+        ("sleep 30", Limits(wall_seconds=0.3), End.WALL_TIMEOUT),
+        ("while :; do echo .; sleep 0.05; done", Limits(wall_seconds=0.5, idle_seconds=5), End.WALL_TIMEOUT),
+        ("echo a; sleep 30", Limits(idle_seconds=0.3), End.IDLE_TIMEOUT),
+        ("yes", Limits(output_bytes=1000), End.OUTPUT_LIMIT),
+    ],
+    ids=["wall", "wall-while-talking", "idle", "output"],
+)
+async def test_a_limit_ends_the_child(script, limits, end):
+    done = await asyncio.wait_for(run(["sh", "-c", script], env=clean_environment(), limits=limits), 10)
+    assert done.end is end
+    assert len(done.stdout) <= limits.output_bytes
+
+
+async def test_background_children_die_with_the_command():
+    done = await run(["sh", "-c", "sleep 60 & echo $!"], env=clean_environment())
+    assert not alive(int(done.stdout))
+
+
+async def test_a_cancelled_task_takes_its_child_along():
+    pids = []
+    task = asyncio.create_task(run(["sleep", "60"], env=clean_environment(), on_start=pids.append))
+    while not pids:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not alive(pids[0])
+
+
+async def test_the_environment_is_only_what_was_given(monkeypatch):
+    monkeypatch.setenv("PLANTED_TOKEN", "value")
+    done = await run(["env"], env=clean_environment({"ONE": "1"}))
+    names = {line.split("=")[0] for line in done.text.splitlines()}
+    assert "ONE" in names
+    assert "PLANTED_TOKEN" not in names
+
+
+async def test_kernel_limits_reach_the_child(tmp_path):
+    done = await run(
+        ["sh", "-c", "head -c 100000 /dev/zero > big"],
+        env=clean_environment(),
+        cwd=tmp_path,
+        limits=Limits(file_bytes=1000),
+    )
+    assert done.exit_code != 0
+    assert (tmp_path / "big").stat().st_size <= 1000
+
+
+async def test_a_missing_program_is_said_plainly():
+    with pytest.raises(FileNotFoundError):
+        await run(["/no/such/program"], env=clean_environment())
