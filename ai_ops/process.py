@@ -154,7 +154,7 @@ async def _exited(child: asyncio.subprocess.Process) -> None:
     try:
         handle = os.pidfd_open(child.pid)
     except (AttributeError, OSError):  # not Linux, or reaped already
-        while child.returncode is None:
+        while child.returncode is None:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.02)
         return
     gone = asyncio.Event()

@@ -306,7 +306,7 @@ class Git(Protocol):
         ...
 
     async def commit(self, repository: Repository, base_sha: str, patch: str, message: str) -> str:
-        """Commit ``base + patch`` in the mirror with a fixed author and date; the same input, the same SHA."""
+        """Commit ``base + patch`` in the mirror with a fixed author and date: same input, same SHA."""
         ...
 
     async def push(self, repository: Repository, sha: str, branch: str) -> bool:
