@@ -21,6 +21,8 @@ class AiOpsError(Exception):
         self.code = code
         self.message = message
         self.next_step = next_step
+        self.cost_usd = 0.0
+        """What a model call had cost when it failed, in US dollars; its fixer fills it in."""
 
     def as_dict(self) -> dict[str, str]:
         """Return the failure as it stands on tasks, steps and answers."""

@@ -182,6 +182,36 @@ async def _until_limit(output: _Output, limits: Limits, started: float) -> End:
             return End.OUTPUT_LIMIT
 
 
+async def start(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    limits: Limits | None = None,
+    line_bytes: int = _CHUNK,
+) -> asyncio.subprocess.Process:
+    """Start a child that is talked to over its pipes; the caller ends it with ``kill_group`` and waits.
+
+    It leads its own process group and dies with this process. Of ``limits`` only the kernel's apply;
+    ``line_bytes`` is the longest line that ``stdout.readline`` takes.
+
+    Raises:
+        FileNotFoundError: the program does not exist.
+    """
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        env=dict(env),
+        cwd=cwd,
+        limit=line_bytes,
+        start_new_session=True,
+        preexec_fn=_prepare(limits or Limits()),
+    )
+
+
 async def run(
     argv: Sequence[str],
     *,

@@ -52,6 +52,42 @@ class Steps(Protocol):
         ...
 
 
+Worker = Callable[[str, int, Steps], Awaitable[None]]
+"""What an engine calls for (task id, run number, steps): the orchestrator's entry.
+
+It leaves the task in a state that says how the run went, and handles the failures it knows itself.
+"""
+
+
+class Engine(Protocol):
+    """Queues tasks and gives each to the worker once its turn has come. One per process."""
+
+    async def start(self) -> None:
+        """Take up what is unfinished, and work from now on.
+
+        Raises:
+            PermanentError: ``data_dir_in_use`` when another process works on the same data,
+                ``engine_running``, ``engine_unavailable``.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Interrupt what runs; the next start goes on with it."""
+        ...
+
+    async def enqueue(self, task: Task) -> None:
+        """Queue the task's present run. Call it after the task is committed; harmless when repeated."""
+        ...
+
+    async def cancel(self, task: Task) -> None:
+        """Interrupt the task's present run at once. Call it after the task was moved (cancelled, paused)."""
+        ...
+
+    async def queue_depth(self) -> int:
+        """Return how many runs wait for their turn."""
+        ...
+
+
 class Trace(Protocol):
     """The append-only record of runs. Everything given to it is redacted before it is stored."""
 

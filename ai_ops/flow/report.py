@@ -24,6 +24,9 @@ class RunEnd(StrEnum):
     WALL_TIMEOUT = "wall_timeout"
     IDLE_TIMEOUT = "idle_timeout"
     OUTPUT_LIMIT = "output_limit"
+    MEMORY_LIMIT = "memory_limit"
+    PROCESS_LIMIT = "process_limit"
+    DISK_LIMIT = "disk_limit"
 
 
 @dataclass(frozen=True, slots=True)

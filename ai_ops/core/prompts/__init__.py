@@ -1,1 +1,22 @@
-"""Versioned words for the fixer."""
+"""Versioned words for the fixer, and the reading of its words for people.
+
+Text from logs and repositories is joined in, never expanded as a template. A change of wording is a
+new version, so that recorded conversations stay true.
+"""
+
+from ai_ops.core.prompts.parts import ContextFile, Head, first_line, suggested_path
+from ai_ops.core.prompts.v1 import VERSION, fix, reproduce, task
+from ai_ops.core.prompts.words import Words, parse_words
+
+__all__ = [
+    "VERSION",
+    "ContextFile",
+    "Head",
+    "Words",
+    "first_line",
+    "fix",
+    "parse_words",
+    "reproduce",
+    "suggested_path",
+    "task",
+]

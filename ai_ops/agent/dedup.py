@@ -1,0 +1,125 @@
+"""The window in which repeats of one error only raise a count.
+
+The first occurrence ships at once, with count 1. Further ones inside the window are counted, and the count ships
+as one event every ``ship_seconds`` and at exit. Everything here is plain state and decisions; what changed is handed
+out so that it is written in the same transaction as the file positions that it follows from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+MAX_WINDOWS = 10_000
+
+
+class Sighting(Enum):
+    """What an occurrence is: the first of a window, the first of a batch of repeats, or one more."""
+
+    FIRST = auto()
+    FIRST_REPEAT = auto()
+    REPEAT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One error's window. Times are Unix seconds.
+
+    ``count`` repeats since ``counted_since`` wait to be shipped as ``event``, the JSON of the first of them.
+    """
+
+    key: str
+    opened_at: float
+    count: int = 0
+    counted_since: float = 0.0
+    event: bytes = b""
+
+
+class DedupWindows:
+    """All open windows.
+
+    Args:
+        seconds: how long a window lasts; 0 makes each occurrence an event of its own.
+        ship_seconds: how long repeats are counted before the count ships.
+        windows: those that were open when the agent stopped.
+    """
+
+    def __init__(self, seconds: float, ship_seconds: float = 60.0, windows: Iterable[Window] = ()) -> None:
+        self._seconds = seconds
+        self._ship_seconds = ship_seconds
+        self._windows = {window.key: window for window in windows}
+        self._counting = {window.key for window in self._windows.values() if window.count}
+        self._ready: list[Window] = []
+        self._changed: set[str] = set()
+
+    def see(self, key: str, now: float) -> Sighting:
+        """Count one occurrence. A ``FIRST_REPEAT`` must be followed by ``describe``."""
+        if self._seconds <= 0:
+            return Sighting.FIRST
+        window = self._windows.get(key)
+        if window is None or not 0 <= now - window.opened_at < self._seconds:
+            self._open(key, now)
+            return Sighting.FIRST
+        self._changed.add(key)
+        if window.count:
+            self._windows[key] = replace(window, count=window.count + 1)
+            return Sighting.REPEAT
+        self._windows[key] = replace(window, count=1, counted_since=now)
+        self._counting.add(key)
+        return Sighting.FIRST_REPEAT
+
+    def describe(self, key: str, event: bytes) -> None:
+        """Give the JSON of the first repeat of a batch."""
+        self._windows[key] = replace(self._windows[key], event=event)
+
+    def forget(self, key: str) -> None:
+        """Close a window whose first event could not be kept, so that the next one is a first again."""
+        self._settle(key)
+
+    def due(self, now: float, *, everything: bool = False) -> list[Window]:
+        """Return the counts that are to be shipped now; they start again at 0."""
+        for key in list(self._counting):
+            window = self._windows[key]
+            age = now - window.counted_since
+            if everything or not 0 <= age < self._ship_seconds:
+                self._ready.append(window)
+                self._windows[key] = replace(window, count=0, event=b"")
+                self._counting.discard(key)
+                self._changed.add(key)
+        if not everything:
+            self._close_old(now)
+        ready, self._ready = self._ready, []
+        return ready
+
+    def changes(self) -> tuple[Sequence[Window], Sequence[str]]:
+        """Return the windows that changed and the keys that are gone since the last call."""
+        changed, self._changed = self._changed, set()
+        return (
+            [self._windows[key] for key in changed if key in self._windows],
+            [key for key in changed if key not in self._windows],
+        )
+
+    def _open(self, key: str, now: float) -> None:
+        self._settle(key)
+        while len(self._windows) >= MAX_WINDOWS:
+            self._settle(next(iter(self._windows)))
+        self._windows[key] = Window(key, now)
+        self._changed.add(key)
+
+    def _close_old(self, now: float) -> None:
+        # In the order of opening: the first that is young ends the search.
+        while self._windows:
+            window = next(iter(self._windows.values()))
+            if 0 <= now - window.opened_at < self._seconds:
+                break
+            self._settle(window.key)
+
+    def _settle(self, key: str) -> None:
+        window = self._windows.pop(key, None)
+        if window is None:
+            return
+        if window.count:
+            self._ready.append(window)
+            self._counting.discard(key)
+        self._changed.add(key)

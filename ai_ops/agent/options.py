@@ -1,0 +1,298 @@
+"""The agent's options: flags > environment > ``.env`` > ``ai-ops.toml`` > defaults.
+
+The server's settings are typed by a library that would double the agent's memory; the agent has few keys
+and reads them itself. Keys of others are left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from ai_ops.errors import PermanentError
+from ai_ops.monitoring.detect import DEFAULT_KEYWORDS, LogFilter
+
+TOML_FILE = "ai-ops.toml"
+CODE_HOSTS = ("github", "gitlab", "local")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The logs of one app and the repository its errors belong to.
+
+    ``path`` may be a glob. ``language`` is what errors without a trace are taken for. A record that holds
+    one of the texts in ``ignore`` is passed over.
+    """
+
+    path: str
+    repo_url: str
+    code_host: str = "github"
+    service: str = ""
+    environment: str = ""
+    release: str = ""
+    language: str = ""
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the agent was told.
+
+    ``node`` names this host in event ids and must stay the same. ``max_error_queue_size`` bounds the
+    spool, in events. Times are in seconds.
+    """
+
+    sources: tuple[Source, ...]
+    server_url: str = "http://127.0.0.1:8080"
+    api_key: str = ""
+    keywords: tuple[str, ...] = DEFAULT_KEYWORDS
+    log_filter: LogFilter = LogFilter.BALANCED
+    debounce_seconds: float = 0.5
+    dedup_window_seconds: float = 3600.0
+    max_error_queue_size: int = 10_000
+    release: str = ""
+    release_file: Path | None = None
+    data_dir: Path = Path("data")
+    node: str = ""
+    from_start: bool = False
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A value and where it came from."""
+
+    value: Any
+    origin: str
+
+
+class _Values:
+    """All places that values come from, in order, and what was wrong with them."""
+
+    def __init__(self, places: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        self._places = [(origin, {k.upper(): v for k, v in values.items()}) for origin, values in places]
+        self.problems: list[str] = []
+
+    def said(self, key: str) -> _Said | None:
+        """Return the value that wins. Empty counts as unsaid."""
+        for origin, values in self._places:
+            if values.get(key) not in (None, "", [], ()):
+                return _Said(values[key], origin)
+        return None
+
+    def text(self, key: str, default: str = "") -> str:
+        """Return one line of text."""
+        return self.parsed(key, _line, default)
+
+    def parsed(self, key: str, parse: Callable[[Any], T], default: T) -> T:
+        """Return a value parsed by ``parse``, which raises ``ValueError`` with the reason."""
+        said = self.said(key)
+        if said is None:
+            return default
+        try:
+            return parse(said.value)
+        except ValueError as reason:
+            self.problems.append(f"{key} ({said.origin}): {reason}")
+            return default
+
+    def secret(self, key: str) -> str:
+        """Return a secret, or the content of the file that its ``_FILE`` twin names."""
+        for origin, values in self._places:
+            if value := values.get(key):
+                return self._secret(key, origin, str(value))
+            if name := values.get(f"{key}_FILE"):
+                try:
+                    return self._secret(f"{key}_FILE", origin, Path(str(name)).read_text(encoding="utf-8"))
+                except (OSError, UnicodeDecodeError) as error:
+                    self.problems.append(f"{key}_FILE ({origin}): {name} cannot be read: {error}")
+                    return ""
+        return ""
+
+    def _secret(self, key: str, origin: str, value: str) -> str:
+        try:
+            return _header(value.strip())
+        except ValueError as reason:
+            self.problems.append(f"{key} ({origin}): {reason}")
+            return ""
+
+
+def load(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Options:
+    """Gather the options.
+
+    Args:
+        flags: by key (``LOG_FILE_PATH``, …); None is not given. ``FROM_START`` and ``ONCE`` are flags only.
+        environment: the process's own by default.
+        folder: where ``.env`` and ``ai-ops.toml`` are looked for; the working folder by default.
+
+    Raises:
+        PermanentError: ``options_invalid``, naming every bad key, where it came from, and why.
+    """
+    flags = flags or {}
+    folder = folder or Path.cwd()
+    toml, problems = _read_toml(folder / TOML_FILE)
+    values = _Values(
+        (
+            ("flag", flags),
+            ("environment", os.environ if environment is None else environment),
+            (".env", dotenv_values(folder / ".env") if (folder / ".env").is_file() else {}),
+            (TOML_FILE, toml),
+        )
+    )
+    values.problems += problems
+    options = Options(
+        sources=_sources(values, toml, by_flag=bool(flags.get("LOG_FILE_PATH"))),
+        server_url=values.parsed("AGENT_SERVER_URL", _server_url, Options.server_url),
+        api_key=values.secret("AGENT_API_KEY"),
+        keywords=values.parsed("KEYWORDS", _words, DEFAULT_KEYWORDS),
+        log_filter=values.parsed("LOG_FILTER", _log_filter, LogFilter.BALANCED),
+        debounce_seconds=values.parsed("DEBOUNCE_SECONDS", _seconds, Options.debounce_seconds),
+        dedup_window_seconds=values.parsed("DEDUP_WINDOW_SECONDS", _seconds, Options.dedup_window_seconds),
+        max_error_queue_size=values.parsed("MAX_ERROR_QUEUE_SIZE", _positive, Options.max_error_queue_size),
+        release=values.text("RELEASE"),
+        release_file=values.parsed("RELEASE_FILE", _path, None),
+        data_dir=values.parsed("DATA_DIR", _path, None) or Path("data"),
+        node=values.text("NODE_NAME") or socket.gethostname(),
+        from_start=bool(flags.get("FROM_START")),
+        once=bool(flags.get("ONCE")),
+    )
+    if values.problems:
+        raise PermanentError(
+            "options_invalid", "; ".join(values.problems), next_step="Mend it, then run: ai-ops config check"
+        )
+    return options
+
+
+def _read_toml(path: Path) -> tuple[dict[str, Any], list[str]]:
+    if not path.is_file():
+        return {}, []
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")), []
+    except (OSError, ValueError) as error:
+        return {}, [f"{path.name}: cannot be read: {error}"]
+
+
+def _sources(values: _Values, toml: Mapping[str, Any], *, by_flag: bool) -> tuple[Source, ...]:
+    """Return the sources of ``LOG_FILE_PATH`` and of the ``[[source]]`` tables; flags alone when given."""
+    repo_url, code_host = values.text("AGENT_REPO_URL"), values.parsed("CODE_HOST", _code_host, "github")
+    service, environment = values.text("SERVICE_NAME"), values.text("ENVIRONMENT")
+    common = {"repo_url": repo_url, "code_host": code_host, "service": service, "environment": environment}
+    sources = [Source(path=path, **common) for path in values.parsed("LOG_FILE_PATH", _words, ())]
+    if sources and not repo_url:
+        values.problems.append("AGENT_REPO_URL: is missing; which repository do the errors belong to?")
+    tables = toml.get("source", [])
+    if not by_flag and not isinstance(tables, list):
+        values.problems.append(f"source ({TOML_FILE}): must be tables, written [[source]]")
+    elif not by_flag:
+        for number, table in enumerate(tables, 1):
+            sources += _source(values, f"[[source]] {number} ({TOML_FILE})", table, common)
+    if not sources and not values.problems:
+        values.problems.append(
+            f"LOG_FILE_PATH: is missing; name a log with --log-path, or in a [[source]] of {TOML_FILE}"
+        )
+    return tuple(sources)
+
+
+def _source(values: _Values, place: str, table: Any, common: Mapping[str, str]) -> list[Source]:
+    if not isinstance(table, dict):
+        values.problems.append(f"{place}: must be a table")
+        return []
+    known = {field.name for field in fields(Source)}
+    bad = [f"{place}: {key} is not a key; known are {', '.join(sorted(known))}" for key in table.keys() - known]
+    merged: dict[str, Any] = dict(common)
+    for key, value in table.items():
+        try:
+            merged[key] = _words(value) if key == "ignore" else _line(value)
+        except ValueError as reason:
+            bad.append(f"{place}: {key} {reason}")
+    bad += [f"{place}: {key} is missing" for key in ("path", "repo_url") if not merged.get(key)]
+    if merged.get("code_host") not in CODE_HOSTS:
+        bad.append(f"{place}: code_host must be one of {', '.join(CODE_HOSTS)}")
+    values.problems += bad
+    return [] if bad else [Source(**merged)]
+
+
+def _line(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    if any(ord(character) < 32 for character in value):
+        raise ValueError("must be one line without control characters")
+    return value.strip()
+
+
+def _header(value: str) -> str:
+    if not value.isascii() or not value.isprintable():
+        raise ValueError("must be printable ASCII on one line")
+    return value
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        raise ValueError("must be a list, or words with commas between them")
+    return tuple(word for part in parts if (word := _line(part)))
+
+
+def _seconds(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not a number of seconds") from None
+    if isinstance(value, bool) or not 0 <= number < 1e9:
+        raise ValueError("must be 0 or more seconds")
+    return number
+
+
+def _positive(value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not a whole number") from None
+    if isinstance(value, bool) or number < 1:
+        raise ValueError("must be 1 or more")
+    return number
+
+
+def _path(value: Any) -> Path | None:
+    return Path(_line(str(value))).expanduser()
+
+
+def _code_host(value: Any) -> str:
+    if value not in CODE_HOSTS:
+        raise ValueError(f"{value!r} must be one of {', '.join(CODE_HOSTS)}")
+    return str(value)
+
+
+def _log_filter(value: Any) -> LogFilter:
+    try:
+        return LogFilter(str(value).lower())
+    except ValueError:
+        raise ValueError(f"{value!r} must be one of {', '.join(LogFilter)}") from None
+
+
+def _server_url(value: Any) -> str:
+    url = _line(value).rstrip("/")
+    parts = urlsplit(url)
+    try:
+        port_is_fine = parts.port != 0
+    except ValueError:
+        port_is_fine = False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        raise ValueError(f"{value!r} must look like https://host or https://host:port")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must not hold credentials, a query or a fragment; the key goes into AGENT_API_KEY")
+    return url

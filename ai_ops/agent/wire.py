@@ -1,0 +1,76 @@
+"""An event as it travels: the JSON of ``POST /v1/events``."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from ai_ops.flow.event import Event
+
+# What the server takes at most; longer text is cut here rather than refused there.
+_SHORT = 512
+_PATH = 4096
+_FUNCTION = 1024
+_MESSAGE = 16_384
+_EXCERPT = 1 << 20
+_FRAMES = 1000
+
+
+def to_wire(event: Event) -> dict[str, Any]:
+    """Return the event as JSON values, in the order of the documentation."""
+    error = event.error
+    return {
+        "schema_version": event.schema_version,
+        "event_id": event.event_id,
+        "occurred_at": _rfc3339(event.occurred_at),
+        "node": _text(event.node, _SHORT),
+        "service": _text(event.service, _SHORT),
+        "environment": _text(event.environment, _SHORT),
+        "release": _text(event.release, _SHORT),
+        "repo": {
+            "repo_url": event.repo.repo_url,
+            "code_host": event.repo.code_host,
+            "default_branch": event.repo.default_branch,
+        },
+        "source": {"path": _text(event.source.path, _PATH), "offset": event.source.offset},
+        "level": event.level,
+        "context": [_text(line, _FUNCTION) for line in event.context],
+        "error": {
+            "language": error.language,
+            "exception_type": _text(error.exception_type, _SHORT),
+            "message": _text(error.message, _MESSAGE),
+            "frames": [
+                {
+                    "file": _text(frame.file, _PATH),
+                    "line": frame.line if 0 <= frame.line <= 10_000_000 else 0,
+                    "function": _text(frame.function, _FUNCTION),
+                    "in_app": frame.in_app,
+                }
+                for frame in error.frames[-_FRAMES:]
+            ],
+            "raw_excerpt": _text(error.raw_excerpt, _EXCERPT),
+            "fingerprint": error.fingerprint,
+            "grouping_version": error.grouping_version,
+        },
+        "count": event.count,
+    }
+
+
+def encode(wire: dict[str, Any]) -> bytes:
+    """Return compact JSON."""
+    return json.dumps(wire, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def with_count(encoded: bytes, count: int) -> bytes:
+    """Return an encoded event with another count."""
+    return encode({**json.loads(encoded), "count": count})
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _text(text: str, limit: int) -> str:
+    """Replace what JSON and databases cannot keep, and cut."""
+    return text[:limit].replace("\0", "\ufffd").encode("utf-8", "replace").decode()

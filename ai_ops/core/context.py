@@ -1,0 +1,157 @@
+"""Choose the files that a fixer sees when it has no tools: the frames' files, then tests, then neighbours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from rapidfuzz import fuzz, process
+
+from ai_ops.flow.event import Frame
+
+_SIMILAR = 85.0  # of 100, for a path that only resembles a file of the repository
+_MARGIN = 5.0
+_NEIGHBOURS = 6
+_TESTS = 4
+_TEST_WORD = re.compile(r"(?:^|[/_.-])(?:tests?|specs?|__tests__)(?=[/_.-]|$)|Tests?\.[a-z]+$")
+_TEXT = frozenset(
+    (
+        ".py", ".pyi", ".java", ".kt", ".scala", ".groovy", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx",
+        ".go", ".rb", ".php", ".cs", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".swift", ".dart", ".ex", ".exs",
+        ".clj", ".lua", ".pl", ".sh", ".sql", ".vue", ".svelte",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The chosen paths in order, and what was left out for want of room."""
+
+    paths: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def _parts(path: str) -> list[str]:
+    path = re.sub(r"^[A-Za-z]:(?=[\\/])", "", path).replace("\\", "/")
+    return [part for part in path.split("/") if part not in ("", ".", "..")]
+
+
+def _common_end(one: Sequence[str], other: Sequence[str]) -> int:
+    common = 0
+    for left, right in zip(reversed(one), reversed(other), strict=False):
+        if left != right:
+            break
+        common += 1
+    return common
+
+
+def map_path(file: str, paths: Sequence[str]) -> str | None:
+    """Return the repository file that a traceback's path means, or None.
+
+    The file with the longest common end wins; among equals, and when no name agrees, the most similar
+    one, if it is clearly so.
+    """
+    wanted = _parts(file)
+    if not wanted:
+        return None
+    by_end: dict[int, list[str]] = {}
+    for path in paths:
+        if common := _common_end(wanted, path.split("/")):
+            by_end.setdefault(common, []).append(path)
+    if by_end:
+        best = by_end[max(by_end)]
+        # A whole repository path at the end of the traceback's is the file, whatever else resembles it.
+        whole = [path for path in best if len(path.split("/")) == max(by_end)]
+        if len(best) == 1 or len(whole) == 1:
+            return (whole or best)[0]
+        return _most_similar("/".join(wanted), best, 0.0)
+    return _most_similar("/".join(wanted), paths, _SIMILAR)
+
+
+def _most_similar(wanted: str, paths: Sequence[str], least: float) -> str | None:
+    ranked = process.extract(wanted, paths, scorer=fuzz.ratio, limit=2, score_cutoff=least)
+    if not ranked or (len(ranked) > 1 and ranked[0][1] - ranked[1][1] < _MARGIN):
+        return None
+    return str(ranked[0][0])
+
+
+def roots(frames: Sequence[Frame], paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the absolute folders in which the repository stood where the error was logged."""
+    found: dict[str, None] = {}
+    for frame in frames:
+        file = frame.file.replace("\\", "/")
+        path = map_path(frame.file, paths)
+        if path and file.startswith("/") and file.endswith("/" + path):
+            found[file[: -len(path) - 1] or "/"] = None
+    return tuple(root for root in found if root != "/")
+
+
+def is_test(path: str) -> bool:
+    """Whether a path looks like a test."""
+    return _TEST_WORD.search(path) is not None
+
+
+def _likely_tests(sources: Sequence[str], paths: Sequence[str]) -> Iterator[str]:
+    """Yield tests that name one of the sources, the closest name first."""
+    tests = [path for path in paths if is_test(path) and PurePosixPath(path).suffix in _TEXT]
+    for source in sources:
+        stem = PurePosixPath(source).stem.casefold()
+        named = [path for path in tests if stem in PurePosixPath(path).stem.casefold()]
+        yield from sorted(named, key=lambda path: (len(PurePosixPath(path).stem), path))[:_TESTS]
+    helpers = [path for path in tests if PurePosixPath(path).name == "conftest.py"]
+    yield from helpers[:1]
+    if not any(is_test(path) for path in sources):
+        yield from tests[:1]  # as an example of how tests look here
+
+
+def _neighbours(sources: Sequence[str], paths: Sequence[str]) -> Iterator[str]:
+    """Yield files beside the sources, in the same language."""
+    for source in sources:
+        place = PurePosixPath(source)
+        beside = [
+            path
+            for path in paths
+            if PurePosixPath(path).parent == place.parent and PurePosixPath(path).suffix == place.suffix
+        ]
+        yield from sorted(beside)[:_NEIGHBOURS]
+
+
+def choose(
+    frames: Sequence[Frame], paths: Sequence[str], size: Callable[[str], int], *, budget: int = 80_000
+) -> Choice:
+    """Return the files to show, in order of worth.
+
+    Args:
+        frames: the logged frames, outermost first.
+        paths: the repository's files.
+        size: returns a file's length in characters (bytes will do).
+        budget: how many characters there is room for.
+    """
+    ordered = [*(f for f in reversed(frames) if f.in_app), *(f for f in reversed(frames) if not f.in_app)]
+    sources = list(
+        dict.fromkeys(
+            path
+            for frame in ordered
+            if (path := map_path(frame.file, paths) if frame.in_app else _exact(frame, paths))
+        )
+    )
+    wanted = dict.fromkeys([*sources, *_likely_tests(sources, paths), *_neighbours(sources, paths)])
+    if not sources:
+        wanted = dict.fromkeys(path for path in paths if PurePosixPath(path).suffix in _TEXT)
+    chosen, left_out = [], []
+    for path in wanted:
+        length = size(path)
+        if length <= budget:
+            chosen.append(path)
+            budget -= length
+        else:
+            left_out.append(path)
+    return Choice(tuple(chosen), tuple(left_out))
+
+
+def _exact(frame: Frame, paths: Sequence[str]) -> str | None:
+    """Return a repository file for a frame that is not the application's only if its whole path agrees."""
+    found = map_path(frame.file, paths)
+    return found if found and "/".join(_parts(frame.file)).endswith(found) and "/" in found else None

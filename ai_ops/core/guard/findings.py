@@ -1,0 +1,56 @@
+"""What the guard looks at, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ai_ops.core.diff import FileDiff
+
+Reader = Callable[[str], bytes | None]
+
+
+class Severity(StrEnum):
+    """``BLOCKED`` withholds the change for a person; ``WARNING`` is shown beside it."""
+
+    BLOCKED = "blocked"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a rule saw: a stable rule name, a place (``path`` or ``path:line``), and words."""
+
+    rule: str
+    place: str
+    text: str
+    severity: Severity = Severity.BLOCKED
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a fix may be: files, added and removed lines together, characters of the patch."""
+
+    files: int = 20
+    lines: int = 600
+    characters: int = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change under review. ``reproduction`` maps its paths to their bytes as they were proved."""
+
+    files: tuple[FileDiff, ...]
+    characters: int
+    base: Reader
+    after: Reader
+    protected: tuple[str, ...]
+    limits: Limits
+    reproduction: Mapping[str, bytes]
+    redact: Callable[[str], str] = field(repr=False)
+
+    def text(self, reader: Reader, path: str) -> str | None:
+        """Return a file's text for the rules that read code; undecodable bytes are replaced."""
+        content = reader(path)
+        return None if content is None else content.decode("utf-8-sig", "replace")

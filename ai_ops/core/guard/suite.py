@@ -1,0 +1,195 @@
+"""Rules about tests: a fix may add tests, and otherwise leaves them alone.
+
+Any change of an existing test is blocked, except that new tests are appended to a Python file, which
+is a warning. The finer rules say what exactly was weakened.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from ai_ops.core.diff import FileDiff
+from ai_ops.core.guard.findings import Change, Finding, Severity
+
+_TEST_FOLDERS = frozenset(
+    {"test", "tests", "testing", "__tests__", "spec", "specs", "e2e", "__snapshots__", "cypress"}
+)
+_TEST_NAME = re.compile(
+    r"(?:test_.*|.*_test|.*_spec|tests?)\.[a-z]+|.*\.(?:test|spec|e2e|cy)\.[a-z]+|.*\.snap"
+    r"|.*(?:Test|Tests|TestCase|IT|Spec)\.(?:java|kt|scala|groovy|cs|php|swift)|conftest\.py"
+)
+_SKIP = re.compile(
+    r"@(?:Disabled|Ignore)\b|\[(?:Ignore|Skip)\b|\b(?:it|test|describe|context|suite)\.(?:skip|only|todo|fixme)\b"
+    r"|\b(?:xit|xtest|xdescribe|fit|fdescribe)\s*\(|\bt\.Skip|\bmarkTest(?:Skipped|Incomplete)\b|#\[ignore"
+    r"|\bSkip\s*=\s*[\"']|\bAssume\.|\bassumeTrue\b"
+)
+_PYTHON_SKIP = frozenset(
+    {
+        "skip",
+        "skipif",
+        "skipIf",
+        "skipUnless",
+        "xfail",
+        "importorskip",
+        "SkipTest",
+        "skipTest",
+        "expectedFailure",
+    }
+)
+_DETECTS = re.compile(
+    r"PYTEST_CURRENT_TEST|PYTEST_VERSION|JEST_WORKER_ID|sys\.modules.{0,80}(?:pytest|unittest)"
+    r"|(?:pytest|unittest).{0,80}sys\.modules|\bos\._exit\b|\bos\.abort\b|Runtime\.getRuntime\(\)\.halt"
+)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def is_test_path(path: str) -> bool:
+    """Whether a file belongs to the tests by its name or its folder."""
+    pure = PurePosixPath(path)
+    if _TEST_FOLDERS.intersection(part.casefold() for part in pure.parts[:-1]):
+        return True
+    return _TEST_NAME.fullmatch(pure.name) is not None
+
+
+@dataclass(frozen=True)
+class _Tests:
+    """What a Python test file holds: tests with the number of their checks, and its skips."""
+
+    checks: dict[str, int]
+    skips: Counter[str]
+    statements: tuple[str, ...]
+    added_safely: frozenset[str]
+
+
+def _is_check(node: ast.AST) -> bool:
+    if isinstance(node, ast.Assert):
+        return True
+    if not isinstance(node, ast.Call):
+        return False
+    name = _name(node.func)
+    return name.startswith("assert") or name in ("raises", "warns", "fail")
+
+
+def _name(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _read(source: str | None) -> _Tests | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = ast.parse(source or "")
+            checks: dict[str, int] = {}
+            for prefix, node in _functions(module, ""):
+                if node.name.startswith("test"):
+                    checks[prefix + node.name] = sum(map(_is_check, ast.walk(node)))
+            found = Counter(_name(node) for node in ast.walk(module))
+            skips = Counter({name: found[name] for name in _PYTHON_SKIP if found[name]})
+            statements = tuple(map(ast.dump, module.body))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    plain = (node for node in module.body if isinstance(node, _FUNCTIONS) and node.name.startswith("test"))
+    safely = frozenset(ast.dump(node) for node in plain if not node.decorator_list)
+    return _Tests(checks, skips, statements, safely)
+
+
+def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, _FUNCTIONS):
+            yield prefix, child
+        elif isinstance(child, ast.ClassDef):
+            yield from _functions(child, f"{prefix}{child.name}::")
+
+
+def _only_adds(before: _Tests, after: _Tests) -> bool:
+    """Whether the file only gained new plain test functions, and none that hides another."""
+    new = [each for each in after.statements if each not in set(before.statements)]
+    kept = tuple(each for each in after.statements if each in set(before.statements))
+    names = Counter(after.checks)
+    return (
+        kept == before.statements
+        and bool(new)
+        and set(new) <= after.added_safely
+        and len(names) == len(before.checks) + len(new)
+    )
+
+
+def existing_tests(change: Change) -> Iterator[Finding]:
+    """Find tests that were there and are deleted or changed."""
+    for file in change.files:
+        if file.is_new or file.path in change.reproduction or not is_test_path(file.path):
+            continue
+        if file.is_deleted:
+            yield Finding("test_deleted", file.path, "a file of the tests is deleted")
+            continue
+        before = after = None
+        if file.path.endswith(".py") and not file.is_binary:
+            before = _read(change.text(change.base, file.path))
+            after = _read(change.text(change.after, file.path))
+        if before and after and _only_adds(before, after):
+            text = "new tests are added to an existing file"
+            yield Finding("existing_test_extended", file.path, text, Severity.WARNING)
+            continue
+        yield Finding("existing_test_changed", file.path, "a repair does not change existing tests")
+        if before and after:
+            yield from _weakened(file.path, before, after)
+
+
+def _weakened(path: str, before: _Tests, after: _Tests) -> Iterator[Finding]:
+    for test, checks in before.checks.items():
+        if test not in after.checks:
+            yield Finding("test_deleted", f"{path}::{test}", "the test is removed or renamed")
+        elif after.checks[test] < checks:
+            text = f"it had {checks} checks and has {after.checks[test]}"
+            yield Finding("assertion_removed", f"{path}::{test}", text)
+
+
+def skipped(change: Change) -> Iterator[Finding]:
+    """Find tests that are kept from running, in existing files and by ``only`` in new ones."""
+    for file in change.files:
+        if file.is_deleted or file.is_binary or not is_test_path(file.path):
+            continue
+        if file.path.endswith(".py"):
+            yield from _skipped_python(change, file)
+            continue
+        for number, text in file.added_lines:
+            if _SKIP.search(text[:2000]):
+                yield Finding("test_skipped", f"{file.path}:{number}", "a test is kept from running")
+
+
+def _skipped_python(change: Change, file: FileDiff) -> Iterator[Finding]:
+    before = _read(change.text(change.base, file.path))
+    after = _read(change.text(change.after, file.path))
+    if before and after:
+        for name in after.skips - before.skips:
+            yield Finding("test_skipped", file.path, f"{name} is added")
+
+
+def detects_tests(change: Change) -> Iterator[Finding]:
+    """Find code that behaves otherwise when it is tested, or ends the run."""
+    for file in change.files:
+        if is_test_path(file.path):
+            continue
+        for number, text in file.added_lines:
+            if _DETECTS.search(text[:2000]):
+                yield Finding("detects_tests", f"{file.path}:{number}", "the code looks at being tested")
+
+
+def reproduction(change: Change) -> Iterator[Finding]:
+    """Find changes of the reproduction, which is the evidence."""
+    for path, proved in change.reproduction.items():
+        if change.after(path) != proved:
+            yield Finding("reproduction_changed", path, "the fix changes or removes the reproduction")
+
+
+def only_new_files(change: Change) -> Iterator[Finding]:
+    """Find anything that a reproduction changes instead of adding."""
+    for file in change.files:
+        if not file.is_new:
+            yield Finding("not_a_new_file", file.path, "a reproduction only adds files")

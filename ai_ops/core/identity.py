@@ -1,0 +1,33 @@
+"""Names that follow from what they name, so that doing a thing twice finds the first one."""
+
+from __future__ import annotations
+
+import uuid
+
+
+def run_id(task_id: str, number: int) -> str:
+    """Return the id of a task's run, which is its trace id: the same after every restart."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"ai-ops:run:{task_id}:{number}"))
+
+
+def pull_request_id(repo_key: str, branch: str) -> str:
+    """Return the id of our record of a branch's pull request."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{repo_key}#{branch}"))
+
+
+def fix_branch(fingerprint: str, episode: int) -> str:
+    """Return the branch of an issue's repair in one episode."""
+    return f"ai-ops/fix-{fingerprint[:12]}-{episode}"
+
+
+def message_id(key: str, domain: str = "ai-ops.invalid") -> str:
+    """Return the Message-ID of a notification: one key, one id."""
+    return f"<{uuid.uuid5(uuid.NAMESPACE_URL, f'ai-ops:mail:{key}')}@{domain}>"
+
+
+def nonce(run: str, name: str, round: int, salt: str) -> str:
+    """Return an id for one request that text quoted from a log cannot guess.
+
+    ``salt`` is secret to this server; the same request made again after a crash has the same nonce.
+    """
+    return uuid.uuid5(uuid.UUID(run), f"{salt}:{name}:{round}").hex

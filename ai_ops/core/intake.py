@@ -1,0 +1,162 @@
+"""Intake: what an event means for its issue, and whether a repair should be queued.
+
+Pure decisions over what is known at that moment; the store makes them inside the transaction that
+writes the event, so that ten thousand repeats meet one issue and one task.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ai_ops.core.triage import short_type
+from ai_ops.flow.event import ErrorDetail, Frame
+from ai_ops.flow.issue import IssueState, TriageDecision
+from ai_ops.flow.pull_request import PullRequestState
+from ai_ops.flow.task import TaskState
+
+_MAX_TITLE = 200
+
+
+class IntakeOutcome(StrEnum):
+    """What an event is to its issue."""
+
+    NEW = "new"
+    REPEATED = "repeated"
+    REGRESSED = "regressed"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class IssueStanding:
+    """What intake needs to know of an issue that is there already.
+
+    ``task`` is the state of the repair of its current episode and ``pull_request`` that of its pull
+    request; None where there is none. ``resolved_at`` is set while the issue is resolved.
+    """
+
+    state: IssueState
+    episode: int
+    task: TaskState | None = None
+    pull_request: PullRequestState | None = None
+    resolved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeDecision:
+    """The outcome, the issue's episode and state after it, whether to queue a repair, and why (not)."""
+
+    outcome: IntakeOutcome
+    episode: int
+    state: IssueState
+    create_task: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDecision:
+    """What a person's wish for a repair leads to: a new task in ``episode``, or the one that is there."""
+
+    create_task: bool
+    episode: int
+    reason: str = ""
+
+
+def take(known: IssueStanding | None, occurred_at: datetime, triage: TriageDecision) -> IntakeDecision:
+    """Decide what one event is to its issue, ``known`` being None for a fingerprint never seen.
+
+    A resolved issue regresses only by an event that happened after it was resolved: one that waited
+    in an agent's spool is old news. A regression opens the next episode, unless the work on this one
+    is still in hand.
+    """
+    if known is None:
+        return IntakeDecision(IntakeOutcome.NEW, 1, IssueState.OPEN, triage.repair, triage.reason)
+    if known.state is IssueState.IGNORED:
+        return IntakeDecision(
+            IntakeOutcome.IGNORED, known.episode, known.state, False, "A person chose to ignore this issue."
+        )
+    if known.state is IssueState.RESOLVED:
+        if known.resolved_at is not None and occurred_at <= known.resolved_at:
+            return IntakeDecision(
+                IntakeOutcome.REPEATED,
+                known.episode,
+                known.state,
+                False,
+                "It happened before it was resolved.",
+            )
+        return _regressed(known, triage)
+    if known.task is not None:
+        reason = f"This episode has its repair, which is {known.task.value}."
+        return IntakeDecision(IntakeOutcome.REPEATED, known.episode, known.state, False, reason)
+    return IntakeDecision(IntakeOutcome.REPEATED, known.episode, known.state, triage.repair, triage.reason)
+
+
+def _regressed(known: IssueStanding, triage: TriageDecision) -> IntakeDecision:
+    in_hand = _in_hand(known)
+    episode = known.episode if in_hand or known.task is None else known.episode + 1
+    return IntakeDecision(
+        IntakeOutcome.REGRESSED,
+        episode,
+        IssueState.OPEN,
+        triage.repair and not in_hand,
+        in_hand or triage.reason,
+    )
+
+
+def request(known: IssueStanding | None) -> RequestDecision:
+    """Decide on a person's wish for a repair.
+
+    It is answered with the existing task while that is not final, its pull request is open, or a
+    person closed it unmerged. New evidence against a closed one is a regression, which opens an
+    episode of its own.
+    """
+    if known is None:
+        return RequestDecision(True, 1)
+    if known.task is None:
+        return RequestDecision(True, known.episode)
+    if reason := _in_hand(known):
+        return RequestDecision(False, known.episode, reason)
+    if known.pull_request is PullRequestState.CLOSED:
+        return RequestDecision(
+            False, known.episode, "Its pull request was closed without a merge, and there is no new evidence."
+        )
+    return RequestDecision(True, known.episode + 1)
+
+
+def _in_hand(known: IssueStanding) -> str:
+    """Return why the current episode is still being worked on; empty when it is not."""
+    if known.task is TaskState.NEEDS_HUMAN_REVIEW:
+        return "Its repair waits for a person's review."
+    if known.task is not None and not known.task.final:
+        return f"Its repair is {known.task.value}."
+    if known.pull_request is PullRequestState.OPEN:
+        return "Its pull request is open."
+    return ""
+
+
+def culprit(error: ErrorDetail) -> str:
+    """Return the place of an error in words: the innermost frame of the application, or of all."""
+    frame = _place(error)
+    if frame is None:
+        return ""
+    file, function = _plain(frame.file.replace("\\", "/")), _plain(frame.function)
+    return f"{function} ({file})" if function else file
+
+
+def title(error: ErrorDetail) -> str:
+    """Return an issue's title from the exception's type and place; the raw text never enters it."""
+    name = _plain(short_type(error.exception_type)) or "Error"
+    place = culprit(error) or (_plain(error.fingerprint)[:12])
+    return (f"{name} in {place}" if place else name)[:_MAX_TITLE]
+
+
+def _place(error: ErrorDetail) -> Frame | None:
+    frames = [frame for frame in error.frames if frame.in_app] or list(error.frames)
+    return frames[-1] if frames else None
+
+
+def _plain(text: str) -> str:
+    """Return only what names of files, types and functions are made of: the rest could speak to someone."""
+    return re.sub(r"[^\w.:/$<>-]", "", text)[-90:]

@@ -1,0 +1,170 @@
+"""The head of a log line: where it came from, when, how bad, and where the message begins.
+
+Loggers, container runtimes and syslog each put their own words before the message. The joiner asks
+whether a line opens a record of its own; ``describe`` wants the message and the level. Both work on
+text; bytes are read as latin-1, which never fails and leaves ASCII where it is.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+LEVELS = {
+    "TRACE": "DEBUG",
+    "FINE": "DEBUG",
+    "FINER": "DEBUG",
+    "FINEST": "DEBUG",
+    "VERBOSE": "DEBUG",
+    "DEBUG": "DEBUG",
+    "DBG": "DEBUG",
+    "CONFIG": "INFO",
+    "INFO": "INFO",
+    "INF": "INFO",
+    "INFORMATION": "INFO",
+    "NOTICE": "INFO",
+    "WARN": "WARNING",
+    "WRN": "WARNING",
+    "WARNING": "WARNING",
+    "ERROR": "ERROR",
+    "ERR": "ERROR",
+    "EROR": "ERROR",
+    "SEVERE": "ERROR",
+    "FAIL": "ERROR",
+    "CRITICAL": "CRITICAL",
+    "CRIT": "CRITICAL",
+    "FATAL": "CRITICAL",
+    "FTL": "CRITICAL",
+    "ALERT": "CRITICAL",
+    "EMERG": "CRITICAL",
+    "EMERGENCY": "CRITICAL",
+    "PANIC": "CRITICAL",
+}
+"""The words loggers use, and the five levels they stand for."""
+
+_ALWAYS = "TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|SEVERE|CRIT(?:ICAL)?|FATAL|ALERT|EMERG|PANIC"
+_DAY = r"(?:\d{4}[-/.]\d{2}[-/.]\d{2}|\d{2}[-/.](?:\d{2}|[A-Z][a-z]{2})[-/.]\d{2,4}|\d{8})"
+_ZONE = r"(?:\s?(?:Z|UTC|GMT|[A-Z]{3,4}(?=\s)|[+-]\d{2}:?\d{2}))?"
+_CLOCK = rf"\d{{1,2}}:\d{{2}}:\d{{2}}(?:[.,:]\d{{1,9}})?(?:\s?[AP]M)?{_ZONE}"
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_TIME = (
+    rf"(?:{_DAY}[T :,]{{1,2}}{_CLOCK}|{_DAY}(?![\w-])|"
+    rf"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\s)?{_MONTH}\s{{1,2}}\d{{1,2}},?\s(?:\d{{4}},?\s)?{_CLOCK}(?:\s\d{{4}}(?!\d))?|"
+    rf"\d{{1,2}}\s{_MONTH}\s\d{{4}}\s{_CLOCK}|{_CLOCK}|1[5-9]\d{{8}}(?:\.\d{{1,9}}|\d{{3}})?(?![\w]))"
+)
+_LEVEL = rf"(?:{_ALWAYS})"
+_ANY_LEVEL = "|".join(sorted(LEVELS, key=len, reverse=True))
+
+RECORD_START = re.compile(
+    rf"[\[(<|]?\s?(?:{_TIME})|"
+    rf"[\[(<|]?\s?{_LEVEL}(?=[\s:|\])>/-])|"
+    rf"\[(?:(?i:{_ANY_LEVEL}))\]|"
+    r"[IWEF]\d{4}\s\d{2}:|<\d{1,3}>|"
+    rf"\w[\w.-]{{0,40}}\s?[-:]\s?{_LEVEL}[\s:]|"
+    r"\{\s?\"|"
+    r"(?:time|ts|level|timestamp)=\S"
+)
+"""Matches at the first column of a line that opens a record of its own."""
+
+_CONTAINER = re.compile(
+    r"\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:\d{2})\s(?:stdout|stderr)\s[FP]\s|"  # CRI
+    r"(?:<\d{1,3}>)?[A-Z][a-z]{2}\s[\s\d]\d\s\d{2}:\d{2}:\d{2}"  # syslog
+    r"\s\S{1,255}\s[^\s\[:]{1,255}(?:\[\d+\])?:\s|"
+    r"<\d{1,3}>1\s\S+\s\S+\s\S+\s\S+\s\S+\s-\s(?:\ufeff|\xef\xbb\xbf)?|"  # RFC 5424
+    r"[a-z0-9][\w.-]{0,63}(?:[-_]\d{1,3}\s*|\s{2,})\|\s"  # docker compose
+)
+
+
+def container_prefix(line: str) -> str:
+    """Return what a container runtime or syslog put before the application's own line, or ''."""
+    found = _CONTAINER.match(line[:1024])
+    return found.group() if found else ""
+
+
+def begins_record(line: str) -> bool:
+    """Return whether a line, seen alone, opens a log record of its own."""
+    return RECORD_START.match(line) is not None
+
+
+@lru_cache(maxsize=256)
+def _compiled(shape: str) -> re.Pattern[str]:
+    return re.compile(re.escape(shape).replace("0", r"\d+"))
+
+
+class Envelope:
+    """The words that stand before every line of a record, alike but for their numbers."""
+
+    def __init__(self, prefix: str) -> None:
+        self._shape = re.sub(r"\d+", "0", prefix[:256]) if len(prefix) <= 256 else ""
+
+    def strip(self, line: str) -> str | None:
+        """Return the line without the envelope, or None when it does not carry it."""
+        if not self._shape.strip():
+            return None
+        found = _compiled(self._shape).match(line)
+        if found:
+            return line[found.end() :]
+        # A trimmed line ends where the envelope's last blanks would be.
+        found = _compiled(self._shape.rstrip()).fullmatch(line) if self._shape[-1].isspace() else None
+        return "" if found else None
+
+
+_STAMP = re.compile(rf"\s*[\[(]?{_TIME}[\])]?\s*[-|:,]?\s*")
+_LEVEL_WORD = re.compile(
+    rf"\s*(?:[\[(<|]\s?(?i:{_ANY_LEVEL})\s?[\])>|]|(?:{_ANY_LEVEL})(?=[\s:|\])/,-]))(?:/[\w-]+\])?\s*[-|:]?\s*"
+)
+_BRACKET = re.compile(r"\s*(?:\[[^\[\]]{1,120}\]|\([\w./:@ -]{1,80}\))\s*[-|:]?\s*")
+_PROCESS = re.compile(r"\s*(?:pid=?\s?)?\d+(?:#\d+)?(?:\s---|:|\s[-|])\s*|\s*---\s*|\s*\*\d+\s")
+_NAME = re.compile(
+    r"\s*(?!\w*(?:Error|Exception|Warning)\b:)(?:in\s)?"
+    r"(?:[A-Za-z_$][\w$-]*(?:[.:/][\w$<>-]+)+(?:\.\.\.)?(?::\d+)?(?:\s?[-|]\s|\s?:\s|\s?\]\s)"
+    r"|[A-Za-z_$][\w$<>-]*(?:\s[-|]\s|\s:\s)"
+    r"|[a-z_][\w-]*:\s?(?=\S))"
+)
+_GLOG = re.compile(r"[IWEF]\d{4}\s[\d:.]+\s+\d+\s[^\s\]]{1,255}\]\s")
+
+
+def split_prefix(line: str) -> tuple[str, str]:
+    """Return (prefix, message) of one line. The prefix is '' when the line has none."""
+    head = line[:1024]
+    at = len(container_prefix(head))
+    found = _GLOG.match(head, at)
+    if found:
+        return line[: found.end()], line[found.end() :]
+    anchored = False
+    for _ in range(12):
+        found = _STAMP.match(head, at) or _LEVEL_WORD.match(head, at)
+        if found:
+            anchored = True
+        elif anchored:
+            found = _BRACKET.match(head, at) or _PROCESS.match(head, at) or _NAME.match(head, at)
+        elif at == 0:
+            found = re.compile(rf"\[[^\[\]]{{1,120}}\]\s+(?={_LEVEL}\s)").match(head)
+        if not found or found.end() == at or found.end() >= len(head.rstrip()):
+            break
+        at = found.end()
+    return line[:at], line[at:]
+
+
+_FIRST_LEVEL = re.compile(
+    rf"(?<![\w.-])(?:{_ALWAYS})(?![\w.-])|[\[|<]\s?(?i:{_ANY_LEVEL})\s?[\]|>]|"
+    rf"\b(?:level|lvl|severity|levelname|log\.level)[\"']?\s?[=:]\s?[\"']?(?i:{_ANY_LEVEL})\b"
+)
+_LEADING = re.compile(rf"\s*(?i:{_ANY_LEVEL})\b\s?[:\]-]")
+_GLOG_LEVEL = re.compile(r"([IWEF])\d{4}\s\d{2}:")
+_ERROR_NAME = re.compile(
+    r"Traceback \(most recent call last\)|[a-z]\w*(?:Error|Exception)\b|\b[A-Z]\w*(?:Error|Exception)\b"
+)
+
+
+def text_level(text: str) -> str:
+    """Return the level a line of text names, one of the five, or '' when it names none."""
+    head = text.split("\n", 1)[0][:512]
+    found = _GLOG_LEVEL.match(head)
+    if found:
+        return {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL"}[found.group(1)]
+    found = _FIRST_LEVEL.search(head) or _LEADING.match(split_prefix(head)[1])
+    if found:
+        words: list[str] = re.findall(r"[A-Za-z]+", found.group())
+        return LEVELS.get(words[-1].upper(), "")
+    return "ERROR" if _ERROR_NAME.search(text[:4096]) else ""

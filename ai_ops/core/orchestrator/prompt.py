@@ -1,0 +1,86 @@
+"""A prompt task in its simplest form: read-only tools, the answer as an artifact."""
+
+from __future__ import annotations
+
+from ai_ops.core import prompts
+from ai_ops.core.identity import nonce
+from ai_ops.core.orchestrator.ending import Ending
+from ai_ops.core.orchestrator.money import call_budget
+from ai_ops.core.orchestrator.records import usage_to_json
+from ai_ops.core.orchestrator.tools import Tools
+from ai_ops.core.ports import Outcome, Steps
+from ai_ops.errors import PermanentError
+from ai_ops.flow.fixing import FixMode, FixRequest, Purpose
+from ai_ops.flow.repository import Base, Repository
+from ai_ops.flow.run import Usage
+from ai_ops.flow.task import Task, TaskState
+
+READ_TOOLS = ("Read", "Glob", "Grep")
+
+
+async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
+    """Prepare, work, deliver."""
+    repository = Repository(task.repo_key, task.repo_url, task.code_host) if task.repo_url else None
+
+    async def prepare() -> Outcome:
+        if repository is None:
+            return {"base": None, "words": "no repository"}
+        base = await tools.git.refresh(repository)
+        return {"base": {"sha": base.sha, "branch": base.branch}, "words": base.sha[:12]}
+
+    base = (await steps.run("prepare", 1, prepare))["base"]
+
+    async def work() -> Outcome:
+        return await _work(tools, task, run_id, repository, Base(**base) if base else None)
+
+    await steps.run("work", 1, work)
+
+    async def deliver() -> Outcome:
+        kept = await tools.trace.artifact(run_id, "answer")
+        return {"artifact": "answer", "words": f"{len(kept.text) if kept else 0} characters"}
+
+    await steps.run("deliver", 1, deliver)
+    return Ending(TaskState.COMPLETED, "answered; the answer is the artifact named answer")
+
+
+async def _work(
+    tools: Tools, task: Task, run_id: str, repository: Repository | None, base: Base | None
+) -> Outcome:
+    payload = task.payload
+    allowed = payload.get("allowed_tools")
+    names = tuple(name for name in READ_TOOLS if allowed is None or name in allowed)
+    if repository is not None and base is not None:
+        checkout = await tools.workspaces.ensure(run_id, "prompt", repository, base.sha)
+    else:
+        checkout = await tools.workspaces.scratch(run_id, "prompt")
+    id_of_request = nonce(run_id, "task", 1, tools.policy.nonce_salt)
+    text = prompts.task(
+        prompts.Head(run_id, 1, id_of_request, id_of_request[:16], FixMode.AGENTIC),
+        str(payload.get("prompt", "")),
+        name=str(payload.get("name", "")),
+    )
+    await tools.trace.put_artifact(run_id, "prompt", text)
+    request = FixRequest(
+        run_id=run_id,
+        purpose=Purpose.TASK,
+        round=1,
+        nonce=id_of_request,
+        mode=FixMode.AGENTIC,
+        prompt=text,
+        checkout=checkout,
+        tools=names,
+        writes=False,
+        budget_usd=await call_budget(tools, Usage(), payload.get("budget_usd")),
+        model=tools.policy.model,
+        wall_seconds=float(payload.get("timeout_seconds") or tools.policy.wall_seconds),
+        idle_seconds=tools.policy.idle_seconds,
+    )
+
+    async def watch(kind: str, data: dict[str, object]) -> None:
+        await tools.trace.emit(run_id, kind, data)
+
+    answer = await tools.fixer.ask(request, watch)
+    if not answer.text.strip():
+        raise PermanentError("model_empty_answer", "Claude answered nothing", next_step="Retry the task.")
+    await tools.trace.put_artifact(run_id, "answer", answer.text, "text/markdown")
+    return {"usage": usage_to_json(answer.usage), "words": f"{answer.turns} turns"}

@@ -1,0 +1,79 @@
+"""Values ↔ the small JSON that steps return and working data is kept as."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ai_ops.flow.event import Frame
+from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd, SuiteReport
+from ai_ops.flow.run import Usage
+from ai_ops.flow.task import Proof, Reason, Verdict
+
+
+def reasons_to_json(reasons: Iterable[Reason]) -> list[dict[str, str]]:
+    """Return reasons as ``{rule, place, text}`` objects."""
+    return [asdict(reason) for reason in reasons]
+
+
+def reasons_from_json(values: Iterable[Mapping[str, str]]) -> tuple[Reason, ...]:
+    """Return reasons."""
+    return tuple(Reason(value["rule"], value["place"], value["text"]) for value in values)
+
+
+def proof_to_json(proof: Proof) -> dict[str, Any]:
+    """Return a proof as ``{verdict, reasons}``."""
+    return {"verdict": proof.verdict, "reasons": reasons_to_json(proof.reasons)}
+
+
+def proof_from_json(value: Mapping[str, Any]) -> Proof:
+    """Return a proof."""
+    verdict = Verdict(value["verdict"]) if value["verdict"] else None
+    return Proof(verdict, reasons_from_json(value["reasons"]))
+
+
+def usage_to_json(usage: Usage) -> dict[str, Any]:
+    """Return a usage; the trace adds it to its run."""
+    return asdict(usage)
+
+
+def usage_from_json(value: Mapping[str, Any] | None) -> Usage:
+    """Return a usage; nothing is none."""
+    return Usage(**value) if value else Usage()
+
+
+def report_to_json(report: SuiteReport) -> str:
+    """Return a test report as JSON text."""
+    return json.dumps(asdict(report))
+
+
+def report_from_json(text: str) -> SuiteReport:
+    """Return a test report."""
+    value = json.loads(text)
+    results = value["results"]
+    cases = None if results is None else tuple(_case(result) for result in results)
+    return SuiteReport(
+        RunEnd(value["end"]), value["exit_code"], cases, value["output"], value["duration_seconds"]
+    )
+
+
+def _case(value: Mapping[str, Any]) -> CaseResult:
+    frames = tuple(Frame(**frame) for frame in value["frames"])
+    return CaseResult(
+        value["id"], CaseOutcome(value["outcome"]), value["exception_type"], value["message"], frames
+    )
+
+
+def describe_report(title: str, report: SuiteReport) -> str:
+    """Return a test report for people: what ran, what failed and how, and the end of the output."""
+    results = report.results or ()
+    failed = [r for r in results if r.outcome in (CaseOutcome.FAILED, CaseOutcome.ERROR)]
+    lines = [
+        title,
+        f"ended: {report.end}, exit code {report.exit_code}, {report.duration_seconds:.2f} s",
+        f"tests: {len(results)}, failed: {len(failed)}" if report.results is not None else "no report",
+    ]
+    lines += [f"FAILED {r.id}: {r.exception_type}: {r.message}" for r in failed[:200]]
+    return "\n".join([*lines, "", report.output[-20_000:]])

@@ -1,0 +1,124 @@
+"""What a run works with: the ports, and the policy of this server."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from ai_ops.core.code_blocks import Tree
+from ai_ops.core.ports import (
+    Clock,
+    CodeHost,
+    Fixer,
+    Git,
+    Issues,
+    Outbox,
+    PullRequests,
+    Tasks,
+    Trace,
+    Workspaces,
+)
+from ai_ops.core.project import TestPlan
+from ai_ops.core.report import Report
+from ai_ops.flow.edits import FileChange
+from ai_ops.flow.fixing import FixMode
+from ai_ops.flow.notification import Notification
+from ai_ops.flow.report import SuiteReport
+from ai_ops.flow.repository import Repository
+
+
+class Suites(Protocol):
+    """Runs a repository's test commands in the sandbox."""
+
+    async def run(
+        self,
+        checkout: Path,
+        plan: TestPlan,
+        *,
+        out: Path,
+        paths: Sequence[str] = (),
+        setup_layer: Path | None = None,
+    ) -> SuiteReport:
+        """Run the suite, or only the tests in ``paths``, and return what was reported."""
+        ...
+
+
+class SetupLayers(Protocol):
+    """Prepares what a repository's tests need, before any edit of a model."""
+
+    async def ensure(self, repository: Repository, plan: TestPlan, checkout: Path) -> Path | None:
+        """Return the folder that ``setup`` made, cached; None when there is no setup command."""
+        ...
+
+
+class Edits(Protocol):
+    """Reads and writes a checkout without following links out of it."""
+
+    def write(self, checkout: Path, changes: Sequence[FileChange]) -> None:
+        """Write all changes."""
+        ...
+
+    def tree(self, checkout: Path) -> Tree:
+        """Return what the checkout holds, without ``.git``."""
+        ...
+
+    def read(self, checkout: Path, path: str) -> bytes | None:
+        """Return a regular file's bytes, or None."""
+        ...
+
+
+class Mailroom(Protocol):
+    """Renders reports as mail and delivers what waits in the outbox."""
+
+    def render(self, key: str, report: Report, recipients: Sequence[str], now: datetime) -> Notification:
+        """Return the mail of a report."""
+        ...
+
+    async def deliver_due(self) -> int:
+        """Try everything that is due once; failures stay in the outbox. Returns how many were sent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What this server allows. Money in US dollars, times in seconds."""
+
+    fix_mode: FixMode
+    require_proof: bool
+    max_rounds: int
+    budget_usd_per_run: float
+    budget_usd_per_day: float
+    max_open_pull_requests: int
+    recipients: tuple[str, ...]
+    model: str
+    wall_seconds: float
+    idle_seconds: float
+    public_url: str
+    nonce_salt: str
+    sandbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything the orchestrator may touch, built once in ``wiring``."""
+
+    tasks: Tasks
+    issues: Issues
+    pull_requests: PullRequests
+    trace: Trace
+    outbox: Outbox
+    git: Git
+    workspaces: Workspaces
+    suites: Suites
+    setup_layers: SetupLayers
+    edits: Edits
+    fixer: Fixer
+    hosts: Mapping[str, CodeHost]
+    mailroom: Mailroom
+    clock: Clock
+    policy: Policy
+    redact: Callable[[str], str]
+    spent_today: Callable[[], Awaitable[float]]

@@ -1,0 +1,259 @@
+"""What a repository says about itself: ``.ai-ops.yml``, and how its tests are run.
+
+The file comes from the repository's default branch and is data from outside: it can narrow what the
+server allows, never widen it. Its commands are text for a shell inside the sandbox, nowhere else.
+"""
+
+from __future__ import annotations
+
+import configparser
+import math
+import posixpath
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import yaml
+
+from ai_ops.errors import PermanentError
+from ai_ops.flow.fixing import FixMode
+
+PROJECT_FILE = ".ai-ops.yml"
+DISCOVERY_FILES = ("pyproject.toml", "pytest.ini", ".pytest.ini", "setup.cfg", "tox.ini")
+"""The files whose contents ``discover`` wants, where the repository has them."""
+
+PATHS = "{path}"
+"""The place of the test files in a ``reproduce`` command."""
+
+_MAX_BYTES = 64 * 1024
+_MAX_TEXT = 4096
+_MAX_ITEMS = 100
+_PYTEST = ("python", "-m", "pytest")
+_TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test)\.py$")
+_LOCK_FILE = re.compile(
+    r"""(?:^|/)(?:
+        [^/]*requirements[^/]*\.(?:txt|in) | requirements/[^/]*\.(?:txt|in) | constraints[^/]*\.txt
+      | pyproject\.toml | setup\.(?:py|cfg) | Pipfile(?:\.lock)? | poetry\.lock | pdm\.lock | uv\.lock
+      | pylock[^/]*\.toml | environment\.ya?ml | package\.json | package-lock\.json | yarn\.lock
+      | pnpm-lock\.yaml | go\.(?:mod|sum) | Cargo\.(?:toml|lock) | Gemfile(?:\.lock)?
+      | composer\.(?:json|lock) | pom\.xml | build\.gradle(?:\.kts)? | gradle\.lockfile
+    )$""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFile:
+    """``.ai-ops.yml`` as read; empty or None where it says nothing. Money in US dollars."""
+
+    setup: str = ""
+    test: str = ""
+    reproduce: str = ""
+    language: str = ""
+    mode: FixMode | None = None
+    protected_paths: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    draft: bool | None = None
+    budget_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TestPlan:
+    """How a repository's tests are run, inside the sandbox.
+
+    ``command`` runs the whole suite. ``reproduce`` is a template: its element ``{path}`` stands for the
+    test files to run. ``kind`` says how reports are obtained; ``pytest`` is the only one. ``setup`` is a
+    shell command or None, and ``lock_files`` are the files that its result depends on.
+    """
+
+    __test__: ClassVar[bool] = False  # not a test class, whatever the name suggests to pytest
+
+    command: tuple[str, ...]
+    reproduce: tuple[str, ...]
+    kind: str = "pytest"
+    setup: str | None = None
+    lock_files: tuple[str, ...] = ()
+
+
+def _invalid(field: str, why: str) -> PermanentError:
+    where = f"{PROJECT_FILE}: {field}: {why}" if field else f"{PROJECT_FILE}: {why}"
+    return PermanentError(
+        "project_file_invalid", where, next_step=f"Correct {PROJECT_FILE} on the default branch."
+    )
+
+
+def _text(field: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _invalid(field, "must be text")
+    if len(value) > _MAX_TEXT:
+        raise _invalid(field, f"is longer than {_MAX_TEXT} characters")
+    if "\0" in value:
+        raise _invalid(field, "contains a NUL character")
+    return value.strip()
+
+
+def _texts(field: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise _invalid(field, "must be a list of texts")
+    if len(value) > _MAX_ITEMS:
+        raise _invalid(field, f"has more than {_MAX_ITEMS} entries")
+    return tuple(_text(field, item) for item in value)
+
+
+def _reproduce(field: str, value: Any) -> str:
+    text = _text(field, value)
+    if text and PATHS not in text:
+        raise _invalid(field, f"must contain {PATHS}, the place of the test file")
+    return text
+
+
+def _flag(field: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _invalid(field, "must be true or false")
+    return value
+
+
+def _mode(field: str, value: Any) -> FixMode:
+    if value not in {mode.value for mode in FixMode}:
+        raise _invalid(field, "must be one of " + ", ".join(mode.value for mode in FixMode))
+    return FixMode(value)
+
+
+def _money(field: str, value: Any) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not 0 < value <= 10_000:
+        raise _invalid(field, "must be an amount in US dollars above 0")
+    return float(value)
+
+
+_FIELDS: dict[str, Callable[[str, Any], Any]] = {
+    "setup": _text,
+    "test": _text,
+    "reproduce": _reproduce,
+    "language": _text,
+    "mode": _mode,
+    "protected_paths": _texts,
+    "reviewers": _texts,
+    "labels": _texts,
+    "draft": _flag,
+    "budget_usd": _money,
+}
+
+
+def _load(data: bytes) -> Any:
+    """Return the YAML document. Aliases are refused: a short file could stand for a huge value."""
+    if len(data) > _MAX_BYTES:
+        raise _invalid("", f"is larger than {_MAX_BYTES} bytes")
+    try:
+        text = data.decode("utf-8-sig")
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise _invalid("", "uses YAML aliases, which are not accepted")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        keys = [key.value for key, _ in root.value] if isinstance(root, yaml.MappingNode) else []
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise _invalid(str(twice[0])[:80], "appears twice")
+        return yaml.safe_load(text)
+    except UnicodeDecodeError:
+        raise _invalid("", "is not UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise _invalid("", f"is not valid YAML (line {line}: {error.problem})") from None
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError):
+        raise _invalid("", "is not valid YAML") from None
+
+
+def parse_project_file(data: bytes | None) -> ProjectFile:
+    """Return what ``.ai-ops.yml`` says; None or an empty file says nothing.
+
+    Raises:
+        PermanentError: ``project_file_invalid``, naming the field.
+    """
+    document = _load(data or b"")
+    if document is None:
+        return ProjectFile()
+    if not isinstance(document, dict):
+        raise _invalid("", "must be a mapping of fields")
+    for key in document:
+        if not isinstance(key, str) or key not in _FIELDS:
+            raise _invalid(str(key)[:80], "is not a known field; known are " + ", ".join(_FIELDS))
+    return ProjectFile(
+        **{key: _FIELDS[key](key, value) for key, value in document.items() if value is not None}
+    )
+
+
+def _shell(command: str) -> tuple[str, ...]:
+    """Return the argv of a command line. Paths arrive as arguments, never inside the text."""
+    for quoted in (f'"{PATHS}"', f"'{PATHS}'", PATHS):
+        command = command.replace(quoted, '"$@"')
+    return ("sh", "-c", command, "sh")
+
+
+def _has_pytest_table(contents: Mapping[str, str]) -> bool:
+    """Say whether a configuration file speaks to pytest."""
+    if "pytest.ini" in contents or ".pytest.ini" in contents:
+        return True
+    try:
+        tool = tomllib.loads(contents.get("pyproject.toml", "")).get("tool", {})
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
+        tool = {}
+    if isinstance(tool, dict) and "pytest" in tool:
+        return True
+    for name, section in (("setup.cfg", "tool:pytest"), ("tox.ini", "pytest")):
+        parser = configparser.RawConfigParser(strict=False)
+        try:
+            parser.read_string(contents.get(name, ""))
+        except configparser.Error:
+            continue
+        if parser.has_section(section):
+            return True
+    return False
+
+
+def uses_pytest(files: Sequence[str], contents: Mapping[str, str]) -> bool:
+    """Say whether pytest would find tests or is configured here."""
+    tests = any(_TEST_FILE.search(path) or posixpath.basename(path) == "conftest.py" for path in files)
+    return tests or _has_pytest_table(contents)
+
+
+def discover(
+    files: Sequence[str], contents: Mapping[str, str], project: ProjectFile | None = None
+) -> TestPlan | None:
+    """Decide how to run a repository's tests; None when nothing says how.
+
+    Args:
+        files: the repository's paths.
+        contents: the text of those ``DISCOVERY_FILES`` that it has.
+        project: its ``.ai-ops.yml``, whose words come first.
+    """
+    project = project or ProjectFile()
+    if not project.test and not uses_pytest(files, contents):
+        return None
+    reproduce = (*_shell(project.reproduce), PATHS) if project.reproduce else (*_PYTEST, PATHS)
+    return TestPlan(
+        command=_shell(project.test) if project.test else _PYTEST,
+        reproduce=reproduce,
+        setup=project.setup or None,
+        lock_files=tuple(sorted(path for path in files if _LOCK_FILE.search(path))),
+    )
+
+
+def plan_tests(
+    files: Sequence[str], contents: Mapping[str, str], project: ProjectFile | None = None
+) -> TestPlan:
+    """Return ``discover``'s plan.
+
+    Raises:
+        PermanentError: ``no_test_command``.
+    """
+    plan = discover(files, contents, project)
+    if plan is None:
+        raise PermanentError(
+            "no_test_command",
+            "no tests were found, so no repair could be proved",
+            next_step=f"Name the command in {PROJECT_FILE}, for example `test: python -m pytest`.",
+        )
+    return plan

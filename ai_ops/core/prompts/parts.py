@@ -1,0 +1,101 @@
+"""What every version of the prompts is joined from: the first line, data blocks, files."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ai_ops.core.untrusted import clean
+from ai_ops.flow.event import ErrorDetail
+from ai_ops.flow.fixing import FixMode, Purpose
+
+_WORD = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
+_MOST_LOG = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a prompt is for, and its random words.
+
+    ``nonce`` is the id of the answer's blocks; ``delimiter`` fences the data. Both are fresh for each
+    request and unknown to whoever wrote the log.
+    """
+
+    run_id: str
+    round: int
+    nonce: str
+    delimiter: str
+    mode: FixMode = FixMode.CODE_BLOCKS
+
+    def __post_init__(self) -> None:
+        """Refuse words that would break the first line or a fence."""
+        for word in (self.run_id, self.nonce, self.delimiter):
+            if not _WORD.fullmatch(word):
+                raise ValueError("run id, nonce and delimiter are single words")
+
+
+@dataclass(frozen=True, slots=True)
+class ContextFile:
+    """A file of the repository, shown as it is."""
+
+    path: str
+    text: str
+
+
+def first_line(purpose: Purpose, run_id: str, round: int, nonce: str, version: int = 1) -> str:
+    """Return the machine-readable first line. A log can forge it, so nothing is decided by it."""
+    return f"ai-ops: {purpose.value} v{version} run={run_id} round={round} block={nonce}"
+
+
+def fence(label: str, text: str, delimiter: str) -> str:
+    """Return ``text`` as one data block that it cannot end itself."""
+    return f"<data-{delimiter} {label}>\n{text.replace(delimiter, '[delimiter]')}\n</data-{delimiter}>"
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _MOST_LOG:
+        return text
+    half = _MOST_LOG // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"
+
+
+def error_data(error: ErrorDetail, context_lines: Sequence[str], delimiter: str) -> str:
+    """Return the log's words, cleaned, in one data block, with a warning when something was hidden."""
+    lines = [*context_lines, error.raw_excerpt]
+    cleaned = clean("\n".join(lines))
+    block = fence('name="log"', _shortened(cleaned.text), delimiter)
+    if not cleaned.flags:
+        return block
+    flags = ", ".join(cleaned.flags)
+    return f"{block}\nThe log held text that a person would not see ({flags}): somebody may have planted it."
+
+
+def file_data(files: Sequence[ContextFile], left_out: Sequence[str], delimiter: str) -> str:
+    """Return the shown files, each in its own data block, byte for byte apart from NUL."""
+
+    def plain(path: str) -> str:
+        return "".join(char if char.isprintable() and char != '"' else "?" for char in path)
+
+    parts = [
+        fence(f'file="{plain(each.path)}"', each.text.replace("\0", "").removesuffix("\n"), delimiter)
+        for each in files
+    ]
+    if left_out:
+        parts.append("There was no room for: " + ", ".join(left_out[:50]))
+    return "\n\n".join(parts) or "No file of the repository could be matched with the log."
+
+
+def suggested_path(error: ErrorDetail, paths: Sequence[str]) -> str:
+    """Return where the reproduction could stand: beside the existing tests, named by the fingerprint."""
+    name = f"test_ai_ops_{error.fingerprint[:12] or 'reproduction'}.py"
+    folders: dict[str, int] = {}
+    for path in paths:
+        base = posixpath.basename(path)
+        if base.endswith(".py") and (base.startswith("test_") or base.endswith("_test.py")):
+            folder = posixpath.dirname(path)
+            folders[folder] = folders.get(folder, 0) + 1
+    # The folder with most tests; of equals the one nearest to the root.
+    best = min(folders, key=lambda folder: (-folders[folder], folder.count("/"), folder), default="tests")
+    return posixpath.join(best, name)

@@ -1,0 +1,129 @@
+"""The report: what was found, done and proved, for people. Pull request and mail say the same.
+
+It claims nothing beyond the proof. Everything that came from a log or a model passes through
+``core.markdown`` here, or through the mail template's escaping.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ai_ops.core import markdown
+from ai_ops.flow.event import ErrorDetail
+from ai_ops.flow.task import Proof, Verdict
+
+_SAFE_WORD = re.compile(r"[^A-Za-z0-9_.$/-]+")
+
+HEADLINES = {
+    Verdict.PROVED: "Proved: the reproduction fails before the fix and passes after it.",
+    Verdict.UNPROVED: "Not proved: a person has to judge this change.",
+    Verdict.REFUTED: "Refuted: the evidence speaks against this change.",
+    Verdict.BLOCKED: "Blocked: the change does something a repair may not do.",
+    None: "No change was judged.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The facts of one run, before they are put into words. Money in US dollars."""
+
+    title: str
+    error: ErrorDetail
+    proof: Proof
+    cause: str = ""
+    summary: str = ""
+    diagnosis: str = ""
+    commands: tuple[str, ...] = ()
+    reproduction: tuple[str, ...] = ()
+    occurrences: int = 1
+    service: str = ""
+    environment: str = ""
+    release: str = ""
+    cost_usd: float = 0.0
+    trace_id: str = ""
+    trace_url: str = ""
+    task_url: str = ""
+    pr_url: str = ""
+    diff: str = ""
+    banners: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one sentence."""
+        return HEADLINES[self.proof.verdict]
+
+
+def place(error: ErrorDetail) -> str:
+    """Return where the error came from: the innermost frame of the app, as ``file (function)``."""
+    for frame in reversed(error.frames):
+        if frame.in_app:
+            return f"{_safe(frame.file.rsplit('/', 1)[-1])} ({_safe(frame.function)})"
+    return ""
+
+
+def title(error: ErrorDetail) -> str:
+    """Return a title made of the exception type and the place, never of the message."""
+    kind = _safe(error.exception_type.rsplit(".", 1)[-1]) or "error"
+    where = place(error)
+    return f"Fix {kind} in {where}" if where else f"Fix {kind}"
+
+
+def commit_message(error: ErrorDetail, reproduction: tuple[str, ...], trace_id: str) -> str:
+    """Return the commit's message. No word of it comes from a log's message or a model."""
+    tests = ", ".join(_safe(path) for path in reproduction)
+    body = f"Reproduced by {tests}." if tests else "Not reproduced by a test."
+    return f"{title(error)}\n\n{body}\n\nAI-Ops-Run: {trace_id}\n"
+
+
+def body(report: Report, marker: str) -> str:
+    """Return the Markdown body of a pull request. ``marker`` is hidden and finds it again."""
+    parts = [f"**{report.headline}**"]
+    parts += [f"> **{markdown.text(banner)}**" for banner in report.banners]
+    if report.cause:
+        parts += ["### Cause", markdown.text(report.cause)]
+    if report.summary:
+        parts += ["### Change", markdown.text(report.summary)]
+    parts += ["### Evidence", _facts(report), markdown.block(report.error.raw_excerpt)]
+    if report.proof.reasons:
+        parts += ["### Proof", _reasons(report.proof)]
+    if report.commands:
+        parts += ["### Commands run", markdown.block("\n".join(report.commands))]
+    parts.append(_footer(report))
+    parts.append(f"<!-- {marker} -->")
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(report: Report) -> str:
+    rows = [
+        ("Exception", report.error.exception_type),
+        ("Place", place(report.error)),
+        ("Seen", f"{report.occurrences} time{'s' if report.occurrences != 1 else ''}"),
+        ("Service", report.service),
+        ("Environment", report.environment),
+        ("Release", report.release),
+    ]
+    return "\n".join(f"- {name}: {markdown.code(value)}" for name, value in rows if value)
+
+
+def _reasons(proof: Proof) -> str:
+    lines = []
+    for reason in proof.reasons:
+        where = f" {markdown.code(reason.place)}" if reason.place else ""
+        lines.append(f"- {markdown.code(reason.rule)}{where}: {markdown.text(reason.text, 600)}")
+    return "\n".join(lines)
+
+
+def _footer(report: Report) -> str:
+    words = [f"Cost: {report.cost_usd:.4f} USD."]
+    if report.trace_id:
+        words.append(f"Trace: {markdown.code(report.trace_id)}.")
+    words.append(
+        "Close this pull request to say no: the error is then left alone until there is new evidence."
+    )
+    return " ".join(words)
+
+
+def _safe(word: str) -> str:
+    """Keep what an identifier or a path is made of; a title or a commit message needs no more."""
+    return _SAFE_WORD.sub("", word)[:80]

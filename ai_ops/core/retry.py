@@ -1,0 +1,59 @@
+"""Failure → whether to try again, when, and why. It decides; the orchestrator waits and tries.
+
+A failure that says how long to wait is believed. Otherwise the wait doubles from one second to five
+minutes, shortened a little by a share that follows from the failure itself, so that many tasks that
+failed together do not come back together and a repeated decision is still the same decision.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from ai_ops.errors import AiOpsError, TemporaryError
+
+MAX_TRIES = 5
+FIRST_DELAY_SECONDS = 1.0
+LONGEST_DELAY_SECONDS = 300.0
+_JITTER = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDecision:
+    """Whether to try again. ``delay_seconds`` is 0 when not; ``reason`` is for people."""
+
+    retry: bool
+    delay_seconds: float
+    reason: str
+
+
+def decide(
+    failure: AiOpsError, attempt: int, *, spread: str = "", max_tries: int = MAX_TRIES
+) -> RetryDecision:
+    """Return what to do after a failed try.
+
+    Args:
+        failure: what went wrong.
+        attempt: how many tries there were, this one included; the first is 1.
+        spread: whose try it is, for example a run's id. Different ones come back at different times;
+            empty leaves the doubling exact.
+        max_tries: how many tries there may be.
+    """
+    if not isinstance(failure, TemporaryError):
+        return RetryDecision(False, 0.0, f"{failure.code} does not pass by itself")
+    if attempt >= max_tries:
+        return RetryDecision(False, 0.0, f"{failure.code} is still there after {attempt} tries")
+    delay = _delay(failure, attempt, spread)
+    return RetryDecision(
+        True, delay, f"{failure.code} may pass: try {attempt + 1} of {max_tries} in {delay:g} s"
+    )
+
+
+def _delay(failure: TemporaryError, attempt: int, spread: str) -> float:
+    if failure.delay is not None:
+        return max(0.0, failure.delay)
+    doubled = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** max(0, attempt - 1))
+    if not spread:
+        return doubled
+    share = zlib.crc32(f"{spread}:{failure.code}:{attempt}".encode()) / 2**32
+    return round(doubled * (1.0 - _JITTER * share), 3)

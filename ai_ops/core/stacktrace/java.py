@@ -1,0 +1,174 @@
+"""Traces of the Java virtual machine: Java, Kotlin and their kin.
+
+The exception that escaped is printed first, its causes after it, each with the innermost call on top.
+``... n more`` stands for the last n frames of the enclosing trace.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ai_ops.core.logline import begins_record, split_prefix
+from ai_ops.core.stacktrace.model import ParsedTrace, Verdict
+from ai_ops.flow.event import Frame
+
+LANGUAGE = "java"
+
+# A class is told from other words by its ending, so only names that end so are looked at.
+_CLASS = re.compile(
+    r"(?<![\w$./-])([A-Za-z_$][\w$.]{0,255}?(?:Exception|Error|Throwable|Failure|Fault))(?::(?=\s|\Z)|\s*\Z)"
+)
+_QUALIFIED = re.compile(r"\s*((?:[a-z_][\w$]{0,63}\.){1,16}[A-Z][\w$]{0,127})(?::\s|\s*\Z)")
+_FRAME = re.compile(r"\s*at ([\w$.@/-]+[^()\n]{0,255})\(([^()\n]{0,255})\)")
+_LINKED = re.compile(
+    r"(\s*)(Caused by|Suppressed|Wrapped by):\s(?:\[CIRCULAR REFERENCE:\s?)?([\w$.]{1,255})(?::\s(.*))?"
+)
+_MORE = re.compile(r"\s*\.\.\. (\d{1,6}) (?:more|common frames|frames)")
+_CIRCULAR = re.compile(r"\s*\[CIRCULAR REFERENCE")
+_SOURCE = re.compile(r"([\w$.-]{1,200}\.\w{1,10})(?::(\d{1,9}))?")
+_OUTSIDE_PACKAGES = """
+java. javax. jdk. sun. com.sun. jakarta. kotlin. kotlinx. scala. groovy. clojure. akka. android.
+androidx. dalvik. _COROUTINE. com.android.internal. ch.qos.logback. com.amazonaws. com.fasterxml.
+com.google.common. com.google.inject. com.google.gson. com.ibm. com.microsoft.sqlserver. com.mysql.
+com.zaxxer.hikari. feign. io.grpc. io.micronaut. io.netty. io.quarkus. io.reactivex. io.smallrye.
+io.undertow. io.vertx. junit. net.bytebuddy. net.sf.cglib. okhttp3. okio. oracle.jdbc. org.apache.
+org.aspectj. org.codehaus. org.eclipse. org.glassfish. org.gradle. org.h2. org.hibernate. org.jboss.
+org.junit. org.mariadb. org.mockito. org.mortbay. org.mybatis. org.postgresql. org.quartz. org.slf4j.
+org.springframework. org.wildfly. reactor. retrofit2. rx. software.amazon. weblogic.
+"""
+_OUTSIDE = tuple(_OUTSIDE_PACKAGES.split())
+
+
+def start(line: str) -> int | None:
+    """Return the column where an exception's own line may begin here, or None."""
+    head = line[:4096]
+    found = _CLASS.search(head)
+    if not found or (found.group(1).endswith(("Error", "Failure", "Fault")) and "." not in found.group(1)):
+        return None
+    return found.start(1)
+
+
+def is_frame(line: str) -> bool:
+    """Return whether a line is a frame, whatever stood before it."""
+    return line.lstrip()[:3] == "at " and _FRAME.match(line) is not None
+
+
+class Reader:
+    """Says of each following line whether it belongs to the trace. Foreign lines change nothing."""
+
+    def __init__(self, first: str) -> None:
+        self._in_message = not is_frame(first)
+
+    def step(self, line: str) -> Verdict:
+        """Take one line without its envelope."""
+        if is_frame(line) or _MORE.match(line) or _CIRCULAR.match(line):
+            self._in_message = False
+            return Verdict.BELONGS
+        if _LINKED.match(line[:4096]):
+            self._in_message = True
+            return Verdict.BELONGS
+        # A message may go on over several lines; only a frame behind it proves that it did.
+        if self._in_message and not begins_record(line):
+            return Verdict.MAYBE
+        return Verdict.FOREIGN
+
+
+@dataclass(slots=True)
+class _Printed:
+    """One exception as printed: frames innermost first."""
+
+    type: str
+    message: str
+    role: str = ""
+    indent: int = 0
+    frames: list[Frame] = field(default_factory=list)
+
+
+def parse(text: str) -> ParsedTrace | None:
+    """Return the trace in a text, or None when it holds no frame."""
+    lines = text.splitlines()
+    first = next((at for at, line in enumerate(lines) if is_frame(_bare(line))), None)
+    if first is None:
+        return None
+    printed = [_head(lines[:first])]
+    for line in map(_bare, lines[first:]):
+        _take(line, printed)
+    chain = [one for one in printed[1:] if one.role != "Suppressed" and one.indent <= printed[0].indent]
+    if any(one.role == "Wrapped by" for one in chain):  # the root cause was printed first
+        escaped, root, causes = chain[-1], printed[0], [*reversed(chain[:-1]), printed[0]]
+    else:
+        escaped, root, causes = printed[0], (chain or printed)[-1] if chain else printed[0], chain
+    kinds = tuple(one.type for one in causes)
+    return ParsedTrace(
+        LANGUAGE, escaped.type, escaped.message, tuple(reversed(root.frames)), kinds, _header(lines[:first])
+    )
+
+
+def _bare(line: str) -> str:
+    """Return a frame or link without the prefix that some loggers put before every line."""
+    if line[:1] in ("\t", " ") or not line:
+        return line
+    for mark in ("\tat ", "    at ", "Caused by: ", "\t... ", "    ... ", "\tSuppressed: "):
+        at = line.find(mark, 0, 512)
+        if at > 0:
+            return line[at:]
+    return line
+
+
+def _take(line: str, printed: list[_Printed]) -> None:
+    current = printed[-1]
+    if frame := frame_of(line):
+        current.frames.append(frame)
+    elif found := _LINKED.match(line):
+        indent, role, kind, message = found.groups()
+        printed.append(_Printed(kind, (message or "").strip(), role, len(indent)))
+    elif (found := _MORE.match(line)) and current.role:
+        enclosing = next(one for one in reversed(printed[:-1]) if one.indent <= current.indent)
+        count = int(found.group(1))
+        current.frames += enclosing.frames[-count:] if count else []
+
+
+def _head(lines: list[str]) -> _Printed:
+    """Return the exception named nearest above the first frame."""
+    for line in reversed(lines[-32:]):
+        if line.startswith(("Caused by: ", "Wrapped by: ")):
+            line = line.split(": ", 1)[1]
+        found = (
+            _CLASS.search(line[:4096]) or _QUALIFIED.match(line) or _QUALIFIED.match(split_prefix(line)[1])
+        )
+        if found:
+            return _Printed(found.group(1), line[found.end(1) :].removeprefix(":").strip())
+    return _Printed("", "")
+
+
+def _header(lines: list[str]) -> str:
+    for at in range(len(lines) - 1, -1, -1):
+        found = _CLASS.search(lines[at][:4096]) or _QUALIFIED.match(lines[at])
+        if found:
+            return "\n".join([*lines[:at], lines[at][: found.start(1)]]).strip()
+    return "\n".join(lines).strip()
+
+
+def frame_of(line: str) -> Frame | None:
+    """Return the frame of an ``at`` line; the file is the package's path and the source file."""
+    found = _FRAME.match(line) if line.lstrip()[:3] == "at " else None
+    if not found:
+        return None
+    call, place = found.groups()
+    call = (
+        call.rsplit("/", 1)[-1]
+        if "$$Lambda" not in call
+        else call[call.find("//") + 2 if "//" in call else 0 :]
+    )
+    owner, _, method = call.rpartition(".")
+    package, _, name = owner.rpartition(".")
+    source = _SOURCE.match(place)
+    file = source.group(1) if source else name.split("$", 1)[0]
+    path = f"{package.replace('.', '/')}/{file}" if package else file
+    number = int(source.group(2) or 0) if source else 0
+    return Frame(path, number, f"{name}.{method}" if name else method, in_app=_in_app(call, owner))
+
+
+def _in_app(call: str, owner: str) -> bool:
+    return not call.startswith(_OUTSIDE) and "$$" not in owner

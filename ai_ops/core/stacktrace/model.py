@@ -1,0 +1,55 @@
+"""What a parsed trace is, and what each language offers to the joiner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from ai_ops.flow.event import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedTrace:
+    """One stack trace, as it was printed.
+
+    ``exception_type`` and ``message`` are those of the exception that escaped. ``cause_types`` are the
+    exceptions behind it, nearest first. ``frames`` lead, outermost call first, to where the root cause
+    was raised. ``header`` is the log text that stood before the trace.
+    """
+
+    language: str
+    exception_type: str
+    message: str
+    frames: tuple[Frame, ...]
+    cause_types: tuple[str, ...] = ()
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """One exception of a chain. ``explicit`` is true when it was raised ``from`` the one before it."""
+
+    type: str
+    message: str
+    frames: tuple[Frame, ...]
+    explicit: bool = False
+    column: int = 0
+    branch: int = 0
+
+
+class Verdict(Enum):
+    """What a line is to the record before it."""
+
+    BELONGS = auto()
+    MAYBE = auto()
+    FOREIGN = auto()
+
+
+def graft(outer: tuple[Frame, ...], inner: tuple[Frame, ...]) -> tuple[Frame, ...]:
+    """Join two paths: ``outer`` down to the call that ``inner`` begins with, then ``inner``."""
+    if not inner:
+        return outer
+    for index in range(len(outer) - 1, -1, -1):
+        if (outer[index].file, outer[index].function) == (inner[0].file, inner[0].function):
+            return outer[:index] + inner
+    return outer + inner

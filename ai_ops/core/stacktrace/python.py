@@ -1,0 +1,203 @@
+"""Python's tracebacks: plain, chained, in groups, and syntax errors.
+
+The interpreter prints the oldest exception first and the one that escaped last. Lines of a group
+stand behind a margin of ``|`` and ``+``, deeper for each level.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ai_ops.core.logline import Envelope, begins_record, container_prefix
+from ai_ops.core.stacktrace.model import ParsedTrace, Raised, Verdict, graft
+from ai_ops.flow.event import Frame
+
+LANGUAGE = "python"
+HEADER = "Traceback (most recent call last):"
+
+_START = re.compile(r"(?:  \+ Exception Group )?Traceback \(most recent call last\):\s*\Z")
+_BARE_SYNTAX_ERROR = re.compile(r'\s{0,8}File "[^"]{1,1024}", line \d+\s*\Z')
+_FRAME = re.compile(r'\s*File "([^"]{1,4096})", line (\d+)(?:, in (.{1,512}))?')
+_EXCEPTION = re.compile(r"([^\W\d][\w.<>]{0,255})(?::(?:\s(.*))?)?\s*\Z", re.DOTALL)
+_CAUSE = "The above exception was the direct cause of the following exception:"
+_CONTEXT = "During handling of the above exception, another exception occurred:"
+_MARGIN = re.compile(r"(\s*)(\||\+ (?=Exception Group)|\+-[-+]*(?: (?P<branch>\d+|\.\.\.) -+)?)")
+_OUTSIDE = re.compile(
+    r"[/\\](?:site-packages|dist-packages)[/\\]|[/\\]lib(?:64)?[/\\]python\d|[/\\]python[\d.]+[/\\]lib[/\\]"
+    r"|[/\\]python\d+_lib[/\\]|\A<",
+    re.IGNORECASE,
+)
+
+
+def start(line: str) -> int | None:
+    """Return the column where a traceback begins on this line, or None."""
+    if HEADER in line:
+        found = _START.search(line, max(0, line.rfind(HEADER) - 20))
+        return found.start() if found else None
+    return 0 if _BARE_SYNTAX_ERROR.match(line[:1200]) else None
+
+
+class Reader:
+    """Says of each following line whether it belongs to the traceback. Foreign lines change nothing."""
+
+    def __init__(self, first: str) -> None:
+        self._step = self._in_frames
+        self._indent = len(first) - len(first.lstrip()) if first.lstrip().startswith("Traceback") else 0
+        self._grouped = "+ Exception Group" in first
+
+    def step(self, line: str) -> Verdict:
+        """Take one line without its envelope."""
+        if self._indent and line[: self._indent].isspace():
+            line = line[self._indent :]
+        return self._step(line)
+
+    def _in_frames(self, line: str) -> Verdict:
+        if self._grouped:
+            if line.lstrip()[:1] in ("|", "+"):
+                return Verdict.BELONGS
+            return self._after(line)
+        if line[:2] == "  " or line[:1] == "\t":
+            return Verdict.BELONGS
+        if _EXCEPTION.match(line[:4096]) and not begins_record(line):
+            self._step = self._after
+            return Verdict.BELONGS
+        return Verdict.FOREIGN
+
+    def _after(self, line: str) -> Verdict:
+        if line.startswith((_CAUSE, _CONTEXT)):
+            self._step = self._before_next
+            return Verdict.BELONGS
+        if not line.strip():
+            return Verdict.MAYBE
+        # A message may go on over several lines; only a chain behind it proves that it did.
+        if self._grouped or begins_record(line) or start(line) is not None:
+            return Verdict.FOREIGN
+        return Verdict.MAYBE
+
+    def _before_next(self, line: str) -> Verdict:
+        if not line.strip():
+            return Verdict.BELONGS
+        if start(line) is not None:
+            self._grouped = "+ Exception Group" in line
+            self._step = self._in_frames
+            return Verdict.BELONGS
+        if _EXCEPTION.match(line[:4096]) and not begins_record(line):
+            self._grouped = False
+            self._step = self._after
+            return Verdict.BELONGS
+        return Verdict.FOREIGN
+
+
+def frame_of(line: str) -> Frame | None:
+    """Return the frame that a ``File "…", line n, in f`` line names."""
+    found = _FRAME.match(line)
+    if not found:
+        return None
+    file, number, function = found.groups()
+    return Frame(file, int(number[:9]), (function or "<module>").rstrip(), in_app=not _OUTSIDE.search(file))
+
+
+def frames(text: str) -> tuple[Frame, ...]:
+    """Return every frame printed in a text, in printed order, chains and groups included."""
+    return tuple(frame for line in _plain(text.splitlines()) if (frame := frame_of(_bare(line)[1])))
+
+
+def parse(text: str) -> ParsedTrace | None:
+    """Return the traceback in a text, or None when there is none."""
+    lines = text.splitlines()
+    first = next((at for at, line in enumerate(lines) if start(line) is not None), None)
+    if first is None:
+        return None
+    column = start(lines[first]) or 0
+    inline = lines[first][:column]
+    header = "\n".join([*lines[:first], inline]).strip()
+    lines[first] = lines[first][column:] if inline.strip() else lines[first]
+    # A cause without a traceback of its own is printed above the first header.
+    leading = _untraced_cause(lines[:first])
+    raised = [*leading, *_raised(_without_envelope(lines[first:], inline), explicit=_CAUSE in header)]
+    if not raised:
+        return None
+    escaped, path, causes = _resolve(raised)
+    return ParsedTrace(LANGUAGE, escaped.type, escaped.message, path, causes, header)
+
+
+def _without_envelope(lines: list[str], inline: str) -> list[str]:
+    envelope = Envelope(inline)
+    if inline.strip() and len(lines) > 1 and envelope.strip(lines[1]) is not None:
+        return [lines[0], *(bare for line in lines[1:] if (bare := envelope.strip(line)) is not None)]
+    return _plain(lines)
+
+
+def _plain(lines: list[str]) -> list[str]:
+    return [line[len(container_prefix(line)) :] for line in lines]
+
+
+def _bare(line: str) -> tuple[int, str, str | None]:
+    """Return (margin column, text behind the margin, branch number of a separator)."""
+    found = _MARGIN.match(line)
+    if not found:
+        return 0, line, None
+    body = line[found.end() :]
+    return len(found.group(1)), body[1:] if body[:1] == " " else body, found.group("branch")
+
+
+def _untraced_cause(lines: list[str]) -> list[Raised]:
+    at = next((at for at, line in enumerate(lines) if line.startswith((_CAUSE, _CONTEXT))), 0)
+    found = next((_EXCEPTION.match(line) for line in reversed(lines[:at]) if line.strip()), None)
+    return [Raised(found.group(1), (found.group(2) or "").strip(), ())] if found else []
+
+
+def _raised(lines: list[str], *, explicit: bool) -> Iterator[Raised]:
+    """Yield the exceptions in printed order, each with its margin and branch."""
+    stack: list[Frame] = []
+    reading = False
+    branch = 0
+    for line in lines:
+        column, body, separator = _bare(line)
+        frame = frame_of(body)
+        if separator:
+            branch, reading, explicit, stack = branch + 1, True, False, []
+        elif frame:
+            stack, reading = [*stack, frame] if reading else [frame], True
+        elif HEADER in body:
+            stack, reading = [], True
+        elif body.startswith((_CAUSE, _CONTEXT)):
+            explicit = body.startswith(_CAUSE)
+            stack, reading = [], True
+        elif reading and body[:1] not in ("", " ", "\t") and (found := _EXCEPTION.match(body)):
+            kind, message = found.groups()
+            yield Raised(kind, (message or "").strip(), tuple(stack), explicit, column, branch)
+            stack, reading, explicit = [], False, False
+
+
+def _resolve(raised: list[Raised]) -> tuple[Raised, tuple[Frame, ...], tuple[str, ...]]:
+    """Return (the exception that escaped, the path to its root cause, the types behind it)."""
+    outermost = min(one.column for one in raised)
+    # A group printed first stands at margin 2, a plain traceback after it at 0: both are outermost.
+    chain = [one for one in raised if one.column <= max(outermost, 2)]
+    escaped = chain[-1]
+    path = escaped.frames
+    root = escaped
+    explicit = escaped.explicit
+    for earlier in reversed(chain[:-1]):
+        if not explicit:
+            break
+        path, root, explicit = graft(path, earlier.frames), earlier, earlier.explicit
+    inside = _members(raised, root)
+    causes = [one.type for one in reversed(chain[:-1])]
+    if inside:
+        branch = [one for one in inside if one.branch == inside[0].branch or one.column > inside[0].column]
+        path = graft(path, _resolve(branch)[1])
+        causes += [one.type for one in inside]
+    return escaped, path, tuple(causes)
+
+
+def _members(raised: list[Raised], group: Raised) -> list[Raised]:
+    """Return what was printed inside a group: everything behind a deeper margin, right after it."""
+    found: list[Raised] = []
+    for one in raised[raised.index(group) + 1 :]:
+        if one.column <= group.column:
+            break
+        found.append(one)
+    return found

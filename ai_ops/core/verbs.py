@@ -1,0 +1,93 @@
+"""What a person may do to a task, as pure decisions: the next state and the fields that change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ai_ops.errors import PermanentError
+from ai_ops.flow.task import TRANSITIONS, Proof, Task, TaskState, Verdict
+
+PUBLISHABLE = frozenset({Verdict.PROVED, Verdict.UNPROVED})
+"""What an approval may publish. A refuted or blocked change is never published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Move to ``to`` (None: nothing to do, the wish is fulfilled already) and change fields."""
+
+    to: TaskState | None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def decide(verb: str, task: Task) -> Change:
+    """Return what ``verb`` (cancel, retry, approve, reject) does to a task.
+
+    Raises:
+        PermanentError: ``illegal_transition`` when the task's state does not allow it.
+    """
+    return {"cancel": _cancel, "retry": _retry, "approve": _approve, "reject": _reject}[verb](task)
+
+
+def _require(task: Task, verb: str, states: frozenset[TaskState]) -> None:
+    if task.state not in states:
+        allowed = ", ".join(sorted(states))
+        raise PermanentError(
+            "illegal_transition",
+            f"a task that is {task.state} cannot be {_PAST[verb]}",
+            next_step=f"{verb} applies to tasks that are: {allowed}",
+        )
+
+
+_PAST = {"cancel": "cancelled", "retry": "retried", "approve": "approved", "reject": "rejected"}
+_CANCELLABLE = frozenset(
+    state
+    for state, targets in TRANSITIONS.items()
+    if TaskState.CANCELLED in targets and state is not TaskState.NEEDS_HUMAN_REVIEW
+)
+_RETRIABLE = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.NEEDS_HUMAN_REVIEW})
+_REVIEW = frozenset({TaskState.NEEDS_HUMAN_REVIEW})
+
+
+def _cancel(task: Task) -> Change:
+    if task.state is TaskState.CANCELLED:
+        return Change(None)
+    if task.state is TaskState.NEEDS_HUMAN_REVIEW:
+        return _reject(task)
+    _require(task, "cancel", _CANCELLABLE)
+    return Change(TaskState.CANCELLED, {"outcome_reason": "cancelled by a person"})
+
+
+def _retry(task: Task) -> Change:
+    _require(task, "retry", _RETRIABLE)
+    return Change(
+        TaskState.PENDING,
+        {
+            "run_number": task.run_number + 1,
+            "action": "work",
+            "attempts": 0,
+            "proof": Proof(),
+            "failure": None,
+            "outcome_reason": "",
+        },
+    )
+
+
+def _approve(task: Task) -> Change:
+    _require(task, "approve", _REVIEW)
+    if task.proof.verdict in PUBLISHABLE and task.payload.get("candidate_run"):
+        return Change(
+            TaskState.PENDING,
+            {
+                "run_number": task.run_number + 1,
+                "action": "publish",
+                "outcome_reason": "approved by a person",
+            },
+        )
+    return Change(TaskState.COMPLETED, {"outcome_reason": "approved by a person; nothing to publish"})
+
+
+def _reject(task: Task) -> Change:
+    _require(task, "reject", _REVIEW)
+    return Change(TaskState.CANCELLED, {"outcome_reason": "rejected by a person"})

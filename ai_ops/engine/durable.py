@@ -1,0 +1,303 @@
+"""The engine of the server: durable, on DBOS, with our tables as the truth.
+
+DBOS keeps which run is queued, at work, or over, and how far a wait has come. It may lose all of it:
+the reconciler gives unfinished tasks back, and the steps they had committed are not done again.
+
+Runs live on the event loop that called ``start``, each in an asyncio task that is held here. To cancel
+is to cancel that task, which acts within the step at once. A clean stop interrupts the same way and
+tells DBOS nothing, so that the next start goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ai_ops.core.identity import run_id
+from ai_ops.core.ports import Outcome, Tasks, Trace, Worker
+from ai_ops.engine.data_lock import DataLock
+from ai_ops.engine.dbos_adapter import Dbos, OutOfStepError, interrupt_self
+from ai_ops.engine.duty import Duty
+from ai_ops.engine.reconcile import WORKER_LOST, Fate, Life, fate
+from ai_ops.engine.recorded import recorded
+from ai_ops.engine.slots import Seat, Slots, rank, task_id_of, turn, workflow_id
+from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.flow.task import Task, TaskState
+
+_LOG = logging.getLogger(__name__)
+_STOP_SECONDS = 4.0
+_CANCEL_SECONDS = 5.0
+_KEEP_ENDED = timedelta(days=1)
+
+
+def _checkpoint(error: AiOpsError) -> dict[str, Any]:
+    delay = error.delay if isinstance(error, TemporaryError) else None
+    return {**error.as_dict(), "temporary": isinstance(error, TemporaryError), "delay": delay}
+
+
+def _failure(kept: Mapping[str, Any]) -> AiOpsError:
+    code, message, next_step = kept["code"], kept["message"], kept["next_step"]
+    if kept["temporary"]:
+        return TemporaryError(code, message, next_step=next_step, delay=kept["delay"])
+    return PermanentError(code, message, next_step=next_step)
+
+
+class DurableSteps:
+    """Steps that DBOS checkpoints after their outcome is committed in the trace.
+
+    A checkpoint says only that a step was done, or how it failed: so a run that goes on after a crash
+    takes the same way as before, and no outcome is stored a second time.
+    """
+
+    def __init__(self, dbos: Dbos, trace: Trace, run_id: str, seat: Seat) -> None:
+        self._dbos = dbos
+        self._trace = trace
+        self._run_id = run_id
+        self._seat = seat
+        self._out_of_step = False
+
+    async def run(self, name: str, round: int, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        """Do ``work`` once for (run, name, round) and return its outcome; entered again, return that."""
+        outcomes: list[Outcome] = []
+        errors: list[Exception] = []
+
+        async def enter() -> dict[str, Any]:
+            try:
+                outcomes.append(await recorded(self._trace, self._run_id, name, round, work))
+            except AiOpsError as error:
+                errors.append(error)
+                return {"failed": _checkpoint(error)}
+            except Exception as error:  # noqa: BLE001 - it is raised again below, outside of the vendor's code
+                errors.append(error)
+                return {"broken": type(error).__name__}
+            return {"done": True}
+
+        mark: Mapping[str, Any] = {}
+        if not self._out_of_step:
+            try:
+                mark = await self._dbos.step(f"{name}:{round}", enter)
+            except OutOfStepError as error:
+                self._lose_step(error)
+        if errors:
+            raise errors[0]
+        if "failed" in mark:
+            raise _failure(mark["failed"])
+        if "broken" in mark:
+            raise RuntimeError(f"the step {name} had failed with {mark['broken']}")
+        if outcomes:
+            return outcomes[0]
+        return await recorded(self._trace, self._run_id, name, round, work)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait durably, without the place to work; a restart goes on with the remaining time."""
+        async with self._seat.away():
+            if not self._out_of_step:
+                try:
+                    await self._dbos.sleep(seconds)
+                except OutOfStepError as error:
+                    self._lose_step(error)
+            if self._out_of_step:
+                await asyncio.sleep(seconds)
+
+    def _lose_step(self, error: Exception) -> None:
+        """Go on by the trace alone: a newer release took up a run whose steps had another order."""
+        _LOG.warning("run %s goes on without checkpoints: %s", self._run_id, error)
+        self._out_of_step = True
+
+
+class DurableEngine:
+    """Implements ``core.ports.Engine``.
+
+    Args:
+        system_database_url: SQLAlchemy address of the engine's own database.
+        data_dir: locked while the engine runs; one process each.
+        worker: called once for each run whose turn has come.
+        tasks: the truth about what is to be done.
+        trace: where the outcomes of steps are.
+        max_concurrent: runs that work at once in this process.
+        poll_seconds: how often the queue is looked at, which is the most that a start is late.
+        reconcile_seconds: how often our tables and the engine's are compared.
+    """
+
+    def __init__(
+        self,
+        system_database_url: str,
+        data_dir: Path,
+        worker: Worker,
+        tasks: Tasks,
+        trace: Trace,
+        *,
+        max_concurrent: int = 2,
+        poll_seconds: float = 0.1,
+        reconcile_seconds: float = 30.0,
+    ) -> None:
+        self._duty = Duty(tasks, trace, worker)
+        self._lock = DataLock(data_dir)
+        self._dbos = Dbos(system_database_url, data_dir, poll_seconds)
+        self._slots = Slots(max_concurrent)
+        self._reconcile_seconds = reconcile_seconds
+        self._running: dict[str, asyncio.Task[Any]] = {}
+        self._cancelled: set[str] = set()
+        self._suspects: frozenset[str] = frozenset()
+        self._queueing = asyncio.Lock()
+        self._stopping = False
+        self._reconciler: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take up what is unfinished, and work from now on.
+
+        Raises:
+            PermanentError: ``data_dir_in_use``, ``engine_running``, ``engine_unavailable``.
+        """
+        self._lock.take()
+        try:
+            self._stopping = False
+            await self._dbos.launch(self._run)
+        except BaseException:
+            self._lock.release()
+            raise
+        await self._reconcile_once()
+        self._reconciler = asyncio.create_task(self._keep_reconciling(), name="engine-reconciler")
+
+    async def stop(self) -> None:
+        """Interrupt what runs, within five seconds; the next start goes on with it."""
+        if self._reconciler is None:
+            return
+        self._stopping = True
+        self._reconciler.cancel()
+        interrupted = [self._reconciler, *self._running.values()]
+        for one in interrupted:
+            one.cancel()
+        _, deaf = await asyncio.wait(interrupted, timeout=_STOP_SECONDS)
+        if deaf:
+            _LOG.error("%d runs did not end when they were interrupted", len(deaf))
+        self._reconciler = None
+        await self._dbos.destroy()
+        self._lock.release()
+
+    async def enqueue(self, task: Task) -> None:
+        """Queue the task's present run; harmless when it is queued, or over.
+
+        A run that ended while its task is not over (paused and resumed) is begun again: the steps it
+        committed are kept in the trace.
+        """
+        try:
+            async with self._queueing:
+                known = await self._dbos.find([workflow_id(task)])
+                if known and known[0].life is Life.LIVE:
+                    return
+                if await self._duty.wanted(task.id, task.run_number):
+                    await self._begin_anew(task)
+        except TemporaryError as error:
+            # The task itself is committed, and the reconciler will find it.
+            _LOG.warning("task %s is queued later: %s", task.id, error)
+
+    async def cancel(self, task: Task) -> None:
+        """Interrupt the task's present run at once, and return when it has stopped."""
+        name = workflow_id(task)
+        self._cancelled.add(name)
+        try:
+            await self._dbos.cancel(name)
+        except TemporaryError as error:
+            # Begun again by chance, the run would see that its task does not want it.
+            _LOG.warning("the run %s is not marked as cancelled: %s", name, error)
+        await self._interrupt(name)
+        await self._duty.close(task)
+
+    async def queue_depth(self) -> int:
+        """Return how many runs wait for their turn or a place."""
+        return await self._dbos.queued() + self._slots.waiting
+
+    # One run
+
+    async def _run(self, name: str, task_id: str, run_number: int) -> None:
+        here = asyncio.current_task()
+        if here is None:  # pragma: no cover - a coroutine always runs in a task
+            raise RuntimeError("there is no task to hold")
+        self._running[name] = here
+        here.add_done_callback(lambda _: self._running.get(name) is here and self._running.pop(name))
+        if self._stopping or name in self._cancelled:
+            await interrupt_self()
+        try:
+            await self._serve(task_id, run_number)
+        except Exception:  # noqa: BLE001 - the edge of a run
+            # The tables do not answer, so there is no better place for it: the reconciler tries again.
+            _LOG.exception("the run %s could not be served", name)
+            await interrupt_self()
+
+    async def _serve(self, task_id: str, run_number: int) -> None:
+        task = await self._duty.wanted(task_id, run_number)
+        if task is None:
+            return
+        async with Seat(self._slots, rank(task)) as seat:
+            task = await self._duty.wanted(task_id, run_number)  # it may have waited long for its place
+            if task is not None:
+                run = run_id(task_id, run_number)
+                await self._duty.work(task, DurableSteps(self._dbos, self._duty.trace, run, seat))
+
+    async def _interrupt(self, name: str) -> None:
+        running = self._running.get(name)
+        if running is not None:
+            running.cancel()
+            await asyncio.wait({running}, timeout=_CANCEL_SECONDS)
+
+    # The two sets of tables
+
+    async def _begin_anew(self, task: Task) -> None:
+        name = workflow_id(task)
+        await self._interrupt(name)
+        self._cancelled.discard(name)
+        await self._dbos.forget([name])
+        await self._dbos.enqueue(name, task.id, task.run_number, turn(task), rank(task))
+
+    async def _keep_reconciling(self) -> None:
+        while True:
+            await asyncio.sleep(self._reconcile_seconds)
+            try:
+                await self._reconcile_once()
+            except Exception:  # noqa: BLE001 - the edge: the next round may go better
+                _LOG.exception("the queue could not be compared with the tasks")
+
+    async def _reconcile_once(self) -> None:
+        """Compare our tables with the engine's, and mend what a crash between the two has left."""
+        unfinished = {workflow_id(task): task for task in await self._duty.tasks.unfinished()}
+        known = {one.id: one for one in await self._dbos.live()}
+        lost = frozenset(name for name, one in known.items() if one.claimed and name not in self._running)
+        for name in known.keys() - unfinished.keys():
+            if await self._duty.wanted(*task_id_of(name)) is None:
+                await self._dbos.cancel(name)
+                await self._interrupt(name)
+        known |= {one.id: one for one in await self._dbos.find([*(unfinished.keys() - known.keys())])}
+        for name, task in unfinished.items():
+            life = known[name].life if name in known else Life.UNKNOWN
+            # A claim that nobody works on may only just have been made, so it is looked at twice.
+            life = Life.LOST if name in lost & self._suspects else life
+            with contextlib.suppress(PermanentError):
+                await self._mend(task, life)
+        self._suspects = lost
+        old = await self._dbos.ended_before(datetime.now(UTC) - _KEEP_ENDED)
+        await self._dbos.forget([one.id for one in old])
+
+    async def _mend(self, task: Task, life: Life) -> None:
+        decision = fate(task.state, life, task.cancel_requested)
+        if decision is Fate.LEAVE:
+            return
+        now = await self._duty.wanted(task.id, task.run_number)
+        if now is None or now.state is not task.state:  # it moved on while we looked
+            return
+        _LOG.info("task %s is %s and its run %s: %s", task.id, task.state, life, decision)
+        if decision is Fate.FAIL:
+            await self._duty.fail(task, WORKER_LOST)
+        elif decision is Fate.CANCEL:
+            await self._duty.move(task, TaskState.CANCELLED)
+            await self._duty.close(task)
+        else:
+            if task.state is TaskState.PROCESSING:
+                await self._duty.move(task, TaskState.PENDING)
+            async with self._queueing:
+                await self._begin_anew(task)

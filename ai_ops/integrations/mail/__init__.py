@@ -1,0 +1,1 @@
+"""Mail: rendering of reports, and delivery by SMTP or into files."""

@@ -1,0 +1,42 @@
+"""Delivery into ``.eml`` files, where no SMTP server is configured. Any mail reader opens them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from ai_ops.errors import TemporaryError
+from ai_ops.flow.notification import Notification
+from ai_ops.integrations.mail.message import build
+
+
+class FileNotifier:
+    """Writes each notification to ``folder``; the same one twice is one file."""
+
+    def __init__(self, folder: Path, sender: str) -> None:
+        self._folder = folder
+        self._sender = sender
+
+    async def deliver(self, notification: Notification) -> str:
+        """Write the file, and say where."""
+        path = self._folder / f"{notification.message_id.strip('<>').split('@')[0]}.eml"
+        try:
+            await asyncio.to_thread(self._write, path, bytes(build(notification, self._sender)))
+        except OSError as error:
+            raise TemporaryError(
+                "mail_unavailable",
+                f"{path} cannot be written: {error.strerror}",
+                next_step="Free disk space, or check the folder's permissions.",
+            ) from error
+        return f"written to {path} (SMTP_SERVER is not set)"
+
+    def _write(self, path: Path, data: bytes) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = path.with_suffix(".tmp")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)

@@ -1,0 +1,308 @@
+"""One file that is being followed: read what is new, join it, know how far it is safe.
+
+Each read begins at the first line that was not used yet, so no half line is remembered. After each read
+the first bytes and those before the position are compared with what was read before: a file that was
+truncated and grew again is noticed even when it is longer than it was.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from ai_ops.monitoring.checkpoint import (
+    HEAD_BYTES,
+    TAIL_BYTES,
+    Checkpoint,
+    digest,
+    identity_of,
+    read_at,
+    still_the_same,
+)
+from ai_ops.monitoring.detect import Detector
+from ai_ops.monitoring.encoding import Encoding, encoding_of
+from ai_ops.monitoring.multiline import CUT, MAX_LINE_BYTES, Fed, Joiner
+
+CHUNK_BYTES = 128 << 10
+CONTEXT_LINES = 20
+_CONTEXT_BYTES = 16 << 10
+_CONTEXT_LINE_BYTES = 1000
+# A last line without an end is taken as it is when nothing came for this long.
+_PARTIAL_SECONDS = 5.0
+_NUL_RUN = bytes(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The joined lines of one error. ``context`` reads the lines before it, if they are wanted."""
+
+    raw: bytes
+    path: str
+    identity: str
+    offset: int
+    context: Callable[[], tuple[bytes, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one read gave. ``more``: the next one gives something at once."""
+
+    records: list[Record]
+    more: bool
+
+
+class Changed(Exception):  # noqa: N818 - news for the monitor, not a failure
+    """The file holds another content than the one that was being read."""
+
+
+class FollowedFile:
+    """Reads one content of one file, from a checkpoint on.
+
+    Args:
+        path: where it is now.
+        checkpoint: where to begin.
+        detector: which lines begin an error.
+        debounce_seconds: how long a record may wait for its lines.
+
+    Raises:
+        OSError: it cannot be opened.
+        Changed: the content is not the one of the checkpoint.
+    """
+
+    def __init__(
+        self, path: str, checkpoint: Checkpoint, detector: Detector, debounce_seconds: float
+    ) -> None:
+        self.path = path
+        self.key = checkpoint.key
+        self.departed = False
+        self._start = checkpoint
+        self._identity = checkpoint.identity
+        self._position = checkpoint.offset
+        self._detector = detector
+        self._joiner = Joiner(debounce_seconds)
+        self._open_tail = b""
+        self._want = CHUNK_BYTES
+        self._skipping: Checkpoint | None = None  # set while the rest of an over-long line is passed
+        self._seen: tuple[int, int] | None = None
+        self._news_at = time.monotonic()
+        self._file: BinaryIO = Path(path).open("rb", buffering=0)
+        try:
+            self._recall(checkpoint)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _recall(self, checkpoint: Checkpoint) -> None:
+        """Check that it is the file meant, and remember the bytes that tell."""
+        status = os.fstat(self._file.fileno())
+        known = (status.st_dev, status.st_ino) == self.key
+        if not known or not still_the_same(self._file, status.st_size, checkpoint):
+            raise Changed
+        self._head = read_at(self._file, 0, min(HEAD_BYTES, checkpoint.offset))
+        length = min(TAIL_BYTES, checkpoint.offset)
+        self._tail = read_at(self._file, checkpoint.offset - length, length)
+        self._encoding: Encoding = encoding_of(self._head)
+        if self._head and not self._identity:
+            self._identity = identity_of(*self.key, checkpoint.generation, self._head)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """How far everything before is done; never inside a record that is still open."""
+        if self._skipping is not None and not self._joiner.is_open:
+            return self._skipping
+        offset, tail = self._position, self._tail
+        if self._joiner.is_open:
+            offset, tail = self._joiner.offset, self._open_tail
+        head = self._head[:offset]
+        return Checkpoint(
+            *self.key,
+            path=self.path,
+            offset=offset,
+            generation=self._start.generation,
+            identity=self._identity,
+            head_length=len(head),
+            head=digest(head),
+            tail_length=len(tail),
+            tail=digest(tail),
+            seen_at=time.time(),
+        )
+
+    @property
+    def head(self) -> bytes:
+        """Return the first bytes of what was read."""
+        return self._head
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long nothing new was found; 0 while there is something to read."""
+        return time.monotonic() - self._news_at if self._seen is not None else 0.0
+
+    @property
+    def waits_until(self) -> float | None:
+        """When the open record is due, in monotonic seconds; None when there is none."""
+        return self._joiner.deadline if self._joiner.is_open else None
+
+    def read(self, limit: int, now: float, *, final: bool = False) -> Reading | None:
+        """Read the next chunk.
+
+        Args:
+            limit: how many records may be taken, at least 1; reading stops before the next one.
+            now: monotonic seconds.
+            final: nothing more will be written: a line without an end counts, an open record ends.
+
+        Returns:
+            None when nothing happened.
+
+        Raises:
+            Changed: the content was replaced; nothing of this chunk was used.
+        """
+        status = os.fstat(self._file.fileno())
+        seen = (status.st_size, status.st_mtime_ns)
+        if seen == self._seen and not final:
+            return self._by_time(now)
+        raw = read_at(self._file, self._position, self._want)
+        self._verify()
+        at_end = len(raw) < self._want
+        if raw and not self._identity:
+            self._identity = identity_of(*self.key, self._start.generation, raw)
+            self._encoding = encoding_of(raw)
+        reading = self._take(raw, at_end, final, limit, now)
+        if at_end and not reading.more:
+            if seen != self._seen:
+                self._news_at = now
+            self._seen = seen
+        else:
+            self._seen = None
+        if final and not reading.more:
+            reading.records.extend(self.end_record())
+        return reading
+
+    def end_record(self) -> list[Record]:
+        """End the open record, if there is one."""
+        return [self._record()] if self._joiner.is_open else []
+
+    def _by_time(self, now: float) -> Reading | None:
+        """Do what is due by time alone."""
+        if self._joiner.is_open and now >= self._joiner.deadline and self._skipping is None:
+            return Reading([self._record(on_time=True)], more=False)
+        partial_line = self._seen is not None and self._seen[0] > self._position
+        if partial_line and now - self._news_at > _PARTIAL_SECONDS:
+            self._news_at = now
+            return self.read(1 << 30, now, final=True)
+        return None
+
+    def _verify(self) -> None:
+        head, tail = self._head, self._tail
+        if read_at(self._file, 0, len(head)) != head:
+            raise Changed
+        if read_at(self._file, self._position - len(tail), len(tail)) != tail:
+            raise Changed
+
+    def _take(self, raw: bytes, at_end: bool, final: bool, limit: int, now: float) -> Reading:
+        if self._skipping is not None:
+            return self._skip(raw, at_end)
+        if raw.startswith(_NUL_RUN) and self._encoding.unit == 1:
+            # A writer that kept its offset over a truncation leaves a hole.
+            self._advance(raw, len(raw) - len(raw.lstrip(b"\0")))
+            return Reading([], more=True)
+        text = self._encoding.to_text(raw)
+        end = text.rfind(b"\n") + 1
+        if end == 0 and not at_end and self._want < MAX_LINE_BYTES:
+            self._want *= 2
+            return Reading([], more=True)
+        records: list[Record] = []
+        if end == 0 and not at_end:
+            self._skipping = self.checkpoint
+            used = self._scan(text + CUT + b"\n", raw, records, limit, now)
+            if used:
+                self._advance(raw, len(raw))
+            else:
+                self._skipping = None  # no room for it yet
+            return Reading(records, more=True)
+        self._want = CHUNK_BYTES
+        whole = text + b"\n" if final and at_end and end < len(text) else text[:end]
+        used = self._scan(whole, raw, records, limit, now) if whole else 0
+        self._advance(raw, min(len(raw), self._encoding.raw_offset(whole, min(used, len(text)))))
+        return Reading(records, more=used < len(whole) or not at_end)
+
+    def _skip(self, raw: bytes, at_end: bool) -> Reading:
+        """Pass the rest of a line whose beginning was taken."""
+        line_end = "\n".encode(self._encoding.name)
+        end = raw.find(line_end)
+        while end > 0 and end % self._encoding.unit:
+            end = raw.find(line_end, end + 1)
+        self._advance(raw, end + len(line_end) if end >= 0 else len(raw))
+        if end >= 0:
+            self._skipping = None
+            self._want = CHUNK_BYTES
+        return Reading([], more=end >= 0 or not at_end)
+
+    def _advance(self, raw: bytes, used: int) -> None:
+        """Move the position over ``raw[:used]`` and remember the bytes that tell the file."""
+        if len(self._head) < HEAD_BYTES:
+            self._head = (self._head + raw[: min(used, HEAD_BYTES)])[:HEAD_BYTES]
+        self._tail = self._tail_at(raw, used)
+        self._position += used
+
+    def _tail_at(self, raw: bytes, used: int) -> bytes:
+        recent = raw[max(0, used - TAIL_BYTES) : used]
+        return recent if len(recent) == TAIL_BYTES else (self._tail + recent)[-TAIL_BYTES:]
+
+    def _scan(self, text: bytes, raw: bytes, records: list[Record], limit: int, now: float) -> int:
+        """Find and join the records of whole lines; return how much of ``text`` was used."""
+        hits = self._detector.hits(text)
+        joiner = self._joiner
+        position, size = 0, len(text)
+        while position < size:
+            hit = hits.next(position)
+            if joiner.is_open or joiner.has_late:
+                end = text.find(b"\n", position)
+                line = _trimmed(text[position:end])
+                is_error = 0 <= hit < end and self._detector.is_error(line)
+                if not joiner.is_open:
+                    if joiner.is_late(line, is_error):
+                        position = end + 1
+                    continue
+                if joiner.feed(line, is_error) is not Fed.OVER:
+                    position = end + 1
+                    continue
+                records.append(self._record())
+            if hit < 0:
+                return size
+            start = text.rfind(b"\n", position, hit) + 1 or position
+            end = text.find(b"\n", hit)
+            line = _trimmed(text[start:end])
+            if self._detector.is_error(line):
+                if len(records) >= limit:
+                    return start
+                at = self._encoding.raw_offset(text, start)
+                self._open_tail = self._tail_at(raw, at)
+                joiner.begin(line, self._position + at, now)
+            position = end + 1
+        return position
+
+    def _record(self, *, on_time: bool = False) -> Record:
+        offset = self._joiner.offset
+        raw = self._joiner.close(on_time=on_time)
+        return Record(raw, self.path, self._identity, offset, partial(self._context, offset))
+
+    def _context(self, offset: int) -> tuple[bytes, ...]:
+        """Return up to ``CONTEXT_LINES`` whole lines before ``offset``."""
+        begin = max(0, offset - _CONTEXT_BYTES)
+        text = self._encoding.to_text(read_at(self._file, begin, offset - begin))
+        lines = text.split(b"\n")[0 if begin == 0 else 1 : -1]
+        return tuple(_trimmed(line)[:_CONTEXT_LINE_BYTES] for line in lines[-CONTEXT_LINES:])
+
+
+def _trimmed(line: bytes) -> bytes:
+    line = line[:-1] if line.endswith(b"\r") else line
+    return line.lstrip(b"\0") if line.startswith(b"\0") else line

@@ -1,0 +1,1 @@
+"""The handlers, one file per noun; each ends in its ``ROUTES``."""

@@ -1,0 +1,49 @@
+"""Whether the server lives, whether it can work, what it is, and its figures."""
+
+from __future__ import annotations
+
+import platform
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+import ai_ops
+from ai_ops.server.auth import Route, Scope
+from ai_ops.server.metrics import METRICS
+from ai_ops.server.problems import json_response
+from ai_ops.server.services import SERVICES
+
+
+async def healthz(request: web.Request) -> web.StreamResponse:
+    """Say that the process answers."""
+    return json_response({"status": "ok"})
+
+
+async def readyz(request: web.Request) -> web.StreamResponse:
+    """Say that the database can be written; otherwise 503."""
+    await request.app[SERVICES].ready()
+    return json_response({"status": "ready"})
+
+
+async def version(request: web.Request) -> web.StreamResponse:
+    """Which version answers."""
+    return json_response(
+        {"name": "ai-ops", "version": ai_ops.__version__, "python": platform.python_version()}
+    )
+
+
+async def metrics(request: web.Request) -> web.StreamResponse:
+    """Figures in the Prometheus text format."""
+    registry = request.app[METRICS]
+    await registry.refresh(request.app[SERVICES])
+    return web.Response(
+        body=generate_latest(registry.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    )
+
+
+ROUTES = (
+    Route("GET", "/healthz", Scope.PUBLIC, healthz),
+    Route("GET", "/readyz", Scope.PUBLIC, readyz),
+    Route("GET", "/version", Scope.PUBLIC, version),
+    Route("GET", "/metrics", Scope.READ, metrics),
+)

@@ -1,0 +1,54 @@
+"""Pull requests: our records of them, and the merge of local ones."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ai_ops.errors import PermanentError
+from ai_ops.flow.pull_request import PullRequest, PullRequestState
+from ai_ops.server import views
+from ai_ops.server.auth import Route, Scope
+from ai_ops.server.paging import page, path_id
+from ai_ops.server.problems import ProblemError, json_response
+from ai_ops.server.services import SERVICES
+
+
+async def list_pull_requests(request: web.Request) -> web.StreamResponse:
+    """Answer pull requests, newest first."""
+    limit, cursor = page(request)
+    found = await request.app[SERVICES].pull_requests.list(limit=limit, cursor=cursor)
+    items = [views.pull_request(p) for p in found.items]
+    return json_response({"items": items, "next_cursor": found.next_cursor})
+
+
+async def get_pull_request(request: web.Request) -> web.StreamResponse:
+    """Answer one pull request."""
+    return json_response(views.pull_request(await _find(request)))
+
+
+async def merge_pull_request(request: web.Request) -> web.StreamResponse:
+    """Merge a local pull request; on GitHub and GitLab people merge there. Safe to repeat."""
+    services = request.app[SERVICES]
+    found = await _find(request)
+    if found.state is PullRequestState.MERGED:
+        return json_response(views.pull_request(found))
+    if found.state is not PullRequestState.OPEN:
+        raise PermanentError("pull_request_not_open", f"the pull request is {found.state}")
+    repository = services.rules.resolve(found.repo_url, found.code_host)
+    merge_sha = await services.hosts[found.code_host].merge_pull_request(repository, found)
+    merged = await services.pull_requests.set_state(found.id, PullRequestState.MERGED)
+    return json_response(views.pull_request(merged) | {"merge_sha": merge_sha})
+
+
+async def _find(request: web.Request) -> PullRequest:
+    found = await request.app[SERVICES].pull_requests.find(path_id(request))
+    if found is None:
+        raise ProblemError(404, "pull_request_not_found", "There is no pull request with this id")
+    return found
+
+
+ROUTES = (
+    Route("GET", "/v1/pull-requests", Scope.READ, list_pull_requests),
+    Route("GET", "/v1/pull-requests/{id}", Scope.READ, get_pull_request),
+    Route("POST", "/v1/pull-requests/{id}/merge", Scope.REVIEW, merge_pull_request),
+)

@@ -1,0 +1,73 @@
+"""Traces: every step of a run, and the artifacts kept with it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ai_ops.flow.run import Run
+from ai_ops.server import views
+from ai_ops.server.auth import Route, Scope
+from ai_ops.server.paging import page, path_id
+from ai_ops.server.problems import ProblemError, json_response
+from ai_ops.server.services import SERVICES
+
+
+async def list_traces(request: web.Request) -> web.StreamResponse:
+    """Answer runs, newest first."""
+    limit, cursor = page(request)
+    items, next_cursor = await request.app[SERVICES].trace.runs(limit=limit, cursor=cursor)
+    return json_response({"items": [views.run(r) for r in items], "next_cursor": next_cursor})
+
+
+async def get_trace(request: web.Request) -> web.StreamResponse:
+    """Answer a run with its steps and the names of its artifacts."""
+    trace = request.app[SERVICES].trace
+    run = await _find(request)
+    steps = await trace.steps(run.id)
+    artifacts = await trace.artifacts(run.id)
+    return json_response(
+        views.run(run)
+        | {
+            "steps": [views.step(s) for s in steps],
+            "artifacts": [views.artifact(a) for a in artifacts],
+        }
+    )
+
+
+async def list_artifacts(request: web.Request) -> web.StreamResponse:
+    """Answer the names of a run's artifacts."""
+    run = await _find(request)
+    artifacts = await request.app[SERVICES].trace.artifacts(run.id)
+    return json_response({"items": [views.artifact(a) for a in artifacts]})
+
+
+async def get_artifact(request: web.Request) -> web.StreamResponse:
+    """Answer an artifact as text. It came from outside: it is never a page of ours."""
+    found = await request.app[SERVICES].trace.artifact(path_id(request), path_id(request, "name"))
+    if found is None:
+        raise ProblemError(404, "artifact_not_found", "There is no such artifact")
+    return web.Response(
+        text=found.text,
+        content_type="text/plain",
+        charset="utf-8",
+        headers={
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "X-Artifact-Media-Type": found.media_type,
+        },
+    )
+
+
+async def _find(request: web.Request) -> Run:
+    run = await request.app[SERVICES].trace.find_run(path_id(request))
+    if run is None:
+        raise ProblemError(404, "trace_not_found", "There is no trace with this id")
+    return run
+
+
+ROUTES = (
+    Route("GET", "/v1/traces", Scope.READ, list_traces),
+    Route("GET", "/v1/traces/{id}", Scope.READ, get_trace),
+    Route("GET", "/v1/traces/{id}/artifacts", Scope.READ, list_artifacts),
+    Route("GET", "/v1/traces/{id}/artifacts/{name}", Scope.READ, get_artifact),
+)

@@ -1,0 +1,63 @@
+"""The server's figures, kept in a registry of their own so that two servers in a process do not mix."""
+
+from __future__ import annotations
+
+import time
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ai_ops.server.services import Services
+
+
+class Metrics:
+    """Counters fed by requests, and gauges read from the ports when they are asked for."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "ai_ops_http_requests_total",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "ai_ops_http_request_duration_seconds",
+            "Time to answer, streams excepted.",
+            ["route"],
+            registry=self.registry,
+        )
+        self.queue_depth = Gauge(
+            "ai_ops_queue_depth", "Runs that wait for their turn.", registry=self.registry
+        )
+        self.unfinished = Gauge(
+            "ai_ops_tasks_unfinished", "Tasks not yet final, by state.", ["state"], registry=self.registry
+        )
+
+    async def refresh(self, services: Services) -> None:
+        """Read the gauges."""
+        self.queue_depth.set(await services.engine.queue_depth())
+        self.unfinished.clear()
+        for task in await services.tasks.unfinished():
+            self.unfinished.labels(task.state).inc()
+
+
+METRICS = web.AppKey("metrics", Metrics)
+
+
+def middleware(metrics: Metrics) -> Middleware:
+    """Return the middleware that counts; it stands outermost and sees the final answers."""
+
+    @web.middleware
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = time.perf_counter()
+        response = await handler(request)
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource else "unknown"
+        metrics.requests.labels(request.method, route, str(response.status)).inc()
+        if not route.endswith("/stream"):
+            metrics.seconds.labels(route).observe(time.perf_counter() - started)
+        return response
+
+    return count

@@ -1,0 +1,34 @@
+"""What the handlers work with, built once in ``wiring``."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ai_ops.core.ports import Clock, CodeHost, Engine, Issues, PullRequests, Tasks, Trace
+from ai_ops.core.redaction import Redactor
+from ai_ops.core.repository import RepositoryRules
+from ai_ops.server.auth import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The ports the server stands on. ``ready`` raises a named failure when it cannot work."""
+
+    issues: Issues
+    tasks: Tasks
+    pull_requests: PullRequests
+    trace: Trace
+    engine: Engine
+    hosts: Mapping[str, CodeHost]
+    rules: RepositoryRules
+    redactor: Redactor
+    keyring: Keyring
+    clock: Clock
+    ready: Callable[[], Awaitable[None]]
+    default_fix_mode: str
+
+
+SERVICES = web.AppKey("services", Services)

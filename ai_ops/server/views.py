@@ -1,0 +1,164 @@
+"""The nouns as JSON, exactly as ``interfaces`` names their fields."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from ai_ops.flow.issue import Issue
+from ai_ops.flow.pull_request import PullRequest
+from ai_ops.flow.run import Artifact, Run, Step, Usage
+from ai_ops.flow.task import Proof, Task, status_word
+
+
+def moment(value: datetime | None) -> str | None:
+    """Return a time as RFC 3339 in UTC."""
+    return value.isoformat().replace("+00:00", "Z") if value else None
+
+
+def proof(value: Proof) -> dict[str, Any]:
+    """Return ``{verdict, reasons: [{rule, place, text}]}``."""
+    return {"verdict": value.verdict, "reasons": [asdict(reason) for reason in value.reasons]}
+
+
+def task(value: Task) -> dict[str, Any]:
+    """Return a task."""
+    payload = value.payload
+    return {
+        "task_id": value.id,
+        "kind": value.kind,
+        "state": value.state,
+        "status": status_word(value.state),
+        "outcome_reason": value.outcome_reason,
+        "proof": proof(value.proof),
+        "priority": value.priority,
+        "attempts": value.attempts,
+        "run_number": value.run_number,
+        "issue_id": value.issue_id,
+        "episode": value.episode,
+        "repo_url": value.repo_url,
+        "repo_key": value.repo_key,
+        "code_host": value.code_host,
+        "fix_mode": payload.get("fix_mode"),
+        "name": payload.get("name", ""),
+        "description": payload.get("description", ""),
+        "type": payload.get("type"),
+        "trace_id": value.trace_id,
+        "pull_request_id": value.pull_request_id,
+        "pr_url": value.pr_url or None,
+        "mr_url": value.pr_url or None,
+        "error": value.failure,
+        "cost_usd": round(value.cost_usd, 6),
+        "created_at": moment(value.created_at),
+        "updated_at": moment(value.updated_at),
+    }
+
+
+def issue(value: Issue) -> dict[str, Any]:
+    """Return an issue with its newest event's error."""
+    return {
+        "issue_id": value.id,
+        "repo_key": value.repo_key,
+        "repo_url": value.repo_url,
+        "code_host": value.code_host,
+        "fingerprint": value.fingerprint,
+        "grouping_version": value.grouping_version,
+        "episode": value.episode,
+        "state": value.state,
+        "title": value.title,
+        "language": value.language,
+        "exception_type": value.exception_type,
+        "culprit": value.culprit,
+        "count": value.count,
+        "first_seen": moment(value.first_seen),
+        "last_seen": moment(value.last_seen),
+        "triage": asdict(value.triage),
+        "sample": {
+            "service": value.sample.service,
+            "environment": value.sample.environment,
+            "release": value.sample.release,
+            "node": value.sample.node,
+            "level": value.sample.level,
+            "context": list(value.sample.context),
+            "error": asdict(value.sample.error),
+        },
+    }
+
+
+def usage(value: Usage) -> dict[str, Any]:
+    """Return tokens and money."""
+    return {
+        "input_tokens": value.input_tokens,
+        "output_tokens": value.output_tokens,
+        "cost_usd": round(value.cost_usd, 6),
+    }
+
+
+def run(value: Run) -> dict[str, Any]:
+    """Return a run as the head of its trace."""
+    return {
+        "trace_id": value.id,
+        "task_id": value.task_id,
+        "run_number": value.number,
+        "started_at": moment(value.started_at),
+        "ended_at": moment(value.ended_at),
+        "outcome": value.outcome or None,
+        "usage": usage(value.usage),
+    }
+
+
+def step(value: Step) -> dict[str, Any]:
+    """Return a step."""
+    ended = value.ended_at
+    return {
+        "name": value.name,
+        "round": value.round,
+        "state": value.state,
+        "entries": value.entries,
+        "started_at": moment(value.started_at),
+        "ended_at": moment(ended),
+        "duration_seconds": (ended - value.started_at).total_seconds() if ended else None,
+        "output": value.output,
+        "error": value.failure,
+        "usage": usage(value.usage),
+    }
+
+
+def artifact(value: Artifact) -> dict[str, Any]:
+    """Return an artifact's head."""
+    return {
+        "name": value.name,
+        "media_type": value.media_type,
+        "created_at": moment(value.created_at),
+        "href": f"/v1/traces/{value.run_id}/artifacts/{value.name}",
+    }
+
+
+def pull_request(value: PullRequest) -> dict[str, Any]:
+    """Return a pull request with its diff and proof."""
+    return {
+        "pull_request_id": value.id,
+        "number": value.number,
+        "url": value.url,
+        "state": value.state,
+        "draft": value.draft,
+        "title": value.title,
+        "body": value.body,
+        "repo_key": value.repo_key,
+        "repo_url": value.repo_url,
+        "code_host": value.code_host,
+        "branch": value.branch,
+        "base": value.base,
+        "base_sha": value.base_sha,
+        "head_sha": value.head_sha,
+        "diff": value.diff,
+        "proof": proof(value.proof),
+        "task_id": value.task_id,
+        "trace_id": value.run_id,
+        "issue_id": value.issue_id,
+        "fingerprint": value.fingerprint,
+        "episode": value.episode,
+        "created_at": moment(value.created_at),
+        "updated_at": moment(value.updated_at),
+    }

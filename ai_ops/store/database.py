@@ -1,0 +1,245 @@
+"""The database: one writer, many readers, and the same code on SQLite and PostgreSQL.
+
+SQLite allows one writing transaction at a time. Rather than let writers collide and wait on locks,
+``write`` hands out that one transaction in turn; PostgreSQL keeps the same rule with an advisory lock,
+so several servers may share it. A commit is on the disk when ``write`` has ended: WAL with
+``synchronous=FULL``. Vendor exceptions become ``storage_unavailable`` (it may pass: locked, full,
+unreachable) or ``storage_failed`` here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.store.migrate import upgrade
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+}
+_WRITER_LOCK = 0x61692D6F7073  # "ai-ops", the advisory lock that PostgreSQL writers queue for
+_RETRY_SECONDS = 5.0
+_BUSY_MILLISECONDS = 5000
+_READERS = 4
+_PASSING = (
+    "locked",
+    "busy",
+    "disk is full",
+    "disk i/o error",
+    "unable to open database",
+    "readonly database",
+    "malformed",
+    "not a database",
+)
+
+
+class Database:
+    """An open, migrated database. Made by ``open_database``."""
+
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._turn = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Give the one writing transaction; it is committed at the end, rolled back by an exception.
+
+        Raises:
+            TemporaryError: ``storage_unavailable``; nothing of it was written.
+            PermanentError: ``storage_failed``.
+        """
+        async with self._turn:
+            with _named_failures():
+                async with self._writer.begin() as connection:
+                    if connection.dialect.name == "postgresql":
+                        await connection.execute(
+                            text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITER_LOCK}
+                        )
+                    yield connection
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection that sees one consistent state.
+
+        Raises:
+            TemporaryError: ``storage_unavailable``.
+            PermanentError: ``storage_failed``.
+        """
+        with _named_failures():
+            async with self._reader.begin() as connection:
+                yield connection
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+
+async def open_database(url: str) -> Database:
+    """Open a database by URL and bring its schema up to date.
+
+    Args:
+        url: ``sqlite:///path``, or ``postgresql://…``. The folder of a new SQLite file is made for
+            the owner alone (0700), the file too (0600).
+
+    Raises:
+        TemporaryError: ``storage_unavailable``.
+        PermanentError: ``storage_url_invalid``, ``storage_failed``.
+    """
+    parsed = _parse(url)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    with _named_failures():
+        if sqlite:
+            await asyncio.to_thread(_prepare_file, parsed.database or "")
+        writer, reader = (_sqlite if sqlite else _postgresql)(parsed)
+    database = Database(writer, reader)
+    try:
+        async with database.write() as connection:
+            await connection.run_sync(upgrade)
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (SQLAlchemyError, ValueError):
+        raise PermanentError(
+            "storage_url_invalid", "DATABASE_URL cannot be read.", next_step="Use sqlite:///data/ai_ops.db."
+        ) from None
+    backend = parsed.get_backend_name()
+    memory = backend == "sqlite" and parsed.database in (None, "", ":memory:")
+    if backend not in _DRIVERS or memory:
+        raise PermanentError(
+            "storage_url_invalid",
+            "Only SQLite files and PostgreSQL are supported.",
+            next_step="Use sqlite:///data/ai_ops.db, or postgresql://host/name.",
+        )
+    return parsed.set(drivername=_DRIVERS[backend])  # whatever driver it named
+
+
+def _prepare_file(name: str) -> None:
+    """Make the file in WAL mode and its folder for the owner alone; side files get the file's mode."""
+    path = Path(name)
+    missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        _switch_to_wal(connection)
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Switch the file for good. SQLite does not wait for this lock, so we do."""
+    deadline = time.monotonic() + _BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _sqlite(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    def engine(begin: str, size: int) -> AsyncEngine:
+        made = create_async_engine(
+            url,
+            hide_parameters=True,
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=30,
+            connect_args={"isolation_level": None, "cached_statements": 256},
+        )
+
+        def prepare(connection: Any, _record: Any) -> None:
+            cursor = connection.cursor()
+            for pragma in (
+                f"busy_timeout={_BUSY_MILLISECONDS}",
+                "synchronous=FULL",
+                "foreign_keys=ON",
+                "temp_store=MEMORY",
+                "cache_size=-16000",
+            ):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        event.listen(made.sync_engine, "connect", prepare)
+        event.listen(made.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return made
+
+    return engine("BEGIN IMMEDIATE", 1), engine("BEGIN", _READERS)
+
+
+def _postgresql(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    writer = create_async_engine(
+        url, hide_parameters=True, pool_size=1, max_overflow=0, pool_pre_ping=True, pool_timeout=30
+    )
+    reader = create_async_engine(
+        url,
+        hide_parameters=True,
+        pool_size=_READERS,
+        max_overflow=_READERS,
+        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ",
+    )
+    return writer, reader
+
+
+@contextlib.contextmanager
+def _named_failures() -> Iterator[None]:
+    """Turn what the driver, the pool and the disk raise into our two families."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        if _may_pass(error):
+            raise TemporaryError(
+                "storage_unavailable",
+                "The database cannot be written or read now.",
+                next_step="Check free space, the disk, and whether another process holds the file.",
+                delay=_RETRY_SECONDS,
+            ) from error
+        raise PermanentError(
+            "storage_failed",
+            f"The database refused: {_reason(error)}",
+            next_step="See the log; this is a fault.",
+        ) from error
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, OSError | PoolTimeout):
+        return True
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated or isinstance(error.orig, OSError):
+            return True
+        if not isinstance(error.orig, sqlite3.Error):
+            # PostgreSQL's classes: 08 connection, 53 resources (disk full too), 57 operator, 40 and 55 locks.
+            state = getattr(error.orig, "sqlstate", None)
+            return state is None or state[:2] in ("08", "40", "53", "55", "57", "58")
+        error = error.orig
+    return isinstance(error, sqlite3.Error) and any(word in str(error).lower() for word in _PASSING)
+
+
+def _reason(error: Exception) -> str:
+    inner = error.orig if isinstance(error, DBAPIError) else error
+    return type(inner).__name__

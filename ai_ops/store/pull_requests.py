@@ -1,0 +1,89 @@
+"""Our records of pull requests."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, insert, select, update
+
+from ai_ops.core.ports import Clock, Page
+from ai_ops.errors import PermanentError
+from ai_ops.flow.pull_request import PullRequest, PullRequestState
+from ai_ops.store import tables
+from ai_ops.store.database import Database
+from ai_ops.store.paging import page
+from ai_ops.store.rows import pull_request_from, pull_request_row, pull_request_value
+
+_FIXED = frozenset({"id", "repo_key", "branch", "created_at", "updated_at"})
+_CHANGEABLE = frozenset(field.name for field in fields(PullRequest)) - _FIXED
+
+
+class PullRequestRepository:
+    """Implements ``PullRequests``."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def record(self, pull_request: PullRequest) -> PullRequest:
+        """Insert, or return the record with the same (repo_key, branch)."""
+        c = tables.pull_requests.c
+        same = (c.branch == pull_request.branch) & (c.repo_key == pull_request.repo_key)
+        async with self._database.write() as connection:
+            known = (await connection.execute(select(tables.pull_requests).where(same))).mappings().first()
+            if known is not None:
+                return pull_request_from(known)
+            await connection.execute(insert(tables.pull_requests), pull_request_row(pull_request))
+        return pull_request
+
+    async def find(self, pull_request_id: str) -> PullRequest | None:
+        """Return a pull request."""
+        return await self._first(tables.pull_requests.c.id == pull_request_id)
+
+    async def find_by_branch(self, repo_key: str, branch: str) -> PullRequest | None:
+        """Return the pull request of a branch."""
+        c = tables.pull_requests.c
+        return await self._first((c.branch == branch) & (c.repo_key == repo_key))
+
+    async def _first(self, where: ColumnElement[bool]) -> PullRequest | None:
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(tables.pull_requests).where(where))).mappings().first()
+        return pull_request_from(row) if row else None
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[PullRequest]:
+        """Return pull requests, newest first."""
+        return await page(self._database, tables.pull_requests, pull_request_from, limit=limit, cursor=cursor)
+
+    async def set_state(self, pull_request_id: str, state: PullRequestState) -> PullRequest:
+        """Record what became of it.
+
+        Raises:
+            PermanentError: ``pull_request_not_found``.
+        """
+        return await self.update(pull_request_id, state=state)
+
+    async def update(self, pull_request_id: str, **changes: Any) -> PullRequest:
+        """Change fields other than those that name it, as a revision does.
+
+        Raises:
+            PermanentError: ``pull_request_not_found``.
+        """
+        if unknown := set(changes) - _CHANGEABLE:
+            raise TypeError(f"a pull request's {', '.join(sorted(unknown))} cannot be changed")
+        values = {name: pull_request_value(name, value) for name, value in changes.items()}
+        values["updated_at"] = self._clock.now()
+        known = tables.pull_requests.c.id == pull_request_id
+        async with self._database.write() as connection:
+            await connection.execute(update(tables.pull_requests).where(known).values(values))
+            row = (await connection.execute(select(tables.pull_requests).where(known))).mappings().first()
+        if row is None:
+            raise PermanentError("pull_request_not_found", "There is no such pull request.")
+        return pull_request_from(row)
+
+    async def count_open(self, repo_key: str) -> int:
+        """Return how many of ours are open in a repository."""
+        c = tables.pull_requests.c
+        query = select(func.count()).where(c.repo_key == repo_key, c.state == PullRequestState.OPEN)
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).scalar_one()

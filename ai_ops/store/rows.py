@@ -1,0 +1,219 @@
+"""Between rows and nouns: the only place that knows both. Text is capped and made storable here."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from ai_ops.errors import PermanentError
+from ai_ops.flow.event import ErrorDetail, Event, EventRepo, EventSource, Frame
+from ai_ops.flow.issue import Issue, IssueState, TriageClass, TriageDecision
+from ai_ops.flow.notification import Notification, NotificationState
+from ai_ops.flow.pull_request import PullRequest, PullRequestState
+from ai_ops.flow.task import Priority, Proof, Reason, Task, TaskKind, TaskState, Verdict
+
+MAX_PAGE = 200
+NAME = 256
+MESSAGE = 8_192
+EXCERPT = 65_536
+DOCUMENT = 2_000_000
+_MAX_FRAMES = 200
+_MAX_CONTEXT = 50
+_MAX_COUNT = 1_000_000_000
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def clean(text: str, limit: int = MESSAGE) -> str:
+    """Return text of at most ``limit`` characters that any database can hold."""
+    return storable(f"{text[: limit - 1]}…" if len(text) > limit else text)
+
+
+def storable(text: str) -> str:
+    """Return text without NUL and lone surrogates, which a database or UTF-8 cannot hold."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def moment(at: datetime, now: datetime) -> datetime:
+    """Return a time somebody else's clock gave, in UTC; beyond what can be true it is ``now``."""
+    try:
+        utc = at.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return now
+    return utc if _EARLIEST <= utc <= now else now
+
+
+def page_size(limit: int) -> int:
+    """Return how many items a page may have."""
+    return max(1, min(limit, MAX_PAGE))
+
+
+def cursor_of(seq: int) -> str:
+    """Return the opaque cursor of the page after a row."""
+    return base64.urlsafe_b64encode(f"v1:{seq}".encode()).decode().rstrip("=")
+
+
+def seq_of(cursor: str) -> int:
+    """Return what a cursor stands for.
+
+    Raises:
+        PermanentError: ``invalid_cursor``.
+    """
+    try:
+        text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, ValueError):
+        text = ""
+    number = text.removeprefix("v1:")
+    if not text.startswith("v1:") or not number.isascii() or not number.isdigit() or len(number) > 18:
+        raise PermanentError(
+            "invalid_cursor", "This cursor was not made here.", next_step="Use next_cursor of the last page."
+        )
+    return int(number)
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """Return an event as JSON, each text capped."""
+    error = event.error
+    frames = [
+        [clean(f.file, 1024), f.line, clean(f.function, 512), f.in_app] for f in error.frames[-_MAX_FRAMES:]
+    ]
+    return {
+        "event_id": event.event_id,
+        "occurred_at": event.occurred_at.isoformat(),
+        "repo": [
+            clean(v, 2048) for v in (event.repo.repo_url, event.repo.code_host, event.repo.default_branch)
+        ],
+        "error": {
+            "raw_excerpt": clean(error.raw_excerpt, EXCERPT),
+            "language": clean(error.language, 64),
+            "exception_type": clean(error.exception_type, 300),
+            "message": clean(error.message),
+            "fingerprint": error.fingerprint,
+            "grouping_version": error.grouping_version,
+        },
+        "frames": frames,
+        "node": clean(event.node, NAME),
+        "service": clean(event.service, NAME),
+        "environment": clean(event.environment, NAME),
+        "release": clean(event.release, NAME),
+        "source": [clean(event.source.path, 4096), event.source.offset],
+        "level": clean(event.level, 32),
+        "context": [clean(line, 2048) for line in event.context[-_MAX_CONTEXT:]],
+        "count": count_of(event),
+        "schema_version": event.schema_version,
+    }
+
+
+def count_of(event: Event) -> int:
+    """Return how many repeats an event stands for, within reason."""
+    return max(1, min(event.count, _MAX_COUNT))
+
+
+def event_from(stored: Mapping[str, Any]) -> Event:
+    """Return the event that ``event_json`` wrote."""
+    frames = tuple(Frame(*frame) for frame in stored["frames"])
+    same = ("event_id", "node", "service", "environment", "release", "level", "count", "schema_version")
+    return Event(
+        occurred_at=datetime.fromisoformat(stored["occurred_at"]),
+        repo=EventRepo(*stored["repo"]),
+        error=ErrorDetail(**stored["error"], frames=frames),
+        source=EventSource(*stored["source"]),
+        context=tuple(stored["context"]),
+        **{name: stored[name] for name in same},
+    )
+
+
+def issue_from(row: RowMapping) -> Issue:
+    """Return the issue of a row."""
+    special = {"state", "triage", "sample"}
+    return Issue(
+        **{f.name: row[f.name] for f in fields(Issue) if f.name not in special},
+        state=IssueState(row["state"]),
+        triage=TriageDecision(TriageClass(row["triage_class"]), row["triage_repair"], row["triage_reason"]),
+        sample=event_from(row["sample"]),
+    )
+
+
+def task_row(task: Task) -> dict[str, Any]:
+    """Return the row of a task."""
+    return {f.name: task_value(f.name, getattr(task, f.name)) for f in fields(Task)}
+
+
+def task_value(name: str, value: Any) -> Any:
+    """Return one field of a task as its column holds it."""
+    if name == "proof":
+        return _proof_json(value)
+    if name == "failure" and value is not None:
+        return {key: clean(str(words)) for key, words in value.items()}
+    return clean(value) if isinstance(value, str) else value
+
+
+def task_from(row: RowMapping) -> Task:
+    """Return the task of a row."""
+    special = {"kind", "state", "priority", "proof"}
+    return Task(
+        **{f.name: row[f.name] for f in fields(Task) if f.name not in special},
+        kind=TaskKind(row["kind"]),
+        state=TaskState(row["state"]),
+        priority=Priority(row["priority"]),
+        proof=_proof_from(row["proof"]),
+    )
+
+
+def pull_request_row(pull_request: PullRequest) -> dict[str, Any]:
+    """Return the row of a pull request."""
+    return {f.name: pull_request_value(f.name, getattr(pull_request, f.name)) for f in fields(PullRequest)}
+
+
+def pull_request_value(name: str, value: Any) -> Any:
+    """Return one field of a pull request as its column holds it."""
+    if name == "proof":
+        return _proof_json(value)
+    return (
+        clean(value, DOCUMENT if name in ("body", "diff") else MESSAGE) if isinstance(value, str) else value
+    )
+
+
+def pull_request_from(row: RowMapping) -> PullRequest:
+    """Return the pull request of a row."""
+    special = {"state", "proof"}
+    return PullRequest(
+        **{f.name: row[f.name] for f in fields(PullRequest) if f.name not in special},
+        state=PullRequestState(row["state"]),
+        proof=_proof_from(row["proof"]),
+    )
+
+
+def notification_row(notification: Notification) -> dict[str, Any]:
+    """Return the row of a notification."""
+    row = {f.name: getattr(notification, f.name) for f in fields(Notification)}
+    cleaned = {k: clean(v, DOCUMENT) for k, v in row.items() if isinstance(v, str)}
+    return {**row, **cleaned, "recipients": list(notification.recipients)}
+
+
+def notification_from(row: RowMapping) -> Notification:
+    """Return the notification of a row."""
+    special = {"state", "recipients"}
+    return Notification(
+        **{f.name: row[f.name] for f in fields(Notification) if f.name not in special},
+        state=NotificationState(row["state"]),
+        recipients=tuple(row["recipients"]),
+    )
+
+
+def _proof_json(proof: Proof) -> dict[str, Any]:
+    return {"verdict": proof.verdict, "reasons": [asdict(reason) for reason in proof.reasons]}
+
+
+def _proof_from(stored: Mapping[str, Any]) -> Proof:
+    verdict = stored["verdict"]
+    return Proof(
+        Verdict(verdict) if verdict else None, tuple(Reason(**reason) for reason in stored["reasons"])
+    )

@@ -1,0 +1,288 @@
+"""The tables. Lists are paged by ``seq``, which only grows; ``id`` is what the outside knows a row by.
+
+JSON is kept as text: the same on both databases, read as a whole, never searched inside.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment; kept in UTC, and returned aware. A naive one is a fault of the caller."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Bring to UTC; SQLite keeps it without a zone, so that text order is time order."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        moment = value.astimezone(UTC)
+        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return it in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class JsonText(TypeDecorator[Any]):
+    """A JSON value as ASCII text, so that any string a program can hold survives on any database."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Write as text."""
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Read from text."""
+        return None if value is None else json.loads(value)
+
+
+def _seq() -> Column[int]:
+    # SQLite numbers only INTEGER primary keys by itself.
+    return Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+
+
+def _table(name: str, *parts: Any) -> Table:
+    return Table(name, metadata, *parts, sqlite_autoincrement=True)
+
+
+issues = _table(
+    "issues",
+    _seq(),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("repo_key", String(2100), nullable=False),
+    Column("repo_url", String(2100), nullable=False),
+    Column("code_host", String(16), nullable=False),
+    Column("fingerprint", String(128), nullable=False),
+    Column("grouping_version", String(32), nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("resolved_at", UtcDateTime),
+    Column("title", String(300), nullable=False),
+    Column("language", String(64), nullable=False),
+    Column("exception_type", String(300), nullable=False),
+    Column("culprit", String(300), nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("payloads", Integer, nullable=False),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime, nullable=False),
+    Column("triage_class", String(16), nullable=False),
+    Column("triage_repair", Boolean, nullable=False),
+    Column("triage_reason", Text, nullable=False),
+    Column("sample", JsonText, nullable=False),
+    Index("uq_issues_fingerprint_repo_key", "fingerprint", "repo_key", unique=True),
+    Index("ix_issues_state_seq", "state", "seq"),
+)
+
+events = _table(
+    "events",
+    _seq(),
+    Column("event_id", String(64), nullable=False, unique=True),
+    Column("issue_id", String(36), ForeignKey("issues.id"), nullable=False),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("node", String(256), nullable=False),
+    Column("service", String(256), nullable=False),
+    Column("environment", String(256), nullable=False),
+    Column("release", String(256), nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("payload", JsonText),  # only the first ones of an issue keep theirs
+    Index("ix_events_issue_id_seq", "issue_id", "seq"),
+)
+
+tasks = _table(
+    "tasks",
+    _seq(),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("priority", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("repo_key", String(2100), nullable=False),
+    Column("repo_url", String(2100), nullable=False),
+    Column("code_host", String(16), nullable=False),
+    Column("issue_id", String(36), ForeignKey("issues.id")),
+    Column("fingerprint", String(128), nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("payload", JsonText, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("run_number", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("trace_id", String(36)),
+    Column("outcome_reason", Text, nullable=False),
+    Column("proof", JsonText, nullable=False),
+    Column("pull_request_id", String(36)),
+    Column("pr_url", Text, nullable=False),
+    Column("failure", JsonText),
+    Column("cost_usd", Float, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    # An error has one repair an episode, whatever happens at the same time.
+    Index(
+        "uq_tasks_repair",
+        "fingerprint",
+        "repo_key",
+        "episode",
+        unique=True,
+        sqlite_where=text("kind = 'repair'"),
+        postgresql_where=text("kind = 'repair'"),
+    ),
+    Index("ix_tasks_state_seq", "state", "seq"),
+    Index("ix_tasks_kind_seq", "kind", "seq"),
+    Index("ix_tasks_issue_id_seq", "issue_id", "seq"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("task_id", String(36), ForeignKey("tasks.id"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+pull_requests = _table(
+    "pull_requests",
+    _seq(),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("repo_key", String(2100), nullable=False),
+    Column("repo_url", String(2100), nullable=False),
+    Column("code_host", String(16), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("branch", String(300), nullable=False),
+    Column("base", String(300), nullable=False),
+    Column("base_sha", String(64), nullable=False),
+    Column("head_sha", String(64), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("diff", Text, nullable=False),
+    Column("task_id", String(36), nullable=False),
+    Column("run_id", String(36), nullable=False),
+    Column("issue_id", String(36)),
+    Column("fingerprint", String(128), nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("draft", Boolean, nullable=False),
+    Column("proof", JsonText, nullable=False),
+    Index("uq_pull_requests_branch_repo_key", "branch", "repo_key", unique=True),
+    Index("ix_pull_requests_repo_key_state", "repo_key", "state"),
+    Index("ix_pull_requests_fingerprint_repo_key", "fingerprint", "repo_key"),
+)
+
+notifications = _table(
+    "notifications",
+    _seq(),
+    Column("key", String(255), nullable=False, unique=True),
+    Column("message_id", String(255), nullable=False),
+    Column("recipients", JsonText, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", UtcDateTime),
+    Column("last_error", Text, nullable=False),
+    Index("ix_notifications_state_seq", "state", "seq"),
+)
+
+runs = _table(
+    "runs",
+    _seq(),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("task_id", String(36), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("outcome", String(32), nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_usd", Float, nullable=False),
+)
+
+steps = _table(
+    "steps",
+    _seq(),
+    Column("run_id", String(36), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("entries", Integer, nullable=False),
+    Column("output", JsonText),
+    Column("failure", JsonText),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_usd", Float, nullable=False),
+    Index("uq_steps_run_id_name_round", "run_id", "name", "round", unique=True),
+)
+
+trace_events = _table(
+    "trace_events",
+    _seq(),
+    Column("run_id", String(36), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("data", JsonText, nullable=False),
+    Index("ix_trace_events_run_id_seq", "run_id", "seq"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("run_id", String(36), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("media_type", String(100), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+patches = Table(
+    "patches",
+    metadata,
+    Column("run_id", String(36), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("patch", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,199 @@
+"""Tasks: the truth about what is to be done and how it went."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ai_ops.core.ports import Clock, Created, NewTask, Page, TaskFilter
+from ai_ops.errors import PermanentError
+from ai_ops.flow.task import TRANSITIONS, Priority, Task, TaskKind, TaskState
+from ai_ops.store import tables
+from ai_ops.store.database import Database
+from ai_ops.store.intake_batch import IntakeBatch
+from ai_ops.store.paging import page
+from ai_ops.store.rows import task_from, task_row, task_value
+
+_UNFINISHED = (TaskState.PENDING, TaskState.PROCESSING, TaskState.RETRYING, TaskState.WAITING_UNBAN)
+_FIXED = frozenset({"id", "kind", "state", "created_at", "updated_at"})
+_CHANGEABLE = frozenset(field.name for field in fields(Task)) - _FIXED
+
+
+class TaskRepository:
+    """Implements ``Tasks``."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(self, new: NewTask) -> Created:
+        """Create a task, or return the one that already answers the same wish, and why.
+
+        A repair needs ``event`` (with its fingerprint) and ``repository``; its triage is recorded and
+        does not refuse, because a person asked. A follow-up whose payload names a
+        ``pull_request_id`` takes over that pull request's issue, fingerprint and episode.
+
+        Raises:
+            PermanentError: ``invalid_task``, ``pull_request_not_found``.
+        """
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            if new.idempotency_key:
+                known = await _by_key(connection, new.idempotency_key)
+                if known:
+                    return Created(known, False, "This Idempotency-Key was used before.")
+            repair = TaskKind(new.kind) is TaskKind.REPAIR
+            created = await (_repair if repair else _other)(connection, new, now)
+            if new.idempotency_key:
+                row = {"key": _digest(new.idempotency_key), "task_id": created.task.id, "created_at": now}
+                await connection.execute(insert(tables.idempotency_keys), row)
+        return created
+
+    async def find(self, task_id: str) -> Task | None:
+        """Return a task."""
+        async with self._database.read() as connection:
+            return await _find(connection, task_id)
+
+    async def list(self, wanted: TaskFilter, *, limit: int = 50, cursor: str | None = None) -> Page[Task]:
+        """Return tasks, newest first."""
+        c = tables.tasks.c
+        narrowed: list[ColumnElement[bool]] = [
+            column.in_(values)
+            for column, values in (
+                (c.state, wanted.states),
+                (c.kind, wanted.kinds),
+                (c.priority, wanted.priorities),
+            )
+            if values
+        ]
+        if wanted.issue_id is not None:
+            narrowed.append(c.issue_id == wanted.issue_id)
+        return await page(self._database, tables.tasks, task_from, *narrowed, limit=limit, cursor=cursor)
+
+    async def move(self, task_id: str, to: TaskState, **changes: Any) -> Task:
+        """Move a task along the table of transitions and change other fields in the same commit.
+
+        Raises:
+            PermanentError: ``illegal_transition`` or ``task_not_found``.
+        """
+        _check_names(changes)
+        async with self._database.write() as connection:
+            task = await _existing(connection, task_id)
+            if to not in TRANSITIONS[task.state]:
+                legal = ", ".join(sorted(TRANSITIONS[task.state])) or "nothing"
+                raise PermanentError(
+                    "illegal_transition",
+                    f"A {task.state.value} task cannot become {to.value}.",
+                    next_step=f"From {task.state.value} may follow: {legal}.",
+                )
+            return await _change(connection, task, {**changes, "state": to, "updated_at": self._clock.now()})
+
+    async def update(self, task_id: str, **changes: Any) -> Task:
+        """Change fields other than the state.
+
+        Raises:
+            PermanentError: ``task_not_found``.
+        """
+        _check_names(changes)
+        async with self._database.write() as connection:
+            task = await _existing(connection, task_id)
+            return await _change(connection, task, {**changes, "updated_at": self._clock.now()})
+
+    async def unfinished(self) -> Sequence[Task]:
+        """Return the tasks that a worker has or should have, oldest first."""
+        c = tables.tasks.c
+        query = select(tables.tasks).where(c.state.in_(_UNFINISHED)).order_by(c.seq)
+        async with self._database.read() as connection:
+            return [task_from(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def _repair(connection: AsyncConnection, new: NewTask, now: datetime) -> Created:
+    if new.event is None or new.repository is None:
+        raise PermanentError("invalid_task", "A repair needs an error and a repository.")
+    batch = await IntakeBatch.load(connection, [(new.event, new.repository)], now)
+    task, episode, reason = batch.request(new.event, new.repository, new)
+    await batch.flush()
+    if task is not None:
+        return Created(task, True)
+    c = tables.tasks.c
+    query = select(tables.tasks).where(
+        text("kind = 'repair'"),
+        c.fingerprint == new.event.error.fingerprint,
+        c.repo_key == new.repository.key,
+        c.episode == episode,
+    )
+    row = (await connection.execute(query)).mappings().one()
+    return Created(task_from(row), False, reason)
+
+
+async def _other(connection: AsyncConnection, new: NewTask, now: datetime) -> Created:
+    repository = new.repository
+    task = Task(
+        id=str(uuid.uuid4()),
+        kind=TaskKind(new.kind),
+        state=TaskState.PENDING,
+        priority=Priority(new.priority),
+        created_at=now,
+        updated_at=now,
+        repo_key=repository.key if repository else "",
+        repo_url=repository.url if repository else "",
+        code_host=repository.code_host if repository else "",
+        payload=new.payload,
+    )
+    about = new.payload.get("pull_request_id")
+    if task.kind is TaskKind.FOLLOW_UP and about:
+        task = replace(task, **await _of_pull_request(connection, str(about)))
+    await connection.execute(insert(tables.tasks), task_row(task))
+    return Created(task, True)
+
+
+async def _of_pull_request(connection: AsyncConnection, pull_request_id: str) -> dict[str, Any]:
+    c = tables.pull_requests.c
+    query = select(c.issue_id, c.fingerprint, c.episode, c.url).where(c.id == pull_request_id)
+    row = (await connection.execute(query)).mappings().first()
+    if row is None:
+        raise PermanentError("pull_request_not_found", "There is no such pull request.")
+    same = {name: row[name] for name in ("issue_id", "fingerprint", "episode")}
+    return {**same, "pull_request_id": pull_request_id, "pr_url": row["url"]}
+
+
+async def _by_key(connection: AsyncConnection, key: str) -> Task | None:
+    keys = tables.idempotency_keys.c
+    query = select(tables.tasks).join(tables.idempotency_keys, keys.task_id == tables.tasks.c.id)
+    row = (await connection.execute(query.where(keys.key == _digest(key)))).mappings().first()
+    return task_from(row) if row else None
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+
+
+async def _find(connection: AsyncConnection, task_id: str) -> Task | None:
+    query = select(tables.tasks).where(tables.tasks.c.id == task_id)
+    row = (await connection.execute(query)).mappings().first()
+    return task_from(row) if row else None
+
+
+async def _existing(connection: AsyncConnection, task_id: str) -> Task:
+    task = await _find(connection, task_id)
+    if task is None:
+        raise PermanentError("task_not_found", "There is no such task.")
+    return task
+
+
+async def _change(connection: AsyncConnection, task: Task, changes: Mapping[str, Any]) -> Task:
+    values = {name: task_value(name, value) for name, value in changes.items()}
+    await connection.execute(update(tables.tasks).where(tables.tasks.c.id == task.id).values(values))
+    return replace(task, **changes)
+
+
+def _check_names(changes: Mapping[str, Any]) -> None:
+    if unknown := set(changes) - _CHANGEABLE:
+        raise TypeError(f"a task's {', '.join(sorted(unknown))} cannot be changed like this")

@@ -1,0 +1,220 @@
+"""The ``Git`` port on the git command line: mirrors, checkouts, commits and pushes.
+
+This is the thin composition; the rules are in ``names`` and ``failures``, the mirror in ``mirror``,
+the untrusted work tree in ``checkout``, merging in ``merging``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.flow.repository import Base, Repository
+from ai_ops.vcs import checkout as checkouts
+from ai_ops.vcs import reading
+from ai_ops.vcs.credentials import Credential, askpass_program
+from ai_ops.vcs.environment import GitRunner
+from ai_ops.vcs.merging import Author, commit_patch, merge_heads
+from ai_ops.vcs.mirror import Mirror, Mirrors
+from ai_ops.vcs.names import address_of, check_branch, check_sha
+
+_MERGE_TRIES = 3
+
+
+class GitClient:
+    """Real git, one bare mirror per repository.
+
+    Args:
+        mirrors_dir: folder of the mirrors; made 0700 when it is not there.
+        credentials: gives the credential for a repository, or None. It must give one only for the
+            host the token belongs to.
+        allow_file: whether ``file://`` addresses and absolute paths may be used (``CODE_HOST=local``).
+        http_hosts: ``host[:port]`` of configured code hosts that are reached by plain http.
+        author: who commits.
+        timeout_seconds: the longest that one git command may run.
+    """
+
+    def __init__(
+        self,
+        mirrors_dir: Path,
+        credentials: Callable[[Repository], Credential | None],
+        *,
+        allow_file: bool = False,
+        http_hosts: Collection[str] = (),
+        author: Author | None = None,
+        timeout_seconds: float = 600.0,
+    ) -> None:
+        mirrors_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._runner = GitRunner(askpass_program(mirrors_dir), timeout_seconds)
+        self._mirrors = Mirrors(mirrors_dir, self._runner)
+        self._credentials = credentials
+        self._allow_file = allow_file
+        self._http_hosts = frozenset(http_hosts)
+        self._author = author or Author()
+
+    @asynccontextmanager
+    async def _mirror(self, repository: Repository) -> AsyncIterator[Mirror]:
+        address = address_of(repository, allow_file=self._allow_file, http_hosts=self._http_hosts)
+        credential = None if address.protocol == "file" else self._credentials(repository)
+        async with self._mirrors.held(repository, address, credential) as mirror:
+            yield mirror
+
+    async def refresh(self, repository: Repository, branch: str = "") -> Base:
+        """Clone or fetch the mirror and return the head of ``branch``, or of the default branch."""
+        if branch:
+            check_branch(branch)
+        async with self._mirror(repository) as mirror:
+            return await self._mirrors.healed(mirror, lambda: mirror.refresh(branch))
+
+    async def export(self, repository: Repository, sha: str, target: Path) -> None:
+        """Make ``target`` (absent or empty) a self-contained checkout of one commit.
+
+        Files are what the commit holds byte for byte: no filter and no line-end conversion applies.
+        The commit is the real one, its history cut off; HEAD is detached at it.
+        """
+        check_sha(sha)
+        async with self._mirror(repository) as mirror:
+
+            async def work() -> None:
+                await mirror.require(sha)
+                await checkouts.export(mirror, sha, target)
+
+            await self._mirrors.healed(mirror, work)
+
+    async def diff(self, checkout: Path) -> str:
+        """Return everything that differs from the base commit, new files too, as a git patch."""
+        return await checkouts.diff(self._runner, checkout)
+
+    async def apply(self, checkout: Path, patch: str) -> None:
+        """Apply a patch made by ``diff`` to a checkout at the same base."""
+        await checkouts.apply(self._runner, checkout, patch)
+
+    async def commit(self, repository: Repository, base_sha: str, patch: str, message: str) -> str:
+        """Commit ``base + patch`` in the mirror with a fixed author and date: same input, same SHA.
+
+        Raises:
+            PermanentError: ``nothing_to_commit``, ``patch_does_not_apply``.
+        """
+        check_sha(base_sha)
+        async with self._mirror(repository) as mirror:
+
+            async def work() -> str:
+                await mirror.require(base_sha)
+                return await commit_patch(mirror, base_sha, patch, message, self._author)
+
+            return await self._mirrors.healed(mirror, work)
+
+    async def push(self, repository: Repository, sha: str, branch: str) -> bool:
+        """Push a commit to a branch. True when it was there already; nothing is ever overwritten.
+
+        A branch that exists moves only forward, to a commit that contains its head.
+
+        Raises:
+            PermanentError: ``branch_taken``; ``git_commit_missing`` when the mirror lost the commit
+                (make it again: ``commit`` gives the same one).
+        """
+        check_sha(sha)
+        check_branch(branch)
+        async with self._mirror(repository) as mirror:
+            if not await mirror.has_commit(sha):
+                raise PermanentError(
+                    "git_commit_missing",
+                    f"the commit {sha} is not in the mirror",
+                    next_step="Commit it again.",
+                )
+            return await _push(mirror, sha, branch)
+
+    async def remote_branch(self, repository: Repository, branch: str) -> str | None:
+        """Return the remote head of a branch, or None."""
+        check_branch(branch)
+        async with self._mirror(repository) as mirror:
+            return (await mirror.remote_heads(branch)).heads.get(branch)
+
+    async def read_file(self, repository: Repository, sha: str, path: str) -> bytes | None:
+        """Return a regular file at a commit, or None when there is none of at most 10 MB."""
+        return await self._read(repository, sha, lambda git_dir: reading.read_file(git_dir, sha, path))
+
+    async def list_files(self, repository: Repository, sha: str) -> Sequence[str]:
+        """Return the paths of files and links at a commit, sorted."""
+        return await self._read(repository, sha, lambda git_dir: reading.list_files(git_dir, sha))
+
+    async def _read(self, repository: Repository, sha: str, read: Callable[[Path], reading.T]) -> reading.T:
+        check_sha(sha)
+        async with self._mirror(repository) as mirror:
+
+            async def work() -> reading.T:
+                await mirror.require(sha)
+                return await asyncio.to_thread(read, mirror.place.git_dir)
+
+            return await self._mirrors.healed(mirror, work)
+
+    async def merge(self, repository: Repository, branch: str, into: str, message: str) -> str:
+        """Merge a branch on the remote and return the merge commit; merged already, return that.
+
+        Raises:
+            PermanentError: ``merge_conflict``, ``unrelated_history``, ``git_not_found``.
+            TemporaryError: ``base_moved`` when others keep pushing meanwhile.
+        """
+        check_branch(branch)
+        check_branch(into)
+        async with self._mirror(repository) as mirror:
+            for _ in range(_MERGE_TRIES):
+                base = await self._mirrors.healed(mirror, lambda: mirror.refresh(into))
+                head = await self._mirrors.healed(mirror, lambda: mirror.refresh(branch))
+                merged = await merge_heads(mirror, base.sha, head.sha, message, self._author)
+                if not merged.new:
+                    return merged.sha
+                try:
+                    await _push(mirror, merged.sha, into)
+                except PermanentError as failure:
+                    if failure.code != "branch_taken":
+                        raise
+                    continue
+                return merged.sha
+        raise TemporaryError("base_moved", f"{into} keeps moving; the merge is tried again")
+
+
+async def _push(mirror: Mirror, sha: str, branch: str) -> bool:
+    """Push, expecting on the remote exactly what was seen there; a lost answer is looked up."""
+    there = (await mirror.remote_heads(branch)).heads.get(branch)
+    if there == sha:
+        return True
+    if there is not None and not await _contains(mirror, sha, there):
+        raise _taken(branch)
+    ref = f"refs/heads/{branch}"
+    command = ["push", "--quiet", "--no-verify", f"--force-with-lease={ref}:{there or ''}"]
+    try:
+        await mirror.remote("push", *command, "--", mirror.address.url, f"{sha}:{ref}")
+    except AiOpsError as failure:
+        now = await _look_again(mirror, branch, failure)
+        if now == sha:
+            return False
+        if now != there:
+            raise _taken(branch) from None
+        raise
+    return False
+
+
+async def _look_again(mirror: Mirror, branch: str, failure: AiOpsError) -> str | None:
+    try:
+        return (await mirror.remote_heads(branch)).heads.get(branch)
+    except AiOpsError:
+        raise failure from None
+
+
+async def _contains(mirror: Mirror, sha: str, ancestor: str) -> bool:
+    if not await mirror.has_commit(ancestor):
+        return False
+    answer = await mirror.git("look up", "merge-base", "--is-ancestor", ancestor, sha, accept=(0, 1))
+    return answer.exit_code == 0
+
+
+def _taken(branch: str) -> PermanentError:
+    return PermanentError(
+        "branch_taken",
+        f"the branch {branch} holds other commits",
+        next_step="They are someone else's and are not overwritten. Continue there by hand.",
+    )

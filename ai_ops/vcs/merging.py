@@ -1,0 +1,102 @@
+"""Make commits in a mirror, without a work tree: a patch on a base, or two heads together.
+
+Author and date are fixed by the input, so that a step that runs twice makes the same commit.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.vcs.checkout import patch_failure
+from ai_ops.vcs.mirror import Mirror
+from ai_ops.vcs.names import check_sha
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who stands as author and committer."""
+
+    name: str = "AI-Ops"
+    email: str = "ai-ops@users.noreply.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A merge commit; ``new`` when it is not on the remote yet."""
+
+    sha: str
+    new: bool
+
+
+async def commit_patch(mirror: Mirror, base: str, patch: str, message: str, author: Author) -> str:
+    """Commit a patch on ``base``, dated one second after it.
+
+    Raises:
+        PermanentError: ``nothing_to_commit``, ``patch_does_not_apply``.
+    """
+    time, base_tree = await _time_and_tree(mirror, base)
+    tree = base_tree
+    if patch.strip():
+        with tempfile.TemporaryDirectory(prefix="ai-ops-git-") as folder:
+            staged = replace(mirror, place=replace(mirror.place, index=Path(folder) / "index"))
+            await staged.git("commit", "read-tree", base)
+            try:
+                command = ("apply", "--cached", "--whitespace=nowarn", "-")
+                await staged.git("apply", *command, stdin=patch.encode())
+            except AiOpsError as failure:
+                raise patch_failure(failure) from None
+            tree = (await staged.git("commit", "write-tree")).text.strip()
+    if tree == base_tree:
+        raise PermanentError("nothing_to_commit", "the patch changes nothing")
+    return await _commit_tree(mirror, tree, [base], time + 1, message, author)
+
+
+async def merge_heads(mirror: Mirror, base: str, head: str, message: str, author: Author) -> Merged:
+    """Merge ``head`` into ``base``. When it is in there already, return the commit that brought it.
+
+    Raises:
+        PermanentError: ``merge_conflict``, ``unrelated_history``.
+    """
+    contained = await mirror.git("merge", "merge-base", "--is-ancestor", head, base, accept=(0, 1))
+    if contained.exit_code == 0:
+        span = ("--ancestry-path", "--merges", "--reverse", f"{head}..{base}")
+        merges = (await mirror.git("merge", "rev-list", *span)).text.split()
+        return Merged(merges[0] if merges else base, new=False)
+    done = await mirror.git("merge", "merge-tree", "--write-tree", "--name-only", base, head, accept=(0, 1))
+    lines = done.text.splitlines()
+    if done.exit_code:
+        paths = ", ".join(line for line in lines[1 : lines.index("")] if line) if "" in lines else ""
+        raise PermanentError(
+            "merge_conflict", f"both sides changed {paths[:300]}", next_step="Merge the branch by hand."
+        )
+    times = [(await _time_and_tree(mirror, sha))[0] for sha in (base, head)]
+    return Merged(
+        await _commit_tree(mirror, lines[0], [base, head], max(times) + 1, message, author), new=True
+    )
+
+
+async def _time_and_tree(mirror: Mirror, sha: str) -> tuple[int, str]:
+    shown = await mirror.git(
+        "look up", "rev-list", "--no-commit-header", "--max-count=1", "--format=%ct %T", sha
+    )
+    time, tree = shown.text.split()
+    return int(time), tree
+
+
+async def _commit_tree(
+    mirror: Mirror, tree: str, parents: list[str], time: int, message: str, author: Author
+) -> str:
+    by: dict[str, str] = {}
+    for role in ("AUTHOR", "COMMITTER"):
+        by |= {
+            f"GIT_{role}_NAME": author.name,
+            f"GIT_{role}_EMAIL": author.email,
+            f"GIT_{role}_DATE": f"@{time} +0000",
+        }
+    words = message.replace("\0", "").strip().encode("utf-8", "replace") + b"\n"
+    arguments = [option for parent in parents for option in ("-p", parent)]
+    done = await mirror.git("commit", "commit-tree", *arguments, tree, stdin=words, extra=by)
+    return check_sha(done.text.strip())

@@ -1,0 +1,61 @@
+"""Read files of a commit from a mirror, with GitPython.
+
+It is given nothing but a mirror of ours and full commit ids. Its ``git cat-file`` children start with
+the server's environment, so every variable of it is blanked before ours are set.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import git
+
+from ai_ops.errors import PermanentError
+from ai_ops.vcs.environment import Place, child_environment
+from ai_ops.vcs.names import check_sha
+
+T = TypeVar("T")
+
+FILE_LIMIT = 10_000_000  # bytes; larger files are not source
+
+
+def read_file(git_dir: Path, sha: str, path: str) -> bytes | None:
+    """Return a regular file at a commit; None when there is none of at most 10 MB (a link is none).
+
+    Raises:
+        PermanentError: ``git_damaged``.
+    """
+    with _tree(git_dir, sha) as tree:
+        try:
+            found = tree.join(path.strip("/"))
+        except KeyError:
+            return None
+        if not isinstance(found, git.Blob) or not stat.S_ISREG(found.mode) or found.size > FILE_LIMIT:
+            return None
+        return bytes(found.data_stream.read())
+
+
+def list_files(git_dir: Path, sha: str) -> list[str]:
+    """Return the paths of files and links at a commit, sorted.
+
+    Raises:
+        PermanentError: ``git_damaged``.
+    """
+    with _tree(git_dir, sha) as tree:
+        return sorted(str(item.path) for item in tree.traverse() if isinstance(item, git.Blob))
+
+
+@contextmanager
+def _tree(git_dir: Path, sha: str) -> Iterator[git.Tree]:
+    try:
+        with git.Repo(git_dir) as repository:
+            blank = dict.fromkeys(os.environ, "")
+            repository.git.update_environment(**(blank | child_environment(Place(git_dir))))
+            yield repository.commit(check_sha(sha)).tree
+    except (git.exc.ODBError, git.exc.GitError, OSError, ValueError, IndexError) as error:
+        raise PermanentError("git_damaged", f"the mirror cannot be read: {error}") from None

@@ -1,0 +1,171 @@
+"""The bubblewrap profile: one command line from one spec, decided without touching a process.
+
+Inside there is ``/usr`` read-only, a private ``/tmp`` and HOME, and what the spec binds. When the server
+runs as root, root's files belong to the sandbox's user, so nothing of the host is shown that a root
+process without capabilities could misuse: ``/proc`` is read-only (root may otherwise write
+``/proc/sys/kernel/core_pattern`` through it), ``/etc`` is our own, and further user namespaces are off.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai_ops.core.ports import Bind, SandboxSpec
+from ai_ops.errors import PermanentError
+
+HOME = "/home/ai-ops"
+SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+_ETC = Path(__file__).parent / "etc"
+_TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_PUBLIC = ("alternatives", "ld.so.cache", "ssl/certs", "protocols", "services")
+_OURS = {"/", "/usr", "/etc", "/proc", "/dev", "/sys", "/tmp"}  # noqa: S108 - names inside the sandbox
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxLimits:
+    """What one sandboxed command and its children may use.
+
+    Bytes and seconds. ``memory_bytes`` and ``processes`` (threads count) are for the whole tree;
+    ``file_bytes`` is per file and ``cpu_seconds`` per process. ``tmp_bytes`` bounds each private file
+    system. The run ends when the host has less than the ``*_floor_bytes`` left.
+    """
+
+    memory_bytes: int = 4 * 2**30
+    processes: int = 512
+    file_bytes: int = 2**30
+    cpu_seconds: int = 3600
+    tmp_bytes: int = 2**29
+    memory_floor_bytes: int = 128 * 2**20
+    disk_floor_bytes: int = 256 * 2**20
+
+    @property
+    def most_processes(self) -> int:
+        """Where the kernel stops forks: above ``processes``, so that the watcher sees that it was passed."""
+        return max(self.processes * 3 // 2, 301)
+
+
+def environment(spec: SandboxSpec) -> dict[str, str]:
+    """Return the whole environment inside: the spec's words over a search path, a locale and HOME."""
+    for name, value in spec.env.items():
+        if not _NAME.match(name) or "\0" in value:
+            raise _refused(f"the environment variable {name!r} cannot be passed")
+    return {"PATH": SEARCH_PATH, "LANG": "C.UTF-8", "HOME": HOME, **spec.env}
+
+
+def bubblewrap_argv(
+    spec: SandboxSpec,
+    limits: SandboxLimits,
+    *,
+    bwrap: str = "bwrap",
+    prlimit: str | None = None,
+    status_fd: int | None = None,
+    block_fd: int | None = None,
+) -> list[str]:
+    """Return the command line that runs ``spec`` inside.
+
+    Args:
+        spec: the command; its binds are mounted in their order.
+        limits: sizes of the private file systems, and the kernel limits set by ``prlimit``.
+        bwrap: the program.
+        prlimit: the program that sets limits from inside, where processes are counted per sandbox.
+        status_fd: where bubblewrap tells its child's pid and the exit code.
+        block_fd: the command begins when this becomes readable.
+
+    Raises:
+        PermanentError: ``sandbox_refused``: a bind or variable that could not be kept apart.
+    """
+    check_binds(spec.binds)
+    if not spec.argv or any("\0" in word for word in spec.argv):
+        raise _refused("the command is empty or contains a NUL character")
+    argv = [bwrap, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
+    argv += ["--new-session", "--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]
+    if status_fd is not None:
+        argv += ["--json-status-fd", str(status_fd)]
+    if block_fd is not None:
+        argv += ["--block-fd", str(block_fd)]
+    argv += _system(network=spec.network)
+    argv += _private(limits, spec.binds)
+    for bind in spec.binds:
+        argv += ["--bind" if bind.writable else "--ro-bind", str(bind.source), bind.target]
+    argv += ["--remount-ro", "/", "--chdir", spec.cwd, "--clearenv"]
+    for name, value in environment(spec).items():
+        argv += ["--setenv", name, value]
+    argv += ["--", *_kernel_limits(limits, prlimit), *spec.argv]
+    return argv
+
+
+def _system(*, network: bool) -> Iterator[str]:
+    """Yield the read-only system: programs, libraries, and an ``/etc`` without the host's secrets."""
+    yield from ("--ro-bind", "/usr", "/usr")
+    for name in _TOP:
+        place = Path("/", name)
+        if place.is_symlink():
+            yield from ("--symlink", str(place.readlink()), str(place))
+        elif place.is_dir():
+            yield from ("--ro-bind", str(place), str(place))
+    java = sorted(place.name for place in Path("/etc").glob("java-*"))  # a JDK keeps its settings here
+    for name in (*_PUBLIC, *java, *(("resolv.conf",) if network else ())):
+        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+    for name in ("passwd", "group", "hosts", "nsswitch.conf"):
+        yield from ("--ro-bind", str(_ETC / name), f"/etc/{name}")
+    if network:
+        yield "--share-net"
+
+
+def _private(limits: SandboxLimits, binds: Sequence[Bind]) -> Iterator[str]:
+    """Yield what belongs to this run alone."""
+    size = str(limits.tmp_bytes)
+    yield from ("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev")
+    yield from ("--size", size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev")  # noqa: S108
+    yield from ("--size", size, "--tmpfs", "/tmp")  # noqa: S108
+    if all(bind.target != HOME for bind in binds):
+        yield from ("--size", size, "--tmpfs", HOME)
+
+
+def _kernel_limits(limits: SandboxLimits, prlimit: str | None) -> list[str]:
+    if prlimit is None:
+        return []
+    return [
+        prlimit,
+        "--core=0",
+        f"--nproc={limits.most_processes}",
+        f"--fsize={limits.file_bytes}",
+        f"--cpu={limits.cpu_seconds}",
+        "--",
+    ]
+
+
+def check_binds(binds: Sequence[Bind]) -> None:
+    """Refuse binds that name a link: a repository could have put it there to be shown the host.
+
+    Raises:
+        PermanentError: ``sandbox_refused``.
+    """
+    for bind in binds:
+        target = bind.target
+        if not target.startswith("/") or posixpath.normpath(target) != target or target in _OURS:
+            raise _refused(f"nothing may be mounted at {target!r}")
+        if not bind.source.is_absolute() or bind.source.is_symlink() or not bind.source.exists():
+            raise _refused(f"{bind.source} is not there, relative, or a link")
+        for outer in binds:
+            if target.startswith(outer.target.rstrip("/") + "/"):
+                _check_way(outer.source, posixpath.relpath(target, outer.target))
+
+
+def _check_way(outer: Path, inner: str) -> None:
+    """Refuse a mount point that is reached through a link in the folder around it."""
+    place = outer
+    for part in inner.split("/"):
+        place = place / part
+        if place.is_symlink():
+            raise _refused(f"{place} is a link")
+
+
+def _refused(why: str) -> PermanentError:
+    return PermanentError("sandbox_refused", why)

@@ -1,0 +1,155 @@
+"""The set-up layer: what a repository's ``setup`` command installs, made once and then only read.
+
+The command runs on the base commit, before any edit of a model, in a sandbox of its own. What it leaves
+in ``$AI_OPS_SETUP_DIR`` is kept under a hash of all that decides it, and mounted read-only in test runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from ai_ops.core.ports import Bind, Sandbox, SandboxResult, SandboxSpec
+from ai_ops.core.project import TestPlan
+from ai_ops.errors import PermanentError
+from ai_ops.flow.report import RunEnd
+from ai_ops.flow.repository import Repository
+from ai_ops.workspace.folders import fresh_folder, read_regular, remove_tree
+from ai_ops.workspace.toolbox import MOUNT as TOOLBOX_MOUNT
+from ai_ops.workspace.toolbox import SITE_PACKAGES, Toolbox
+
+SETUP_MOUNT = "/opt/setup"
+
+_LAYOUT = "1"
+_MAX_LOCK_FILE = 20_000_000
+_TAIL = 3000
+# A virtual environment without pytest finds the toolbox's, after everything of its own.
+_FINISH = 'if [ -d "$1" ] && [ ! -e "$1/pytest" ]; then printf "%s\\n" "$2" > "$1/ai_ops_toolbox.pth"; fi'
+
+
+def setup_environment(toolbox: Toolbox, *, ready: bool) -> dict[str, str]:
+    """Return PATH, and where the layer is when there is one."""
+    if not ready:
+        return {"PATH": toolbox.path()}
+    return {
+        "PATH": toolbox.path(f"{SETUP_MOUNT}/bin", f"{SETUP_MOUNT}/venv/bin"),
+        "AI_OPS_SETUP_DIR": SETUP_MOUNT,
+    }
+
+
+def layer_key(
+    repository: Repository, command: str, locks: Sequence[tuple[str, str]], interpreter: str
+) -> str:
+    """Return the name of a layer.
+
+    The repository is part of it: its code runs in ``setup`` and could spoil what another one uses.
+
+    Args:
+        repository: whose set-up it is.
+        command: the ``setup`` command.
+        locks: (path, SHA-256 of the contents) of the lock files.
+        interpreter: the toolbox's key.
+    """
+    words = [_LAYOUT, repository.key, command, sorted(locks), interpreter]
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:24]
+
+
+class SetupBuilder:
+    """Makes and keeps set-up layers beneath ``data_dir``."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        toolbox: Toolbox,
+        data_dir: Path,
+        *,
+        network: bool = False,
+        wall_seconds: float = 1800.0,
+    ) -> None:
+        """``network`` is ``SETUP_NETWORK``: whether set-up commands may reach anything at all."""
+        self._sandbox = sandbox
+        self._toolbox = toolbox
+        self._shelf = data_dir.absolute() / "setup"
+        self._network = network
+        self._wall_seconds = wall_seconds
+        self._busy: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def ensure(self, repository: Repository, plan: TestPlan, checkout: Path) -> Path | None:
+        """Return the folder that ``setup`` made, cached; None when there is no setup command.
+
+        Args:
+            repository: whose set-up it is.
+            plan: has the command and names the lock files.
+            checkout: a checkout of the base commit, which the command may change.
+
+        Raises:
+            PermanentError: ``setup_failed`` with the end of its output; ``sandbox_unavailable``.
+        """
+        if plan.setup is None:
+            return None
+        locks = await asyncio.to_thread(_lock_hashes, checkout, plan.lock_files)
+        key = layer_key(repository, plan.setup, locks, self._toolbox.key)
+        layer, complete = self._shelf / key / "layer", self._shelf / key / "complete"
+        async with self._busy[key]:
+            if not await asyncio.to_thread(complete.is_file):
+                # Built where it stays: programs in it know their own path. The mark outside comes last.
+                await asyncio.to_thread(fresh_folder, self._shelf / key)
+                await asyncio.to_thread(fresh_folder, layer)
+                try:
+                    await self._build(plan.setup, checkout, layer)
+                except BaseException:
+                    await asyncio.to_thread(remove_tree, self._shelf / key)
+                    raise
+                await asyncio.to_thread(complete.touch)
+        return layer
+
+    async def _build(self, command: str, checkout: Path, layer: Path) -> None:
+        (layer / "home").mkdir(mode=0o700)
+        result = await self._run(("sh", "-c", command), checkout, layer)
+        if result.end is RunEnd.EXITED and result.exit_code == 0:
+            packages = f"{SETUP_MOUNT}/venv/{SITE_PACKAGES}"
+            argv = ("sh", "-c", _FINISH, "sh", packages, f"{TOOLBOX_MOUNT}/{SITE_PACKAGES}")
+            result = await self._run(argv, checkout, layer)
+        if result.end is not RunEnd.EXITED or result.exit_code != 0:
+            raise self._failure(result)
+
+    async def _run(self, argv: tuple[str, ...], checkout: Path, layer: Path) -> SandboxResult:
+        return await self._sandbox.run(
+            SandboxSpec(
+                argv=argv,
+                binds=(
+                    *self._toolbox.binds,
+                    Bind(checkout, "/workspace", writable=True),
+                    Bind(layer, SETUP_MOUNT, writable=True),
+                ),
+                env={**setup_environment(self._toolbox, ready=True), "HOME": f"{SETUP_MOUNT}/home"},
+                network=self._network,
+                wall_seconds=self._wall_seconds,
+            )
+        )
+
+    def _failure(self, result: SandboxResult) -> PermanentError:
+        how = f"exit code {result.exit_code}" if result.end is RunEnd.EXITED else str(result.end)
+        advice = "" if self._network else " If it needs the network, set SETUP_NETWORK=on."
+        return PermanentError(
+            "setup_failed",
+            f"the setup command ended with {how}:\n{result.output[-_TAIL:].strip()}",
+            next_step=f"Correct `setup` in .ai-ops.yml.{advice}",
+        )
+
+
+def _lock_hashes(checkout: Path, paths: Sequence[str]) -> list[tuple[str, str]]:
+    """Return (path, hash) of each lock file that is a regular file and is reached without a link."""
+    found = []
+    for path in paths:
+        parents = Path(path).parents
+        if ".." in Path(path).parts or any((checkout / parent).is_symlink() for parent in parents):
+            continue
+        data = read_regular(checkout / path, _MAX_LOCK_FILE)
+        if data is not None:
+            found.append((path, hashlib.sha256(data).hexdigest()))
+    return found

@@ -1,0 +1,114 @@
+"""Watches what a sandboxed tree uses, and says when it is too much.
+
+The kernel's own limits do not cover this: an address-space limit stops Java, a process limit does not
+bind root, and nobody but root owns cgroups everywhere. So the tree is summed several times a second.
+Where there is no ``/proc`` (macOS) nothing is watched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai_ops.flow.report import RunEnd
+from ai_ops.workspace.profile import SandboxLimits
+
+_INTERVAL = 0.1
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    pid: int
+    parent: int
+    threads: int
+    resident_bytes: int
+
+
+def tree(pid: int) -> list[_Process]:
+    """Return ``pid`` and all its descendants, as they are at this moment."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    known: dict[int, _Process] = {}
+    children: dict[int, list[int]] = defaultdict(list)
+    with os.scandir(_PROC) as entries:
+        names = [entry.name for entry in entries]
+    for name in names:
+        if name.isdigit() and (process := _read(int(name), page)):
+            known[process.pid] = process
+            children[process.parent].append(process.pid)
+    found, waiting, seen = [], [pid], {pid}
+    while waiting:
+        number = waiting.pop()
+        if number in known:
+            found.append(known[number])
+        fresh = [child for child in children[number] if child not in seen]
+        seen.update(fresh)
+        waiting += fresh
+    return found
+
+
+def _read(pid: int, page: int) -> _Process | None:
+    try:
+        stat = (_PROC / str(pid) / "stat").read_bytes()
+    except OSError:  # it ended meanwhile
+        return None
+    fields = stat[stat.rindex(b")") + 2 :].split()  # a name may hold spaces and brackets
+    return _Process(pid, int(fields[1]), int(fields[17]), int(fields[21]) * page)
+
+
+def proportional_bytes(process: _Process) -> int:
+    """Return the process's PSS, in which shared pages count once; its RSS where that is unreadable."""
+    try:
+        text = (_PROC / str(process.pid) / "smaps_rollup").read_bytes()
+    except OSError:
+        return process.resident_bytes
+    for line in text.splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1]) * 1024
+    return process.resident_bytes
+
+
+def _available_memory() -> int | None:
+    for line in (_PROC / "meminfo").read_bytes().splitlines():
+        if line.startswith(b"MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def excess(pid: int, limits: SandboxLimits, folders: Sequence[Path]) -> RunEnd | None:
+    """Return the limit that the tree of ``pid`` has passed, if any.
+
+    Args:
+        pid: the root of the tree.
+        limits: what it may use.
+        folders: the folders it may fill.
+    """
+    processes = tree(pid)
+    if sum(process.threads for process in processes) > limits.processes:
+        return RunEnd.PROCESS_LIMIT
+    # RSS is never below PSS and far cheaper to read.
+    if sum(process.resident_bytes for process in processes) > limits.memory_bytes and (
+        sum(proportional_bytes(process) for process in processes) > limits.memory_bytes
+    ):
+        return RunEnd.MEMORY_LIMIT
+    available = _available_memory()
+    if available is not None and available < limits.memory_floor_bytes:
+        return RunEnd.MEMORY_LIMIT
+    for folder in folders:
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize < limits.disk_floor_bytes:
+            return RunEnd.DISK_LIMIT
+    return None
+
+
+async def watch(pid: int, limits: SandboxLimits, folders: Sequence[Path] = ()) -> RunEnd:
+    """Return when the tree of ``pid`` uses too much; meant to be cancelled when the command ends."""
+    while True:
+        await asyncio.sleep(_INTERVAL)
+        if sys.platform == "linux" and (found := await asyncio.to_thread(excess, pid, limits, folders)):
+            return found

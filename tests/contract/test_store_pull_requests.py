@@ -1,0 +1,107 @@
+"""Pull requests and the outbox on a real database."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ai_ops.errors import PermanentError
+from ai_ops.flow.notification import Notification
+from ai_ops.flow.pull_request import PullRequestState
+from ai_ops.flow.task import Proof, Verdict
+from ai_ops.store.database import open_database
+from ai_ops.store.outbox import OutboxRepository
+from ai_ops.store.pull_requests import PullRequestRepository
+from tests.support.store import APP, START, FixedClock, pull_request
+
+
+@pytest.fixture
+async def database(store_url):
+    made = await open_database(store_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def pull_requests(database):
+    return PullRequestRepository(database, FixedClock())
+
+
+async def test_a_branch_has_one_record_however_often_it_is_recorded(pull_requests):
+    first = await pull_requests.record(pull_request())
+    assert first == pull_request()
+    assert await pull_requests.record(pull_request(id="another", url="https://elsewhere")) == first
+    assert await pull_requests.find("another") is None
+    assert await pull_requests.find_by_branch(APP.key, first.branch) == first
+    assert await pull_requests.find_by_branch("elsewhere/x", first.branch) is None
+
+
+async def test_only_open_ones_of_the_repository_are_counted(pull_requests):
+    for number in range(1, 4):
+        await pull_requests.record(pull_request(number))
+    await pull_requests.record(pull_request(4, repo_key="git.example/acme/other"))
+    await pull_requests.set_state("pr-1", PullRequestState.MERGED)
+    await pull_requests.set_state("pr-2", PullRequestState.CLOSED)
+    assert await pull_requests.count_open(APP.key) == 1
+    assert (await pull_requests.find("pr-1")).state == "merged"
+
+
+async def test_a_revision_changes_what_it_brings_and_nothing_that_names_it(pull_requests):
+    await pull_requests.record(pull_request())
+    changed = await pull_requests.update("pr-1", head_sha="c" * 40, proof=Proof(Verdict.UNPROVED))
+    assert changed == await pull_requests.find("pr-1")
+    assert (changed.head_sha, changed.proof.verdict) == ("c" * 40, "unproved")
+    with pytest.raises(TypeError):
+        await pull_requests.update("pr-1", branch="x")
+    with pytest.raises(PermanentError, match="pull_request_not_found"):
+        await pull_requests.set_state("none", PullRequestState.MERGED)
+
+
+async def test_the_newest_come_first(pull_requests):
+    for number in range(1, 6):
+        await pull_requests.record(pull_request(number))
+    first = await pull_requests.list(limit=3)
+    rest = await pull_requests.list(limit=3, cursor=first.next_cursor)
+    assert [p.number for p in (*first.items, *rest.items)] == [5, 4, 3, 2, 1]
+    assert rest.next_cursor is None
+
+
+def mail(key: str = "k", **changes) -> Notification:
+    made = Notification(key, f"<{key}@x>", ("a@x", "b@x"), "subject", "text", "<p>", START)
+    return replace(made, **changes)
+
+
+async def test_one_key_is_one_mail(database):
+    outbox = OutboxRepository(database)
+    assert await outbox.put(mail()) == mail()
+    assert await outbox.put(mail(subject="other")) == mail()
+    assert await outbox.due(START) == [mail()]
+
+
+async def test_a_mail_is_due_when_its_time_has_come_and_until_it_is_sent(database):
+    outbox = OutboxRepository(database)
+    await outbox.put(mail())
+    later = START + timedelta(minutes=1)
+    await outbox.mark_failed("k", "450 busy", later)
+    assert await outbox.due(START) == []
+    (waiting,) = await outbox.due(later)
+    assert (waiting.attempts, waiting.last_error, waiting.state) == (1, "450 busy", "pending")
+    await outbox.mark_sent("k")
+    await outbox.mark_failed("k", "late answer", later)
+    assert await outbox.due(later + timedelta(days=1)) == []
+    assert (await outbox.put(mail())).state == "sent"
+
+
+async def test_without_a_further_time_the_failure_is_final(database):
+    outbox = OutboxRepository(database)
+    await outbox.put(mail())
+    await outbox.mark_failed("k", "550 no", None)
+    assert await outbox.due(START + timedelta(days=9)) == []
+    assert (await outbox.put(mail())).state == "failed"
+
+
+async def test_the_oldest_are_due_first_and_no_more_than_asked(database):
+    outbox = OutboxRepository(database)
+    for number in range(5):
+        await outbox.put(mail(f"k{number}"))
+    assert [m.key for m in await outbox.due(START, limit=3)] == ["k0", "k1", "k2"]

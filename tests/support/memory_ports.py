@@ -1,0 +1,98 @@
+"""Tasks and Trace in dictionaries: what the engine's tests need, and no more rules than the ports have."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ai_ops.core.ports import Outcome
+from ai_ops.errors import PermanentError
+from ai_ops.flow.run import Run, Step, StepState
+from ai_ops.flow.task import TRANSITIONS, Priority, Task, TaskKind, TaskState
+
+_UNFINISHED = {TaskState.PENDING, TaskState.PROCESSING, TaskState.RETRYING, TaskState.WAITING_UNBAN}
+
+
+def a_task(id: str = "t1", **changes: Any) -> Task:
+    now = datetime.now(UTC)
+    task = Task(
+        id, TaskKind.REPAIR, TaskState.PENDING, Priority.NORMAL, now, now, repo_key="git.example/acme/app"
+    )
+    return replace(task, **changes)
+
+
+class MemoryTasks:
+    def __init__(self, *tasks: Task) -> None:
+        self.rows = {task.id: task for task in tasks}
+        self.moves: list[tuple[str, TaskState]] = []
+
+    async def find(self, task_id: str) -> Task | None:
+        return self.rows.get(task_id)
+
+    async def move(self, task_id: str, to: TaskState, **changes: Any) -> Task:
+        task = self.rows[task_id]
+        if to not in TRANSITIONS[task.state]:
+            raise PermanentError("illegal_transition", f"{task.state} → {to}")
+        self.moves.append((task_id, to))
+        return await self.update(task_id, state=to, **changes)
+
+    async def update(self, task_id: str, **changes: Any) -> Task:
+        self.rows[task_id] = replace(self.rows[task_id], **changes)
+        return self.rows[task_id]
+
+    async def unfinished(self) -> Sequence[Task]:
+        return [task for task in self.rows.values() if task.state in _UNFINISHED]
+
+    def add(self, task: Task) -> Task:
+        self.rows[task.id] = task
+        return task
+
+
+class MemoryTrace:
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str, int], Step] = {}
+        self.runs_by_id: dict[str, Run] = {}
+        self.failures: dict[tuple[str, str, int], list[dict[str, str]]] = defaultdict(list)
+
+    async def run_started(self, run: Run) -> None:
+        self.runs_by_id.setdefault(run.id, run)
+
+    async def run_ended(self, run_id: str, outcome: str) -> None:
+        self.runs_by_id[run_id] = replace(
+            self.runs_by_id[run_id], ended_at=datetime.now(UTC), outcome=outcome
+        )
+
+    async def find_run(self, run_id: str) -> Run | None:
+        return self.runs_by_id.get(run_id)
+
+    async def step_outcome(self, run_id: str, name: str, round: int) -> Outcome | None:
+        await asyncio.sleep(0)
+        step = self.rows.get((run_id, name, round))
+        return step.output if step else None
+
+    async def step_started(self, run_id: str, name: str, round: int) -> None:
+        await asyncio.sleep(0)
+        key = (run_id, name, round)
+        step = self.rows.get(key)
+        if step:
+            self.rows[key] = replace(step, state=StepState.STARTED, entries=step.entries + 1)
+        else:
+            self.rows[key] = Step(run_id, name, round, StepState.STARTED, datetime.now(UTC))
+
+    async def step_done(self, run_id: str, name: str, round: int, outcome: Outcome) -> None:
+        await asyncio.sleep(0)
+        key = (run_id, name, round)
+        self.rows[key] = replace(self.rows[key], state=StepState.DONE, output=outcome)
+
+    async def step_failed(self, run_id: str, name: str, round: int, failure: Mapping[str, str]) -> None:
+        await asyncio.sleep(0)
+        key = (run_id, name, round)
+        self.failures[key].append(dict(failure))
+        self.rows[key] = replace(self.rows[key], state=StepState.FAILED, failure=dict(failure))
+
+    async def steps(self, run_id: str) -> Sequence[Step]:
+        return [step for step in self.rows.values() if step.run_id == run_id]

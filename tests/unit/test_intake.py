@@ -1,0 +1,125 @@
+"""What an event or a wish means for its issue, over the whole table of states."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ai_ops.core.intake import IssueStanding, culprit, request, take, title
+from ai_ops.flow.event import ErrorDetail, Frame
+from ai_ops.flow.issue import IssueState, TriageClass, TriageDecision
+from ai_ops.flow.pull_request import PullRequestState
+from ai_ops.flow.task import TaskState
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FAULT = TriageDecision(TriageClass.CODE_FAULT, True, "a fault")
+DENIED = TriageDecision(TriageClass.EXPECTED, False, "a denial")
+UNFINISHED = [state for state in TaskState if not state.final]
+FINAL = [state for state in TaskState if state.final]
+
+
+def known(state=IssueState.OPEN, task=None, pull_request=None, episode=2, resolved_at=None):
+    return IssueStanding(state, episode, task, pull_request, resolved_at)
+
+
+@pytest.mark.parametrize("triage", [FAULT, DENIED], ids=["fault", "denial"])
+def test_a_fingerprint_never_seen_is_new_and_queued_when_triage_says_so(triage):
+    found = take(None, NOW, triage)
+    assert (found.outcome, found.episode, found.state) == ("new", 1, "open")
+    assert found.create_task is triage.repair
+    assert found.reason == triage.reason
+
+
+@pytest.mark.parametrize("task", list(TaskState))
+@pytest.mark.parametrize("pull_request", [None, *PullRequestState])
+def test_a_repeat_never_queues_a_second_repair_in_its_episode(task, pull_request):
+    found = take(known(task=task, pull_request=pull_request), NOW, FAULT)
+    assert (found.outcome, found.episode, found.create_task) == ("repeated", 2, False)
+
+
+def test_a_repeat_queues_the_repair_that_the_episode_does_not_have_yet():
+    assert take(known(), NOW, FAULT).create_task
+    assert not take(known(), NOW, DENIED).create_task
+
+
+@pytest.mark.parametrize("task", [None, *TaskState])
+def test_an_ignored_issue_stays_ignored(task):
+    found = take(known(IssueState.IGNORED, task), NOW, FAULT)
+    assert (found.outcome, found.state, found.create_task) == ("ignored", "ignored", False)
+
+
+@pytest.mark.parametrize("task", FINAL)
+@pytest.mark.parametrize("pull_request", [None, PullRequestState.MERGED, PullRequestState.CLOSED])
+def test_a_resolved_issue_that_happens_again_opens_the_next_episode(task, pull_request):
+    found = take(known(IssueState.RESOLVED, task, pull_request, resolved_at=NOW), NOW + timedelta(1), FAULT)
+    assert (found.outcome, found.episode, found.state, found.create_task) == ("regressed", 3, "open", True)
+
+
+def test_a_regression_of_an_episode_without_a_repair_stays_in_it():
+    found = take(known(IssueState.RESOLVED, resolved_at=NOW), NOW + timedelta(1), DENIED)
+    assert (found.outcome, found.episode, found.create_task) == ("regressed", 2, False)
+
+
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(hours=-1)], ids=["same moment", "spooled"])
+def test_an_event_from_before_the_resolution_is_old_news(late):
+    issue = known(IssueState.RESOLVED, TaskState.COMPLETED, PullRequestState.MERGED, resolved_at=NOW)
+    found = take(issue, NOW + late, FAULT)
+    assert (found.outcome, found.state, found.create_task) == ("repeated", "resolved", False)
+
+
+@pytest.mark.parametrize(
+    ("task", "pull_request"),
+    [*((state, None) for state in UNFINISHED), (TaskState.COMPLETED, PullRequestState.OPEN)],
+)
+def test_a_regression_while_the_repair_is_in_hand_does_not_open_a_second_one(task, pull_request):
+    issue = known(IssueState.RESOLVED, task, pull_request, resolved_at=NOW)
+    found = take(issue, NOW + timedelta(1), FAULT)
+    assert (found.outcome, found.episode, found.state, found.create_task) == ("regressed", 2, "open", False)
+
+
+@pytest.mark.parametrize("state", list(IssueState))
+@pytest.mark.parametrize("task", UNFINISHED)
+def test_a_wish_is_answered_with_the_repair_in_hand(state, task):
+    found = request(known(state, task))
+    assert not found.create_task and found.episode == 2 and found.reason
+
+
+@pytest.mark.parametrize("task", FINAL)
+@pytest.mark.parametrize("pull_request", [PullRequestState.OPEN, PullRequestState.CLOSED])
+def test_a_wish_is_answered_with_the_pull_request_that_is_open_or_was_turned_down(task, pull_request):
+    found = request(known(task=task, pull_request=pull_request))
+    assert not found.create_task and found.reason
+
+
+@pytest.mark.parametrize("task", FINAL)
+@pytest.mark.parametrize("pull_request", [None, PullRequestState.MERGED])
+def test_a_wish_after_the_end_opens_the_next_episode(task, pull_request):
+    assert request(known(task=task, pull_request=pull_request)) == request(known(task=task))
+    assert request(known(task=task, pull_request=pull_request)).episode == 3
+
+
+def test_a_wish_for_a_new_or_never_repaired_issue_is_taken_in_its_episode():
+    assert (request(None).create_task, request(None).episode) == (True, 1)
+    assert (request(known()).create_task, request(known()).episode) == (True, 2)
+
+
+def test_a_title_names_type_and_innermost_own_frame_and_never_the_text():
+    frames = (
+        Frame("app/main.py", 1, "main"),
+        Frame("app/calc.py", 9, "divide"),
+        Frame("/lib/x.py", 2, "y", False),
+    )
+    error = ErrorDetail("raw password=hunter2", "python", "builtins.ZeroDivisionError", "hunter2", frames)
+    assert title(error) == "ZeroDivisionError in divide (app/calc.py)"
+    assert culprit(error) == "divide (app/calc.py)"
+
+
+def test_a_title_without_a_trace_uses_the_fingerprint():
+    assert title(ErrorDetail("secret text", fingerprint="ab12cd34ef567890")) == "Error in ab12cd34ef56"
+    assert title(ErrorDetail("secret text")) == "Error"
+
+
+def test_names_from_a_hostile_trace_lose_what_could_speak():
+    frame = Frame("a.py\r\n@everyone [x](http://evil) `id`", 1, "f' OR 1=1 #1 /merge!")
+    made = title(ErrorDetail("x", "", "Bad\nError`<script>", "", (frame,)))
+    assert not set(made) & set("\r\n`[]#!'@")
+    assert len(title(ErrorDetail("x", "", "E" * 5000, "", (Frame("f" * 5000, 1, "g" * 5000),)))) <= 200

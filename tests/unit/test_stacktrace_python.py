@@ -1,0 +1,359 @@
+"""Python's tracebacks, made by the interpreter that runs the tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai_ops.core.stacktrace import Follower, last_python_exception, parse, python_frames, start
+from tests.support.joining import records
+
+DATA = Path(__file__).parent.parent / "data" / "stacktraces"
+
+
+def _price(item: dict[str, int]) -> int:
+    return item["price"]
+
+
+def plain() -> None:
+    _price({})
+
+
+def implicit_chain() -> None:
+    try:
+        _price({})
+    except KeyError:
+        int("x")
+
+
+def explicit_chain() -> None:
+    try:
+        _price({})
+    except KeyError as failure:
+        raise RuntimeError("no total") from failure
+
+
+def three_links() -> None:
+    try:
+        explicit_chain()
+    except RuntimeError as failure:
+        raise OSError("first line\nsecond line") from failure
+
+
+def multi_line_then_chain() -> None:
+    try:
+        raise ValueError("one\ntwo\nthree")
+    except ValueError:
+        raise TypeError("last") from None if False else ValueError("cause")
+
+
+def cause_without_traceback() -> None:
+    raise RuntimeError("outer") from KeyError("never raised")
+
+
+def group() -> None:
+    failures = []
+    for work in (plain, implicit_chain):
+        try:
+            work()
+        except Exception as failure:
+            failures.append(failure)
+    raise ExceptionGroup("two failed", failures)
+
+
+def nested_group() -> None:
+    try:
+        group()
+    except ExceptionGroup as inner:
+        raise ExceptionGroup("outer", [inner, OSError("beside")]) from None
+
+
+def chain_with_group() -> None:
+    try:
+        group()
+    except ExceptionGroup as failure:
+        raise RuntimeError("all lost") from failure
+
+
+def group_after_plain() -> None:
+    try:
+        plain()
+    except KeyError:
+        group()
+
+
+def syntax_error() -> None:
+    compile("x = = 1\n", "settings.py", "exec")
+
+
+def recursion() -> None:
+    recursion()
+
+
+def without_message() -> None:
+    raise KeyboardInterrupt
+
+
+class Shop:
+    class EmptyError(Exception):
+        pass
+
+
+def nested_class() -> None:
+    raise Shop.EmptyError("nothing: at all")
+
+
+RAISERS: list[Callable[[], None]] = [
+    plain,
+    implicit_chain,
+    explicit_chain,
+    three_links,
+    multi_line_then_chain,
+    group,
+    nested_group,
+    chain_with_group,
+    group_after_plain,
+    syntax_error,
+    recursion,
+    without_message,
+    nested_class,
+]
+
+
+def printed(raiser: Callable[[], None]) -> str:
+    try:
+        raiser()
+    except BaseException:
+        return traceback.format_exc().rstrip("\n")
+    raise AssertionError
+
+
+def name(raiser: Callable[[], None]) -> str:
+    return raiser.__name__
+
+
+@pytest.mark.parametrize("raiser", RAISERS, ids=name)
+@pytest.mark.parametrize(
+    "first",
+    [
+        "",
+        "2026-01-02 03:04:05,678 ERROR shop.cart ",
+        "ERROR:root:",
+        "[2026-01-02 03:04:05 +0000] [7] [ERROR] ",
+    ],
+    ids=["bare", "timestamp", "basic", "gunicorn"],
+)
+def test_a_traceback_is_one_record_behind_any_first_prefix(raiser: Callable[[], None], first: str) -> None:
+    trace = (first + printed(raiser)).encode().split(b"\n")
+    before = b"2026-01-02 03:04:04,000 INFO shop.cart ready"
+    after = b"2026-01-02 03:04:06,000 INFO shop.cart next"
+    found = records([before, *trace, after])
+    assert found == [[before], trace, [after]]
+
+
+@pytest.mark.parametrize("raiser", RAISERS, ids=name)
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "2016-10-06T00:17:09.669794202Z stderr F ",
+        "Jan  2 03:04:05 web-1 shop[812]: ",
+        "web-1     | ",
+        "2026-01-02 03:04:05,678 ERROR shop.cart ",
+        "[worker-3] ",
+    ],
+    ids=["cri", "syslog", "compose", "logger", "worker"],
+)
+def test_a_traceback_is_one_record_when_every_line_carries_the_prefix(
+    raiser: Callable[[], None], prefix: str
+) -> None:
+    trace = [(prefix + line).encode() for line in printed(raiser).split("\n")]
+    after = (prefix + "INFO ready again").encode()
+    assert records([*trace, after]) == [trace, [after]]
+    parsed = parse(b"\n".join(trace).decode())
+    bare = parse(printed(raiser))
+    assert parsed is not None and bare is not None
+    assert (parsed.exception_type, parsed.message, parsed.frames) == (
+        bare.exception_type,
+        bare.message,
+        bare.frames,
+    )
+
+
+@pytest.mark.parametrize("raiser", RAISERS, ids=name)
+def test_an_error_line_takes_the_traceback_that_follows_it(raiser: Callable[[], None]) -> None:
+    lines = [b"2026-01-02 03:04:05 ERROR shop: order failed", *printed(raiser).encode().split(b"\n")]
+    after = b"2026-01-02 03:04:06 INFO shop: next"
+    assert records([*lines, after]) == [lines, [after]]
+
+
+def test_an_error_line_with_more_message_still_takes_its_traceback() -> None:
+    lines = [
+        b"ERROR asyncio Task exception was never retrieved",
+        b"future: <Task finished coro=<work() done> exception=KeyError('price')>",
+        *printed(plain).encode().split(b"\n"),
+    ]
+    assert records(lines) == [lines]
+
+
+def test_a_cause_that_was_never_raised_belongs_to_the_record_of_its_error_line() -> None:
+    lines = [b"2026-01-02 ERROR x: failed", *printed(cause_without_traceback).encode().split(b"\n")]
+    assert records(lines) == [lines]
+    parsed = parse(b"\n".join(lines).decode())
+    assert parsed is not None
+    assert (parsed.exception_type, parsed.cause_types) == ("RuntimeError", ("KeyError",))
+
+
+def test_two_tracebacks_in_a_row_are_two_records() -> None:
+    one, two = printed(plain).encode().split(b"\n"), printed(explicit_chain).encode().split(b"\n")
+    assert records([*one, *two]) == [one, two]
+
+
+def test_lines_taken_provisionally_are_given_back() -> None:
+    trace = printed(plain).encode().split(b"\n")
+    rest = [b"", b"some words", b"2026-01-02 03:04:05 INFO x"]
+    assert records([*trace, *rest])[0] == trace
+
+
+def test_a_refused_line_changes_nothing() -> None:
+    lines = printed(explicit_chain).encode().split(b"\n")
+    follower = Follower(start(lines[0]), lines[0])
+    for line in lines[1:]:
+        assert not follower.accept(b"2026-01-02 03:04:05 INFO interleaved")
+        assert follower.accept(line)
+    assert follower.pending == 0
+
+
+def test_a_script_that_does_not_compile_has_no_header_and_is_still_a_trace(tmp_path: Path) -> None:
+    script = tmp_path / "broken.py"
+    script.write_text("x = = 1\n")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, check=False)
+    lines = done.stderr.rstrip().split(b"\n")
+    assert records(lines) == [lines]
+    parsed = parse(done.stderr.decode())
+    assert parsed is not None
+    assert parsed.exception_type == "SyntaxError"
+    assert parsed.frames[-1].file == str(script)
+
+
+@pytest.mark.parametrize(
+    ("raiser", "kind", "message", "causes", "last"),
+    [
+        (plain, "KeyError", "'price'", (), "_price"),
+        (implicit_chain, "ValueError", "invalid literal for int() with base 10: 'x'", ("KeyError",), "implicit_chain"),
+        (explicit_chain, "RuntimeError", "no total", ("KeyError",), "_price"),
+        (three_links, "OSError", "first line", ("RuntimeError", "KeyError"), "_price"),
+        (group, "ExceptionGroup", "two failed (2 sub-exceptions)", ("KeyError", "KeyError", "ValueError"), "_price"),
+        (chain_with_group, "RuntimeError", "all lost", ("ExceptionGroup", "KeyError", "KeyError", "ValueError"), "_price"),
+        (without_message, "KeyboardInterrupt", "", (), "without_message"),
+        (nested_class, f"{__name__}.Shop.EmptyError", "nothing: at all", (), "nested_class"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)  # fmt: skip
+def test_the_escaped_exception_is_named_and_the_path_leads_to_its_root(
+    raiser: Callable[[], None], kind: str, message: str, causes: tuple[str, ...], last: str
+) -> None:
+    parsed = parse("ERROR it broke\n" + printed(raiser))
+    assert parsed is not None
+    assert (parsed.language, parsed.exception_type, parsed.message) == ("python", kind, message)
+    assert parsed.cause_types == causes
+    assert parsed.frames[0].function == "printed"
+    assert parsed.frames[-1].function == last
+    assert parsed.header == "ERROR it broke"
+
+
+def test_a_path_through_an_explicit_cause_names_no_call_twice() -> None:
+    parsed = parse(printed(three_links))
+    assert parsed is not None
+    assert [frame.function for frame in parsed.frames] == ["printed", "three_links", "explicit_chain", "_price"]
+
+
+@pytest.mark.parametrize(
+    ("file", "in_app"),
+    [
+        ("/srv/shop/cart.py", True),
+        ("shop/cart.py", True),
+        ("C:\\apps\\shop\\cart.py", True),
+        ("/srv/lib/pricing/python_tax.py", True),
+        ("/srv/shop/.venv/lib/python3.11/site-packages/flask/app.py", False),
+        ("/usr/lib/python3/dist-packages/apt/cache.py", False),
+        ("/usr/lib/python3.11/json/decoder.py", False),
+        ("C:\\Python311\\Lib\\asyncio\\runners.py", False),
+        ("C:\\shop\\venv\\Lib\\site-packages\\flask\\app.py", False),
+        ("<frozen importlib._bootstrap>", False),
+        ("<string>", False),
+    ],
+)
+def test_frames_of_installed_code_are_not_in_the_application(file: str, in_app: bool) -> None:
+    [frame] = python_frames(f'  File "{file}", line 7, in work')
+    assert (frame.file, frame.line, frame.function, frame.in_app) == (file, 7, "work", in_app)
+
+
+def test_pytest_native_text_gives_type_and_frames(tmp_path: Path) -> None:
+    test = tmp_path / "test_cart.py"
+    test.write_text("def total():\n    return {}['price']\n\ndef test_total():\n    assert total() == 1\n")
+    argv = [sys.executable, "-m", "pytest", "-q", "--tb=native", "-p", "no:cacheprovider", str(test)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert last_python_exception(done.stdout) == ("KeyError", "'price'")
+    assert [frame.function for frame in python_frames(done.stdout)] == ["test_total", "total"]
+
+
+def test_a_real_trace_of_another_runtime_is_read() -> None:
+    text = (DATA / "python_exc.txt").read_text()
+    lines = text.encode().splitlines()
+    assert records([*lines, b"next"])[0] == lines
+    parsed = parse(text)
+    assert parsed is not None
+    assert (parsed.exception_type, parsed.message) == ("Exception", "('spam', 'eggs')")
+    assert [frame.function for frame in parsed.frames if frame.in_app] == ["start", "get"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (DATA / "arbitrary_text.txt").read_text(),
+        "INFO nothing wrong",
+        "",
+        "ValueError: alone",
+        'see File "x.py" for more',
+    ],
+    ids=["prose", "info", "empty", "message", "mention"],
+)
+def test_text_without_a_trace_has_none(text: str) -> None:
+    assert parse(text) is None
+    assert last_python_exception(text) == ("", "")
+
+
+TRACE_WORDS = st.sampled_from(
+    [
+        "Traceback (most recent call last):",
+        '  File "a.py", line 1, in f',
+        "    x = 1",
+        "ValueError: x",
+        "",
+        "During handling of the above exception, another exception occurred:",
+        "  + Exception Group Traceback (most recent call last):",
+        "  | ExceptionGroup: x (1 sub-exception)",
+        "  +-+---------------- 1 ----------------",
+        "    | KeyError: 1",
+        "    +------------------------------------",
+        "java.lang.IllegalStateException: x",
+        "\tat a.b.C.d(C.java:1)",
+        "Caused by: a.B: c",
+        "\t... 3 more",
+        "2026-01-02 03:04:05 ERROR x",
+    ]
+)
+
+
+@given(st.lists(TRACE_WORDS | st.text(max_size=20), max_size=30))
+def test_any_lines_are_parsed_and_joined_without_loss(lines: list[str]) -> None:
+    parse("\n".join(lines))
+    raw = [line.encode("utf-8", "surrogatepass") for line in lines]
+    assert [line for record in records(raw) for line in record] == raw
