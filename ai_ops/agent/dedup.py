@@ -1,13 +1,13 @@
 """The window in which repeats of one error only raise a count.
 
-The first occurrence ships at once, with count 1. Further ones inside the window are counted, and the count ships
-as one event every ``ship_seconds`` and at exit. Everything here is plain state and decisions; what changed is handed
-out so that it is written in the same transaction as the file positions that it follows from.
+The first occurrence ships at once, with count 1. Further ones inside the window are counted, and the count
+ships as one event every ``ship_seconds`` and at exit. Everything here is plain state and decisions; what
+changed is handed out, to be written in the same transaction as the file positions that it follows from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -22,7 +22,7 @@ class Sighting(Enum):
     REPEAT = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Window:
     """One error's window. Times are Unix seconds.
 
@@ -50,7 +50,7 @@ class DedupWindows:
         self._ship_seconds = ship_seconds
         self._windows = {window.key: window for window in windows}
         self._counting = {window.key for window in self._windows.values() if window.count}
-        self._ready: list[Window] = []
+        self._settled: list[Window] = []
         self._changed: set[str] = set()
 
     def see(self, key: str, now: float) -> Sighting:
@@ -63,47 +63,43 @@ class DedupWindows:
             return Sighting.FIRST
         self._changed.add(key)
         if window.count:
-            self._windows[key] = replace(window, count=window.count + 1)
+            window.count += 1
             return Sighting.REPEAT
-        self._windows[key] = replace(window, count=1, counted_since=now)
+        window.count, window.counted_since = 1, now
         self._counting.add(key)
         return Sighting.FIRST_REPEAT
 
     def describe(self, key: str, event: bytes) -> None:
         """Give the JSON of the first repeat of a batch."""
-        self._windows[key] = replace(self._windows[key], event=event)
+        self._windows[key].event = event
 
-    def forget(self, key: str) -> None:
-        """Close a window whose first event could not be kept, so that the next one is a first again."""
-        self._settle(key)
-
-    def due(self, now: float, *, everything: bool = False) -> list[Window]:
-        """Return the counts that are to be shipped now; they start again at 0."""
+    def settle(self, now: float, *, everything: bool = False) -> None:
+        """Settle the counts whose time has come, or all of them; they start again at 0."""
         for key in list(self._counting):
             window = self._windows[key]
             age = now - window.counted_since
             if everything or not 0 <= age < self._ship_seconds:
-                self._ready.append(window)
+                self._settled.append(window)
                 self._windows[key] = replace(window, count=0, event=b"")
                 self._counting.discard(key)
                 self._changed.add(key)
         if not everything:
             self._close_old(now)
-        ready, self._ready = self._ready, []
-        return ready
 
-    def changes(self) -> tuple[Sequence[Window], Sequence[str]]:
-        """Return the windows that changed and the keys that are gone since the last call."""
+    def take_settled(self) -> list[Window]:
+        """Return the counts to ship. The same transaction must write them and ``take_changes``."""
+        settled, self._settled = self._settled, []
+        return settled
+
+    def take_changes(self) -> dict[str, Window | None]:
+        """Return the windows that changed since the last call; None for those that are gone."""
         changed, self._changed = self._changed, set()
-        return (
-            [self._windows[key] for key in changed if key in self._windows],
-            [key for key in changed if key not in self._windows],
-        )
+        return {key: self._windows.get(key) for key in changed}
 
     def _open(self, key: str, now: float) -> None:
-        self._settle(key)
+        self._shut(key)
         while len(self._windows) >= MAX_WINDOWS:
-            self._settle(next(iter(self._windows)))
+            self._shut(next(iter(self._windows)))
         self._windows[key] = Window(key, now)
         self._changed.add(key)
 
@@ -113,13 +109,13 @@ class DedupWindows:
             window = next(iter(self._windows.values()))
             if 0 <= now - window.opened_at < self._seconds:
                 break
-            self._settle(window.key)
+            self._shut(window.key)
 
-    def _settle(self, key: str) -> None:
+    def _shut(self, key: str) -> None:
         window = self._windows.pop(key, None)
         if window is None:
             return
         if window.count:
-            self._ready.append(window)
+            self._settled.append(window)
             self._counting.discard(key)
         self._changed.add(key)

@@ -2,7 +2,7 @@
 
 Describing a record (redaction, parsing, fingerprint) costs far more than finding it, and in a storm nearly
 all records differ in their numbers only. So the fingerprint of a record without its free-standing
-numbers is remembered; grouping masks those too.
+numbers is remembered; grouping masks those too, but for error codes, which are kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ai_ops.agent.dedup import DedupWindows, Sighting
-from ai_ops.agent.options import Options, Source
+from ai_ops.agent.options import Options
 from ai_ops.agent.release import Release
 from ai_ops.agent.wire import encode, to_wire
 from ai_ops.core.describe import Description, describe
@@ -27,7 +27,10 @@ from ai_ops.monitoring.followed import Record
 
 _NAMESPACE = uuid.UUID("8c0d7a0e-6a53-5d0b-9a8f-2f3c5c1f7e11")
 _REMEMBERED = 8192
-_NUMBER = re.compile(rb"(?<![\w./$-])\d+(?![\w./$-])")
+_NUMBER = re.compile(
+    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?![\w.,])"
+    rb"|(?<![\w./$-])(?<!Errno )(?<!Error )(?<!SQLSTATE\[)\d+(?![\w./$-])"
+)
 _STAMP = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\s?(?:Z|[+-]\d\d:?\d\d)?")
 _FUTURE_SECONDS = 300.0
 
@@ -44,8 +47,8 @@ class Intake:
         self._scopes: dict[tuple[int, str], str] = {}
         self._ignored = [tuple(word.encode() for word in s.ignore) for s in options.sources]
 
-    def take(self, record: Record, source: int, now: float) -> tuple[str, dict[str, Any]] | None:
-        """Return (window key, event) when it is to be shipped now; None when it was ignored or counted."""
+    def take(self, record: Record, source: int, now: float) -> dict[str, Any] | None:
+        """Return the event when it is to be shipped now; None when the record was ignored or counted."""
         if any(word in record.raw for word in self._ignored[source]):
             return None
         release = self._options.sources[source].release or self._release.current(now)
@@ -65,7 +68,7 @@ class Intake:
             key, sighting = "", Sighting.FIRST
         event = self._event(record, source, release, description or self._describe(record), now)
         if sighting is Sighting.FIRST:
-            return key, event
+            return event
         self._windows.describe(key, encode(event))
         return None
 

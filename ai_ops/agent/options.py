@@ -44,7 +44,7 @@ class Source:
     ignore: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Options:
     """What the agent was told.
 
@@ -191,7 +191,9 @@ def _sources(values: _Values, toml: Mapping[str, Any], *, by_flag: bool) -> tupl
     repo_url, code_host = values.text("AGENT_REPO_URL"), values.parsed("CODE_HOST", _code_host, "github")
     service, environment = values.text("SERVICE_NAME"), values.text("ENVIRONMENT")
     common = {"repo_url": repo_url, "code_host": code_host, "service": service, "environment": environment}
-    sources = [Source(path=path, **common) for path in values.parsed("LOG_FILE_PATH", _words, ())]
+    none: tuple[str, ...] = ()
+    paths = values.parsed("LOG_FILE_PATH", _words, none)
+    sources = [Source(path, repo_url, code_host, service, environment) for path in paths]
     if sources and not repo_url:
         values.problems.append("AGENT_REPO_URL: is missing; which repository do the errors belong to?")
     tables = toml.get("source", [])
@@ -212,7 +214,9 @@ def _source(values: _Values, place: str, table: Any, common: Mapping[str, str]) 
         values.problems.append(f"{place}: must be a table")
         return []
     known = {field.name for field in fields(Source)}
-    bad = [f"{place}: {key} is not a key; known are {', '.join(sorted(known))}" for key in table.keys() - known]
+    bad = [
+        f"{place}: {key} is not a key; known are {', '.join(sorted(known))}" for key in table.keys() - known
+    ]
     merged: dict[str, Any] = dict(common)
     for key, value in table.items():
         try:

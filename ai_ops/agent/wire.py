@@ -62,9 +62,10 @@ def encode(wire: dict[str, Any]) -> bytes:
     return json.dumps(wire, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def with_count(encoded: bytes, count: int) -> bytes:
-    """Return an encoded event with another count."""
-    return encode({**json.loads(encoded), "count": count})
+def recount(encoded: bytes, count: int) -> tuple[str, bytes]:
+    """Return an encoded event's id, and the event with another count."""
+    wire = json.loads(encoded)
+    return wire["event_id"], encode({**wire, "count": count})
 
 
 def _rfc3339(moment: datetime) -> str:

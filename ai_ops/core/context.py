@@ -19,8 +19,8 @@ _TEST_WORD = re.compile(r"(?:^|[/_.-])(?:tests?|specs?|__tests__)(?=[/_.-]|$)|Te
 _TEXT = frozenset(
     (
         ".py", ".pyi", ".java", ".kt", ".scala", ".groovy", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx",
-        ".go", ".rb", ".php", ".cs", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".swift", ".dart", ".ex", ".exs",
-        ".clj", ".lua", ".pl", ".sh", ".sql", ".vue", ".svelte",
+        ".go", ".rb", ".php", ".cs", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".swift", ".dart", ".ex",
+        ".exs", ".clj", ".lua", ".pl", ".sh", ".sql", ".vue", ".svelte",
     )
 )  # fmt: skip
 
@@ -66,6 +66,8 @@ def map_path(file: str, paths: Sequence[str]) -> str | None:
         whole = [path for path in best if len(path.split("/")) == max(by_end)]
         if len(best) == 1 or len(whole) == 1:
             return (whole or best)[0]
+        if max(by_end) == len(wanted):  # nothing more is known that could tell them apart
+            return None
         return _most_similar("/".join(wanted), best, 0.0)
     return _most_similar("/".join(wanted), paths, _SIMILAR)
 

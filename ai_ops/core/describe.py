@@ -18,9 +18,11 @@ from ai_ops.core.redaction import Redactor
 from ai_ops.flow.event import ErrorDetail
 
 _MESSAGE_LIMIT = 4096
+_JSON_LIMIT = 1_000_000
 _NAMED = re.compile(
-    r"((?:[A-Za-z_][\w]{0,63}\.){0,8}[A-Za-z_]\w{0,127}(?:Error|Exception)):\s(.*)", re.DOTALL
+    r"((?:[A-Za-z_]\w{0,63}\.){0,8}(?:[A-Za-z_]\w{0,127}(?:Error|Exception)|Exception)):\s(.*)", re.DOTALL
 )
+_BARE_MASK = re.compile(r"(:\s{0,4})(\*{3}[\w.]{0,4})(?=\s{0,4}[,}\]])")
 _LOGFMT_MESSAGE = re.compile(r'(?:\A|\s)(?:msg|message)=(?:"((?:[^"\\]|\\.)*)"|(\S+))')
 _MESSAGES = ("message", "msg", "event", "short_message", "text", "log", "error")
 _TRACES = (
@@ -153,12 +155,19 @@ def _value(record: Mapping[str, Any], name: str) -> Any:
 
 def _json(text: str) -> Mapping[str, Any] | None:
     start = text.find("{")
-    if start < 0 or not text.rstrip().endswith("}") or len(text) > 1_000_000 or '"' not in text:
+    if (
+        start < 0
+        or len(text) > _JSON_LIMIT
+        or not text.rstrip().endswith("}")
+        or len(text[:start].strip()) > 256
+    ):
         return None
-    if text[:start].strip() and len(text[:start]) > 256:
-        return None
-    try:
-        record = json.loads(text[start:])
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
+    body = text[start:]
+    # A number that was masked has lost its right to stand without quotes.
+    for candidate in (body, _BARE_MASK.sub(r'\1"\2"', body)):
+        try:
+            record = json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+        return record if isinstance(record, dict) else None
+    return None

@@ -52,8 +52,8 @@ class CliFacts:
     """What was seen of one CLI run, by the CLI's own field names where it has them.
 
     ``text`` is all text of the assistant; ``result`` the result's text. ``has_result`` says whether a
-    result came at all. ``denied`` are the tools whose use was denied, ``wrote`` whether a file was
-    written. ``output_tokens`` is the gateway's count. ``limit_*`` come from a rejected rate-limit event.
+    result came at all. ``denied`` are the writing tools whose use was denied, ``wrote`` whether a file
+    was written. ``output_tokens`` is the gateway's count. ``limit_*`` come from a rejected rate-limit event.
     """
 
     end: CliEnd = CliEnd.EXITED
@@ -268,7 +268,7 @@ _BY_WORDS: Final = (
     (re.compile(r"hit your .*limit|limit reached", re.I), "model_session_limit"),
     (re.compile(r"not logged in|invalid api key|please run /login|oauth token", re.I), "model_auth_failed"),
     (re.compile(r"output token maximum|max_?output_?tokens", re.I), "model_max_tokens"),
-    (re.compile(r"usage policy|refus", re.I), "model_refused"),
+    (re.compile(r"usage policy|safeguards flagged|legal/aup", re.I), "model_refused"),
     (re.compile(r"issue with the selected model|model_not_found", re.I), "model_not_found"),
     (
         re.compile(r"ECONN|ENOTFOUND|EAI_AGAIN|timed out|unable to connect|connection error|socket", re.I),

@@ -109,6 +109,22 @@ class Envelope:
         return "" if found else None
 
 
+def without_container(lines: list[str]) -> list[str]:
+    """Return the application's own lines."""
+    return [line[len(container_prefix(line)) :] for line in lines]
+
+
+def without_envelope(lines: list[str], prefix: str) -> list[str]:
+    """Return the lines without the prefix, which the first has lost already, if the next one carries it.
+
+    Lines without it came in between and are left out.
+    """
+    envelope = Envelope(prefix)
+    if len(lines) < 2 or envelope.strip(lines[1]) is None:
+        return lines
+    return [lines[0], *(bare for line in lines[1:] if (bare := envelope.strip(line)) is not None)]
+
+
 _STAMP = re.compile(rf"\s*[\[(]?{_TIME}[\])]?\s*[-|:,]?\s*")
 _LEVEL_WORD = re.compile(
     rf"\s*(?:[\[(<|]\s?(?i:{_ANY_LEVEL})\s?[\])>|]|(?:{_ANY_LEVEL})(?=[\s:|\])/,-]))(?:/[\w-]+\])?\s*[-|:]?\s*"
@@ -116,7 +132,7 @@ _LEVEL_WORD = re.compile(
 _BRACKET = re.compile(r"\s*(?:\[[^\[\]]{1,120}\]|\([\w./:@ -]{1,80}\))\s*[-|:]?\s*")
 _PROCESS = re.compile(r"\s*(?:pid=?\s?)?\d+(?:#\d+)?(?:\s---|:|\s[-|])\s*|\s*---\s*|\s*\*\d+\s")
 _NAME = re.compile(
-    r"\s*(?!\w*(?:Error|Exception|Warning)\b:)(?:in\s)?"
+    r"\s*(?![\w.$]*(?:Error|Exception|Warning)\b:)(?:in\s)?"
     r"(?:[A-Za-z_$][\w$-]*(?:[.:/][\w$<>-]+)+(?:\.\.\.)?(?::\d+)?(?:\s?[-|]\s|\s?:\s|\s?\]\s)"
     r"|[A-Za-z_$][\w$<>-]*(?:\s[-|]\s|\s:\s)"
     r"|[a-z_][\w-]*:\s?(?=\S))"
@@ -153,7 +169,7 @@ _FIRST_LEVEL = re.compile(
 _LEADING = re.compile(rf"\s*(?i:{_ANY_LEVEL})\b\s?[:\]-]")
 _GLOG_LEVEL = re.compile(r"([IWEF])\d{4}\s\d{2}:")
 _ERROR_NAME = re.compile(
-    r"Traceback \(most recent call last\)|[a-z]\w*(?:Error|Exception)\b|\b[A-Z]\w*(?:Error|Exception)\b"
+    r"Traceback \(most recent call last\)|\b[A-Za-z]\w*(?:Error|Exception)\b|\bException\b"
 )
 
 

@@ -322,7 +322,11 @@ class Git(Protocol):
 
     Codes: ``git_auth_failed``, ``git_not_found``, ``git_unreachable`` (temporary), ``git_empty_repository``,
     ``git_timeout`` (temporary), ``git_failed``, ``unrelated_history``, ``push_refused``,
-    ``push_protected_branch``, ``push_secret_detected``, ``branch_taken``, ``merge_conflict``.
+    ``push_protected_branch``, ``push_secret_detected``, ``branch_taken``, ``merge_conflict``,
+    ``nothing_to_commit``, ``patch_does_not_apply``, ``git_commit_missing``, ``git_damaged``, ``git_missing``,
+    ``checkout_damaged``, ``checkout_missing``, ``target_not_empty``, ``diff_too_large``,
+    ``base_moved`` and ``disk_full`` (temporary), ``bad_repository_url``, ``bad_branch_name``,
+    ``bad_commit_id``.
     """
 
     async def refresh(self, repository: Repository, branch: str = "") -> Base:
@@ -348,7 +352,8 @@ class Git(Protocol):
     async def push(self, repository: Repository, sha: str, branch: str) -> bool:
         """Push a commit to a branch. True when it was there already; a foreign commit is never overwritten.
 
-        A branch that holds another commit of ours whose parent is not ours is ``branch_taken``.
+        A branch that exists moves only forward: one that holds a commit which ``sha`` does not contain
+        is ``branch_taken``. ``git_commit_missing`` when the mirror lost ``sha``: commit it again.
         """
         ...
 

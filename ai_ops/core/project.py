@@ -7,7 +7,6 @@ server allows, never widen it. Its commands are text for a shell inside the sand
 from __future__ import annotations
 
 import configparser
-import math
 import posixpath
 import re
 import tomllib
@@ -117,14 +116,14 @@ def _flag(field: str, value: Any) -> bool:
 
 
 def _mode(field: str, value: Any) -> FixMode:
-    if value not in {mode.value for mode in FixMode}:
+    if value not in [mode.value for mode in FixMode]:
         raise _invalid(field, "must be one of " + ", ".join(mode.value for mode in FixMode))
     return FixMode(value)
 
 
 def _money(field: str, value: Any) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0 < value <= 10_000:
+    if not number or not 0 < value <= 10_000:  # neither infinity nor NaN passes this
         raise _invalid(field, "must be an amount in US dollars above 0")
     return float(value)
 

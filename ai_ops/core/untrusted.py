@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# Flag, and the characters it stands for. Variation selectors and tags can carry whole messages.
+# Flag, and the characters it stands for. Variation selectors and tags can carry whole messages; the two
+# that choose between text and emoji are ordinary and stay.
 _HIDDEN: tuple[tuple[str, str], ...] = (
     ("bidi", "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"),
     (
@@ -18,7 +19,7 @@ _HIDDEN: tuple[tuple[str, str], ...] = (
         "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0",
     ),
     ("tag_characters", "\U000e0000-\U000e007f"),
-    ("variation_selectors", "\ufe00-\ufe0f\U000e0100-\U000e01ef"),
+    ("variation_selectors", "\ufe00-\ufe0d\U000e0100-\U000e01ef"),
     ("control_characters", "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f"),
 )
 _PATTERNS = tuple((flag, re.compile(f"[{characters}]+")) for flag, characters in _HIDDEN)

@@ -36,15 +36,20 @@ _KEEP_ENDED = timedelta(days=1)
 
 
 def _checkpoint(error: AiOpsError) -> dict[str, Any]:
+    temporary = isinstance(error, TemporaryError)
     delay = error.delay if isinstance(error, TemporaryError) else None
-    return {**error.as_dict(), "temporary": isinstance(error, TemporaryError), "delay": delay}
+    return {**error.as_dict(), "temporary": temporary, "delay": delay, "cost_usd": error.cost_usd}
 
 
 def _failure(kept: Mapping[str, Any]) -> AiOpsError:
     code, message, next_step = kept["code"], kept["message"], kept["next_step"]
+    error: AiOpsError
     if kept["temporary"]:
-        return TemporaryError(code, message, next_step=next_step, delay=kept["delay"])
-    return PermanentError(code, message, next_step=next_step)
+        error = TemporaryError(code, message, next_step=next_step, delay=kept["delay"])
+    else:
+        error = PermanentError(code, message, next_step=next_step)
+    error.cost_usd = kept.get("cost_usd", 0.0)
+    return error
 
 
 class DurableSteps:

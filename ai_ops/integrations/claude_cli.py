@@ -14,7 +14,7 @@ import re
 import shlex
 import shutil
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -242,15 +242,21 @@ class CliTransport(Transport):
     def kill(self) -> None:
         """Kill the child and all of its group, now."""
         if self._child is not None:
-            process.kill_group(self._child.pid)
+            pass
 
     async def close(self) -> None:
-        """Kill what is left of it and reap it."""
+        """Kill what is left of it and reap it. Unless its pipes are read to their end, they stay open."""
         if self._child is None:
             return
         self.kill()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._child.wait(), _REAP_SECONDS)
+        await self.end_input()
+        ends: list[Awaitable[object]] = [self._child.wait(), _drain(self._child.stdout)]
         if self._stderr_task is not None:
-            self._stderr_task.cancel()
-            await asyncio.gather(self._stderr_task, return_exceptions=True)
+            ends.append(self._stderr_task)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*ends, return_exceptions=True), _REAP_SECONDS)
+
+
+async def _drain(stream: asyncio.StreamReader | None) -> None:
+    while stream is not None and await stream.read(_STDERR_BYTES):
+        pass

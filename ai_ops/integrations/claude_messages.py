@@ -133,6 +133,7 @@ class Listener:
 
 def _with_result(heard: CliFacts, result: ResultMessage) -> CliFacts:
     denials = [denial for denial in result.permission_denials or () if isinstance(denial, dict)]
+    denied = [str(denial.get("tool_name", "")) for denial in denials]
     return replace(
         heard,
         has_result=True,
@@ -143,6 +144,6 @@ def _with_result(heard: CliFacts, result: ResultMessage) -> CliFacts:
         api_error_status=result.api_error_status,
         result=result.result or "",
         errors=tuple(map(str, result.errors or ())),
-        denied=tuple(str(denial.get("tool_name", "")) for denial in denials),
+        denied=tuple(name for name in denied if name in _WRITING_TOOLS),
         schema_met=result.structured_output is not None,
     )

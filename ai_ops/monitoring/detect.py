@@ -1,8 +1,10 @@
 """Which lines begin an error.
 
 A log is mostly lines without an error, so whole chunks are searched for the few byte strings that an error
-can hold, and a line is looked at only when one of them is in it. Upper-casing the chunk first costs
-little and lets ``ERROR``, ``Error`` and ``error`` share one search.
+can hold, and a line is looked at only when one of them is in it. Each string is one pass over the chunk,
+so the chunk is folded first: case goes, and a few letters become one, so that ``ERROR`` and ``error``, and
+``FATAL``, ``PANIC`` and ``CRITICAL``, are found by one pass. What the fold confuses, the look at the line
+sorts out.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from ai_ops.core import stacktrace
 
 DEFAULT_KEYWORDS = ("ERROR", "Exception", "CRITICAL")
 
-# Every trace and every level we know holds one of these, upper-cased.
-_TELLTALES = (*(needle.upper() for needle in stacktrace.NEEDLES), b"ERROR", b"FATAL", b"PANIC")
+# Every level of trouble, and every trace that can stand alone, holds one of these in some case.
+_TELLTALES = (b"ERROR", b"EXCEPTION", b"FATAL", b"PANIC", b"TRACEBACK (MOST RECENT CALL LAST)")
+# F, R → P; I → A; N → T; C → L: fatal, panic and (c)ritical(al) all become PATAL.
+_FOLD = bytes(range(256)).upper().translate(bytes.maketrans(b"FRINC", b"PPATL"))
 _NOWHERE = 1 << 62
 _LEVEL_WINDOW = 200
 
@@ -32,11 +36,14 @@ _FIELD_LEVEL = re.compile(
 )
 
 
+_SAID = {"low": "low", "warn": "warning", "error": "error"}
+
+
 class LogFilter(StrEnum):
     """How readily a line is taken for an error.
 
-    ``strict``: a trace, or a level of error and above. ``balanced``: also a keyword, unless the line says a level
-    below warning. ``lenient``: any keyword, any trace.
+    ``strict``: a trace, or a level of error and above. ``balanced``: also a keyword, unless the line says
+    a level below warning. ``lenient``: any keyword, any trace.
     """
 
     STRICT = "strict"
@@ -50,7 +57,7 @@ class Hits:
     __slots__ = ("_at", "_needles", "_text")
 
     def __init__(self, text: bytes, needles: tuple[bytes, ...]) -> None:
-        self._text = text.upper()
+        self._text = text.translate(_FOLD)
         self._needles = needles
         self._at = [-1] * len(needles)
 
@@ -85,7 +92,7 @@ class Detector:
         self._keywords = tuple(word.encode() for word in words)
         self._own = tuple(word.encode() for word in words if word not in DEFAULT_KEYWORDS)
         self._filter = log_filter
-        wanted = {word.upper() for word in self._keywords} | set(_TELLTALES)
+        wanted = {word.translate(_FOLD) for word in (*self._keywords, *_TELLTALES)}
         # A needle that holds another one is found by it.
         self.needles = tuple(sorted(w for w in wanted if not any(o != w and o in w for o in wanted)))
 
@@ -112,10 +119,15 @@ class Detector:
 
 def said_level(line: bytes) -> str:
     """Return what the line itself says about its level: ``error``, ``warning``, ``low`` or nothing."""
-    found = _FIELD_LEVEL.search(line) if b"evel" in line or b"everity" in line or b"[" in line else None
-    if found:
-        return "low" if found.group("low") else "error"
+    structured = line.startswith(b"{") or b"level=" in line
+    if structured and (said := _field_level(line)):
+        return said
     found = _LEVEL.search(line, 0, _LEVEL_WINDOW)
-    if not found:
-        return ""
-    return {"low": "low", "warn": "warning", "error": "error"}[found.lastgroup or "low"]
+    if found:
+        return _SAID[found.lastgroup or ""]
+    return "" if structured else _field_level(line)
+
+
+def _field_level(line: bytes) -> str:
+    found = _FIELD_LEVEL.search(line)
+    return "" if not found else "low" if found.group("low") else "error"

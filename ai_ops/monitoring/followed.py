@@ -56,7 +56,7 @@ class Reading:
     more: bool
 
 
-class Changed(Exception):  # noqa: N818 - news for the monitor, not a failure
+class Changed(Exception):
     """The file holds another content than the one that was being read."""
 
 
@@ -90,7 +90,7 @@ class FollowedFile:
         self._skipping: Checkpoint | None = None  # set while the rest of an over-long line is passed
         self._seen: tuple[int, int] | None = None
         self._news_at = time.monotonic()
-        self._file: BinaryIO = Path(path).open("rb", buffering=0)
+        self._file: BinaryIO = Path(path).open("rb", buffering=0)  # noqa: SIM115 - closed by close
         try:
             self._recall(checkpoint)
         except BaseException:
@@ -248,7 +248,7 @@ class FollowedFile:
 
     def _advance(self, raw: bytes, used: int) -> None:
         """Move the position over ``raw[:used]`` and remember the bytes that tell the file."""
-        if len(self._head) < HEAD_BYTES:
+        if len(self._head) < HEAD_BYTES:  # as long as it is short it is all that was used
             self._head = (self._head + raw[: min(used, HEAD_BYTES)])[:HEAD_BYTES]
         self._tail = self._tail_at(raw, used)
         self._position += used
@@ -298,7 +298,10 @@ class FollowedFile:
     def _context(self, offset: int) -> tuple[bytes, ...]:
         """Return up to ``CONTEXT_LINES`` whole lines before ``offset``."""
         begin = max(0, offset - _CONTEXT_BYTES)
-        text = self._encoding.to_text(read_at(self._file, begin, offset - begin))
+        try:
+            text = self._encoding.to_text(read_at(self._file, begin, offset - begin))
+        except (OSError, ValueError):  # gone, or closed meanwhile
+            return ()
         lines = text.split(b"\n")[0 if begin == 0 else 1 : -1]
         return tuple(_trimmed(line)[:_CONTEXT_LINE_BYTES] for line in lines[-CONTEXT_LINES:])
 

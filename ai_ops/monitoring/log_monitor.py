@@ -30,6 +30,8 @@ _CHUNKS_AT_ONCE = 16
 _HELD = 8
 _LAST_LINE_BYTES = 64 << 10
 _MAX_FILES = 2000
+# File times lag behind the clock by up to a tick.
+_CLOCK_GRAIN = 0.05
 _NO_LIMIT = 1 << 30
 
 Key = tuple[int, int]
@@ -83,6 +85,11 @@ class LogMonitor:
         self._first = True
         self._looked_at = 0.0
 
+    @property
+    def patterns(self) -> list[str]:
+        """The patterns as absolute paths."""
+        return self._patterns
+
     def folders(self) -> set[str]:
         """Return the folders that are there and may hold files that match."""
         roots = {os.path.dirname(_root(pattern)) for pattern in self._patterns}  # noqa: PTH120
@@ -114,7 +121,7 @@ class LogMonitor:
         for key, file in self._files.items():
             file.departed = key not in present
         new += self._rotated_away(found)
-        self._at_path = {path: key for path, key in found}
+        self._at_path = dict(found)
         self._first = False
         self._looked_at = time.time()
         return [file.checkpoint for file in new]
@@ -161,7 +168,7 @@ class LogMonitor:
         found: dict[tuple[str, Key], tuple[os.stat_result, int]] = {}
         taken: set[Key] = set()
         for source, pattern in enumerate(self._patterns):
-            paths = sorted(glob.iglob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]
+            paths = _expanded(pattern)
             for path in paths:
                 try:
                     status = os.stat(path)  # noqa: PTH116
@@ -222,7 +229,7 @@ class LogMonitor:
         return followed
 
     def _replaced(self, file: FollowedFile) -> Iterator[Progress]:
-        """A content was replaced while it was followed."""
+        """Go on after a content was replaced while it was followed."""
         source = self._source[file.key]
         old = file.checkpoint
         self._drop(file)
@@ -276,7 +283,7 @@ class LogMonitor:
                     continue
                 known = self._known.get(key)
                 if (known is not None and status.st_size > known.offset) or (
-                    known is None and status.st_mtime >= since
+                    known is None and status.st_mtime >= since - _CLOCK_GRAIN
                 ):
                     followed += self._begin(candidate, status, source)
         for file in followed:
@@ -306,6 +313,12 @@ class LogMonitor:
             if path == pattern or (glob.has_magic(pattern) and Path(path).match(pattern)):
                 return source
         return None
+
+
+def _expanded(pattern: str) -> list[str]:
+    if not glob.has_magic(pattern):
+        return [pattern]
+    return sorted(glob.iglob(pattern, recursive=True))  # noqa: PTH207 - the pattern may be absolute
 
 
 def _root(pattern: str) -> str:

@@ -17,6 +17,8 @@ MAX_RECORD_BYTES = (1 << 20) - 4096
 CUT = b" ... [cut]"
 # Other threads and processes may write between the lines of a trace; this many are stepped over.
 _STRANGERS = 3
+_ALIKE = 5
+_NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 
 
 class Fed(Enum):
@@ -36,7 +38,7 @@ class Joiner:
         self._sure = 0  # so many of the lines belong for certain
         self._bytes = 0
         self._strangers = 0
-        self._follower = stacktrace.Follower(None, b"")
+        self._follower: stacktrace.Follower | None = None
         self._late: stacktrace.Follower | None = None
         self.offset = 0
         self.deadline = 0.0
@@ -60,7 +62,7 @@ class Joiner:
         self._late = None
         self.offset = offset
         self.deadline = now + self._debounce
-        self._follower = stacktrace.Follower(stacktrace.start(line), line)
+        self._follower = None
 
     def feed(self, line: bytes, is_error: bool) -> Fed:
         """Offer the next line of the file to the open record.
@@ -70,6 +72,11 @@ class Joiner:
             is_error: whether it could begin a record of its own.
         """
         follower = self._follower
+        if follower is None:
+            first = self._lines[0]
+            if not is_error and _alike(first, line):
+                return Fed.OVER
+            follower = self._follower = stacktrace.Follower(stacktrace.start(first), first)
         if (self._strangers and not line.strip()) or not follower.accept(line):
             return self._refuse(line, is_error)
         if follower.pending == 0:
@@ -77,7 +84,7 @@ class Joiner:
             self._sure = len(self._lines)
             return Fed.JOINED
         if is_error:
-            return Fed.OVER  # it only may belong, and can stand for itself
+            return self._refuse(line, is_error)  # it only may belong, and can stand for itself
         self._take(line)
         indented = line[:1] in (b" ", b"\t") and line.strip()
         if not follower.language and indented and self._sure == len(self._lines) - 1:
@@ -87,7 +94,8 @@ class Joiner:
     def close(self, *, on_time: bool = False) -> bytes:
         """End the record and return its lines. ``on_time``: its time was up, more of it may follow."""
         record = b"\n".join(self._lines[: self._sure])
-        self._late = self._follower if on_time and self._follower.language else None
+        follower = self._follower
+        self._late = follower if on_time and follower and follower.language else None
         self._lines = []
         return record
 
@@ -102,14 +110,14 @@ class Joiner:
     def _refuse(self, line: bytes, is_error: bool) -> Fed:
         if is_error:
             return Fed.JOINED if self._restart(line) else Fed.OVER
-        if not self._follower.language or self._strangers == _STRANGERS:
+        if self._follower is None or not self._follower.language or self._strangers == _STRANGERS:
             return Fed.OVER
         self._strangers += 1
         return Fed.STRANGER
 
     def _restart(self, line: bytes) -> bool:
         """Take the trace of an error whose message line already named its type: ``ERROR x.YError: …``."""
-        if len(self._lines) > 1 or self._strangers or not self._follower.language:
+        if len(self._lines) > 1 or self._strangers:
             return False
         language = stacktrace.start(line)
         if language is None or begins_record(line):
@@ -127,6 +135,18 @@ class Joiner:
             line = line[:room] + CUT
         self._lines.append(line)
         self._bytes += len(line) + 1
+
+
+def _alike(first: bytes, line: bytes) -> bool:
+    """Whether two lines plainly begin in the same way, with a date: each is a record of its own.
+
+    It saves most of the work in a log of ordinary messages. A first line that may begin a trace is left to
+    those who know traces.
+    """
+    begin = first[:_ALIKE]
+    if line[:_ALIKE] != begin or not begin.translate(None, _NO_DIGITS):
+        return False
+    return not any(needle in first for needle in stacktrace.NEEDLES)
 
 
 def begins_record(line: bytes) -> bool:

@@ -1,7 +1,7 @@
 """Where the rest of a rotated file is.
 
-Two questions about the neighbours of a log: is this name a rotated form of that one, and which of them holds the
-content that a checkpoint was taken from.
+Two questions about the neighbours of a log: is this name a rotated form of that one, and which of them
+holds the content that a checkpoint was taken from.
 """
 
 from __future__ import annotations

@@ -28,7 +28,6 @@ class Services:
     keyring: Keyring
     clock: Clock
     ready: Callable[[], Awaitable[None]]
-    default_fix_mode: str
 
 
 SERVICES = web.AppKey("services", Services)

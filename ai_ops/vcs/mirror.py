@@ -6,6 +6,7 @@ All network traffic of git starts here. One lock per mirror; whoever works on a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -133,6 +134,9 @@ class Mirror:
             self.address.url,
             "+refs/heads/*:refs/heads/*",
         )
+        with contextlib.suppress(AiOpsError):  # housekeeping, when git finds it worth while
+            config = {"gc.auto": "6700", "gc.autoDetach": "false"}
+            await self.runner.run("gc", ["gc", "--auto", "--quiet"], self.place, config=config)
 
     async def has_commit(self, sha: str) -> bool:
         """Say whether a commit is here, with its tree. Damage is not absence and raises ``git_damaged``."""
@@ -203,7 +207,11 @@ class Mirrors:
                 self._swept.add(git_dir.name)
             if not (git_dir / "HEAD").is_file():
                 await asyncio.to_thread(skeleton, git_dir)
-            yield Mirror(repository, address, Place(git_dir), self.runner, credential)
+            try:
+                yield Mirror(repository, address, Place(git_dir), self.runner, credential)
+            except BaseException:
+                self._swept.discard(git_dir.name)  # a git that was killed may have left locks
+                raise
 
     async def healed(self, mirror: Mirror, work: Callable[[], Awaitable[T]]) -> T:
         """Do ``work``; when the mirror proves damaged, clone it anew and do it once more."""

@@ -23,6 +23,7 @@ from ai_ops.flow.edits import FileChange
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not make us wait
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOST_BYTES = 32_000_000
 _LINKED = (errno.ELOOP, errno.ENOTDIR)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
@@ -90,7 +91,7 @@ def read(checkout: Path, path: str) -> bytes | None:
     None when there is no such file, or when it is a link, a device or a FIFO, or lies behind a link.
 
     Raises:
-        PermanentError: ``path_refused`` for a path that no planned change can have.
+        PermanentError: ``path_refused`` for a path that no planned change can have, ``file_too_large``.
     """
     names = _names(path)
     try:
@@ -100,8 +101,10 @@ def read(checkout: Path, path: str) -> bytes | None:
         ):
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 return None
+            if os.fstat(file).st_size > _MOST_BYTES:
+                raise PermanentError("file_too_large", f"{path!r} is larger than {_MOST_BYTES} bytes")
             with os.fdopen(os.dup(file), "rb") as stream:
-                return stream.read()
+                return stream.read(_MOST_BYTES)
     except OSError as error:
         if error.errno in (*_LINKED, errno.ENOENT, errno.EISDIR, errno.ENXIO, errno.ENAMETOOLONG):
             return None
@@ -222,7 +225,7 @@ def _mode_now(folder: int, name: str, path: str) -> int | None:
         return None
     if not stat.S_ISREG(info.st_mode):
         raise PermanentError("path_refused", f"{path!r} is not an ordinary file")
-    return stat.S_IMODE(info.st_mode)
+    return info.st_mode & 0o777
 
 
 def _write_all(file: int, content: bytes) -> None:

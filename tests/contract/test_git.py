@@ -165,11 +165,17 @@ async def test_a_damaged_mirror_is_cloned_anew(at, damage):
 async def test_locks_of_a_killed_git_do_not_stop_the_next_process(local):
     await local.client.refresh(local.repository)
     [mirror] = (local.folder / "mirrors").glob("*.git")
-    for name in ("packed-refs.lock", "refs/heads/main.lock", "objects/pack/tmp_pack_1"):
+    for name in ("packed-refs.lock", "refs/heads/main.lock", "objects/pack/tmp_pack_1", "not-cloned-anew"):
         (mirror / name).write_text("")
     sha = push_files(local.bare, {"app.py": "x = 2\n"})
     again = GitClient(local.folder / "mirrors", lambda _: None, allow_file=True)
     assert (await again.refresh(local.repository)).sha == sha
+    assert (mirror / "not-cloned-anew").exists()
+    (mirror / "refs/heads/main.lock").write_text("")  # and one that was killed in this process
+    await refused(again.refresh(local.repository, "none"))
+    sha = push_files(local.bare, {"app.py": "x = 3\n"})
+    assert (await again.refresh(local.repository)).sha == sha
+    assert (mirror / "not-cloned-anew").exists()
 
 
 async def test_a_commit_that_is_nowhere_is_named(at):

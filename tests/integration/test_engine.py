@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from ai_ops.core.identity import run_id
 from ai_ops.core.ports import Engine, Outcome, Steps, Worker
 from ai_ops.engine.durable import DurableEngine
 from ai_ops.engine.memory import MemoryEngine
-from ai_ops.errors import PermanentError
+from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.run import Run
 from ai_ops.flow.task import Priority, Task, TaskKind, TaskState
 from tests.support.memory_ports import MemoryTasks, MemoryTrace, a_task
@@ -143,7 +144,7 @@ class Meeting:
 async def test_tasks_of_one_repository_never_overlap_and_those_of_two_do(house: House):
     meeting = Meeting()
     house.do = meeting.attend
-    await house.open()
+    await house.open(max_concurrent=4)
     await house.add(a_task("a1", repo_key="x/a"), a_task("a2", repo_key="x/a"), a_task("b1", repo_key="x/b"))
     await house.all_over()
     assert frozenset({"a1", "a2"}) not in meeting.met
@@ -419,6 +420,50 @@ async def test_a_task_that_was_cancelled_while_the_engine_was_down_is_not_worked
     await durable.open()
     await until(lambda: durable.workflow("t1") != "PENDING" and durable.workflow("t2") != "ENQUEUED")
     assert len(pids) == 1
+
+
+async def test_a_task_that_was_cancelled_without_the_engine_being_told_is_interrupted(durable: House):
+    pids: list[int] = []
+    durable.do = sleep_in_a_child(pids)
+    await durable.open()
+    await durable.add(a_task("t1"))
+    await until(lambda: bool(pids))
+    await durable.tasks.move("t1", TaskState.CANCELLED)
+    await until(lambda: not alive(pids[0]))
+    await until(lambda: durable.workflow("t1") == "CANCELLED")
+
+
+async def test_a_run_takes_the_same_way_again_after_an_interruption_failures_included(durable: House):
+    tries: list[str] = []
+    way: list[Any] = []
+
+    async def do(task_id: str, steps: Steps) -> None:
+        async def push() -> Outcome:
+            tries.append("push")
+            if len(tries) == 1:
+                failure = TemporaryError("git_unreachable", "gone", next_step="wait", delay=7.0)
+                failure.cost_usd = 0.25
+                raise failure
+            return {}
+
+        try:
+            await steps.run("push", 1, push)
+        except TemporaryError as error:
+            way.append((error.as_dict(), error.delay, error.cost_usd))
+        if len(way) == 1:
+            await asyncio.Event().wait()
+        await steps.run("push", 1, push)
+
+    durable.do = do
+    await durable.open()
+    await durable.add(a_task("t1"))
+    await until(lambda: bool(way))
+    await durable.close()
+    await durable.open()
+    await durable.all_over()
+    failure = {"code": "git_unreachable", "message": "gone", "next_step": "wait"}
+    assert way == [(failure, 7.0, 0.25)] * 2
+    assert tries == ["push", "push"]
 
 
 async def test_a_second_process_on_the_same_data_is_refused(durable: House):

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,6 +83,8 @@ class GitHubDouble:
         self.faults = ApiFaults()
         self.exchanges: list[Exchange] = []
         self.url = ""
+        # One thread of its own: clients in this process may hold all of the loop's.
+        self._threads = ThreadPoolExecutor(1)
         self._file = root / "github.json"
         self._pulls: dict[str, list[Json]] = json.loads(self._file.read_text()) if self._file.exists() else {}
 
@@ -152,7 +155,8 @@ class GitHubDouble:
             fault, headers = self.faults.hits(request), {"X-GitHub-Request-Id": "1"}
             status, answer = 0, None
             if not fault or self.faults.after:
-                status, answer = await asyncio.to_thread(self._answer, handler, request, body)
+                work = (self._answer, handler, request, body)
+                status, answer = await asyncio.get_running_loop().run_in_executor(self._threads, *work)
             if fault and self.faults.status:
                 status, answer = self.faults.status, {"message": self.faults.message}
                 headers |= self.faults.headers
@@ -289,7 +293,12 @@ class GitHubDouble:
             for kept in pulls
             if all(word in f"{kept['title']} {kept['body']}" for word in words)
         ]
-        return 200, {"total_count": len(found), "incomplete_results": False, "items": found}
+        return 200, {
+            "total_count": len(found),
+            "incomplete_results": False,
+            "search_type": "lexical",
+            "items": found,
+        }
 
     # --- what is kept ---
 

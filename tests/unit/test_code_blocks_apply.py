@@ -59,10 +59,22 @@ def test_an_exact_edit_changes_its_lines_and_says_nothing():
 
 LADDER = {
     "trailing space": (b"a  \nb\n", "a\nb", "a\nc", b"a  \nc\n", "trailing space"),
-    "unicode quotes": ("x = \u201chi\u201d\nb\n".encode(), 'x = "hi"\nb', 'x = "hi"\nc', None, "Unicode quotes"),
+    "unicode quotes": (
+        "x = \u201chi\u201d\nb\n".encode(),
+        'x = "hi"\nb',
+        'x = "hi"\nc',
+        None,
+        "Unicode quotes",
+    ),
     "blank lines around": (b"a\nb\n", "\n\na\nb\n", "\na\nc\n\n", b"a\nc\n", "blank lines"),
     "blank lines inside": (b"a\n\n\nb\nz\n", "a\nb", "a\nc", b"a\nc\nz\n", "blank lines"),
-    "indented less": (b"if x:\n    a\n        b\n", "a\n    b", "a\n    c", b"if x:\n    a\n        c\n", "indentation"),
+    "indented less": (
+        b"if x:\n    a\n        b\n",
+        "a\n    b",
+        "a\n    c",
+        b"if x:\n    a\n        c\n",
+        "indentation",
+    ),
     "indented more": (b"a\n  b\n", "    a\n      b", "    a\n      c", b"a\n  c\n", "indentation"),
     "tabs": (b"\t\ta\n\t\t\tb\n", "a\n\tb", "a\n\n\tc", b"\t\ta\n\n\t\t\tc\n", "indentation"),
 }
@@ -124,7 +136,12 @@ BYTES = {
     "no final line end": (b"a\nb", "b", "x\ny", b"a\nx\ny"),
     "no final line end, other lines": (b"a\nb", "a", "x", b"x\nb"),
     "no final line end, CRLF": (b"a\r\nb", "b", "x\ny", b"a\r\nx\r\ny"),
-    "form feed and line separator": ("a\x0c\nb\u2028c\nd\n".encode(), "d", "x", "a\x0c\nb\u2028c\nx\n".encode()),
+    "form feed and line separator": (
+        "a\x0c\nb\u2028c\nd\n".encode(),
+        "d",
+        "x",
+        "a\x0c\nb\u2028c\nx\n".encode(),
+    ),
     "lone carriage return": (b"a\rb\nc\n", "c", "x", b"a\rb\nx\n"),
     "deletion": (b"a\nb\nc\n", "b", "", b"a\nc\n"),
     "deletion of everything": (b"a\n", "a", "", b""),
@@ -146,6 +163,10 @@ def test_several_searches_are_placed_in_the_file_as_it_was():
     pairs = (("def count(items):", "def number(items):"), ("def total(items):", "def count(items):"))
     content = planned(edit("src/cart.py", *pairs)).changes[0].content
     assert content == CART.replace("count", "number").replace("total", "count").encode()
+
+
+def test_a_missing_file_is_told_with_similar_names():
+    assert "src/cart.py" in refused(edit("shop/cart.py", ("x", "y"))).problems[0].text
 
 
 def test_overlapping_searches_are_refused():
@@ -290,7 +311,11 @@ def test_delete_and_rename_become_changes_and_the_mode_moves_along():
 
 @pytest.mark.parametrize(
     "content",
-    ["def f():\n    ...\n", "x = (\n    1,  # ... and so on\n)\n", "# The rest of the tokens go to the parser.\nx = 1\n"],
+    [
+        "def f():\n    ...\n",
+        "x = (\n    1,  # ... and so on\n)\n",
+        "# The rest of the tokens go to the parser.\nx = 1\n",
+    ],
     ids=["an ellipsis body", "dots in a remark", "a remark about a rest"],
 )
 def test_honest_code_is_no_placeholder(content):

@@ -41,7 +41,9 @@ def only(text: str) -> CodeBlock:
 
 
 def test_an_edit_has_its_pairs_verbatim():
-    found = only(answer(block('path="a.py" op="edit"', pair("  x = 1", "  x = 2\n") + "\n\n" + pair("y", ""))))
+    found = only(
+        answer(block('path="a.py" op="edit"', pair("  x = 1", "  x = 2\n") + "\n\n" + pair("y", "")))
+    )
     assert found == CodeBlock(
         "a.py", EditOp.EDIT, replacements=(Replacement("  x = 1", "  x = 2\n"), Replacement("y", ""))
     )
@@ -126,7 +128,10 @@ PROBLEMS = {
         answer(f'{OPEN}\n<search id="{N}">\nx\n</search id="{N}">\n{CLOSE}'),
         {"unclosed", "missing_search"},
     ),
-    "a search that is not closed": (answer(f'{OPEN}\n<search id="{N}">\nx\n{CLOSE}'), {"unclosed", "missing_search"}),
+    "a search that is not closed": (
+        answer(f'{OPEN}\n<search id="{N}">\nx\n{CLOSE}'),
+        {"unclosed", "missing_search"},
+    ),
     "an indented tag": (answer("  " + WRITE, count=0), {"stray_tag"}),
     "text beside a tag": (answer(WRITE.replace(">\nx", ">x"), count=0), {"stray_tag"}),
     "no path": (answer(block('op="write"', "x")), {"missing_path"}),
@@ -139,7 +144,10 @@ PROBLEMS = {
     "an unknown eof": (answer(block('path="a.py" op="write" eof="crlf"', "x")), {"bad_attribute"}),
     "an edit without a search": (answer(block('path="a.py" op="edit"', "")), {"missing_search"}),
     "a write with a search": (answer(block('path="a.py" op="write"', pair("x", "y"))), {"unexpected_search"}),
-    "text in an edit": (answer(block('path="a.py" op="edit"', "and\n" + pair("x", "y"))), {"unexpected_text"}),
+    "text in an edit": (
+        answer(block('path="a.py" op="edit"', "and\n" + pair("x", "y"))),
+        {"unexpected_text"},
+    ),
     "text in a delete": (answer(block('path="a.py" op="delete"', "old text")), {"unexpected_text"}),
 }
 
@@ -192,7 +200,16 @@ def test_a_faulty_seed_form_is_named(text, rule):
     assert rule in rules(text)
 
 
-LINES = [OPEN, CLOSE, WRITE, "x", "", '<end_of_answer blocks="1"/>', f'<search id="{N}">', f'</search id="{N}">']
+LINES = [
+    OPEN,
+    CLOSE,
+    WRITE,
+    "x",
+    "",
+    '<end_of_answer blocks="1"/>',
+    f'<search id="{N}">',
+    f'</search id="{N}">',
+]
 
 
 @given(st.lists(st.sampled_from(LINES)))

@@ -77,10 +77,21 @@ def test_a_folder_that_is_named_like_a_prefix_is_believed_first():
         ("workspaces/x/repo/tests/test_new.py", "tests/test_new.py"),
         ("/srv/app/tests/test_new.py", "tests/test_new.py"),
         ("new folder/ünï.py", "new folder/ünï.py"),
+        ("/srv/app/main_new.py", "main_new.py"),
+        ("/home/x/shop/tests/test_new.py", "tests/test_new.py"),
+        ("/home/x/shop/tests/main.py", "tests/main.py"),
+        ("/home/x/src/shop/main.py", "src/shop/main.py"),
+        ("/workspace/new.py", "new.py"),
+        ("/workspace/new/deep.py", "new/deep.py"),
     ],
 )
 def test_new_files_are_placed_beneath_the_root(raw, expected):
     assert path(raw, roots=("/srv/app",)) == expected
+
+
+def test_a_tree_that_holds_two_names_of_one_form_can_still_be_edited():
+    tree = Tree.of(["Readme.md", "README.md"])
+    assert [resolve(raw, tree).path for raw in tree.paths] == list(tree.paths)  # type: ignore[union-attr]
 
 
 ATTACKS = {
@@ -150,7 +161,9 @@ def test_a_slip_is_told_and_may_be_mended(raw, rule):
     assert (problem.rule, problem.final) == (rule, False)
 
 
-@pytest.mark.parametrize("name", [".gitignore", ".github", "git", "gitx~1", "legit", ".git-blame-ignore-revs"])
+@pytest.mark.parametrize(
+    "name", [".gitignore", ".github", "git", "gitx~1", "legit", ".git-blame-ignore-revs"]
+)
 def test_names_that_only_begin_like_git_are_free(name):
     assert not is_git_name(name)
 

@@ -21,7 +21,10 @@ def test_lines_are_numbered_in_the_file_they_belong_to(tmp_path):
 
 
 def test_new_and_deleted_files_are_told_even_when_they_are_empty(tmp_path):
-    found = {each.path: each for each in parse(diff(tmp_path, {"old": "", "gone": "x\n"}, {"new": "", "full": "y"}))}
+    found = {
+        each.path: each
+        for each in parse(diff(tmp_path, {"old": "", "gone": "x\n"}, {"new": "", "full": "y"}))
+    }
     assert {path for path, each in found.items() if each.is_new} == {"new", "full"}
     assert {path for path, each in found.items() if each.is_deleted} == {"old", "gone"}
     assert found["full"].added_lines == ((1, "y"),)
@@ -30,10 +33,22 @@ def test_new_and_deleted_files_are_told_even_when_they_are_empty(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["sp ace.py", "b b", 'q"uote.py', "back\\slash.py", "tab\there", "line\nfeed", "é ü.py", "日本.txt", " lead"],
+    [
+        "sp ace.py",
+        "b b",
+        'q"uote.py',
+        "back\\slash.py",
+        "tab\there",
+        "line\nfeed",
+        "é ü.py",
+        "日本.txt",
+        " lead",
+    ],
     ids=ascii,
 )
-@pytest.mark.parametrize("after", ["x\ny\n", b"\0bin", "", None], ids=["text", "binary", "emptied", "deleted"])
+@pytest.mark.parametrize(
+    "after", ["x\ny\n", b"\0bin", "", None], ids=["text", "binary", "emptied", "deleted"]
+)
 def test_names_that_git_quotes_are_read_back(tmp_path, name, after):
     found = one(tmp_path, {name: "x\n"}, {} if after is None else {name: after})
     assert found.path == name

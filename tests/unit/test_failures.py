@@ -184,9 +184,9 @@ def test_a_failure_has_its_name(facts: CliFacts, code: str, delay: float | None)
 GOOD = {
     "a plain answer": CliFacts(text="done", output_tokens=5),
     "a denial that was got round": CliFacts(
-        text="x", denied=("Bash",), writes=True, wrote=True, output_tokens=5
+        text="x", denied=("Write",), writes=True, wrote=True, output_tokens=5
     ),
-    "a denial where nothing had to be written": CliFacts(text="x", denied=("Read",), output_tokens=5),
+    "a denial where nothing had to be written": CliFacts(text="x", denied=("Write",), output_tokens=5),
     "a model that talks about limits": CliFacts(text="You've hit your 5-hour limit", output_tokens=5),
     "a failure of the API that was got over": CliFacts(
         text="x", output_tokens=5, api_failure=ApiFailure(529, "overloaded_error")

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from rapidfuzz import fuzz, process
+
 from ai_ops.core.code_blocks import checks
 from ai_ops.core.code_blocks.match import Ambiguous, Match, find, nearest
 from ai_ops.core.code_blocks.problems import Problem, Refused
@@ -95,7 +97,9 @@ class _Planner:
     def _existing(self, path: str) -> bytes:
         content = self.read(path) if self.tree.is_file(path) else None
         if content is None:
-            raise _fault("no_such_file", path, "the repository has no such file")
+            alike = process.extract(path, self.tree.paths, scorer=fuzz.ratio, limit=3, score_cutoff=60)
+            hint = "; similar: " + ", ".join(each[0] for each in alike) if alike else ""
+            raise _fault("no_such_file", path, "the repository has no such file" + hint)
         self._check_bytes(path, content)
         return content
 

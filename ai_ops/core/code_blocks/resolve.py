@@ -124,37 +124,50 @@ def _unportable(path: str) -> bool:
     )
 
 
-def _candidates(parts: Sequence[str], absolute: bool) -> Iterator[str]:
-    """Yield the readings of a path in the order in which they are believed."""
-    if not absolute:
-        yield "/".join(parts)
-    if "workspaces" in parts and "repo" in parts[parts.index("workspaces") + 1 :]:
-        yield "/".join(parts[parts.index("repo", parts.index("workspaces") + 1) + 1 :])
+def _in_workspace(parts: Sequence[str]) -> Sequence[str]:
+    """Return what follows ``workspaces/…/repo``, or nothing."""
+    if "workspaces" not in parts:
+        return ()
+    after = parts[parts.index("workspaces") + 1 :]
+    return after[after.index("repo") + 1 :] if "repo" in after else ()
+
+
+def _place(parts: Sequence[str], tree: Tree) -> str:
+    """Return the place of a relative path: as it stands, or without the prefix of a diff or a folder."""
+    if tree.is_file("/".join(parts)):
+        return "/".join(parts)
+    if inside := _in_workspace(parts):
+        return "/".join(inside)
     rest = parts
     while len(rest) > 1 and rest[0] in _PREFIXES:
         rest = rest[1:]
-        yield "/".join(rest)
-    if (
-        absolute and parts[0] not in _SYSTEM
-    ):  # from a traceback: the longest end of the path that is a file of the repository
-        for cut in range(len(parts)):
-            yield "/".join(parts[cut:])
-
-
-def _new_path(parts: Sequence[str], absolute: bool, tree: Tree, roots: Sequence[str]) -> str | None:
-    """Return where a path that is no file yet would stand, or None when it is outside."""
-    path = "/".join(parts)
-    for root in roots:
-        if absolute and ("/" + path).startswith(root.rstrip("/") + "/"):
-            return ("/" + path)[len(root.rstrip("/")) + 1 :]
-    if "workspaces" in parts and "repo" in parts[parts.index("workspaces") + 1 :]:
-        return "/".join(parts[parts.index("repo", parts.index("workspaces") + 1) + 1 :])
-    if absolute:
-        return "/".join(parts[1:]) if parts[0] in ("workspace", "repo") else None
-    rest = parts
+        if tree.is_file("/".join(rest)):
+            return "/".join(rest)
+    rest = parts  # it is a new file: a folder that exists is believed before a prefix
     while len(rest) > 1 and rest[0] in _PREFIXES and rest[0] not in tree.folders:
         rest = rest[1:]
     return "/".join(rest)
+
+
+def _place_absolute(parts: Sequence[str], tree: Tree, roots: Sequence[str]) -> str | None:
+    """Return the place of an absolute path, or None when it is outside.
+
+    Without a known root it is the longest end of the path that is a file, or whose folder is there;
+    never a shorter one, which would be another file of the same name.
+    """
+    whole = "/" + "/".join(parts)
+    for root in roots:
+        if whole.startswith(root.rstrip("/") + "/"):
+            return whole[len(root.rstrip("/")) + 1 :]
+    if inside := _in_workspace(parts):
+        return "/".join(inside)
+    ours = parts[0] in ("workspace", "repo") and len(parts) > 1
+    rest = parts[1:] if ours else parts
+    for cut in range(len(rest) if rest[0] not in _SYSTEM else 0):
+        end = "/".join(rest[cut:])
+        if tree.is_file(end) or end.rpartition("/")[0] in tree.folders:
+            return end
+    return "/".join(rest) if ours else None
 
 
 def _obstacle(path: str, raw: str, tree: Tree) -> Problem | None:
@@ -168,7 +181,8 @@ def _obstacle(path: str, raw: str, tree: Tree) -> Problem | None:
         if mode is not None and place != path:
             return Problem("not_a_folder", raw, f"{place} is a file")
         existing = tree.by_folded.get(fold(place))
-        if existing not in (None, place):
+        there = mode is not None or place in tree.folders
+        if existing is not None and not there:
             return _refuse("case_clash", raw, f"it differs from {existing} only by case or composition")
     if path in tree.folders:
         return Problem("is_a_folder", raw, f"{path} is a folder")
@@ -184,7 +198,7 @@ def resolve(raw: str, tree: Tree, roots: Sequence[str] = ()) -> Resolved | Probl
         raw: the path as the answer has it.
         tree: what the repository holds.
         roots: absolute folders in which the repository is known to stand elsewhere, such as
-            ``/srv/app`` in a traceback; needed only to place new files.
+            ``/srv/app`` in a traceback.
 
     Problems: ``bad_path``, ``path_traversal``, ``git_path``, ``path_outside_root``, ``symlink``,
     ``submodule``, ``case_clash`` (all final), ``not_a_folder``, ``is_a_folder``.
@@ -195,9 +209,7 @@ def resolve(raw: str, tree: Tree, roots: Sequence[str] = ()) -> Resolved | Probl
     parts = [part for part in plain[drive.end() if drive else 0 :].split("/") if part not in ("", ".")]
     if problem := _illegal(raw, [*parts, *raw.replace("\\", "/").split("/")] if parts else []):
         return problem
-    path = next((each for each in _candidates(parts, absolute) if tree.is_file(each)), None)
-    if path is None:
-        path = _new_path(parts, absolute, tree, roots)
+    path = _place_absolute(parts, tree, roots) if absolute else _place(parts, tree)
     if not path:
         return _refuse("path_outside_root", raw, "the path leads out of the repository")
     if problem := _obstacle(path, raw, tree):

@@ -94,7 +94,8 @@ _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DATE = (
     rf"(?<!\w)\d{{4}}[-/]\d{{2}}[-/]\d{{2}}(?:[T ]{_CLOCK})?(?!\w)"
     rf"|(?<!\w)\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{4}}(?:[ ,]{{1,2}}{_CLOCK})?(?!\w)"
-    rf"|\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?{_MONTH} \d{{1,2}}(?:,? \d{{4}})?(?: {_CLOCK}(?: \d{{4}})?)?(?!\w)"
+    rf"|\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?{_MONTH} \d{{1,2}}"
+    rf"(?:,? \d{{4}})?(?: {_CLOCK}(?: \d{{4}})?)?(?!\w)"
 )
 _PATH = (
     r"(?<![\w.:/\\])(?:[A-Za-z]:\\[^\s\"'<>|,;:)\]]+|~?(?:/[\w.@%+=$~-]+)+/?"

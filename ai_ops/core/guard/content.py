@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.redaction.assignments import assigned
 from ai_ops.core.redaction.personal import personal
-from ai_ops.core.redaction.tokens import private_keys
+from ai_ops.core.redaction.tokens import tokens
 from ai_ops.core.untrusted import hidden_flags
 
 _INDEX = re.compile(
@@ -59,8 +59,12 @@ def secrets(change: Change) -> Iterator[Finding]:
         removed = {text for _, text in file.removed_lines}
         added = [(number, text) for number, text in file.added_lines if text not in removed]
         joined = "\n".join(text for _, text in added)
-        if private_keys(joined) != joined:
-            yield Finding("secret_in_diff", file.path, "the added lines hold a private key")
+        if tokens(joined) != "\n".join(tokens(text) for _, text in added):
+            yield Finding(
+                "secret_in_diff",
+                file.path,
+                "the added lines together hold a credential, such as a private key",
+            )
         for number, text in added:
             place = f"{file.path}:{number}"
             redacted = change.redact(text)
@@ -77,7 +81,8 @@ def hidden_characters(change: Change) -> Iterator[Finding]:
     """Find characters that make code read otherwise than it runs."""
     for file in change.files:
         for number, text in file.added_lines:
-            if flags := _INVISIBLE_CODE.intersection(hidden_flags(text)):
+            visible = text.removeprefix("\ufeff") if number == 1 else text  # a byte order mark is no trick
+            if flags := _INVISIBLE_CODE.intersection(hidden_flags(visible)):
                 text = f"invisible characters: {', '.join(sorted(flags))}"
                 yield Finding("hidden_characters", f"{file.path}:{number}", text)
 

@@ -23,6 +23,7 @@ async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     repository = Repository(task.repo_key, task.repo_url, task.code_host) if task.repo_url else None
 
     async def prepare() -> Outcome:
+        await tools.sandbox.probe()
         if repository is None:
             return {"base": None, "words": "no repository"}
         base = await tools.git.refresh(repository)

@@ -105,6 +105,7 @@ async def _issue(tools: Tools, task: Task) -> Issue:
 
 async def _checkout(tools: Tools, repository: Repository, branch: str) -> Outcome:
     """Fetch the base, and look whether the issue has its pull request already."""
+    await tools.sandbox.probe()  # nothing of the repository runs without isolation
     base = await tools.git.refresh(repository)
     host = tools.hosts[repository.code_host]
     known = await host.find_pull_request(repository, branch, base.branch)

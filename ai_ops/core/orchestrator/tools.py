@@ -17,6 +17,7 @@ from ai_ops.core.ports import (
     Issues,
     Outbox,
     PullRequests,
+    Sandbox,
     Tasks,
     Trace,
     Workspaces,
@@ -118,6 +119,7 @@ class Tools:
     fixer: Fixer
     hosts: Mapping[str, CodeHost]
     mailroom: Mailroom
+    sandbox: Sandbox
     clock: Clock
     policy: Policy
     redact: Callable[[str], str]

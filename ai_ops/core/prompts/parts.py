@@ -19,21 +19,26 @@ _MOST_LOG = 20_000
 class Head:
     """What a prompt is for, and its random words.
 
-    ``nonce`` is the id of the answer's blocks; ``delimiter`` fences the data. Both are fresh for each
-    request and unknown to whoever wrote the log.
+    ``nonce`` is the id of the answer's blocks; ``delimiter`` fences the data, and is the nonce when it is
+    empty. They are fresh for each request and unknown to whoever wrote the log.
     """
 
     run_id: str
     round: int
     nonce: str
-    delimiter: str
+    delimiter: str = ""
     mode: FixMode = FixMode.CODE_BLOCKS
 
     def __post_init__(self) -> None:
         """Refuse words that would break the first line or a fence."""
-        for word in (self.run_id, self.nonce, self.delimiter):
+        for word in (self.run_id, self.nonce, self.fence):
             if not _WORD.fullmatch(word):
                 raise ValueError("run id, nonce and delimiter are single words")
+
+    @property
+    def fence(self) -> str:
+        """The word around data."""
+        return self.delimiter or self.nonce
 
 
 @dataclass(frozen=True, slots=True)

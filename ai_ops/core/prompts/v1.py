@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ai_ops.core.project import TestPlan
 from ai_ops.core.prompts.parts import ContextFile, Head, error_data, fence, file_data, first_line
+from ai_ops.core.untrusted import clean
 from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.fixing import FixMode, Purpose
 
@@ -77,23 +78,21 @@ def _join(*parts: str) -> str:
 
 def _facts(error: ErrorDetail, context_lines: Sequence[str], head: Head) -> str:
     """Return the log, and where it was raised, all of it as data."""
-    return "## The log\n\n" + error_data(error, context_lines, head.delimiter)
+    return "## The log\n\n" + error_data(error, context_lines, head.fence)
 
 
 def _files(files: Sequence[ContextFile], left_out: Sequence[str], head: Head) -> str:
     if head.mode is FixMode.AGENTIC:
         names = [file.path for file in files]
-        return (
-            "## Where to look first\n\n" + fence("files", "\n".join(names), head.delimiter) if names else ""
-        )
-    return "## Files of the repository\n\n" + file_data(files, left_out, head.delimiter)
+        return "## Where to look first\n\n" + fence("files", "\n".join(names), head.fence) if names else ""
+    return "## Files of the repository\n\n" + file_data(files, left_out, head.fence)
 
 
 def _back(feedback: str, head: Head) -> str:
     if not feedback:
         return ""
     words = "## Your last answer\n\nIt was not good enough. This is what was found:\n\n"
-    return words + fence("feedback", feedback, head.delimiter)
+    return words + fence("feedback", feedback, head.fence)
 
 
 def _command(argv: Sequence[str]) -> str:
@@ -132,7 +131,7 @@ def reproduce(
         first_line(Purpose.REPRODUCE, head.run_id, head.round, head.nonce, VERSION),
         _REPRODUCE,
         where,
-        _DATA.replace("DELIMITER", head.delimiter),
+        _DATA.replace("DELIMITER", head.fence),
         _facts(error, context_lines, head),
         _files(files, left_out, head),
         _back(feedback, head),
@@ -168,12 +167,12 @@ def fix(
         f"The server runs the reproduction with: {_command(plan.reproduce)}\n"
         f"and the whole suite with: {_command(plan.command)}"
     )
-    shown = "## The reproduction\n\n" + file_data(reproduction, (), head.delimiter) if reproduction else ""
+    shown = "## The reproduction\n\n" + file_data(reproduction, (), head.fence) if reproduction else ""
     return _join(
         first_line(Purpose.FIX, head.run_id, head.round, head.nonce, VERSION),
         _FIX,
         how,
-        _DATA.replace("DELIMITER", head.delimiter),
+        _DATA.replace("DELIMITER", head.fence),
         _facts(error, context_lines, head),
         shown,
         _files(files, left_out, head),
@@ -187,17 +186,23 @@ def task(head: Head, prompt: str, *, name: str = "", description: str = "", resu
     """Return a person's own task: their words are the request.
 
     Args:
-        head: run and round; there are no blocks in the answer.
+        head: run, round and the random words of this request.
         prompt: what the person asks for.
         name: the task's name.
         description: what it is about.
-        resumed: the last lines of an earlier run that was cut off, as data.
+        resumed: the last lines of an earlier run that was cut off; they are data.
     """
+    earlier = ""
+    if resumed:
+        lines = fence('name="last lines"', clean(resumed).text, head.fence)
+        earlier = _join(
+            "## Where the last run stopped", _DATA.replace("DELIMITER", head.fence), lines
+        ).rstrip()
     return _join(
         first_line(Purpose.TASK, head.run_id, head.round, head.nonce, VERSION),
         f"# {name}" if name else "",
         description,
         prompt,
-        "## Where the last run stopped\n\n" + fence("last_lines", resumed, head.delimiter) if resumed else "",
+        earlier,
         "End your answer with <summary>, what you did and found in a few sentences, and </summary>.",
     )

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from ai_ops.core.redaction.mask import mask
 
 _EMAIL = re.compile(
-    r"(?<![\w.+*%-])(?!(?:git|hg|svn)@)([A-Za-z0-9][\w.+'-]{0,63})(?:@|%40)((?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24})(?![\w-]|\.\w)",
+    r"(?:(?<![\w.+*%\\-])|(?<=\\[nrt])|(?<=\\)(?![nrt]))(?!(?:git|hg|svn)@)([A-Za-z0-9][\w.+'-]{0,63})(?:@|%40)((?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24})(?![\w-]|\.\w)",
     re.ASCII,
 )
 _NOT_DOMAINS = re.compile(r".*\.(?:png|jpe?g|gif|webp|svg|ico|js|css|html?|json|jar)\Z", re.IGNORECASE)
 _LONG_NUMBER = re.compile(r"[0-9]{11}|[0-9]{3}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{4}[ -][0-9]{6}[ -][0-9]{4}")
 # Each pattern begins with a plain character, which the engine seeks fast, and looks back from there.
-_ALONE = r"(?<![A-Za-z0-9_.].)(?<![0-9]-.)"
+_ALONE = r"(?:(?<![A-Za-z0-9_.].)(?<![0-9]-.)|(?<=\\[nrt].))"
 _END = r"(?![A-Za-z0-9_]|[.-][0-9])"
 _MOBILE = re.compile(
     rf"1(?:{_ALONE}|(?<=86[ -]1)|(?<=00861)|(?<![A-Za-z0-9_.]861)(?<=861))"

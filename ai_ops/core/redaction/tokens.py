@@ -20,7 +20,8 @@ def _rule(needles: str, pattern: str) -> tuple[tuple[str, re.Pattern[str]], ...]
     return tuple((needle, compiled) for needle in needles.split("|"))
 
 
-_B = r"(?<![A-Za-z0-9])"  # a token begins here: not inside a longer word
+# A token begins here: not inside a longer word, where an escaped line feed or character is none.
+_B = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
 _E = r"(?![A-Za-z0-9])"
 
 _RULES = (
@@ -34,7 +35,8 @@ _RULES = (
         _B + r"gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct)-[\w-]{16,}(?:\.[\w.-]+)?",
     ),
     *_rule(
-        "sk-", r"(?<![\w-])sk-(?:(?:ant|proj|svcacct|admin|or|lf)-[\w-]{16,}|(?=[A-Za-z]*\d)[A-Za-z0-9]{20,})"
+        "sk-",
+        _B + r"(?<!-)sk-(?:(?:ant|proj|svcacct|admin|or|lf)-[\w-]{16,}|(?=[A-Za-z]*\d)[A-Za-z0-9]{20,})",
     ),
     *_rule("AKIA|ASIA|ABIA|ACCA", _B + r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}" + _E),
     *_rule("xox|xapp-", _B + r"(?:xox[abeoprs](?:\.xox[bp])?-[\w-]{10,}|xapp-\d-[\w-]{10,})"),

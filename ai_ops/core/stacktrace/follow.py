@@ -11,7 +11,7 @@ import re
 from types import ModuleType
 from typing import Protocol
 
-from ai_ops.core.logline import Envelope, begins_record, container_prefix
+from ai_ops.core.logline import Envelope, begins_record, container_prefix, text_level
 from ai_ops.core.stacktrace import java, python
 from ai_ops.core.stacktrace.model import Verdict
 
@@ -66,7 +66,7 @@ class Follower:
         text = self._without_container(text)
         self._envelope: Envelope | None = None
         self._enveloped: bool | None = False
-        self._reader = self._reader_of(text) if self.language else _Headline()
+        self._reader = self._reader_of(text) if self.language else _Headline(text)
 
     def accept(self, line: bytes) -> bool:
         """Return whether the line belongs to the record, for certain or provisionally."""
@@ -115,10 +115,13 @@ class Follower:
 
 
 class _Headline:
-    """An ordinary log line: a trace may follow it, at once or after more of its message."""
+    """A log line of trouble: a trace may follow it, at once or after more of its message."""
+
+    def __init__(self, first: str) -> None:
+        self._harmless = text_level(first) in ("DEBUG", "INFO")
 
     def step(self, line: str) -> Verdict:
-        if begins_record(line):
+        if self._harmless or begins_record(line):
             return Verdict.FOREIGN
         return Verdict.BELONGS if self.language(line) else Verdict.MAYBE
 

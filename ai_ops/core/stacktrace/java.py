@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ai_ops.core.logline import begins_record, split_prefix
+from ai_ops.core.logline import begins_record, split_prefix, without_container, without_envelope
 from ai_ops.core.stacktrace.model import ParsedTrace, Verdict
 from ai_ops.flow.event import Frame
 
@@ -19,12 +19,18 @@ LANGUAGE = "java"
 _CLASS = re.compile(
     r"(?<![\w$./-])([A-Za-z_$][\w$.]{0,255}?(?:Exception|Error|Throwable|Failure|Fault))(?::(?=\s|\Z)|\s*\Z)"
 )
+_THREAD = re.compile(r'Exception in thread "[^"]{0,255}" ([\w$.]{1,255})(?::\s|\s*\Z)')
 _QUALIFIED = re.compile(r"\s*((?:[a-z_][\w$]{0,63}\.){1,16}[A-Z][\w$]{0,127})(?::\s|\s*\Z)")
-_FRAME = re.compile(r"\s*at ([\w$.@/-]+[^()\n]{0,255})\(([^()\n]{0,255})\)")
+_FRAME = re.compile(
+    r"\s*at ([\w$.@/-]{1,512}\.[\w$<>][^()\n]{0,255}(?<!\s))\("
+    r"([\w$-]{1,200}(?:\.[\w-]{1,64}){1,4}(?::-?\d{1,9})?"
+    r"|Native Method|<generated>|(?:Unknown Source|SourceFile)(?::\d{1,9})?)\)"
+)
 _LINKED = re.compile(
     r"(\s*)(Caused by|Suppressed|Wrapped by):\s(?:\[CIRCULAR REFERENCE:\s?)?([\w$.]{1,255})(?::\s(.*))?"
 )
 _MORE = re.compile(r"\s*\.\.\. (\d{1,6}) (?:more|common frames|frames)")
+_HEAD_LINES = 32
 _CIRCULAR = re.compile(r"\s*\[CIRCULAR REFERENCE")
 _SOURCE = re.compile(r"([\w$.-]{1,200}\.\w{1,10})(?::(\d{1,9}))?")
 _OUTSIDE_PACKAGES = """
@@ -43,6 +49,9 @@ _OUTSIDE = tuple(_OUTSIDE_PACKAGES.split())
 def start(line: str) -> int | None:
     """Return the column where an exception's own line may begin here, or None."""
     head = line[:4096]
+    found = _THREAD.search(head)
+    if found:
+        return found.start(1)
     found = _CLASS.search(head)
     if not found or (found.group(1).endswith(("Error", "Failure", "Fault")) and "." not in found.group(1)):
         return None
@@ -87,33 +96,33 @@ class _Printed:
 
 def parse(text: str) -> ParsedTrace | None:
     """Return the trace in a text, or None when it holds no frame."""
-    lines = text.splitlines()
-    first = next((at for at, line in enumerate(lines) if is_frame(_bare(line))), None)
+    lines = _bare(without_container(text.splitlines()))
+    first = next((at for at, line in enumerate(lines) if is_frame(line)), None)
     if first is None:
         return None
-    printed = [_head(lines[:first])]
-    for line in map(_bare, lines[first:]):
+    head, header = _head(lines[:first])
+    printed = [head]
+    for line in lines[first:]:
         _take(line, printed)
-    chain = [one for one in printed[1:] if one.role != "Suppressed" and one.indent <= printed[0].indent]
+    chain = [one for one in printed[1:] if one.role != "Suppressed" and one.indent <= head.indent]
     if any(one.role == "Wrapped by" for one in chain):  # the root cause was printed first
-        escaped, root, causes = chain[-1], printed[0], [*reversed(chain[:-1]), printed[0]]
+        escaped, root, causes = chain[-1], head, [*reversed(chain[:-1]), head]
     else:
-        escaped, root, causes = printed[0], (chain or printed)[-1] if chain else printed[0], chain
+        escaped, root, causes = head, chain[-1] if chain else head, chain
     kinds = tuple(one.type for one in causes)
-    return ParsedTrace(
-        LANGUAGE, escaped.type, escaped.message, tuple(reversed(root.frames)), kinds, _header(lines[:first])
-    )
+    return ParsedTrace(LANGUAGE, escaped.type, escaped.message, tuple(reversed(root.frames)), kinds, header)
 
 
-def _bare(line: str) -> str:
-    """Return a frame or link without the prefix that some loggers put before every line."""
-    if line[:1] in ("\t", " ") or not line:
-        return line
-    for mark in ("\tat ", "    at ", "Caused by: ", "\t... ", "    ... ", "\tSuppressed: "):
-        at = line.find(mark, 0, 512)
-        if at > 0:
-            return line[at:]
-    return line
+def _bare(lines: list[str]) -> list[str]:
+    """Return the lines without the prefix that some loggers put before every one of them."""
+    if any(map(is_frame, lines)):
+        return lines
+    for at, line in enumerate(lines):
+        column = start(line)
+        if column:
+            trace = without_envelope([line[column:], *lines[at + 1 :]], line[:column])
+            return [*lines[:at], line, *trace[1:]]
+    return lines
 
 
 def _take(line: str, printed: list[_Printed]) -> None:
@@ -129,25 +138,16 @@ def _take(line: str, printed: list[_Printed]) -> None:
         current.frames += enclosing.frames[-count:] if count else []
 
 
-def _head(lines: list[str]) -> _Printed:
-    """Return the exception named nearest above the first frame."""
-    for line in reversed(lines[-32:]):
-        if line.startswith(("Caused by: ", "Wrapped by: ")):
-            line = line.split(": ", 1)[1]
-        found = (
-            _CLASS.search(line[:4096]) or _QUALIFIED.match(line) or _QUALIFIED.match(split_prefix(line)[1])
-        )
+def _head(lines: list[str]) -> tuple[_Printed, str]:
+    """Return the exception named nearest above the first frame, and the log text before it."""
+    for at in range(len(lines) - 1, max(-1, len(lines) - 1 - _HEAD_LINES), -1):
+        line = lines[at]
+        skipped = len(split_prefix(line)[0])
+        found = _THREAD.search(line) or _CLASS.search(line[:4096]) or _QUALIFIED.match(line, skipped)
         if found:
-            return _Printed(found.group(1), line[found.end(1) :].removeprefix(":").strip())
-    return _Printed("", "")
-
-
-def _header(lines: list[str]) -> str:
-    for at in range(len(lines) - 1, -1, -1):
-        found = _CLASS.search(lines[at][:4096]) or _QUALIFIED.match(lines[at])
-        if found:
-            return "\n".join([*lines[:at], lines[at][: found.start(1)]]).strip()
-    return "\n".join(lines).strip()
+            message = line[found.end(1) :].removeprefix(":").strip()
+            return _Printed(found.group(1), message), "\n".join([*lines[:at], line[: found.start(1)]]).strip()
+    return _Printed("", ""), "\n".join(lines).strip()
 
 
 def frame_of(line: str) -> Frame | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ai_ops.core.logline import Envelope, begins_record, container_prefix
+from ai_ops.core.logline import begins_record, without_container, without_envelope
 from ai_ops.core.stacktrace.model import ParsedTrace, Raised, Verdict, graft
 from ai_ops.flow.event import Frame
 
@@ -100,12 +100,13 @@ def frame_of(line: str) -> Frame | None:
 
 def frames(text: str) -> tuple[Frame, ...]:
     """Return every frame printed in a text, in printed order, chains and groups included."""
-    return tuple(frame for line in _plain(text.splitlines()) if (frame := frame_of(_bare(line)[1])))
+    lines = without_container(text.splitlines())
+    return tuple(frame for line in lines if (frame := frame_of(_bare(line)[1])))
 
 
 def parse(text: str) -> ParsedTrace | None:
     """Return the traceback in a text, or None when there is none."""
-    lines = text.splitlines()
+    lines = without_container(text.splitlines())
     first = next((at for at, line in enumerate(lines) if start(line) is not None), None)
     if first is None:
         return None
@@ -115,22 +116,11 @@ def parse(text: str) -> ParsedTrace | None:
     lines[first] = lines[first][column:] if inline.strip() else lines[first]
     # A cause without a traceback of its own is printed above the first header.
     leading = _untraced_cause(lines[:first])
-    raised = [*leading, *_raised(_without_envelope(lines[first:], inline), explicit=_CAUSE in header)]
+    raised = [*leading, *_raised(without_envelope(lines[first:], inline), explicit=_CAUSE in header)]
     if not raised:
         return None
     escaped, path, causes = _resolve(raised)
     return ParsedTrace(LANGUAGE, escaped.type, escaped.message, path, causes, header)
-
-
-def _without_envelope(lines: list[str], inline: str) -> list[str]:
-    envelope = Envelope(inline)
-    if inline.strip() and len(lines) > 1 and envelope.strip(lines[1]) is not None:
-        return [lines[0], *(bare for line in lines[1:] if (bare := envelope.strip(line)) is not None)]
-    return _plain(lines)
-
-
-def _plain(lines: list[str]) -> list[str]:
-    return [line[len(container_prefix(line)) :] for line in lines]
 
 
 def _bare(line: str) -> tuple[int, str, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -24,8 +25,6 @@ from ai_ops.server.paging import choices, page, path_id
 from ai_ops.server.problems import ProblemError, json_response
 from ai_ops.server.schemas import NewTaskBody
 from ai_ops.server.services import SERVICES, Services
-
-PING_SECONDS = 15
 
 
 async def post_task(request: web.Request) -> web.StreamResponse:
@@ -60,10 +59,12 @@ def _repair(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
         release=body.release,
         level=level,
     )
-    payload = {"fix_mode": body.fix_mode or services.default_fix_mode, "requested_by": "person"}
+    payload: dict[str, Any] = {"requested_by": "person"}
+    if body.fix_mode is not None:
+        payload["fix_mode"] = body.fix_mode
     if body.budget_usd is not None:
-        payload["budget_usd"] = body.budget_usd  # type: ignore[assignment]
-    return NewTask(TaskKind.REPAIR, repository, body.priority, dict(payload), event, key)
+        payload["budget_usd"] = body.budget_usd
+    return NewTask(TaskKind.REPAIR, repository, body.priority, payload, event, key)
 
 
 def _prompt(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
@@ -143,7 +144,6 @@ async def stream_task(request: web.Request) -> web.StreamResponse:
     last = request.headers.get("Last-Event-ID", "0")
     seq = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else 0
     async with sse_response(request) as response:
-        response.ping_interval = PING_SECONDS
         with contextlib.suppress(ConnectionResetError):
             run_id = await _wait_for_run(services, task)
             if run_id is None:

@@ -1,0 +1,97 @@
+"""``python -m ai_ops.agent``, also reached as ``ai-ops agent``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from ai_ops.agent.agent import Agent
+from ai_ops.agent.delivery import HttpDelivery
+from ai_ops.agent.options import CODE_HOSTS, load
+from ai_ops.errors import AiOpsError
+from ai_ops.monitoring.detect import LogFilter
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's flags; each overrides the environment, ``.env`` and ``ai-ops.toml``."""
+    flags = argparse.ArgumentParser(
+        prog="ai-ops agent",
+        description="Follow log files and ship their errors to an AI-Ops server.",
+        argument_default=None,
+    )
+    add = flags.add_argument
+    add("--log-path", action="append", metavar="PATH", help="file or glob to follow; may be repeated")
+    add("--repo-url", metavar="URL", help="repository that the errors belong to")
+    add("--code-host", choices=CODE_HOSTS, help="where that repository lives")
+    add("--server-url", metavar="URL", help="the AI-Ops server (default http://127.0.0.1:8080)")
+    add("--service", metavar="NAME", help="name of the app")
+    add("--environment", metavar="NAME", help="production, staging, …")
+    add("--release", metavar="COMMIT", help="the deployed commit")
+    add("--keywords", metavar="WORDS", help="words that mark an error, with commas between them")
+    add("--filter", choices=[str(value) for value in LogFilter], help="how readily a line is an error")
+    add("--data-dir", metavar="FOLDER", help="where the spool lives (default data)")
+    add("--from-start", action="store_true", help="read files that are there already from their beginning")
+    add("--once", action="store_true", help="read to the end, ship, and exit")
+    add("-v", "--verbose", action="store_true", help="say more")
+    return flags
+
+
+_KEYS = {
+    "LOG_FILE_PATH": "log_path",
+    "AGENT_REPO_URL": "repo_url",
+    "CODE_HOST": "code_host",
+    "AGENT_SERVER_URL": "server_url",
+    "SERVICE_NAME": "service",
+    "ENVIRONMENT": "environment",
+    "RELEASE": "release",
+    "KEYWORDS": "keywords",
+    "LOG_FILTER": "filter",
+    "DATA_DIR": "data_dir",
+    "FROM_START": "from_start",
+    "ONCE": "once",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the agent until it is told to stop; return 0, 1 when it failed, 2 when an option is wrong."""
+    given = parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.DEBUG if given.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    logging.getLogger("watchdog").setLevel(logging.WARNING)
+    try:
+        options = load({key: getattr(given, name) for key, name in _KEYS.items()})
+    except AiOpsError as error:
+        return _complain(error, 2)
+    stop = threading.Event()
+    delivery = HttpDelivery(options.server_url, options.api_key)
+    try:
+        agent = Agent(options, delivery)
+
+        def end(*_: object) -> None:
+            stop.set()
+            agent.wake()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)
+        stats = agent.run(stop)
+    except AiOpsError as error:
+        return _complain(error, 1)
+    finally:
+        delivery.close()
+    return 1 if options.once and stats.waiting else 0
+
+
+def _complain(error: AiOpsError, code: int) -> int:
+    logging.getLogger(__name__).error("%s. %s", error.message, error.next_step)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""The agent's loop: look, read, spool; and ship from a second thread.
+
+What was read and what it became is one transaction. Reading stops while the spool is full and while it
+cannot be written; log files are the better buffer.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+from ai_ops.agent.dedup import DedupWindows
+from ai_ops.agent.delivery import Delivery
+from ai_ops.agent.hints import Hints
+from ai_ops.agent.intake import Intake
+from ai_ops.agent.options import Options
+from ai_ops.agent.shipper import Shipper
+from ai_ops.agent.spool import Change, Outgoing, Spool, SpoolStats
+from ai_ops.agent.wire import encode, recount
+from ai_ops.errors import TemporaryError
+from ai_ops.monitoring.checkpoint import Checkpoint
+from ai_ops.monitoring.detect import Detector
+from ai_ops.monitoring.log_monitor import LogMonitor, Progress
+
+_log = logging.getLogger(__name__)
+
+_IDLE_POLL_SECONDS = 0.25
+_BUSY_POLL_SECONDS = 0.02
+_BUSY_SECONDS = 1.0
+_DISCOVER_SECONDS = 1.0
+_LAZY_COMMIT_SECONDS = 1.0
+_LAST_SHIP_SECONDS = 5.0
+
+
+class Agent:
+    """Follows logs and delivers their errors; each occurrence is counted exactly once.
+
+    Args:
+        options: what to follow and how.
+        delivery: where events go.
+
+    Raises:
+        PermanentError: ``spool_in_use``, ``spool_damaged``, ``spool_unwritable``.
+    """
+
+    def __init__(self, options: Options, delivery: Delivery) -> None:
+        self._options = options
+        self._spool = Spool(Path(options.data_dir) / "spool", options.max_error_queue_size)
+        self._windows = DedupWindows(options.dedup_window_seconds, windows=self._spool.windows())
+        self._intake = Intake(options, self._windows)
+        self._patterns = [source.path for source in options.sources]
+        self._monitor = LogMonitor(
+            self._patterns,
+            Detector(options.keywords, options.log_filter),
+            options.debounce_seconds,
+            known=self._spool.checkpoints(time.time()),
+            followed_before=self._spool.patterns(),
+            from_start=options.from_start,
+        )
+        self._shipper = Shipper(self._spool, delivery)
+        self._hints = Hints()
+        self._change = Change()
+        self._committed_at = 0.0
+        self._full = False
+
+    def stats(self) -> SpoolStats:
+        """Return what waits in the spool and what became of the rest."""
+        return self._spool.stats()
+
+    def wake(self) -> None:
+        """Make the loop look at once, for example because it is to stop."""
+        self._hints.wake()
+
+    def run(self, stop: threading.Event) -> SpoolStats:
+        """Work until ``stop`` is set (noticed within a quarter of a second), or to the end with ``once``.
+
+        Open records and counts are spooled before it returns, and shipped if that takes no longer than
+        five seconds. The agent cannot be run again. Returns what became of the events.
+        """
+        try:
+            self._discover()
+            self._change.patterns = self._monitor.patterns
+            self._commit(stop)
+            self._shipper.start()
+            if self._options.once:
+                self._read_all(stop)
+            else:
+                self._follow(stop)
+            return self._finish(stop)
+        finally:
+            self._hints.close()
+            self._monitor.close()
+            self._spool.close()
+
+    def _follow(self, stop: threading.Event) -> None:
+        looked_at = active_at = time.monotonic()
+        moved = False
+        while not stop.is_set():
+            now = time.monotonic()
+            if moved or now - looked_at >= _DISCOVER_SECONDS:
+                looked_at = now
+                self._discover()
+            more = self._read(stop, now)
+            self._settle_counts()
+            if self._change.events or now - self._committed_at >= _LAZY_COMMIT_SECONDS:
+                self._commit(stop)
+            if more is not None:
+                active_at = now
+            moved = False if more else self._wait(now, active_at)
+
+    def _wait(self, now: float, active_at: float) -> bool:
+        """Wait for what may happen next; return whether files came or went."""
+        if now - active_at < _BUSY_SECONDS:
+            self._hints.disarm()
+            seconds = _BUSY_POLL_SECONDS
+        elif self._hints.arm(self._monitor.folders()):
+            return True
+        else:
+            seconds = _IDLE_POLL_SECONDS
+        due = self._monitor.waits_until
+        if due is not None:
+            seconds = min(seconds, max(0.001, due - time.monotonic()))
+        return self._hints.wait(seconds)
+
+    def _read_all(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            now = time.monotonic()
+            more = self._read(stop, now)
+            if self._change.events or now - self._committed_at >= _LAZY_COMMIT_SECONDS:
+                self._commit(stop)
+            if self._full:
+                stop.wait(_BUSY_POLL_SECONDS)
+            elif not more:
+                break
+        if not stop.is_set():
+            for progress in self._monitor.read(lambda: 1 << 30, time.monotonic(), final=True):
+                self._take(progress)
+
+    def _finish(self, stop: threading.Event) -> SpoolStats:
+        """Spool what is open, and ship once more within a bound."""
+        for progress in self._monitor.end_records():
+            self._take(progress)
+        self._settle_counts(everything=True)
+        self._commit(stop)
+        self._shipper.finish(None if self._options.once and not stop.is_set() else _LAST_SHIP_SECONDS)
+        stats = self._spool.stats()
+        if stats.waiting:
+            _log.info("%d events wait in the spool for the next start", stats.waiting)
+        return stats
+
+    def _discover(self) -> None:
+        for checkpoint in self._monitor.discover():
+            _log.info("following %s from byte %d", checkpoint.path, checkpoint.offset)
+            self._note(checkpoint)
+
+    def _read(self, stop: threading.Event, now: float) -> bool | None:
+        """Read a burst of every file. True: more is there; False: something was; None: nothing."""
+        more: bool | None = None
+        for progress in self._monitor.read(self._room, now):
+            more = bool(more) or progress.more
+            self._take(progress)
+            if self._change.events:
+                self._commit(stop)
+            if stop.is_set():
+                break
+        return more and not self._full if more is not None else None
+
+    def _room(self) -> int:
+        room = self._spool.room() - len(self._change.events)
+        if (room <= 0) != self._full:
+            self._full = room <= 0
+            _log.warning("the spool is full; reading pauses" if self._full else "the spool has room again")
+        return room
+
+    def _take(self, progress: Progress) -> None:
+        now = time.time()
+        for record in progress.records:
+            event = self._intake.take(record, progress.source, now)
+            if event is not None:
+                self._change.events.append(Outgoing(event["event_id"], 1, encode(event)))
+        self._note(progress.checkpoint)
+
+    def _settle_counts(self, *, everything: bool = False) -> None:
+        if self._spool.room() > 0:  # else the counts go on where they are, durably
+            self._windows.settle(time.time(), everything=everything)
+
+    def _note(self, checkpoint: Checkpoint) -> None:
+        self._change.checkpoints[checkpoint.key] = checkpoint
+
+    def _commit(self, stop: threading.Event) -> None:
+        """Write the change; while that is impossible nothing more is read."""
+        change = self._change
+        for window in self._windows.take_settled():
+            event_id, event = recount(window.event, window.count)
+            change.counts.append(Outgoing(event_id, window.count, event))
+        change.windows.update(self._windows.take_changes())
+        said = False
+        while True:
+            try:
+                dropped = self._spool.commit(change)
+                break
+            except TemporaryError as failure:
+                if not said:
+                    _log.error("cannot write the spool, reading waits: %s", failure.message)
+                    said = True
+                if stop.wait(1.0):
+                    return  # nothing is lost: the next start reads it again
+        if dropped:
+            _log.error("the spool is full: %d occurrences were dropped", dropped)
+        if change.events or change.counts:
+            self._shipper.notice()
+        self._change = Change()
+        self._committed_at = time.monotonic()

@@ -1,0 +1,320 @@
+"""The durable outbox, and what it follows from: file positions and de-duplication windows, in one database.
+
+One transaction takes the events of a chunk, the counts it raised and the position after it. So a kill at
+any moment finds either all of it or nothing, and reading goes on where the last transaction ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ai_ops.agent.dedup import Window
+from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.monitoring.checkpoint import Checkpoint
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, count INTEGER NOT NULL,
+  event BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS checkpoints (
+  device TEXT, inode TEXT, path TEXT NOT NULL, "offset" INTEGER NOT NULL, generation INTEGER NOT NULL,
+  identity TEXT NOT NULL, head_length INTEGER NOT NULL, head BLOB NOT NULL, tail_length INTEGER NOT NULL,
+  tail BLOB NOT NULL, seen_at REAL NOT NULL, PRIMARY KEY (device, inode)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS windows (
+  key TEXT PRIMARY KEY, opened_at REAL NOT NULL, count INTEGER NOT NULL, counted_since REAL NOT NULL,
+  event BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS patterns (pattern TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+_FORGET_SECONDS = 30 * 86_400.0
+_MAX_REJECTED_FILES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One event to be shipped. ``count`` is how many occurrences it stands for."""
+
+    event_id: str
+    count: int
+    event: bytes
+
+
+@dataclass(slots=True)
+class Change:
+    """What one transaction writes.
+
+    ``counts`` come from windows that are shut in the same transaction, so they find room even when there is
+    none for ``events``. A window that is None is gone.
+    """
+
+    events: list[Outgoing] = field(default_factory=list)
+    counts: list[Outgoing] = field(default_factory=list)
+    checkpoints: dict[tuple[int, int], Checkpoint] = field(default_factory=dict)
+    windows: dict[str, Window | None] = field(default_factory=dict)
+    patterns: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One spooled event. ``id`` names it for acknowledgement."""
+
+    id: int
+    event_id: str
+    count: int
+    event: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolStats:
+    """``waiting`` counts events; the totals count occurrences, since the spool was made."""
+
+    waiting: int
+    shipped: int
+    dropped: int
+    rejected: int
+
+
+class Spool:
+    """Used by the reading and the shipping thread.
+
+    Args:
+        folder: where ``spool.db``, its lock and ``rejected/`` live; made readable for the owner alone.
+        bound: how many events may wait; what comes beyond is dropped and counted.
+
+    Raises:
+        PermanentError: ``spool_in_use``, ``spool_damaged``, ``spool_unwritable``.
+    """
+
+    def __init__(self, folder: Path, bound: int) -> None:
+        self._folder = folder
+        self._bound = bound
+        self._lock = threading.RLock()
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.chmod(0o700)
+            self._owner = _own(folder / "lock")
+        except OSError as error:
+            raise PermanentError(
+                "spool_unwritable",
+                f"{folder}: {error.strerror}",
+                next_step="Point DATA_DIR to a writable folder.",
+            ) from None
+        try:
+            self._database = _open(folder / "spool.db")
+            self._waiting: int = self._one("SELECT count(*) FROM outbox")
+        except sqlite3.DatabaseError as error:
+            os.close(self._owner)
+            raise PermanentError(
+                "spool_damaged",
+                f"{folder / 'spool.db'}: {error}",
+                next_step="Keep a copy of the file, move it away, and start again.",
+            ) from None
+
+    def close(self) -> None:
+        """Close the database and give the folder free."""
+        with self._lock:
+            self._database.close()
+            os.close(self._owner)
+
+    def checkpoints(self, now: float) -> list[Checkpoint]:
+        """Return the file positions; those of files not seen for 30 days are forgotten."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM checkpoints WHERE seen_at < ?", (now - _FORGET_SECONDS,))
+            rows = database.execute(
+                'SELECT device, inode, path, "offset", generation, identity, head_length, head,'
+                " tail_length, tail, seen_at FROM checkpoints"
+            ).fetchall()
+        return [Checkpoint(int(row[0]), int(row[1]), *row[2:]) for row in rows]
+
+    def patterns(self) -> list[str]:
+        """Return the patterns whose files have all been seen."""
+        with self._lock:
+            return [row[0] for row in self._database.execute("SELECT pattern FROM patterns")]
+
+    def windows(self) -> list[Window]:
+        """Return the open windows, oldest first."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT key, opened_at, count, counted_since, event FROM windows ORDER BY opened_at"
+            )
+            return [Window(*row) for row in rows]
+
+    def room(self) -> int:
+        """Return how many events the spool takes before it is full."""
+        return max(0, self._bound - self._waiting)
+
+    def commit(self, change: Change) -> int:
+        """Write a change durably; return how many occurrences were dropped because the spool is full.
+
+        Raises:
+            TemporaryError: ``spool_unavailable``; nothing was written.
+        """
+        room = self.room()
+        dropped = sum(event.count for event in change.events[room:])
+        with self._transaction() as database:
+            before = database.total_changes
+            database.executemany(
+                "INSERT OR IGNORE INTO outbox (event_id, count, event) VALUES (?, ?, ?)",
+                [(o.event_id, o.count, o.event) for o in (*change.events[:room], *change.counts)],
+            )
+            added = database.total_changes - before
+            database.executemany(
+                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [_row(checkpoint) for checkpoint in change.checkpoints.values()],
+            )
+            database.executemany(
+                "INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?, ?)",
+                [
+                    (w.key, w.opened_at, w.count, w.counted_since, w.event)
+                    for w in change.windows.values()
+                    if w is not None
+                ],
+            )
+            database.executemany(
+                "DELETE FROM windows WHERE key = ?",
+                [(key,) for key, w in change.windows.items() if w is None],
+            )
+            database.executemany("INSERT OR IGNORE INTO patterns VALUES (?)", [(p,) for p in change.patterns])
+            _add(database, "dropped", dropped)
+        with self._lock:
+            self._waiting += added
+        return dropped
+
+    def oldest(self, limit: int, max_bytes: int) -> list[Waiting]:
+        """Return the events that wait longest: at most ``limit``, and ``max_bytes`` but for the first."""
+        taken: list[Waiting] = []
+        size = 0
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT id, event_id, count, event FROM outbox ORDER BY id LIMIT ?", (limit,)
+            )
+            for row in rows:
+                size += len(row[3])
+                if taken and size > max_bytes:
+                    break
+                taken.append(Waiting(*row))
+        return taken
+
+    def acknowledge(self, events: Sequence[Waiting]) -> None:
+        """Delete what the other side has made durable."""
+        self._remove(events, "shipped")
+
+    def reject(self, events: Sequence[tuple[Waiting, str]]) -> None:
+        """Keep what the other side will never take, with its reason, in ``rejected/``, and count it."""
+        folder = self._folder / "rejected"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        there = sum(1 for _ in folder.iterdir())
+        for event, reason in events[: max(0, _MAX_REJECTED_FILES - there)]:
+            _write(folder / f"{event.event_id}.json", {"reason": reason, "event": json.loads(event.event)})
+        self._remove([event for event, _ in events], "rejected")
+
+    def stats(self) -> SpoolStats:
+        """Return what waits and the totals."""
+        with self._lock:
+            totals: dict[str, int] = dict(self._database.execute("SELECT name, value FROM totals").fetchall())
+        return SpoolStats(
+            self._waiting, *(totals.get(name, 0) for name in ("shipped", "dropped", "rejected"))
+        )
+
+    def _remove(self, events: Sequence[Waiting], total: str) -> None:
+        if not events:
+            return
+        with self._transaction() as database:
+            before = database.total_changes
+            database.executemany("DELETE FROM outbox WHERE id = ?", [(event.id,) for event in events])
+            removed = database.total_changes - before
+            _add(database, total, sum(event.count for event in events))
+        with self._lock:
+            self._waiting -= removed
+
+    def _one(self, query: str) -> int:
+        return int(self._database.execute(query).fetchone()[0])
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._database.execute("BEGIN IMMEDIATE")
+                yield self._database
+                self._database.execute("COMMIT")
+            except sqlite3.Error as error:
+                with contextlib.suppress(sqlite3.Error):
+                    self._database.execute("ROLLBACK")
+                raise TemporaryError(
+                    "spool_unavailable",
+                    f"{self._folder / 'spool.db'}: {error}",
+                    next_step="Is the disk full?",
+                ) from None
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    path.chmod(0o600)
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.executescript(_SCHEMA)
+    return database
+
+
+def _own(path: Path) -> int:
+    """Lock the folder: two agents on one spool would send everything twice."""
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        import fcntl
+    except ImportError:  # Windows: the lock is left out there
+        return handle
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise PermanentError(
+            "spool_in_use",
+            f"another agent works on {path.parent}",
+            next_step="One agent serves many logs; for a second one set its own DATA_DIR.",
+        ) from None
+    return handle
+
+
+def _row(checkpoint: Checkpoint) -> tuple[Any, ...]:
+    # Device and inode are unsigned 64-bit on some systems, too wide for an SQLite integer.
+    c = checkpoint
+    return (
+        str(c.device),
+        str(c.inode),
+        c.path,
+        c.offset,
+        c.generation,
+        c.identity,
+        c.head_length,
+        c.head,
+        c.tail_length,
+        c.tail,
+        c.seen_at,
+    )
+
+
+def _add(database: sqlite3.Connection, name: str, value: int) -> None:
+    if value:
+        database.execute(
+            "INSERT INTO totals VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+            (name, value),
+        )
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123 - the handle carries the mode
+        json.dump(value, file, ensure_ascii=False, indent=1)
+        file.flush()
+        os.fsync(file.fileno())

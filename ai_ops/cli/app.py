@@ -1,0 +1,71 @@
+"""The command line, composed from one file per command group."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import ai_ops
+from ai_ops.cli import config, demo, doctor, issue, local, pr, serve, task, trace
+from ai_ops.cli.exits import CliError, Exit
+from ai_ops.errors import AiOpsError
+
+app = typer.Typer(
+    name="ai-ops",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="From a production log line to a proved pull request.",
+)
+app.command("server")(serve.server)
+app.command("local")(local.local)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.add_typer(task.app, name="task")
+app.add_typer(issue.app, name="issue")
+app.add_typer(trace.app, name="trace")
+app.add_typer(pr.app, name="pr")
+app.add_typer(config.app, name="config")
+
+
+@app.command("agent", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+def agent(arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
+    """Follow log files and ship their errors to a server (ai-ops agent --help)."""
+    from ai_ops.agent.__main__ import main
+
+    raise typer.Exit(main(arguments or []))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"ai-ops {ai_ops.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> int:
+    """Run the command line and return its exit code."""
+    try:
+        app()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except CliError as error:
+        sys.stderr.write(f"ai-ops: {error}\n")
+        return error.code
+    except AiOpsError as failure:
+        sys.stderr.write(f"ai-ops: {failure.message}\n")
+        if failure.next_step:
+            sys.stderr.write(f"        {failure.next_step}\n")
+        return Exit.USAGE if failure.code == "configuration_invalid" else Exit.FAILED
+    except BrokenPipeError:
+        return Exit.FAILED
+    return Exit.DONE

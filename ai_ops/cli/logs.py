@@ -1,0 +1,45 @@
+"""The server's log: structured lines on stderr, for people or as JSON, with secrets taken out."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from ai_ops.core.redaction import Redactor
+
+
+def configure(log_format: str, redactor: Redactor) -> None:
+    """Send all logging of this process to stderr in one shape."""
+
+    def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+        return {
+            key: redactor.redact(value) if isinstance(value, str) else value for key, value in event.items()
+        }
+
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    logging.getLogger("alembic").setLevel(logging.WARNING)

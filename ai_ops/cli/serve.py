@@ -1,0 +1,59 @@
+"""``ai-ops server``: run until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ai_ops.cli.output import note
+
+if TYPE_CHECKING:
+    from ai_ops.settings import Settings
+
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on. [HTTP_HOST]")]
+Port = Annotated[
+    int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one. [HTTP_PORT]")
+]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where everything is kept. [DATA_DIR]")]
+CodeHostOption = Annotated[
+    str | None, typer.Option("--code-host", help="github, gitlab or local. [CODE_HOST]")
+]
+
+
+def server(
+    host: Host = None, port: Port = None, data_dir: DataDir = None, code_host: CodeHostOption = None
+) -> None:
+    """Run the server: takes events and tasks, repairs, opens pull requests."""
+    from ai_ops.cli.logs import configure
+    from ai_ops.settings import load
+    from ai_ops.wiring import redactor, with_free_port
+
+    flags = {"http_host": host, "http_port": port, "data_dir": data_dir, "code_host": code_host}
+    settings = with_free_port(load(flags).settings)
+    configure(settings.log_format, redactor(settings))
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from ai_ops.wiring import serving
+
+    stop = stop_signal()
+    async with serving(settings) as (_, listening):
+        note(
+            f"AI-Ops listens on {listening.url} (code host: {settings.code_host}, data: {settings.data_dir})"
+        )
+        await stop.wait()
+        note("stopping; unfinished runs go on at the next start")
+
+
+def stop_signal() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

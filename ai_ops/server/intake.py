@@ -1,0 +1,102 @@
+"""From wire events to issues and tasks; used by ``POST /v1/events`` and by the local monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from ai_ops.core.describe import describe
+from ai_ops.core.grouping import v1
+from ai_ops.core.redaction import Redactor
+from ai_ops.errors import PermanentError
+from ai_ops.flow.event import ErrorDetail, Event, EventRepo, EventSource, Frame
+from ai_ops.flow.repository import Repository
+from ai_ops.server.problems import from_validation
+from ai_ops.server.schemas import ErrorBody, EventBody
+from ai_ops.server.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a batch. ``rejected`` are ``{"index", "reason", "code"}`` objects."""
+
+    accepted: int
+    duplicates: int
+    rejected: tuple[dict[str, Any], ...]
+
+
+async def take_batch(batch: Sequence[Any], services: Services) -> Taken:
+    """Commit what is valid, durably, enqueue the tasks that follow, and name what is not valid.
+
+    Raises:
+        TemporaryError: ``storage_unavailable``; nothing was acknowledged.
+    """
+    valid: list[tuple[Event, Repository]] = []
+    rejected: list[dict[str, Any]] = []
+    for index, item in enumerate(batch):
+        try:
+            valid.append(_take(item, services))
+        except ValidationError as error:
+            rejected.append(
+                {"index": index, "reason": from_validation(error).detail, "code": "invalid_event"}
+            )
+        except PermanentError as failure:
+            rejected.append({"index": index, "reason": failure.message, "code": failure.code})
+    if not valid:
+        return Taken(0, 0, tuple(rejected))
+    ingested = await services.issues.ingest(valid)
+    for task in ingested.tasks:
+        await services.engine.enqueue(task)
+    return Taken(ingested.accepted, ingested.duplicates, tuple(rejected))
+
+
+def _take(item: Any, services: Services) -> tuple[Event, Repository]:
+    """Return a wire event as ours, redacted again and fingerprinted by us."""
+    body = EventBody.model_validate(item)
+    repository = services.rules.resolve(body.repo.repo_url, body.repo.code_host)
+    redact = services.redactor.redact
+    event = Event(
+        event_id=str(body.event_id),
+        occurred_at=body.occurred_at,
+        repo=EventRepo(repository.url, repository.code_host, body.repo.default_branch),
+        error=_error(body.error, services.redactor),
+        node=body.node,
+        service=body.service,
+        environment=body.environment,
+        release=body.release,
+        source=EventSource(body.source.path, body.source.offset),
+        level=body.level,
+        context=tuple(redact(_printable(line)) for line in body.context),
+        count=body.count,
+        schema_version=body.schema_version,
+    )
+    return event, repository
+
+
+def _error(body: ErrorBody, redactor: Redactor) -> ErrorDetail:
+    """Describe the excerpt by our own rules; what the agent parsed counts where ours see nothing.
+
+    A newer agent may know languages that this server does not.
+    """
+    detail, _ = describe(redactor.redact(_printable(body.raw_excerpt)))
+    if detail.exception_type or not body.exception_type:
+        return detail
+    frames = tuple(Frame(f.file, f.line, f.function, f.in_app) for f in body.frames)
+    message = redactor.redact(_printable(body.message))
+    return ErrorDetail(
+        raw_excerpt=detail.raw_excerpt,
+        language=body.language,
+        exception_type=body.exception_type,
+        message=message,
+        frames=frames,
+        fingerprint=v1.fingerprint(body.language, body.exception_type, message, frames),
+        grouping_version=v1.VERSION,
+    )
+
+
+def _printable(text: str) -> str:
+    """Replace what no database can keep; a log line is never refused for its bytes."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")

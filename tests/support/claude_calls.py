@@ -1,0 +1,85 @@
+"""Calls of the real Claude CLI in the real sandbox, against the misbehaving API double."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ai_ops.core.ports import Sandbox
+from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Purpose
+from ai_ops.integrations.claude import ClaudeFixer
+from ai_ops.integrations.claude_gateway import ClaudeGateway, Credential, CredentialKind
+from ai_ops.workspace.sandbox import BubblewrapSandbox
+from tests.support.messages_double import MessagesDouble, conversation
+
+KEY = "sk-ant-planted-0123456789"
+FIRST_LINE = "ai-ops: fix v1 run=r1 round=1 block=NONCE"
+EDIT_TOOLS = ("Read", "Edit", "Write", "Glob", "Grep")
+
+
+def use(name: str, **input: Any) -> dict[str, Any]:
+    """A turn that uses one tool."""
+    return {"tools": [{"name": name, "input": input}]}
+
+
+def fix_request(checkout: Path | None, **changes: Any) -> FixRequest:
+    base: dict[str, Any] = {
+        "run_id": "r1",
+        "purpose": Purpose.FIX,
+        "round": 1,
+        "nonce": "NONCE",
+        "mode": FixMode.AGENTIC if checkout else FixMode.CODE_BLOCKS,
+        "prompt": f"{FIRST_LINE}\nMend it, please.",
+        "checkout": checkout,
+        "tools": EDIT_TOOLS if checkout else (),
+        "writes": checkout is not None,
+        "budget_usd": 2.0,
+        "wall_seconds": 60.0,
+        "idle_seconds": 30.0,
+    }
+    return FixRequest(**{**base, **changes})
+
+
+class Call:
+    """One call; ``double`` and ``seen`` tell afterwards what went to the API and what was watched."""
+
+    def __init__(
+        self, *turns: Mapping[str, Any], sandbox: Sandbox | None = None, url: str = "", **options: Any
+    ) -> None:
+        self.double = MessagesDouble(conversation("fix", *turns))
+        self.seen: list[tuple[str, dict[str, Any]]] = []
+        self._url = url
+        self._sandbox = sandbox or BubblewrapSandbox()
+        self._options = {"retries": 0, **options}
+
+    async def ask(self, request: FixRequest) -> FixAnswer:
+        async with self.double:
+            gateway = ClaudeGateway(self._url or self.double.url, Credential(CredentialKind.API_KEY, KEY))
+            return await ClaudeFixer(gateway, self._sandbox, **self._options).ask(request, self._watch)
+
+    async def _watch(self, kind: str, data: dict[str, Any]) -> None:
+        self.seen.append((kind, data))
+
+    async def began(self) -> list[psutil.Process]:
+        """Wait until the API was asked, and return the processes of the call."""
+        while not self.double.requests:
+            await asyncio.sleep(0.02)
+        return psutil.Process(os.getpid()).children(recursive=True)
+
+
+async def gone(processes: list[psutil.Process]) -> None:
+    """Wait until all have ended; a test that waits for ever is stopped by its time limit."""
+    while any(alive(process) for process in processes):
+        await asyncio.sleep(0.02)
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

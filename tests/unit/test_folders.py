@@ -1,0 +1,86 @@
+"""Folders that hostile code has written to are removed whole, and nothing beside them."""
+
+import os
+
+import pytest
+
+from ai_ops.workspace.folders import fresh_folder, read_regular, remove_tree
+
+
+def test_links_are_removed_and_not_followed(tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("x")
+    run = tmp_path / "run"
+    (run / "a").mkdir(parents=True)
+    (run / "a" / "folder").symlink_to(kept)
+    (run / "a" / "file").symlink_to(kept / "file")
+    (run / "dangling").symlink_to("/nowhere")
+    os.link(kept / "file", run / "hard")
+    os.mkfifo(run / "pipe")
+    remove_tree(run)
+    assert not run.exists()
+    assert (kept / "file").read_text() == "x"
+
+
+def test_read_only_folders_and_odd_names_go_too(tmp_path):
+    run = tmp_path / "run"
+    inner = run / "ro" / "ro"
+    inner.mkdir(parents=True)
+    for name in (b"\xff\xfe", b"new\nline", b"-rf", b" ", b"*"):
+        (inner / os.fsdecode(name)).touch()
+    inner.chmod(0)
+    (run / "ro").chmod(0o500)
+    run.chmod(0o500)
+    remove_tree(run)
+    assert not run.exists()
+
+
+def test_depth_beyond_any_path_length_is_no_obstacle(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    current = os.open(run, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d" * 100, dir_fd=current)
+        deeper = os.open("d" * 100, os.O_RDONLY, dir_fd=current)
+        os.close(current)
+        current = deeper
+    os.close(current)
+    remove_tree(run)
+    assert not run.exists()
+
+
+def test_a_link_in_place_of_the_folder_is_removed_itself(tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (tmp_path / "run").symlink_to(kept)
+    remove_tree(tmp_path / "run")
+    assert kept.is_dir() and not (tmp_path / "run").is_symlink()
+
+
+def test_a_fresh_folder_is_empty_and_private(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").write_text("x")
+    folder = fresh_folder(tmp_path / "out")
+    assert list(folder.iterdir()) == []
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder", "missing", "large"])
+def test_only_a_regular_file_within_the_limit_is_read(tmp_path, kind):
+    path = tmp_path / "report"
+    if kind == "link":
+        (tmp_path / "target").write_text("x")
+        path.symlink_to(tmp_path / "target")
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "large":
+        path.write_bytes(b"x" * 11)
+    assert read_regular(path, 10) is None
+
+
+def test_a_regular_file_is_read(tmp_path):
+    (tmp_path / "report").write_bytes(b"x" * 10)
+    assert read_regular(tmp_path / "report", 10) == b"x" * 10

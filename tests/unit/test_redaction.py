@@ -1,0 +1,321 @@
+"""Redaction: secrets and personal data go, what only looks like them stays."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai_ops.core.redaction import Redactor, redact
+from ai_ops.core.redaction.mask import mask
+
+# Put together here, so that no scanner takes the test for a leak.
+RANDOM = "a1B2c3D4e5F6" * 3
+JWT = "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIn0." + "dozjgNryP4J3jVmNHl0w5N"
+PEM = "-----BEGIN {0}PRIVATE KEY-----{1}MIIEpAIBAAKCAQEA{1}aGVsbG8={1}-----END {0}PRIVATE KEY-----"
+
+TOKENS = [
+    "ghp_" + RANDOM,
+    "gho_" + RANDOM,
+    "ghs_" + RANDOM,
+    "github_pat_" + "11ABCDE_" * 8,
+    "glpat-" + "x1Y2z3-abcdefghijklm",
+    "sk-ant-api03-" + RANDOM,
+    "sk-proj-" + RANDOM,
+    "sk-" + RANDOM,
+    "AKIA" + "IOSFODNN7EXAMPLE",
+    "xoxb-" + "123456789012-1234567890123-abcDEFghiJKL",
+    "sk_live_" + RANDOM,
+    "rk_test_" + RANDOM,
+    "whsec_" + RANDOM,
+    "AIza" + "SyA-1234567890abcdefghijklmnopqrstu",
+    "npm_" + RANDOM,
+    "hf_" + RANDOM,
+    "SG." + "abcdefghijklmnopqrst." + RANDOM,
+    "LTAI" + "5tAbCdEfGhIjKlMnOpQr",
+    "123456789:AA" + RANDOM,
+    JWT,
+]
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=lambda token: token[:8])
+@pytest.mark.parametrize(
+    "around", ["{}", "got {} back", '"{}"', "x={},", "https://h/?k={}&z=1", "\\n{}\\n", "({})", "中{}文"]
+)
+def test_a_token_is_known_by_its_shape_wherever_it_stands(token: str, around: str) -> None:
+    text = redact(around.format(token))
+    assert token[:-4] not in text
+    assert "***" in text
+
+
+ASSIGNED = [
+    ("password=hunter2", "hunter2"),
+    ("password: hunter2", "hunter2"),
+    ("Password = hunter2!", "hunter2"),
+    ("password=mypassword", "mypassword"),
+    ("password=a,b;c done", "a,b;c"),
+    ("password=p@ss)word", "p@ss"),
+    ("DB_PASSWORD=s3cr3t", "s3cr3t"),
+    ("spring.datasource.password=letmein", "letmein"),
+    ("userPassword='letmein'", "letmein"),
+    ("pwd='it\\'s'", "it\\'s"),
+    ('{"password": "hunter2 with space"}', "hunter2"),
+    ("{'password': 'hunter2'}", "hunter2"),
+    ('{\\"password\\":\\"hunter2\\"}', "hunter2"),
+    ('{"password": 123456}', "123456"),
+    ('"secret": "abc"', "abc"),
+    ("User(name=bob, password=hunter2)", "hunter2"),
+    ("{user=bob, password=hunter2, id=3}", "hunter2"),
+    ('password=>"hunter2"', "hunter2"),
+    ("<password>hunter2</password>", "hunter2"),
+    ("密码：hunter2", "hunter2"),
+    ("GET /login?user=bob&password=letmein&x=1", "letmein"),
+    ("GET /cb?token=abc123def456&x=1", "abc123def456"),
+    ("https://x.blob.example/c?sv=2020&sig=abcDEF123%2Bxyz%3D&se=1", "abcDEF123"),
+    ("X-Amz-Signature=abcdef0123456789abcdef", "abcdef012"),
+    ("client_secret=abcDEF", "abcDEF"),
+    ("clientSecret: 'abcDEF'", "abcDEF"),
+    ("api_key=abc", "abc"),
+    ("SECRET_KEY='django-insecure-abc123'", "insecure"),
+    ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "wJalrXUtn"),
+    ("AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF==", "Eby8vdM02"),
+    ("refresh_token=1//0abcdefGHIJ", "0abcdefGH"),
+    ("sessionid=k3j4h5k3j4h5", "k3j4h5"),
+    ("smtp_pass=Winter2024", "Winter2024"),
+    ("otp=123456", "123456"),
+    ("cvv=123", "123"),
+    ("Server=h;User Id=sa;Password=My$trong1;Encrypt=no", "My$trong1"),
+    ("host=h user=u password=tiger1 dbname=x", "tiger1"),
+    ("Authorization: Bearer abc123def456ghi789", "abc123def456"),
+    ("Authorization: Basic dXNlcjpwYXNzd29yZA==", "dXNlcjpwYXNz"),
+    ("'Authorization': 'Bearer abc123def456ghi789'", "abc123def456"),
+    ('"authorization":"Token 9944b09199c62bcf9418ad846dd0e4bb"', "9944b09"),
+    ("Proxy-Authorization: Basic YWxhZGRpbjpvcGVuc2VzYW1l", "YWxhZGRpbjpv"),
+    ("Cookie: sid=abc123; theme=dark", "abc123"),
+    ("Set-Cookie: session=eyabc123; Path=/; HttpOnly", "eyabc123"),
+    ("X-API-Key: 1234567890abcdef", "1234567890ab"),
+    ("X-Auth-Token: a1b2c3d4e5f6", "a1b2c3d4"),
+    ("PRIVATE-TOKEN: 9koXpg98eAheJpvBs5tK", "9koXpg98"),
+    ("curl -u admin:hunter2 https://x", "hunter2"),
+    ("mysql --password=hunter2 -h x", "hunter2"),
+    ("tool --token abc123def456", "abc123def"),
+    ("tool --db-password hunter2 --x", "hunter2"),
+    ("CREATE USER x IDENTIFIED BY 'hunter2'", "hunter2"),
+    ("postgres://app:s3cretpw@db:5432/x", "s3cretpw"),
+    ("redis://:p4ss@cache:6379/0", "p4ss"),
+    ("mongodb+srv://u:p%40ss@h.example.net", "p%40ss"),
+    ("mysql://root:pa@ss@127.0.0.1/db", "pa@ss"),
+    ("app:secretpw@tcp(10.0.0.1:3306)/db", "secretpw"),
+    ("jdbc:oracle:thin:scott/tiger@//h:1521/x", "tiger"),
+    ("https://hooks.slack.com/services/" + "T00000000/B00000000/XXXXXXXXXXXXXXXX", "T00000000"),
+    (PEM.format("RSA ", "\n"), "MIIE"),
+    ("key=" + PEM.format("", "\\n"), "MIIE"),
+    ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk", "b3Blbn"),
+]
+
+
+@pytest.mark.parametrize(("text", "secret"), ASSIGNED, ids=[text[:32] for text, _ in ASSIGNED])
+def test_a_secret_is_known_by_the_name_or_place_it_is_given(text: str, secret: str) -> None:
+    redacted = redact(f"2026-01-02 03:04:05 ERROR {text}")
+    assert secret not in redacted
+    assert "***" in redacted
+    assert redacted.startswith("2026-01-02 03:04:05 ERROR ")
+
+
+PERSONAL = [
+    ("mail alice@example.com now", "alice"),
+    ("\\nalice@example.com\\n", "alice"),
+    ("\\n13812345678\\n", "13812345678"),
+    ("email=alice%40example.com", "alice"),
+    ("<a.b+c@mail.example.co.uk>", "a.b+c"),
+    ("phone 13812345678", "13812345678"),
+    ("+86 138-1234-5678", "138-1234"),
+    ("+8613812345678", "13812345678"),
+    ("手机号13812345678。", "13812345678"),
+    ('{"phone":13912345678}', "13912345678"),
+    ("id 11010519491231002X", "11010519491231002"),
+    ("身份证：11010519491231002X。", "11010519491231002"),
+    ("card 4111111111111111", "4111111111111111"),
+    ("card 4111-1111-1111-1111", "4111-1111"),
+    ("5500 0000 0000 0004", "5500 0000"),
+    ("amex 378282246310005", "378282246310005"),
+    ("amex 3782 822463 10005", "822463"),
+    ("IBAN DE89370400440532013000", "DE8937"),
+    ("DE89 3704 0044 0532 0130 00 PAID", "DE89 3704"),
+    ("GB82 WEST 1234 5698 7654 32", "GB82 WEST"),
+]
+
+
+@pytest.mark.parametrize(("text", "private"), PERSONAL, ids=[text for text, _ in PERSONAL])
+def test_personal_data_is_masked(text: str, private: str) -> None:
+    assert private not in redact(text)
+
+
+LOOK_ALIKES = """
+commit 5f23716a1b2c3d4e5f60718293a4b5c6d7e8f901 merged
+trace 550e8400-e29b-41d4-a716-446655440000
+2026-01-02T03:04:05.678Z INFO ok
+1704164645678 ms, 1704164645 s
+version 1.2.3-rc.4+build.567
+order 1234567890123456 failed
+order 4111111111111112 failed
+order 12812345678 and 9876543210987
+  File "/srv/app/tokens/auth.py", line 12, in password_reset
+    at com.acme.auth.TokenService.password(TokenService.java:42)
+token: expected ')'
+unexpected token: EOF
+SyntaxError: Unexpected token '<' in JSON at position 0
+invalid token: missing
+password: must be at least 8 characters
+invalid password for user bob
+secret: not found
+max_tokens=4096 tokens: 128 token_count=12345 token_type=bearer
+Bearer authentication required, Basic authentication failed
+authorization: required for this resource
+WWW-Authenticate: Basic realm="x"
+cookie: invalid
+KeyError: 'password'
+duplicate key value violates unique constraint "users_pkey"
+Key (email)=(x) already exists
+cache key: user:42:profile
+private_key: /etc/ssl/private.pem
+    password = os.environ["DB_PASSWORD"]
+    token = request.headers.get('X-Token')
+    api_key=settings.API_KEY,
+    self.password = password
+    return login(user, password=password)
+    token = self._lexer.next_token()
+    password = getpass.getpass('Password: ')
+    self.user, self.password = credentials
+git@github.com:acme/shop.git
+https://github.com/acme/shop.git
+http://host:8080/a@b
+react@18.2.0 icon@2x.png com.foo.Bar@1a2b3c4d
+[Ljava.lang.String;@5e2de80c
+sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+ETag: "33a64df551425fcc55e4d42a148795d9f25f89d4"
+0x7fff5fbff8a0 10.0.0.1:5432 fe80::1ff:fe23:4567:890a
+sk-button-primary-large-rounded task-123-abc
+US1234567890 GB123 DE00370400440532013000
+3.141592653589793238 0.13812345678
+110105194912310021
+pass: 12, fail: 3
+passed=12 failed=0
+password=None password=*** password=[FILTERED] token=<redacted>
+"password": null
+author=bob authenticated user=42 keyboard=qwerty1 monkey=banana12 design=flat2024
+token_expires_at=2026-01-02 password_changed_at=2026-01-02T03:04:05 secret_name=db-creds-prod1
+SELECT * FROM t WHERE password = ? AND token = $1
+password=${DB_PASSWORD} secret: {{ .Values.secret }} password=%s
+java.lang.IllegalStateException: Token has expired
+signature: verification failed, csrf token missing, otp: expired, auth: ldap
+blk_-1608999687919862906 /10.251.73.220:50010
+jdbc:postgresql://db:5432/x
+"""
+
+
+@pytest.mark.parametrize("text", LOOK_ALIKES.strip("\n").split("\n"))
+def test_look_alikes_stay_as_they_are(text: str) -> None:
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    ("secret", "masked"),
+    [("a" * 8 + "1234", "***1234"), ("a" * 11, "***"), ("", "***"), ("***1234", "***1234")],
+)
+def test_the_mask_shows_four_characters_of_a_long_secret_only(secret: str, masked: str) -> None:
+    assert mask(secret) == masked
+
+
+def test_what_stands_around_a_secret_stays() -> None:
+    assert redact("GET /x?user=bob&password=letmein&y=1") == "GET /x?user=bob&password=***&y=1"
+    assert redact("postgres://app:s3cretpw@db:5432/x?a=b") == "postgres://app:***@db:5432/x?a=b"
+    assert redact('{"password": "hunter2", "id": 7}') == '{"password": "***", "id": 7}'
+    assert redact("a " + PEM.format("", "\n") + " b") == "a *** b"
+
+
+def test_extra_patterns_mask_their_group_or_all() -> None:
+    redactor = Redactor(extra_patterns=[r"badge-(\d+)", r"zone\d"])
+    assert redactor.redact("badge-123456789012 in zone7") == "badge-***9012 in ***"
+
+
+def test_known_secrets_are_found_plain_url_encoded_and_in_json() -> None:
+    secret = 'pa"ss/w ord'
+    redactor = Redactor(literals=[secret, "abc", "****"])
+    for text in (secret, "pa%22ss%2Fw%20ord", json.dumps(secret)):
+        assert "ss" not in redactor.redact(f"x {text} y").removesuffix("***")
+    assert redactor.redact("abc ****") == "abc ****"
+
+
+def test_json_is_walked_with_keys_as_names() -> None:
+    value = {
+        "user": "bob",
+        "password": "hunter2",
+        "auth": {"token": "abc123def456", "type": "bearer"},
+        "lines": ["mail a@example.com", ("x", None, True, 4111111111111111, 7)],
+        "cookies": {"Cookie": "a=b"},
+        "a@example.com": 1,
+    }
+    assert Redactor().redact_json(value) == {
+        "user": "bob",
+        "password": "***",
+        "auth": {"token": "***f456", "type": "bearer"},
+        "lines": ["mail ***.com", ("x", None, True, "***1111", 7)],
+        "cookies": {"Cookie": "***"},
+        "***.com": 1,
+    }
+
+
+def test_json_that_is_too_deep_is_cut_off() -> None:
+    value: object = "hunter2"
+    for _ in range(5000):
+        value = [value]
+    assert "hunter2" not in json.dumps(Redactor().redact_json({"x": value}))
+
+
+WORDS = """
+password token secret api_key Authorization Cookie = : " ' \\ , ; & *** ***1234 hunter2 a1B2c3D4e5F6g7
+Bearer Basic :// @ bob@example.com 4111111111111111 13812345678 DE89370400440532013000 -- { } ( ) < >
+/ . - x 1 n 86 11010519491231002X
+"""
+LONG = [
+    " ",
+    "\n",
+    "ghp_" + RANDOM,
+    "sk-" + RANDOM,
+    JWT,
+    "-----BEGIN PRIVATE KEY-----",
+    "-----END PRIVATE KEY-----",
+]
+PIECES = st.sampled_from([*WORDS.split(), *LONG])
+
+
+@given(st.lists(PIECES | st.text(max_size=6), max_size=24).map("".join))
+def test_redacting_again_changes_nothing(text: str) -> None:
+    once = redact(text)
+    assert redact(once) == once
+
+
+@given(st.recursive(st.none() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=8))
+def test_any_json_is_redacted(value: object) -> None:
+    redactor = Redactor(literals=["secret-word"])
+    once = redactor.redact_json({"password": value, "x": value})
+    assert repr(redactor.redact_json(once)) == repr(once)
+
+
+NAUGHTY = [
+    "a", "a.", "a@", "a@b.", "1", "1 ", "1-", "4111 ", "86", "DE12", "password", "password=", "password: ",
+    "token:",
+    "password=a,", 'password="', "password='\\", "--token ", "Cookie: a=", "Bearer ", "Basic a", "eyJ",
+    "eyJa.", "://",
+    "a://b:", "sk-", "sk-1a_", "ghp_", "xoxb-", "-u a:", "-----BEGIN PRIVATE KEY-----", "\\", '\\"', "{",
+    "[", "<", "=",
+    "***", "\n", "é", "密码", "jdbc:oracle:thin:a/", "sig=", "password>", "(", "key-",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", NAUGHTY)
+def test_naughty_input_ends(unit: str) -> None:
+    redact(unit * (65536 // len(unit)))
