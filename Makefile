@@ -24,7 +24,6 @@ lint: setup ## ruff, mypy, import contracts, dependency and security checks
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry . --no-ansi
-	$(BIN)/bandit -q -r ai_ops scripts -c pyproject.toml
 
 test: lint ## every check: lint, then unit, contract, integration, scenario and browser tests
 	$(BIN)/pytest -n 2 --dist worksteal

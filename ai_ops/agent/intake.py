@@ -27,12 +27,15 @@ from ai_ops.monitoring.followed import Record
 
 _NAMESPACE = uuid.UUID("8c0d7a0e-6a53-5d0b-9a8f-2f3c5c1f7e11")
 _REMEMBERED = 8192
-_NUMBER = re.compile(
-    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?![\w.,])"
-    rb"|(?<![\w./$-])(?<!Errno )(?<!Error )(?<!SQLSTATE\[)\d+(?![\w./$-])"
-)
 _STAMP = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\s?(?:Z|[+-]\d\d:?\d\d)?")
+_STAMP_WINDOW = 64
 _FUTURE_SECONDS = 300.0
+_ALNUM = bytes(byte for byte in range(128) if chr(byte).isalnum())
+_BETWEEN_WORDS = bytes(
+    32 if byte < 128 and chr(byte) in "!\"#%&'()*+,./:;<=>?@[]^`{|}~" else byte for byte in range(256)
+)
+# Grouping keeps these numbers apart.
+_CODED = (b"Errno", b"WinError", b"SQLSTATE")
 
 
 class Intake:
@@ -140,5 +143,17 @@ def occurred_at(raw: bytes, now: float) -> datetime:
 
 
 def _shape(raw: bytes, scope: str) -> bytes:
-    """Return a digest of a record without its free-standing numbers."""
-    return hashlib.blake2b(_NUMBER.sub(b"0", raw), digest_size=16, key=scope.encode()).digest()
+    """Return a digest of a record without its time and its free-standing numbers.
+
+    Equal shapes have equal fingerprints: the words, and everything between them, are the same.
+    """
+    found = _STAMP.search(raw, 0, _STAMP_WINDOW)
+    text = raw[: found.start()] + raw[found.end() :] if found else raw
+    digest = hashlib.blake2b(digest_size=16, key=scope.encode())
+    for word in _CODED:
+        if word in text:
+            digest.update(text)
+            return digest.digest()
+    digest.update(b" ".join([word for word in text.translate(_BETWEEN_WORDS).split() if not word.isdigit()]))
+    digest.update(b"\0" + text.translate(None, _ALNUM))
+    return digest.digest()

@@ -10,7 +10,7 @@ import configparser
 import posixpath
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,6 +29,7 @@ PATHS = "{path}"
 _MAX_BYTES = 64 * 1024
 _MAX_TEXT = 4096
 _MAX_ITEMS = 100
+_MAX_DEPTH = 5
 _PYTEST = ("python", "-m", "pytest")
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test)\.py$")
 _LOCK_FILE = re.compile(
@@ -142,15 +143,24 @@ _FIELDS: dict[str, Callable[[str, Any], Any]] = {
 }
 
 
+def _check_events(events: Iterable[yaml.Event]) -> None:
+    """Refuse aliases and depth while reading: deep nesting costs the reader quadratic time."""
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            raise _invalid("", "uses YAML aliases, which are not accepted")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise _invalid("", "is not valid YAML for this purpose: nested too deeply")
+
+
 def _load(data: bytes) -> Any:
     """Return the YAML document. Aliases are refused: a short file could stand for a huge value."""
     if len(data) > _MAX_BYTES:
         raise _invalid("", f"is larger than {_MAX_BYTES} bytes")
     try:
         text = data.decode("utf-8-sig")
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise _invalid("", "uses YAML aliases, which are not accepted")
+        _check_events(yaml.parse(text, Loader=yaml.SafeLoader))
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         keys = [key.value for key, _ in root.value] if isinstance(root, yaml.MappingNode) else []
         if twice := [key for key in keys if keys.count(key) > 1]:

@@ -242,7 +242,7 @@ class CliTransport(Transport):
     def kill(self) -> None:
         """Kill the child and all of its group, now."""
         if self._child is not None:
-            pass
+            process.kill_group(self._child.pid)
 
     async def close(self) -> None:
         """Kill what is left of it and reap it. Unless its pipes are read to their end, they stay open."""

@@ -102,9 +102,9 @@ class Detector:
 
     def is_error(self, line: bytes) -> bool:
         """Whether a line that was hit begins an error."""
-        if any(word in line for word in self._own):
+        if self._own and _holds_any(line, self._own):
             return True
-        keyword = any(word in line for word in self._keywords)
+        keyword = _holds_any(line, self._keywords)
         if keyword and self._filter is LogFilter.LENIENT:
             return True
         level = said_level(line)
@@ -115,6 +115,13 @@ class Detector:
         if keyword and self._filter is LogFilter.BALANCED:
             return True
         return stacktrace.start(line) is not None
+
+
+def _holds_any(line: bytes, words: tuple[bytes, ...]) -> bool:
+    for word in words:  # noqa: SIM110 - a plain loop: this is done for every hit
+        if word in line:
+            return True
+    return False
 
 
 def said_level(line: bytes) -> str:

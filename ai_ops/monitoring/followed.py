@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from ai_ops.monitoring.checkpoint import (
     HEAD_BYTES,
@@ -26,7 +26,7 @@ from ai_ops.monitoring.checkpoint import (
 )
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.encoding import Encoding, encoding_of
-from ai_ops.monitoring.multiline import CUT, MAX_LINE_BYTES, Fed, Joiner
+from ai_ops.monitoring.multiline import CUT, MAX_LINE_BYTES, Fed, Joiner, stands_alone
 
 CHUNK_BYTES = 128 << 10
 CONTEXT_LINES = 20
@@ -37,8 +37,7 @@ _PARTIAL_SECONDS = 5.0
 _NUL_RUN = bytes(16)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The joined lines of one error. ``context`` reads the lines before it, if they are wanted."""
 
     raw: bytes
@@ -285,14 +284,21 @@ class FollowedFile:
                 if len(records) >= limit:
                     return start
                 at = self._encoding.raw_offset(text, start)
-                self._open_tail = self._tail_at(raw, at)
-                joiner.begin(line, self._position + at, now)
+                if stands_alone(line, text, end + 1) and not 0 <= hits.next(end + 1) < text.find(
+                    b"\n", end + 1
+                ):
+                    records.append(self._record_of(line, self._position + at))
+                else:
+                    self._open_tail = self._tail_at(raw, at)
+                    joiner.begin(line, self._position + at, now)
             position = end + 1
         return position
 
     def _record(self, *, on_time: bool = False) -> Record:
         offset = self._joiner.offset
-        raw = self._joiner.close(on_time=on_time)
+        return self._record_of(self._joiner.close(on_time=on_time), offset)
+
+    def _record_of(self, raw: bytes, offset: int) -> Record:
         return Record(raw, self.path, self._identity, offset, partial(self._context, offset))
 
     def _context(self, offset: int) -> tuple[bytes, ...]:

@@ -236,7 +236,7 @@ class LogMonitor:
         followed = self._start_over(file.path, old, source)
         # Without a copy there is no other place to read the open record from again.
         lost = file.end_record() if all(f.key == file.key for f in followed) else []
-        rest = [replace(record, context=tuple) for record in lost]
+        rest = [record._replace(context=tuple) for record in lost]
         for new in followed:
             yield Progress(source, rest if new.key == file.key else [], new.checkpoint, more=True)
         if rest and not followed:

@@ -17,7 +17,7 @@ MAX_RECORD_BYTES = (1 << 20) - 4096
 CUT = b" ... [cut]"
 # Other threads and processes may write between the lines of a trace; this many are stepped over.
 _STRANGERS = 3
-_ALIKE = 5
+_DATE_BYTES = 5
 _NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 
 
@@ -39,6 +39,8 @@ class Joiner:
         self._bytes = 0
         self._strangers = 0
         self._follower: stacktrace.Follower | None = None
+        self._date = b""
+        self._bare = False
         self._late: stacktrace.Follower | None = None
         self.offset = 0
         self.deadline = 0.0
@@ -63,6 +65,9 @@ class Joiner:
         self.offset = offset
         self.deadline = now + self._debounce
         self._follower = None
+        # Lines that begin with the same date are records of their own, unless even frames begin with it.
+        self._date = _date(line)
+        self._bare = False
 
     def feed(self, line: bytes, is_error: bool) -> Fed:
         """Offer the next line of the file to the open record.
@@ -74,14 +79,15 @@ class Joiner:
         follower = self._follower
         if follower is None:
             first = self._lines[0]
-            if not is_error and _alike(first, line):
-                return Fed.OVER
             follower = self._follower = stacktrace.Follower(stacktrace.start(first), first)
+        elif self._bare and not is_error and line.startswith(self._date):
+            return self._refuse(line, is_error)
         if (self._strangers and not line.strip()) or not follower.accept(line):
             return self._refuse(line, is_error)
         if follower.pending == 0:
             self._take(line)
             self._sure = len(self._lines)
+            self._bare = bool(self._date) and not line.startswith(self._date)
             return Fed.JOINED
         if is_error:
             return self._refuse(line, is_error)  # it only may belong, and can stand for itself
@@ -137,16 +143,24 @@ class Joiner:
         self._bytes += len(line) + 1
 
 
-def _alike(first: bytes, line: bytes) -> bool:
-    """Whether two lines plainly begin in the same way, with a date: each is a record of its own.
+def stands_alone(line: bytes, text: bytes, after: int) -> bool:
+    """Whether an error's line and the one at ``text[after:]``, which is none, plainly are two records.
 
-    It saves most of the work in a log of ordinary messages. A first line that may begin a trace is left to
-    those who know traces.
+    True for an ordinary message when both begin with the same date. It saves most of the work in most logs.
     """
-    begin = first[:_ALIKE]
-    if line[:_ALIKE] != begin or not begin.translate(None, _NO_DIGITS):
+    date = _date(line)
+    if not date or not text.startswith(date, after):
         return False
-    return not any(needle in first for needle in stacktrace.NEEDLES)
+    for needle in stacktrace.NEEDLES:  # noqa: SIM110 - a plain loop: this is done for every error
+        if needle in line:
+            return False
+    return True
+
+
+def _date(line: bytes) -> bytes:
+    """Return how a dated line begins; nothing when it has no date."""
+    begin = line[:_DATE_BYTES]
+    return begin if begin.translate(None, _NO_DIGITS) else b""
 
 
 def begins_record(line: bytes) -> bool:

@@ -7,17 +7,18 @@ fork bomb outruns any watcher; so a server that runs as root limits the sandbox'
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import platform
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ai_ops import process
 from ai_ops.workspace.profile import SandboxLimits
+from ai_ops.workspace.watcher import tree
 
-_NICE = 10  # many busy processes inside must not starve the one that counts them
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -39,15 +40,16 @@ def describe() -> str:
 
 
 async def confine(pid: int, limits: SandboxLimits) -> Callable[[], None]:
-    """Bind the sandbox whose first process is ``pid``; call what is returned when it has ended."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+    """Bind the sandbox whose first process is ``pid``; call what is returned when it has ended.
+
+    The command itself must still be waiting at its gate.
+    """
     if os.geteuid() != 0:
         return lambda: None
     if namespaced_pid_max(platform.release()) and await _limit_namespace(pid, limits.most_processes):
         return lambda: None
     hierarchy = _hierarchy(_CGROUPS)
-    folder = join_cgroup(hierarchy, pid, limits) if hierarchy else None
+    folder = join_cgroup(hierarchy, await _settled(pid), limits) if hierarchy else None
     return (lambda: leave_cgroup(folder)) if folder else (lambda: None)
 
 
@@ -75,16 +77,27 @@ def _hierarchy(root: Path) -> Path | None:
     return older if (older / "cgroup.procs").exists() and os.access(older, os.W_OK) else None
 
 
-def join_cgroup(hierarchy: Path, pid: int, limits: SandboxLimits) -> Path | None:
-    """Put ``pid`` into a cgroup of its own and return its folder; None when the kernel refuses."""
-    folder = hierarchy / f"ai-ops-{pid}"
+async def _settled(pid: int) -> list[int]:
+    """Return the first process and the gate below it, once that is there; nothing forks after it."""
+    for _ in range(400):
+        pids = [process.pid for process in tree(pid)]
+        if len(pids) > 1:
+            return pids
+        await asyncio.sleep(0.005)
+    return [pid]
+
+
+def join_cgroup(hierarchy: Path, pids: Sequence[int], limits: SandboxLimits) -> Path | None:
+    """Put processes into a cgroup of their own and return its folder; None when the kernel refuses."""
+    folder = hierarchy / f"ai-ops-{pids[0]}"
     try:
         folder.mkdir(exist_ok=True)
         (folder / "pids.max").write_text(str(limits.most_processes))
         with contextlib.suppress(OSError):  # the memory controller may not be enabled
             if (folder / "memory.max").exists():
                 (folder / "memory.max").write_text(str(limits.memory_bytes))
-        (folder / "cgroup.procs").write_text(str(pid))
+        for pid in pids:
+            (folder / "cgroup.procs").write_text(str(pid))
     except OSError:
         leave_cgroup(folder)
         return None

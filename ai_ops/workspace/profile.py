@@ -24,6 +24,9 @@ _ETC = Path(__file__).parent / "etc"
 _TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _PUBLIC = ("alternatives", "ld.so.cache", "ssl/certs", "protocols", "services")
 _OURS = {"/", "/usr", "/etc", "/proc", "/dev", "/sys", "/tmp"}  # noqa: S108 - names inside the sandbox
+# bubblewrap's own --block-fd would let the command run on when both it and the server were killed.
+# Many busy processes inside must not starve the one that counts them, hence ``nice``.
+_GATE = ("/bin/sh", "-c", 'read -r go && exec nice -n 10 "$@" </dev/null', "gate")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -65,7 +68,7 @@ def bubblewrap_argv(
     bwrap: str = "bwrap",
     prlimit: str | None = None,
     status_fd: int | None = None,
-    block_fd: int | None = None,
+    gated: bool = False,
 ) -> list[str]:
     """Return the command line that runs ``spec`` inside.
 
@@ -75,7 +78,7 @@ def bubblewrap_argv(
         bwrap: the program.
         prlimit: the program that sets limits from inside, where processes are counted per sandbox.
         status_fd: where bubblewrap tells its child's pid and the exit code.
-        block_fd: the command begins when this becomes readable.
+        gated: the command begins when it is told a line on stdin, and never if that ends before.
 
     Raises:
         PermanentError: ``sandbox_refused``: a bind or variable that could not be kept apart.
@@ -87,8 +90,6 @@ def bubblewrap_argv(
     argv += ["--new-session", "--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]
     if status_fd is not None:
         argv += ["--json-status-fd", str(status_fd)]
-    if block_fd is not None:
-        argv += ["--block-fd", str(block_fd)]
     argv += _system(network=spec.network)
     argv += _private(limits, spec.binds)
     for bind in spec.binds:
@@ -96,7 +97,7 @@ def bubblewrap_argv(
     argv += ["--remount-ro", "/", "--chdir", spec.cwd, "--clearenv"]
     for name, value in environment(spec).items():
         argv += ["--setenv", name, value]
-    argv += ["--", *_kernel_limits(limits, prlimit), *spec.argv]
+    argv += ["--", *(_GATE if gated else ()), *_kernel_limits(limits, prlimit), *spec.argv]
     return argv
 
 

@@ -76,7 +76,7 @@ class BubblewrapSandbox:
                 bwrap=self._program,
                 prlimit=self._prlimit,
                 status_fd=gate.status,
-                block_fd=gate.block,
+                gated=True,
             )
             try:
                 env = process.clean_environment()
@@ -96,22 +96,22 @@ class _Gate:
         self._limits = limits
         self._leave: Callable[[], None] = lambda: None
         self._told, self.status = os.pipe()
-        self.block, self._open = os.pipe()
+        self.word: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         os.set_blocking(self._told, False)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for fd in (self._told, self.status, self.block, self._open):
-            os.close(fd)
+        os.close(self._told)
+        os.close(self.status)
         self._leave()
 
     async def release(self) -> None:
         """Wait for the first process, confine it, and let the command begin."""
         told = await self._first_line()
         self._leave = await confine(json.loads(told)["child-pid"], self._limits)
-        os.write(self._open, b"x")
+        self.word.set_result(b"go\n")
 
     async def _first_line(self) -> bytes:
         loop = asyncio.get_running_loop()
@@ -220,7 +220,8 @@ async def _watched(
                 file_bytes=limits.file_bytes,
                 cpu_seconds=limits.cpu_seconds,
             ),
-            pass_fds=(gate.status, gate.block) if gate else (),
+            stdin=gate.word if gate else b"",
+            pass_fds=(gate.status,) if gate else (),
             merge_stderr=True,
             on_start=started,
         )

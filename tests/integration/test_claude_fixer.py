@@ -176,3 +176,8 @@ async def test_the_requests_model_comes_before_the_servers(own: str, asked: str,
     call = Call({"text": "done"}, model=own)
     await call.ask(fix_request(None, model=asked))
     assert call.double.requests[0].body["model"].startswith(used)
+
+
+async def test_a_model_that_is_slow_but_alive_is_waited_for() -> None:
+    call = Call({"text": "done", "pings": 10})
+    assert (await call.ask(fix_request(None, idle_seconds=1.0))).text == "done"

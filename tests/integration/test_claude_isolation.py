@@ -13,6 +13,7 @@ import psutil
 import pytest
 from aiohttp import web
 
+from ai_ops.errors import AiOpsError
 from tests.support.claude_calls import KEY, Call, fix_request, gone, use
 from tests.support.messages_double import MessagesDouble, conversation
 
@@ -30,6 +31,38 @@ async def watch(kind, data):
 box = getattr(sandbox, sys.argv[2])()
 asyncio.run(ClaudeFixer(ClaudeGateway(sys.argv[1], None), box).ask(fix_request(None), watch))
 """
+
+
+TAKEN_OVER = """#!/bin/sh
+if [ "$1" = --version ]; then echo 9.0.0; exit; fi
+exec 2>/dev/null
+mkdir /workspace/found; cd /workspace/found
+env > env; ls -A / > root; ls -A "$HOME" > home; grep -c : /proc/net/dev > networks; id -u > user
+for place in /workspace/.git/x /usr/x /etc/x /x; do echo > "$place" && echo "$place" >> written; done
+touch complete
+exit 1
+"""
+
+
+async def test_a_cli_that_is_taken_over_has_the_checkout_and_a_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    checkout, program = tmp_path / "checkout", tmp_path / "claude"
+    (checkout / ".git").mkdir(parents=True)
+    program.write_text(TAKEN_OVER)
+    program.chmod(0o755)
+    with pytest.raises(AiOpsError):
+        await Call(command=str(program)).ask(fix_request(checkout))
+    found = {place.name: place.read_text() for place in (checkout / "found").iterdir()}
+    assert {"complete", "env"} <= found.keys()
+    assert "written" not in found
+    assert (found["networks"], found["user"], found["home"]) == ("1\n", "1000\n", "")
+    assert not {"root", "work", "srv", "mnt", "var"} & set(found["root"].split())
+    names = {line.partition("=")[0] for line in found["env"].splitlines()}
+    ours = {name for name in names if not name.startswith(("ANTHROPIC_", "CLAUDE_", "API_"))}
+    assert ours <= {"PATH", "LANG", "LC_ALL", "HOME", "PWD", "OLDPWD", "SHLVL", "_"}
+    assert KEY not in found["env"]
 
 
 def read(path: Path) -> bytes:

@@ -132,8 +132,8 @@ async def test_abstract_sockets_of_the_host_are_out_of_reach(sandbox):
             id="memory hog",
         ),
         pytest.param(
-            "for i in 1 2 3 4 5 6; do python3 -c 'import time; x = bytearray(b\"x\") * 10**8; time.sleep(60)' & "
-            "done; wait",
+            "for i in 1 2 3 4 5 6; do "
+            "python3 -c 'import time; x = bytearray(b\"x\") * 10**8; time.sleep(60)' & done; wait",
             {},
             {RunEnd.MEMORY_LIMIT},
             id="memory hog of many processes",

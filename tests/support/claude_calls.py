@@ -73,9 +73,10 @@ class Call:
 
 
 async def gone(processes: list[psutil.Process]) -> None:
-    """Wait until all have ended; a test that waits for ever is stopped by its time limit."""
-    while any(alive(process) for process in processes):
-        await asyncio.sleep(0.02)
+    """See that all end at once; left alone, the CLI would go on for longer than this waits."""
+    async with asyncio.timeout(2.0):
+        while any(alive(process) for process in processes):
+            await asyncio.sleep(0.02)
 
 
 def alive(process: psutil.Process) -> bool:

@@ -3,6 +3,7 @@
 It is the product's ``ReplayServer`` plus failures. Beside a replay's keys a turn may hold
 ``error`` {"status", "type", "message", "headers"}, ``hang`` true (after the headers), ``drop`` ``"before"``
 or ``"middle"``, ``stream_error`` a type; with ``times`` n only the first n calls of the turn fail.
+``pings`` n streams n pings, 0.2 s apart, before the answer's end.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class MessagesDouble(ReplayServer):
         if error := turn.get("error"):
             payload = error_body(error.get("type", "api_error"), error.get("message", "scripted"))
             return web.json_response(payload, status=error["status"], headers=error.get("headers"))
+        if pings := turn.get("pings"):
+            return await self._linger(request, body, turn, pings)
         if turn.get("drop") == "before":
             request.transport.abort()
             return web.Response()
@@ -80,4 +83,17 @@ class MessagesDouble(ReplayServer):
             await response.write(encode_event(error_body(kind, "scripted")))
             return response
         request.transport.abort()
+        return response
+
+    async def _linger(
+        self, request: web.Request, body: Mapping[str, Any], turn: Turn, pings: int
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        first, *rest = render_events(render_message(turn, body, "", "slow"))
+        for event in (first, *({"type": "ping"} for _ in range(pings))):
+            await response.write(encode_event(event))
+            await asyncio.sleep(0.2)
+        for event in rest:
+            await response.write(encode_event(event))
         return response

@@ -172,6 +172,7 @@ def test_describing_again_changes_nothing(text: str) -> None:
         '  File "x", line 1, in f\n',
         "\tat a.b(C.java:1)\n",
         "Caused by: a.B: c\n",
+        "Caused by: a.B: c\n\tat a.b(C.java:1)\n\t... 99999 more\n",
         "  | ",
         "  +-",
         "2026-01-02 ",

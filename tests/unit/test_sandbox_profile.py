@@ -109,11 +109,11 @@ def test_the_host_s_own_pid_max_is_left_alone_by_older_kernels(release, answer):
 
 
 def test_a_cgroup_that_cannot_be_made_is_none(tmp_path):
-    assert join_cgroup(tmp_path / "missing", 1, SandboxLimits()) is None
+    assert join_cgroup(tmp_path / "missing", [1], SandboxLimits()) is None
     leave_cgroup(tmp_path / "missing")
 
 
 def test_a_cgroup_gets_its_limits_before_its_process(tmp_path):
-    folder = join_cgroup(tmp_path, 4242, SandboxLimits(processes=400))
+    folder = join_cgroup(tmp_path, [4242], SandboxLimits(processes=400))
     assert (folder / "pids.max").read_text() == "600"
     assert (folder / "cgroup.procs").read_text() == "4242"

@@ -363,6 +363,22 @@ def test_text_without_a_trace_has_none(text: str) -> None:
     assert last_python_exception(text) == ("", "")
 
 
+def test_very_many_frames_lose_their_middle() -> None:
+    lines = [f'  File "/srv/a.py", line {at}, in f{at}' for at in range(1, 5001)]
+    parsed = parse("\n".join(["Traceback (most recent call last):", *lines, "ValueError: x"]))
+    assert parsed is not None
+    assert (parsed.frames[0].line, parsed.frames[-1].line, len(parsed.frames)) == (1, 5000, 300)
+
+
+def test_groups_in_groups_without_end_are_read() -> None:
+    steps = [
+        f"{' ' * at}| A{at}: x\n{' ' * at}+-+---------------- 1 ----------------" for at in range(2, 800)
+    ]
+    parsed = parse("\n".join(["  + Exception Group Traceback (most recent call last):", *steps]))
+    assert parsed is not None
+    assert parsed.exception_type == "A2"
+
+
 TRACE_WORDS = st.sampled_from(
     [
         "Traceback (most recent call last):",

@@ -133,7 +133,5 @@ async def send(tools: Tools, key: str, report: Report) -> Outcome:
         return {"words": "no mail: RECEIVER_EMAIL is not set"}
     await tools.outbox.put(tools.mailroom.render(key, report, recipients, tools.clock.now()))
     sent = await tools.mailroom.deliver_due()
-    return {
-        "key": key,
-        "words": f"mail to {', '.join(recipients)}" + ("" if sent else " (waits in the outbox)"),
-    }
+    words = f"one mail to {len(recipients)} receiver{'s' if len(recipients) > 1 else ''}"
+    return {"key": key, "words": words if sent else f"{words} (waits in the outbox)"}

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from ai_ops.core.logline import begins_record, split_prefix, without_container, without_envelope
-from ai_ops.core.stacktrace.model import ParsedTrace, Verdict
+from ai_ops.core.stacktrace.model import ParsedTrace, Verdict, clip
 from ai_ops.flow.event import Frame
 
 LANGUAGE = "java"
@@ -31,6 +31,7 @@ _LINKED = re.compile(
 )
 _MORE = re.compile(r"\s*\.\.\. (\d{1,6}) (?:more|common frames|frames)")
 _HEAD_LINES = 32
+_DEEPEST = 1024
 _CIRCULAR = re.compile(r"\s*\[CIRCULAR REFERENCE")
 _SOURCE = re.compile(r"([\w$.-]{1,200}\.\w{1,10})(?::(\d{1,9}))?")
 _OUTSIDE_PACKAGES = """
@@ -92,6 +93,7 @@ class _Printed:
     role: str = ""
     indent: int = 0
     frames: list[Frame] = field(default_factory=list)
+    more: int = 0
 
 
 def parse(text: str) -> ParsedTrace | None:
@@ -106,11 +108,11 @@ def parse(text: str) -> ParsedTrace | None:
         _take(line, printed)
     chain = [one for one in printed[1:] if one.role != "Suppressed" and one.indent <= head.indent]
     if any(one.role == "Wrapped by" for one in chain):  # the root cause was printed first
-        escaped, root, causes = chain[-1], head, [*reversed(chain[:-1]), head]
+        escaped, path, causes = chain[-1], _path(head, []), [*reversed(chain[:-1]), head]
     else:
-        escaped, root, causes = head, chain[-1] if chain else head, chain
+        escaped, path, causes = head, _path(head, chain), chain
     kinds = tuple(one.type for one in causes)
-    return ParsedTrace(LANGUAGE, escaped.type, escaped.message, tuple(reversed(root.frames)), kinds, header)
+    return ParsedTrace(LANGUAGE, escaped.type, escaped.message, path, kinds, header)
 
 
 def _bare(lines: list[str]) -> list[str]:
@@ -132,10 +134,17 @@ def _take(line: str, printed: list[_Printed]) -> None:
     elif found := _LINKED.match(line):
         indent, role, kind, message = found.groups()
         printed.append(_Printed(kind, (message or "").strip(), role, len(indent)))
-    elif (found := _MORE.match(line)) and current.role:
-        enclosing = next(one for one in reversed(printed[:-1]) if one.indent <= current.indent)
-        count = int(found.group(1))
-        current.frames += enclosing.frames[-count:] if count else []
+    elif found := _MORE.match(line):
+        current.more = int(found.group(1))
+
+
+def _path(head: _Printed, chain: list[_Printed]) -> tuple[Frame, ...]:
+    """Return the frames of the last exception of a chain, outermost first, the elided ones restored."""
+    frames = head.frames
+    for one in chain:
+        enclosing = frames[-one.more :] if one.more else []
+        frames = [*one.frames, *enclosing][:_DEEPEST]
+    return clip(frames[::-1])
 
 
 def _head(lines: list[str]) -> tuple[_Printed, str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from ai_ops.flow.event import Frame
+
+_OUTERMOST = 100
+_INNERMOST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +17,8 @@ class ParsedTrace:
     """One stack trace, as it was printed.
 
     ``exception_type`` and ``message`` are those of the exception that escaped. ``cause_types`` are the
-    exceptions behind it, nearest first. ``frames`` lead, outermost call first, to where the root cause
-    was raised. ``header`` is the log text that stood before the trace.
+    exceptions behind it, nearest first. ``frames`` lead, outermost call first, to where the root
+    was raised; the middle of more than 300 is left out. ``header`` is the log text that stood before the trace.
     """
 
     language: str
@@ -43,6 +47,12 @@ class Verdict(Enum):
     BELONGS = auto()
     MAYBE = auto()
     FOREIGN = auto()
+
+
+def clip(frames: Sequence[Frame]) -> tuple[Frame, ...]:
+    """Return the frames, without the middle when they are very many."""
+    kept = tuple(frames)
+    return kept if len(kept) <= _OUTERMOST + _INNERMOST else kept[:_OUTERMOST] + kept[-_INNERMOST:]
 
 
 def graft(outer: tuple[Frame, ...], inner: tuple[Frame, ...]) -> tuple[Frame, ...]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from ai_ops.core.logline import begins_record, without_container, without_envelope
-from ai_ops.core.stacktrace.model import ParsedTrace, Raised, Verdict, graft
+from ai_ops.core.stacktrace.model import ParsedTrace, Raised, Verdict, clip, graft
 from ai_ops.flow.event import Frame
 
 LANGUAGE = "python"
@@ -22,7 +23,7 @@ _FRAME = re.compile(r'\s*File "([^"]{1,4096})", line (\d+)(?:, in (.{1,512}))?')
 _EXCEPTION = re.compile(r"([^\W\d][\w.<>]{0,255})(?::(?:\s(.*))?)?\s*\Z", re.DOTALL)
 _CAUSE = "The above exception was the direct cause of the following exception:"
 _CONTEXT = "During handling of the above exception, another exception occurred:"
-_MARGIN = re.compile(r"(\s*)(\||\+ (?=Exception Group)|\+-[-+]*(?: (?P<branch>\d+|\.\.\.) -+)?)")
+_MARGIN = re.compile(r"([ \t]{0,64})(\||\+ (?=Exception Group)|\+-[-+]*(?: (?P<branch>\d+|\.\.\.) -+)?)")
 _OUTSIDE = re.compile(
     r"[/\\](?:site-packages|dist-packages)[/\\]|[/\\]lib(?:64)?[/\\]python\d|[/\\]python[\d.]+[/\\]lib[/\\]"
     r"|[/\\]python\d+_lib[/\\]|\A<",
@@ -149,7 +150,8 @@ def _raised(lines: list[str], *, explicit: bool) -> Iterator[Raised]:
         if separator:
             branch, reading, explicit, stack = branch + 1, True, False, []
         elif frame:
-            stack, reading = [*stack, frame] if reading else [frame], True
+            reading = True
+            stack.append(frame)
         elif HEADER in body:
             stack, reading = [], True
         elif body.startswith((_CAUSE, _CONTEXT)):
@@ -157,37 +159,31 @@ def _raised(lines: list[str], *, explicit: bool) -> Iterator[Raised]:
             stack, reading = [], True
         elif reading and body[:1] not in ("", " ", "\t") and (found := _EXCEPTION.match(body)):
             kind, message = found.groups()
-            yield Raised(kind, (message or "").strip(), tuple(stack), explicit, column, branch)
+            yield Raised(kind, (message or "").strip(), clip(stack), explicit, column, branch)
             stack, reading, explicit = [], False, False
 
 
 def _resolve(raised: list[Raised]) -> tuple[Raised, tuple[Frame, ...], tuple[str, ...]]:
     """Return (the exception that escaped, the path to its root cause, the types behind it)."""
-    outermost = min(one.column for one in raised)
     # A group printed first stands at margin 2, a plain traceback after it at 0: both are outermost.
-    chain = [one for one in raised if one.column <= max(outermost, 2)]
-    escaped = chain[-1]
-    path = escaped.frames
-    root = escaped
-    explicit = escaped.explicit
+    outermost = max(min(one.column for one in raised), 2)
+    chain = [at for at, one in enumerate(raised) if one.column <= outermost]
+    escaped = raised[chain[-1]]
+    path, root = escaped.frames, chain[-1]
     for earlier in reversed(chain[:-1]):
-        if not explicit:
+        if not raised[root].explicit:
             break
-        path, root, explicit = graft(path, earlier.frames), earlier, earlier.explicit
+        path, root = clip(graft(path, raised[earlier].frames)), earlier
+    causes = [raised[at].type for at in reversed(chain[:-1])]
     inside = _members(raised, root)
-    causes = [one.type for one in reversed(chain[:-1])]
     if inside:
         branch = [one for one in inside if one.branch == inside[0].branch or one.column > inside[0].column]
-        path = graft(path, _resolve(branch)[1])
+        path = clip(graft(path, _resolve(branch)[1]))
         causes += [one.type for one in inside]
     return escaped, path, tuple(causes)
 
 
-def _members(raised: list[Raised], group: Raised) -> list[Raised]:
+def _members(raised: list[Raised], group: int) -> list[Raised]:
     """Return what was printed inside a group: everything behind a deeper margin, right after it."""
-    found: list[Raised] = []
-    for one in raised[raised.index(group) + 1 :]:
-        if one.column <= group.column:
-            break
-        found.append(one)
-    return found
+    deeper = takewhile(lambda one: one.column > raised[group].column, raised[group + 1 :])
+    return list(deeper)
