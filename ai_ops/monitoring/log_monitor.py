@@ -121,7 +121,7 @@ class LogMonitor:
         for key, file in self._files.items():
             file.departed = key not in present
         new += self._rotated_away(found)
-        self._at_path = dict(found)
+        self._at_path = dict(found.keys())
         self._first = False
         self._looked_at = time.time()
         return [file.checkpoint for file in new]

@@ -7,7 +7,6 @@ fork bomb outruns any watcher; so a server that runs as root limits the sandbox'
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import platform
@@ -42,14 +41,14 @@ def describe() -> str:
 async def confine(pid: int, limits: SandboxLimits) -> Callable[[], None]:
     """Bind the sandbox whose first process is ``pid``; call what is returned when it has ended.
 
-    The command itself must still be waiting at its gate.
+    The command must be waiting at its gate: all there is inside is the first process and that.
     """
     if os.geteuid() != 0:
         return lambda: None
     if namespaced_pid_max(platform.release()) and await _limit_namespace(pid, limits.most_processes):
         return lambda: None
     hierarchy = _hierarchy(_CGROUPS)
-    folder = join_cgroup(hierarchy, await _settled(pid), limits) if hierarchy else None
+    folder = join_cgroup(hierarchy, [one.pid for one in tree(pid)], limits) if hierarchy else None
     return (lambda: leave_cgroup(folder)) if folder else (lambda: None)
 
 
@@ -75,16 +74,6 @@ def _hierarchy(root: Path) -> Path | None:
             return root
     older = root / "pids"
     return older if (older / "cgroup.procs").exists() and os.access(older, os.W_OK) else None
-
-
-async def _settled(pid: int) -> list[int]:
-    """Return the first process and the gate below it, once that is there; nothing forks after it."""
-    for _ in range(400):
-        pids = [process.pid for process in tree(pid)]
-        if len(pids) > 1:
-            return pids
-        await asyncio.sleep(0.005)
-    return [pid]
 
 
 def join_cgroup(hierarchy: Path, pids: Sequence[int], limits: SandboxLimits) -> Path | None:

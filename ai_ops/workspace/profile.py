@@ -26,7 +26,7 @@ _PUBLIC = ("alternatives", "ld.so.cache", "ssl/certs", "protocols", "services")
 _OURS = {"/", "/usr", "/etc", "/proc", "/dev", "/sys", "/tmp"}  # noqa: S108 - names inside the sandbox
 # bubblewrap's own --block-fd would let the command run on when both it and the server were killed.
 # Many busy processes inside must not starve the one that counts them, hence ``nice``.
-_GATE = ("/bin/sh", "-c", 'read -r go && exec nice -n 10 "$@" </dev/null', "gate")
+_GATE = 'echo > "/proc/self/fd/$0" && read -r go < "/proc/self/fd/$1" && shift && exec nice -n 10 "$@"'
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -68,7 +68,7 @@ def bubblewrap_argv(
     bwrap: str = "bwrap",
     prlimit: str | None = None,
     status_fd: int | None = None,
-    gated: bool = False,
+    gate_fds: tuple[int, int] | None = None,
 ) -> list[str]:
     """Return the command line that runs ``spec`` inside.
 
@@ -78,7 +78,8 @@ def bubblewrap_argv(
         bwrap: the program.
         prlimit: the program that sets limits from inside, where processes are counted per sandbox.
         status_fd: where bubblewrap tells its child's pid and the exit code.
-        gated: the command begins when it is told a line on stdin, and never if that ends before.
+        gate_fds: where the inside says that it stands, and where it then reads a line before the command
+            begins; it never does when that ends before.
 
     Raises:
         PermanentError: ``sandbox_refused``: a bind or variable that could not be kept apart.
@@ -97,7 +98,7 @@ def bubblewrap_argv(
     argv += ["--remount-ro", "/", "--chdir", spec.cwd, "--clearenv"]
     for name, value in environment(spec).items():
         argv += ["--setenv", name, value]
-    argv += ["--", *(_GATE if gated else ()), *_kernel_limits(limits, prlimit), *spec.argv]
+    argv += ["--", *_gate(gate_fds), *_kernel_limits(limits, prlimit), *spec.argv]
     return argv
 
 
@@ -127,6 +128,10 @@ def _private(limits: SandboxLimits, binds: Sequence[Bind]) -> Iterator[str]:
     yield from ("--size", size, "--tmpfs", "/tmp")  # noqa: S108
     if all(bind.target != HOME for bind in binds):
         yield from ("--size", size, "--tmpfs", HOME)
+
+
+def _gate(fds: tuple[int, int] | None) -> list[str]:
+    return [] if fds is None else ["/bin/sh", "-c", _GATE, *map(str, fds)]
 
 
 def _kernel_limits(limits: SandboxLimits, prlimit: str | None) -> list[str]:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
 
 from ai_ops import process
 from ai_ops.core.ports import Bind, Sandbox, SandboxResult, SandboxSpec
 from ai_ops.errors import PermanentError
 from ai_ops.flow.report import RunEnd
-from ai_ops.workspace.confinement import confine, describe
+from ai_ops.workspace.confinement import describe
+from ai_ops.workspace.gate import Gate, once_begun
 from ai_ops.workspace.profile import SandboxLimits, bubblewrap_argv, check_binds
 from ai_ops.workspace.watcher import watch
 
@@ -69,14 +67,14 @@ class BubblewrapSandbox:
             PermanentError: ``sandbox_unavailable`` (no bubblewrap, or the kernel refuses),
                 ``sandbox_refused`` (the spec cannot be kept apart).
         """
-        with _Gate(self._limits) as gate:
+        with Gate(self._limits) as gate:
             argv = bubblewrap_argv(
                 spec,
                 self._limits,
                 bwrap=self._program,
                 prlimit=self._prlimit,
-                status_fd=gate.status,
-                gated=True,
+                status_fd=gate.status_fd,
+                gate_fds=gate.gate_fds,
             )
             try:
                 env = process.clean_environment()
@@ -87,56 +85,6 @@ class BubblewrapSandbox:
         if result.end is RunEnd.EXITED and result.exit_code == 1 and not began:
             raise _unavailable(f"it could not set up the sandbox: {result.output.strip()[-500:]}")
         return result
-
-
-class _Gate:
-    """Holds a sandbox closed until its first process is confined, and hears how its command ended."""
-
-    def __init__(self, limits: SandboxLimits) -> None:
-        self._limits = limits
-        self._leave: Callable[[], None] = lambda: None
-        self._told, self.status = os.pipe()
-        self.word: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        os.set_blocking(self._told, False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._told)
-        os.close(self.status)
-        self._leave()
-
-    async def release(self) -> None:
-        """Wait for the first process, confine it, and let the command begin."""
-        told = await self._first_line()
-        self._leave = await confine(json.loads(told)["child-pid"], self._limits)
-        self.word.set_result(b"go\n")
-
-    async def _first_line(self) -> bytes:
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-        loop.add_reader(self._told, ready.set)
-        told = b""
-        try:
-            while b"\n" not in told:  # bubblewrap writes the line in pieces
-                await ready.wait()
-                ready.clear()
-                told += _read_now(self._told)
-        finally:
-            loop.remove_reader(self._told)
-        return told.splitlines()[0]
-
-    def command_ended(self) -> bool:
-        """Say whether bubblewrap reported an exit code: it does so only when it ran the command."""
-        return b'"exit-code"' in _read_now(self._told)
-
-
-def _read_now(fd: int) -> bytes:
-    """Return what waits in a pipe; nothing when it is empty."""
-    with contextlib.suppress(BlockingIOError):
-        return os.read(fd, 65536)
-    return b""
 
 
 class OffSandbox:
@@ -190,11 +138,13 @@ async def _watched(
     env: Mapping[str, str],
     *,
     cwd: Path | None = None,
-    gate: _Gate | None = None,
+    gate: Gate | None = None,
 ) -> SandboxResult:
     """Run ``argv`` under all limits and say which one ended it."""
     folders = [bind.source for bind in spec.binds if bind.writable]
     guards: list[asyncio.Task[RunEnd]] = []
+
+    began = asyncio.Event()
 
     async def guard(pid: int) -> RunEnd:
         if gate:
@@ -202,6 +152,7 @@ async def _watched(
         return await watch(pid, limits, folders)
 
     def started(pid: int) -> None:
+        began.set()
         task = asyncio.create_task(guard(pid))
         # Killing bubblewrap ends its process namespace, and with it everything inside. A guard that
         # failed by itself must not leave the command unguarded.
@@ -209,21 +160,24 @@ async def _watched(
         guards.append(task)
 
     try:
-        done = await process.run(
-            argv,
-            env=env,
-            cwd=cwd,
-            limits=process.Limits(
-                wall_seconds=spec.wall_seconds,
-                idle_seconds=spec.idle_seconds,
-                output_bytes=spec.output_limit,
-                file_bytes=limits.file_bytes,
-                cpu_seconds=limits.cpu_seconds,
+        done = await once_begun(
+            began,
+            process.run(
+                argv,
+                env=env,
+                cwd=cwd,
+                limits=process.Limits(
+                    wall_seconds=spec.wall_seconds,
+                    idle_seconds=spec.idle_seconds,
+                    output_bytes=spec.output_limit,
+                    file_bytes=limits.file_bytes,
+                    cpu_seconds=limits.cpu_seconds,
+                ),
+                pass_fds=(gate.status_fd, *gate.gate_fds) if gate else (),
+                merge_stderr=True,
+                on_start=started,
             ),
-            stdin=gate.word if gate else b"",
-            pass_fds=(gate.status,) if gate else (),
-            merge_stderr=True,
-            on_start=started,
+            gate,
         )
         passed = [task.result() for task in guards if task.done()]
     finally:

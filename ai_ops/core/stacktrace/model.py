@@ -17,8 +17,8 @@ class ParsedTrace:
     """One stack trace, as it was printed.
 
     ``exception_type`` and ``message`` are those of the exception that escaped. ``cause_types`` are the
-    exceptions behind it, nearest first. ``frames`` lead, outermost call first, to where the root
-    was raised; the middle of more than 300 is left out. ``header`` is the log text that stood before the trace.
+    exceptions behind it, nearest first. ``frames`` lead, outermost call first, to where the root cause
+    was raised; of more than 300 the middle is left out. ``header`` is the log text before the trace.
     """
 
     language: str

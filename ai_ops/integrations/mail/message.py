@@ -13,6 +13,8 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.notification import Notification
 
 _SUBJECT_LIMIT = 200
+# Wide enough that a subject is never folded: some readers keep the space of the fold.
+_POLICY = SMTP.clone(max_line_length=250)
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,255}")
 
 
@@ -42,7 +44,7 @@ def address(text: str) -> Address:
 
 def build(notification: Notification, sender: str) -> EmailMessage:
     """Return the message, with text and HTML, its Message-ID as it was given."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = Address("AI-Ops", addr_spec=str(address(sender)))
     message["To"] = [address(recipient) for recipient in notification.recipients]
     message["Subject"] = safe_subject(notification.subject)
@@ -50,10 +52,11 @@ def build(notification: Notification, sender: str) -> EmailMessage:
     message["Date"] = format_datetime(notification.created_at)
     # Keeps out-of-office replies away, and marks the mail as written by a program.
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(_encodable(notification.text))
-    message.add_alternative(_encodable(notification.html), subtype="html")
+    message.set_content(encodable(notification.text))
+    message.add_alternative(encodable(notification.html), subtype="html")
     return message
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
+    """Return text that UTF-8 and every mail reader can carry."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from ai_ops.core.identity import message_id
 from ai_ops.core.report import Report, place
 from ai_ops.flow.notification import Notification
-from ai_ops.integrations.mail.message import safe_subject
+from ai_ops.integrations.mail.message import encodable, safe_subject
 
 _DIFF_LIMIT = 20_000
 
@@ -37,13 +37,14 @@ class MailRenderer:
             "diff": report.diff[:_DIFF_LIMIT],
             "diff_cut": len(report.diff) > _DIFF_LIMIT,
         }
+        html = self._templates.get_template("report.html").render(facts)
         return Notification(
             key=key,
             message_id=message_id(key),
             recipients=tuple(recipients),
             subject=safe_subject(_subject(report)),
-            text=self._templates.get_template("report.txt").render(facts),
-            html=self._inliner.inline(self._templates.get_template("report.html").render(facts)),
+            text=encodable(self._templates.get_template("report.txt").render(facts)),
+            html=self._inliner.inline(encodable(html)),
             created_at=now,
         )
 

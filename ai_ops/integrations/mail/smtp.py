@@ -37,11 +37,14 @@ class SmtpNotifier:
     async def deliver(self, notification: Notification) -> str:
         """Send, and say by which server."""
         options = self._options
-        message = build(notification, options.sender)
+        # As bytes: a message object would be folded again on the way.
+        message = bytes(build(notification, options.sender))
         context = ssl.create_default_context(cafile=str(options.ca_file) if options.ca_file else None)
         try:
             await aiosmtplib.send(
                 message,
+                sender=options.sender,
+                recipients=list(notification.recipients),
                 hostname=options.server,
                 port=options.port,
                 username=options.user if options.password else None,

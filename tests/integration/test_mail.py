@@ -1,0 +1,294 @@
+"""Reports leave as mails: by a real SMTP server or into files, once, whatever a log wrote into them."""
+
+import asyncio
+import email
+import email.policy
+import socket
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+from ai_ops.core.report import Report
+from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.flow.event import ErrorDetail, Frame
+from ai_ops.flow.notification import NotificationState
+from ai_ops.flow.task import Proof, Reason, Verdict
+from ai_ops.integrations.mail.files import FileNotifier
+from ai_ops.integrations.mail.mailroom import Mailroom
+from ai_ops.integrations.mail.message import safe_subject
+from ai_ops.integrations.mail.render import MailRenderer
+from ai_ops.integrations.mail.smtp import SmtpNotifier, SmtpOptions
+from ai_ops.store.database import open_database
+from ai_ops.store.outbox import OutboxRepository
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+ERROR = ErrorDetail(
+    raw_excerpt="Traceback …\nZeroDivisionError: division by zero",
+    exception_type="ZeroDivisionError",
+    message="division by zero",
+    frames=(Frame("shop/ratings.py", 6, "average"),),
+)
+REPORT = Report(
+    title="Fix ZeroDivisionError in ratings.py (average)",
+    error=ERROR,
+    proof=Proof(Verdict.PROVED, (Reason("passes_after", "tests/test_a.py::test_b", "passes with the fix"),)),
+    cause="shop/ratings.py:6 divides by the number of reviews",
+    summary="no reviews, no average",
+    occurrences=3,
+    service="shop",
+    cost_usd=0.0123,
+    trace_id="4bf92f35",
+    pr_url="https://git.example/acme/shop/pull/7",
+    diff="--- a\n+++ b\n",
+)
+
+
+class Clock:
+    def __init__(self):
+        self.time = NOW
+
+    def now(self):
+        return self.time
+
+
+class Inbox:
+    """What a real SMTP server received, with switches for its answers."""
+
+    def __init__(self):
+        self.messages = []
+        self.answers = []
+
+    async def handle_DATA(self, server, session, envelope):
+        if self.answers:
+            answer = self.answers.pop(0)
+            if answer:
+                return answer
+        self.messages.append(
+            (envelope.rcpt_tos, email.message_from_bytes(envelope.content, policy=email.policy.default))
+        )
+        return "250 OK"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def inbox():
+    box = Inbox()
+    controller = Controller(box, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    box.port = controller.port
+    yield box
+    controller.stop()
+
+
+def options(port, **changes):
+    return replace(SmtpOptions("127.0.0.1", port, "ai-ops@example.com", tls="none"), **changes)
+
+
+def render(report=REPORT, key="pull_request:1", recipients=("on-call@example.com",)):
+    return MailRenderer().render(key, report, recipients, NOW)
+
+
+async def mailroom(tmp_path, notifier, clock=None):
+    database = await open_database(f"sqlite:///{tmp_path / 'mail.db'}")
+    outbox = OutboxRepository(database)
+    return database, outbox, Mailroom(outbox, notifier, clock or Clock())
+
+
+async def test_a_report_arrives_as_text_and_html_with_link_cause_evidence_and_cost(inbox):
+    await SmtpNotifier(options(inbox.port)).deliver(render())
+    recipients, message = inbox.messages[0]
+    assert recipients == ["on-call@example.com"]
+    assert message["Subject"] == "[AI-Ops] Pull request: [shop] Fix ZeroDivisionError in ratings.py (average)"
+    for part in ("plain", "html"):
+        text = message.get_body((part,)).get_content()
+        for words in (
+            "/acme/shop/pull/7",
+            "divides by the number",
+            "ZeroDivisionError",
+            "0.0123",
+            "passes_after",
+        ):
+            assert words in text, (part, words)
+
+
+async def test_the_message_id_follows_from_the_key(inbox):
+    assert render().message_id == render().message_id != render(key="pull_request:2").message_id
+    await SmtpNotifier(options(inbox.port)).deliver(render())
+    assert inbox.messages[0][1]["Message-ID"] == render().message_id
+
+
+OUR_HEADERS = frozenset(
+    {"from", "to", "subject", "message-id", "date", "auto-submitted", "mime-version", "content-type"}
+    | {"x-peer", "x-mailfrom", "x-rcptto"}  # added by the receiving server
+)
+
+HOSTILE = [
+    "x\r\nBcc: victim@example.com",
+    "x\nSubject: other",
+    "x\x0bVT",
+    "x\x0cFF",
+    "x\u2028LS",
+    "x\u2029PS",
+    "x\x85NEL",
+    "x\x00NUL",
+    "\u202eright-to-left",
+    "=?utf-8?q?encoded?=",
+    "\ud800 lone surrogate",
+    "<script>alert(1)</script>",
+    "",
+    " " * 500,
+    "é" * 500,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=[ascii(text)[:24] for text in HOSTILE])
+async def test_hostile_text_changes_no_header_and_loses_no_mail(inbox, text):
+    report = replace(
+        REPORT,
+        title=text,
+        cause=text,
+        summary=text,
+        service=text,
+        error=replace(ERROR, raw_excerpt=text, exception_type=text),
+        banners=(text,),
+        proof=Proof(Verdict.UNPROVED, (Reason(text, text, text),)),
+    )
+    await SmtpNotifier(options(inbox.port)).deliver(render(report))
+    recipients, message = inbox.messages[0]
+    assert recipients == ["on-call@example.com"]
+    assert {name.lower() for name in message} <= OUR_HEADERS
+    assert len(message.get_all("Subject")) == 1
+    html = message.get_body(("html",)).get_content()
+    assert "<script" not in html
+
+
+@pytest.mark.parametrize("text", ["a\r\nb", "a\u2028b", "a\tb", "\x1b[31mred"])
+def test_a_subject_is_one_visible_line(text):
+    assert safe_subject(text).isprintable()
+
+
+async def test_a_long_line_of_any_bytes_is_still_a_valid_mail(inbox):
+    report = replace(REPORT, error=replace(ERROR, raw_excerpt="x" * 100_000 + "é中\U0001f600"))
+    await SmtpNotifier(options(inbox.port)).deliver(render(report))
+    assert "é中\U0001f600" in inbox.messages[0][1].get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "code"),
+    [
+        ("451 try later", TemporaryError, "mail_deferred"),
+        ("552 too large", PermanentError, "mail_refused"),
+    ],
+    ids=["4xx", "5xx"],
+)
+async def test_a_refusal_is_named(inbox, answer, error, code):
+    inbox.answers = [answer]
+    with pytest.raises(error) as caught:
+        await SmtpNotifier(options(inbox.port)).deliver(render())
+    assert caught.value.code == code
+
+
+async def test_no_server_is_temporary_and_says_what_to_check():
+    with pytest.raises(TemporaryError) as caught:
+        await SmtpNotifier(options(9)).deliver(render())
+    assert caught.value.code == "mail_unavailable"
+    assert "SMTP_SERVER" in caught.value.next_step
+
+
+async def test_a_bad_address_is_permanent():
+    with pytest.raises(PermanentError) as caught:
+        await SmtpNotifier(options(9)).deliver(render(recipients=("a@b\r\nBcc: c@d",)))
+    assert caught.value.code == "mail_address_invalid"
+
+
+async def test_a_wrong_password_is_named_and_not_told():
+    class Refuse:
+        def __call__(self, *_):
+            return AuthResult(success=False, handled=False)
+
+    controller = Controller(
+        Inbox(),
+        hostname="127.0.0.1",
+        port=free_port(),
+        authenticator=Refuse(),
+        auth_require_tls=False,
+        auth_required=True,
+    )
+    controller.start()
+    try:
+        port = controller.port
+        with pytest.raises(PermanentError) as caught:
+            await SmtpNotifier(options(port, user="ops", password="planted-password")).deliver(render())
+    finally:
+        controller.stop()
+    assert caught.value.code == "mail_auth_failed"
+    assert "planted" not in str(caught.value)
+
+
+async def test_one_key_is_one_mail_however_often_it_is_put(inbox, tmp_path):
+    database, outbox, room = await mailroom(tmp_path, SmtpNotifier(options(inbox.port)))
+    try:
+        for _ in range(3):
+            await outbox.put(render())
+            await asyncio.gather(room.deliver_due(), room.deliver_due())
+    finally:
+        await database.close()
+    assert len(inbox.messages) == 1
+
+
+async def test_a_deferred_mail_is_tried_again_and_then_not_any_more(inbox, tmp_path):
+    clock = Clock()
+    inbox.answers = ["451 later", "451 later", ""]
+    database, outbox, room = await mailroom(tmp_path, SmtpNotifier(options(inbox.port)), clock)
+    try:
+        kept = await outbox.put(render())
+        assert kept.state is NotificationState.PENDING
+        assert await room.deliver_due() == 0
+        assert await room.deliver_due() == 0
+        assert len(inbox.answers) == 2, "it must not be tried before its time"
+        sent = 0
+        for _ in range(5):
+            clock.time += timedelta(minutes=10)
+            sent += await room.deliver_due()
+    finally:
+        await database.close()
+    assert sent == 1
+    assert len(inbox.messages) == 1
+
+
+async def test_a_refused_mail_is_final_and_says_why(inbox, tmp_path):
+    clock = Clock()
+    inbox.answers = ["554 no"]
+    database, outbox, room = await mailroom(tmp_path, SmtpNotifier(options(inbox.port)), clock)
+    try:
+        await outbox.put(render())
+        await room.deliver_due()
+        clock.time += timedelta(days=1)
+        assert await outbox.due(clock.now()) == []
+        kept = await outbox.put(render())
+    finally:
+        await database.close()
+    assert kept.state is NotificationState.FAILED
+    assert "mail_refused" in kept.last_error
+    assert inbox.messages == []
+
+
+async def test_without_a_server_a_mail_is_a_file_that_a_mail_reader_opens(tmp_path):
+    where = await FileNotifier(tmp_path / "outbox", "ai-ops@example.com").deliver(render())
+    (file,) = (tmp_path / "outbox").iterdir()
+    assert str(file) in where
+    assert "SMTP_SERVER" in where
+    assert file.suffix == ".eml"
+    assert file.stat().st_mode & 0o777 == 0o600
+    message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+    assert message["Message-ID"] == render().message_id
+    await FileNotifier(tmp_path / "outbox", "ai-ops@example.com").deliver(render())
+    assert len(list((tmp_path / "outbox").iterdir())) == 1

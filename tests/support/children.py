@@ -1,0 +1,173 @@
+"""Processes of the product as tests start, kill and watch them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+async def until(what: str, condition, seconds: float = 60.0, hint=lambda: "") -> object:
+    """Wait for a condition, a plain or an async one, and return what it was true with."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        found = condition()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return found
+        if asyncio.get_running_loop().time() > deadline:
+            raise AssertionError(f"still not after {seconds:g} s: {what}\n{hint()}")
+        await asyncio.sleep(0.03)
+
+
+class Child:
+    """One process of the product, leader of its own group, with its output in ``log``."""
+
+    def __init__(self, module: str, folder: Path, log: Path) -> None:
+        self._module, self._folder, self.log = module, folder, log
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """Its process id, 0 when it does not run."""
+        return self._process.pid if self._process and self._process.returncode is None else 0
+
+    @property
+    def running(self) -> bool:
+        """Whether it is there."""
+        return self.pid != 0
+
+    async def start(self, environment: Mapping[str, str], *arguments: str) -> None:
+        """Start ``python -m <module>`` with this environment and nothing else."""
+        assert not self.running, "it runs already"
+        with self.log.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                self._module,
+                *arguments,
+                env={"PYTHONPATH": str(ROOT), **environment},
+                cwd=self._folder,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    async def died(self, seconds: float = 60.0) -> int:
+        """Wait until it has ended by itself and return its exit code."""
+        assert self._process is not None, "it was never started"
+        try:
+            return await asyncio.wait_for(self._process.wait(), seconds)
+        except TimeoutError:
+            raise AssertionError(f"it is still there after {seconds:g} s\n{self.tail()}") from None
+
+    async def kill(self) -> None:
+        """``kill -9`` of the process itself; what it had started has to end by its own doing."""
+        if self.running and self._process is not None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def stop(self, seconds: float = 20.0) -> int:
+        """Ask it to end, as a service manager would, and return its exit code."""
+        if self.running and self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+        return await self.died(seconds) if self._process is not None else 0
+
+    def tail(self, size: int = 6000) -> str:
+        """Return the end of what it said, for the message of a failing test."""
+        return self.log.read_text(errors="replace")[-size:] if self.log.exists() else "(no output)"
+
+
+@contextlib.contextmanager
+def adopting_orphans() -> Iterator[None]:
+    """Make this process the parent of what its children leave behind, so that orphans can be seen."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def descendants(pid: int = 0) -> list[psutil.Process]:
+    """Return the living processes below one, or below this one. Dead orphans are reaped."""
+    alive = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(pid or os.getpid()).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    alive.append(process)
+                elif process.name() != "python" and process.ppid() == os.getpid():
+                    os.waitpid(process.pid, os.WNOHANG)
+    return alive
+
+
+def described(processes: Collection[psutil.Process]) -> list[str]:
+    """Return the command lines of processes."""
+    lines = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            lines.append(f"{process.pid} {' '.join(process.cmdline())[:300]}")
+    return lines
+
+
+class Witness:
+    """Looks at every process below some others, again and again, for texts that may not be there.
+
+    ``found`` are the sightings in an argument or an environment; ``programs`` are the names it saw.
+    """
+
+    def __init__(self, forbidden: Collection[str]) -> None:
+        self._forbidden = [text.encode() for text in forbidden]
+        self.found: set[str] = set()
+        self.programs: set[str] = set()
+
+    @contextlib.asynccontextmanager
+    async def watching(self, *parents: Child) -> AsyncIterator[Witness]:
+        """Look while entered."""
+        looking = asyncio.create_task(self._look(parents))
+        try:
+            yield self
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    async def _look(self, parents: Collection[Child]) -> None:
+        while True:
+            for parent in parents:
+                if parent.pid:
+                    await asyncio.to_thread(self._see_below, parent.pid)
+            await asyncio.sleep(0.005)
+
+    def _see_below(self, parent: int) -> None:
+        own = _read(parent, "cmdline")
+        with contextlib.suppress(psutil.Error):
+            for process in psutil.Process(parent).children(recursive=True):
+                command = _read(process.pid, "cmdline")
+                environment = _read(process.pid, "environ")
+                # Between fork and exec a child still shows its parent's memory.
+                if command == own or _read(process.pid, "cmdline") != command:
+                    continue
+                self.programs |= {Path(word).name for word in command.decode(errors="replace").split("\0")}
+                for text in self._forbidden:
+                    if text in command or text in environment:
+                        self.found.add(f"{text.decode()} in {command.decode(errors='replace')[:300]}")
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""

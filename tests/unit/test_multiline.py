@@ -1,0 +1,145 @@
+"""Which lines of a log become one record."""
+
+import io
+
+import pytest
+
+from ai_ops.monitoring.checkpoint import Checkpoint
+from ai_ops.monitoring.detect import Detector, LogFilter
+from ai_ops.monitoring.followed import FollowedFile
+from ai_ops.monitoring.multiline import MAX_RECORD_BYTES, Fed, Joiner
+
+STAMP = "2026-03-01 12:00:00,123"
+PYTHON = """Traceback (most recent call last):
+  File "/app/shop/cart.py", line 12, in total
+    return sum(prices) / count
+ZeroDivisionError: division by zero"""
+JAVA = """java.lang.IllegalStateException: no customer
+\tat com.acme.Order.total(Order.java:12)
+\tat com.acme.Cart.sum(Cart.java:41)
+Caused by: java.lang.NullPointerException: id
+\tat com.acme.Order.id(Order.java:7)
+\t... 2 more"""
+
+
+def records_of(tmp_path, text, **options):
+    path = tmp_path / "app.log"
+    path.write_text(text)
+    status = path.stat()
+    file = FollowedFile(
+        str(path), Checkpoint(status.st_dev, status.st_ino, str(path)), Detector(**options), 0.5
+    )
+    found = []
+    while reading := file.read(1000, 0.0, final=True):
+        found += [record.raw.decode() for record in reading.records]
+        if not reading.more:
+            break
+    file.close()
+    return found
+
+
+@pytest.mark.parametrize("trace", [PYTHON, JAVA], ids=["python", "java"])
+@pytest.mark.parametrize("after", [f"{STAMP} INFO going on", f"{STAMP} ERROR another", ""])
+def test_an_error_line_directly_followed_by_a_trace_is_one_record(tmp_path, trace, after):
+    text = f"{STAMP} ERROR shop: request failed\n{trace}\n{after}\n"
+    assert records_of(tmp_path, text)[0] == f"{STAMP} ERROR shop: request failed\n{trace}"
+
+
+@pytest.mark.parametrize("trace", [PYTHON, JAVA], ids=["python", "java"])
+def test_a_bare_trace_is_one_record(tmp_path, trace):
+    assert records_of(tmp_path, f"{STAMP} INFO before\n{trace}\n{STAMP} INFO after\n") == [trace]
+
+
+def test_a_message_that_names_the_exception_is_joined_with_its_trace(tmp_path):
+    text = f"{STAMP} ERROR Web - java.lang.IllegalStateException: no customer\n{JAVA}\n{STAMP} INFO after\n"
+    assert len(records_of(tmp_path, text)) == 1
+
+
+@pytest.mark.parametrize("trace", [PYTHON, JAVA], ids=["python", "java"])
+@pytest.mark.parametrize("at", [2, 3])
+def test_lines_of_others_within_a_trace_are_stepped_over(tmp_path, trace, at):
+    lines = trace.split("\n")
+    mixed = "\n".join([*lines[:at], f"{STAMP} INFO a heartbeat", f"{STAMP} INFO another", *lines[at:]])
+    assert records_of(tmp_path, f"{mixed}\n{STAMP} INFO after\n") == [trace]
+
+
+def test_two_traces_in_a_row_are_two_records(tmp_path):
+    assert records_of(tmp_path, f"{PYTHON}\n{PYTHON}\n{JAVA}\n{JAVA}\n") == [PYTHON, PYTHON, JAVA, JAVA]
+
+
+def test_ordinary_errors_are_one_record_each(tmp_path):
+    text = "".join(f"{STAMP} ERROR number {n}\n" for n in range(50))
+    assert records_of(tmp_path, text) == text.splitlines()
+
+
+def test_errors_without_a_date_are_one_record_each(tmp_path):
+    text = "".join(f"worker says ERROR {n}\n" for n in range(50))
+    assert records_of(tmp_path, text) == text.splitlines()
+
+
+def test_indented_lines_belong_to_the_message_before_them(tmp_path):
+    text = f"{STAMP} ERROR bad query:\n    SELECT *\n      FROM orders\n{STAMP} INFO after\n"
+    assert records_of(tmp_path, text) == [f"{STAMP} ERROR bad query:\n    SELECT *\n      FROM orders"]
+
+
+def test_the_time_of_a_record_is_counted_from_its_first_line():
+    joiner = Joiner(0.5)
+    joiner.begin(b"Traceback (most recent call last):", 0, 100.0)
+    assert joiner.feed(b'  File "a.py", line 1, in f', False) is Fed.JOINED
+    assert joiner.deadline == 100.5
+
+
+def test_the_rest_of_a_record_that_was_closed_on_time_is_no_record_of_its_own():
+    joiner = Joiner(0.5)
+    first, *rest = PYTHON.encode().split(b"\n")
+    joiner.begin(first, 0, 100.0)
+    joiner.close(on_time=True)
+    assert all(joiner.is_late(line, True) for line in rest)
+    assert not joiner.is_late(f"{STAMP} ERROR another".encode(), True)
+
+
+def test_a_record_without_end_is_capped():
+    joiner = Joiner(0.5)
+    joiner.begin(b"java.lang.StackOverflowError", 0, 0.0)
+    for n in range(100_000):
+        joiner.feed(b"\tat com.acme.Deep.call(Deep.java:%d)" % n, False)
+    record = joiner.close()
+    assert len(record) <= MAX_RECORD_BYTES + 100
+    assert record.endswith(b"[cut]")
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (f"{STAMP} ERROR failed", "strict balanced lenient"),
+        (f"{STAMP} CRITICAL failed", "strict balanced lenient"),
+        (f"{STAMP} FATAL failed", "strict balanced lenient"),
+        ('{"level":"error","msg":"failed"}', "strict balanced lenient"),
+        ("time=12:00 level=error msg=failed", "strict balanced lenient"),
+        ("2026/03/01 12:00:00 [error] 7#7: upstream timed out", "strict balanced lenient"),
+        ("Traceback (most recent call last):", "strict balanced lenient"),
+        ("handled an Exception somewhere", "balanced lenient"),
+        (f"{STAMP} INFO no Exception today", "lenient"),
+        ('{"level":"info","msg":"ERROR count 0"}', "lenient"),
+        (f"{STAMP} INFO errors=0 /static/critical.css final capital", ""),
+        (f"{STAMP} INFO fine", ""),
+    ],
+)
+def test_what_is_an_error_depends_on_the_filter(tmp_path, line, found):
+    by = [str(f) for f in LogFilter if records_of(tmp_path, f"{line}\n", log_filter=f)]
+    assert by == found.split()
+
+
+def test_a_word_of_ones_own_counts_on_any_line(tmp_path):
+    text = f"{STAMP} INFO payment declined\n{STAMP} INFO paid\n"
+    assert records_of(tmp_path, text, keywords=("declined",)) == [f"{STAMP} INFO payment declined"]
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["ERROR", "Error", "error", "Exception", "CRITICAL", "critical", "FATAL", "fatal", "panic", "PANIC"],
+)
+def test_every_word_of_trouble_is_found_in_a_chunk(word):
+    text = io.BytesIO(b"x" * 1000 + word.encode() + b"y" * 1000).getvalue()
+    place = Detector().hits(text).next(0)
+    assert 1000 <= place < 1000 + len(word)
