@@ -131,8 +131,8 @@ def occurred_at(raw: bytes, now: float) -> datetime:
     """
     found = _STAMP.search(raw, 0, 200)
     if found:
-        text = found.group().decode().replace(",", ".").replace(" Z", "Z").strip()
-        text = re.sub(r"(\.\d{6})\d+", r"\1", text)
+        text = found.group().decode().replace(",", ".").strip()
+        text = re.sub(r"(\.\d{6})\d+", r"\1", re.sub(r"\s(?=[Z+-])", "", text))
         try:
             moment = datetime.fromisoformat(text).astimezone(UTC)
         except (ValueError, OverflowError, OSError):

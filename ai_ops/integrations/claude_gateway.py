@@ -50,8 +50,8 @@ class CredentialKind(StrEnum):
     """Which of the three ways to prove who pays."""
 
     API_KEY = "api_key"
-    AUTH_TOKEN = "auth_token"  # noqa: S105 - a name, not a secret
-    OAUTH_TOKEN = "oauth_token"  # noqa: S105
+    AUTH_TOKEN = "auth_token"  # noqa: S105  # nosec B105 - a name, not a secret
+    OAUTH_TOKEN = "oauth_token"  # noqa: S105  # nosec B105
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,8 @@ class Joiner:
         """End the record and return its lines. ``on_time``: its time was up, more of it may follow."""
         record = b"\n".join(self._lines[: self._sure])
         follower = self._follower
+        if on_time and follower is None:
+            follower = stacktrace.Follower(stacktrace.start(self._lines[0]), self._lines[0])
         self._late = follower if on_time and follower and follower.language else None
         self._lines = []
         return record

@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -311,3 +312,26 @@ def test_off_wraps_a_command_for_others(tmp_path, monkeypatch):
     done = subprocess.run(OffSandbox().wrap(spec), capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[0] == str(tmp_path)
     assert "planted-secret" not in done.stdout
+
+
+# --- the server dies -------------------------------------------------------------------------------
+
+SERVER = """
+import asyncio, sys
+from ai_ops.core.ports import SandboxSpec
+from ai_ops.workspace.sandbox import BubblewrapSandbox
+spec = SandboxSpec(("sh", "-c", sys.argv[1]), (), cwd="/")
+asyncio.run(BubblewrapSandbox().run(spec))
+"""
+
+
+async def test_kill_9_of_the_server_leaves_nothing():
+    mark = f"orphan-{uuid.uuid4().hex}"
+    script = f": {mark}; setsid sleep 300 & sleep 300"
+    root = Path(__file__).parents[2]
+    server = subprocess.Popen([sys.executable, "-c", SERVER, script], cwd=root)
+    while len(host_processes(mark)) < 4:  # the server, bubblewrap twice, and the shell inside
+        await asyncio.sleep(0.02)
+    server.kill()
+    server.wait()
+    await nothing_left(mark)

@@ -124,8 +124,15 @@ class GitServer:
         hook.chmod(0o755)
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes, to be mounted in an application of one's own too."""
-        return [web.route("*", r"/{owner}/{name}.git/{rest:.*}", self._serve)]
+        """Return the routes, to be mounted in an application of one's own too.
+
+        As on GitHub, an address may leave out ``.git``.
+        """
+        services = "info/refs|git-upload-pack|git-receive-pack"
+        return [
+            web.route("*", r"/{owner}/{name}.git/{rest:.*}", self._serve),
+            web.route("*", rf"/{{owner}}/{{name}}/{{rest:{services}}}", self._serve),
+        ]
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[GitServer]:
@@ -170,7 +177,7 @@ class GitServer:
             | {
                 "GIT_PROJECT_ROOT": str(self.root),
                 "GIT_HTTP_EXPORT_ALL": "1",
-                "PATH_INFO": request.path,
+                "PATH_INFO": "/{owner}/{name}.git/{rest}".format_map(request.match_info),
                 "QUERY_STRING": request.query_string,
                 "REQUEST_METHOD": request.method,
                 "CONTENT_TYPE": headers.get("Content-Type", ""),

@@ -1,6 +1,5 @@
 """From records to events and counts."""
 
-import itertools
 from datetime import UTC, datetime
 
 import pytest
@@ -32,12 +31,8 @@ def intake(*, window=3600.0, **source):
 def test_an_event_is_what_the_interface_says():
     made, _ = intake(window=0.0)
     event = made.take(record("2026-03-01 12:00:00Z ERROR db: no connection\nmore", 17), 0, NOW)
-    assert (
-        list(event)
-        == (
-            "schema_version event_id occurred_at node service environment release repo source level context error count"
-        ).split()
-    )
+    first, last = "schema_version event_id occurred_at node service", "environment release repo source"
+    assert list(event) == f"{first} {last} level context error count".split()
     assert event["occurred_at"] == "2026-03-01T12:00:00.000Z"
     assert event["source"] == {"path": "/logs/app.log", "offset": 17}
     assert event["context"] == ["before"]
@@ -120,7 +115,7 @@ def test_records_of_one_shape_have_one_fingerprint():
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), itertools.pairwise(["[Errno 2] x", "[Errno 13] x", "step_1 x", "step_2 x"])
+    ("one", "other"), [("[Errno 2] x", "[Errno 13] x"), ("step_1 x", "step_2 x"), ("ORA-00942", "ORA-00001")]
 )
 def test_numbers_that_tell_errors_apart_are_kept(one, other):
     assert _shape(one.encode(), "s") != _shape(other.encode(), "s")

@@ -15,6 +15,7 @@ def path(root: str, *calls: tuple[str, str]) -> list[Frame]:
 
 
 MAIN, CART, PRICE = ("main.py", "main"), ("shop/cart.py", "total"), ("shop/rules/price.py", "price")
+X = ("X.java", "X.f")
 LIBRARY = Frame("/usr/lib/python3.11/json/decoder.py", 1, "decode", in_app=False)
 
 
@@ -83,10 +84,7 @@ def test_the_message_does_not_matter_when_the_path_is_known() -> None:
         (of([], message="disk full"), of([], message="disk missing")),
         (of([], message="x", kind="A"), of([], message="x", kind="B")),
         (of([LIBRARY], message="disk full"), of([LIBRARY], message="disk missing")),
-        (
-            of(path("", ("com/a/X.java", "X.f")), language="java"),
-            of(path("", ("com/b/X.java", "X.f")), language="java"),
-        ),
+        (of(path("com/a/app/", X), language="java"), of(path("com/b/app/", X), language="java")),
     ],
     ids=["function", "caller", "type", "module", "message", "type of message", "only libraries", "package"],
 )

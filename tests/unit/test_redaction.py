@@ -189,6 +189,9 @@ private_key: /etc/ssl/private.pem
     token = self._lexer.next_token()
     password = getpass.getpass('Password: ')
     self.user, self.password = credentials
+    if password == answer:
+    print('secret:'+value1)
+    print('Password: ' + hint)
 git@github.com:acme/shop.git
 https://github.com/acme/shop.git
 http://host:8080/a@b
@@ -290,6 +293,10 @@ LONG = [
     "-----END PRIVATE KEY-----",
 ]
 PIECES = st.sampled_from([*WORDS.split(), *LONG])
+
+
+def test_a_secret_that_masking_brings_into_sight_is_masked_too() -> None:
+    assert redact("secret://13812345678") == "secret:***"
 
 
 @given(st.lists(PIECES | st.text(max_size=6), max_size=24).map("".join))

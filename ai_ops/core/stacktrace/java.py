@@ -106,7 +106,7 @@ def parse(text: str) -> ParsedTrace | None:
     printed = [head]
     for line in lines[first:]:
         _take(line, printed)
-    chain = [one for one in printed[1:] if one.role != "Suppressed" and one.indent <= head.indent]
+    chain = [one for one in printed[1:] if one.indent <= head.indent]
     if any(one.role == "Wrapped by" for one in chain):  # the root cause was printed first
         escaped, path, causes = chain[-1], _path(head, []), [*reversed(chain[:-1]), head]
     else:

@@ -1,0 +1,204 @@
+"""A real agent process against a real server that may be down, slow to agree, or refuse."""
+
+import json
+import os
+import socket
+import stat
+
+import pytest
+
+from tests.support.agents import agent, event_server, problem, until
+
+TRACE = """Traceback (most recent call last):
+  File "/app/shop/cart.py", line 12, in total
+    return sum(prices) / count
+ZeroDivisionError: division by zero
+"""
+
+
+@pytest.fixture
+def server():
+    with event_server() as made:
+        yield made
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "app.log"
+    path.touch()
+    return path
+
+
+def write(path, *texts):
+    with path.open("a") as file:
+        file.write("".join(f"2026-03-01 12:00:00 ERROR {text}\n" for text in texts))
+
+
+def following(agent_process):
+    until(lambda: "following" in agent_process.said)
+
+
+def test_an_error_arrives_whole(tmp_path, log, server):
+    with agent(
+        tmp_path, server.url, "--log-path", str(log), AGENT_API_KEY="key-1", SERVICE_NAME="shop"
+    ) as running:
+        following(running)
+        with log.open("a") as file:
+            file.write(f"starting\n2026-03-01 12:00:00 ERROR request failed\n{TRACE}")
+        until(lambda: server.total == 1)
+        assert running.terminate() == 0
+    (event,) = server.events.values()
+    assert event["error"]["exception_type"] == "ZeroDivisionError"
+    assert event["error"]["raw_excerpt"] == f"2026-03-01 12:00:00 ERROR request failed\n{TRACE}".rstrip()
+    assert event["context"] == ["starting"]
+    assert event["repo"]["repo_url"] == "https://git.example/acme/shop"
+    assert (event["node"], event["service"], event["count"]) == ("node-1", "shop", 1)
+    assert event["source"] == {"path": str(log), "offset": 9}
+    assert server.requests[0][1]["X-API-Key"] == "key-1"
+
+
+def test_an_open_record_and_the_counts_are_shipped_when_it_is_told_to_stop(tmp_path, log, server):
+    with agent(tmp_path, server.url, "--log-path", str(log), DEBOUNCE_SECONDS="600") as running:
+        following(running)
+        write(log, *["request 1 failed"] * 5)
+        until(lambda: server.total == 1)
+        assert running.terminate() == 0
+    assert sorted(event["count"] for event in server.events.values()) == [1, 4]
+
+
+def test_the_spool_is_for_the_owner_alone(tmp_path, log, server):
+    with agent(tmp_path, server.url, "--log-path", str(log)) as running:
+        following(running)
+        write(log, "x failed")
+        until(lambda: server.total == 1)
+        folder = tmp_path / "data" / "spool"
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+
+
+def test_once_reads_to_the_end_and_exits(tmp_path, log, server):
+    write(log, *(f"part{n}x failed" for n in range(1200)))
+    flags = ("--log-path", str(tmp_path / "*.log"), "--from-start", "--once")
+    with agent(tmp_path, server.url, *flags, DEDUP_WINDOW_SECONDS="0") as running:
+        assert running.wait() == 0
+    assert server.total == 1200
+    with agent(tmp_path, server.url, *flags, DEDUP_WINDOW_SECONDS="0") as running:
+        assert running.wait() == 0
+    assert server.total == 1200
+
+
+def test_events_wait_while_the_server_is_down(tmp_path, log):
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+    write(log, "x failed", "y failed")
+    flags = ("--log-path", str(log), "--from-start")
+    with agent(tmp_path, f"http://127.0.0.1:{port}", *flags) as running:
+        until(lambda: "does not answer" in running.said)
+        with event_server(port) as server:
+            until(lambda: server.total == 2)
+            until(lambda: "shipping again" in running.said)
+        assert running.said.count("does not answer") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (problem(401, "unknown key"), "AGENT_API_KEY"),
+        (problem(403), "right to POST"),
+        (problem(429, Retry_After="0"), "answered 429"),
+        (problem(500), "answered 500"),
+        (problem(503, Retry_After="0"), "answered 503"),
+        ((404, {}, {}), "Is AGENT_SERVER_URL an AI-Ops server?"),
+        ((400, {"Content-Type": "text/html"}, "proxy"), "answered 400"),
+        ((302, {"Location": "http://127.0.0.1:9/"}, {}), "answered 302"),
+    ],
+    ids=lambda value: str(value[0]) if isinstance(value, tuple) else "",
+)
+def test_what_may_pass_by_itself_keeps_the_events(tmp_path, log, server, answer, said):
+    refusals = iter([answer, answer])
+    server.behave = lambda batch, headers: next(refusals, None)
+    write(log, "x failed", "y failed")
+    with agent(tmp_path, server.url, "--log-path", str(log), "--from-start") as running:
+        until(lambda: server.total == 2)
+        assert said in running.said
+        assert running.said.count("events wait") == 1
+
+
+def test_retry_after_is_honoured(tmp_path, log, server):
+    refusals = iter([problem(429, Retry_After="1")])
+    server.behave = lambda batch, headers: next(refusals, None)
+    write(log, "x failed")
+    with agent(tmp_path, server.url, "--log-path", str(log), "--from-start"):
+        until(lambda: server.total == 1)
+    first, second = server.requests
+    assert second[0] - first[0] >= 1.0
+
+
+def test_a_batch_that_is_too_large_is_split(tmp_path, log, server):
+    server.behave = lambda batch, headers: problem(413) if len(batch) > 3 else None
+    write(log, *(f"part{n}x failed" for n in range(40)))
+    flags = ("--log-path", str(log), "--from-start", "--once")
+    with agent(tmp_path, server.url, *flags, DEDUP_WINDOW_SECONDS="0") as running:
+        assert running.wait() == 0
+    assert server.total == 40
+
+
+def test_what_the_server_rejects_is_put_aside_and_counted(tmp_path, log, server):
+    def behave(batch, headers):
+        bad = [i for i, event in enumerate(batch) if "bad" in event["error"]["message"]]
+        return 200, {}, {"rejected": [{"index": index, "reason": "is bad"} for index in bad]}
+
+    server.behave = behave
+    write(log, "good failed", "bad failed", "fine failed")
+    with agent(tmp_path, server.url, "--log-path", str(log), "--from-start", "--once") as running:
+        assert running.wait() == 0
+        assert "1 events were refused" in running.said
+    assert server.total == 2
+    (file,) = (tmp_path / "data" / "spool" / "rejected").iterdir()
+    kept = json.loads(file.read_text())
+    assert kept["reason"] == "is bad"
+    assert kept["event"]["error"]["message"] == "bad failed"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_one_event_that_spoils_its_batch_is_found(tmp_path, log, server):
+    def behave(batch, headers):
+        return problem(422) if any("bad" in event["error"]["message"] for event in batch) else None
+
+    server.behave = behave
+    write(log, *(f"part{n}x failed" for n in range(20)), "bad failed")
+    flags = ("--log-path", str(log), "--from-start", "--once")
+    with agent(tmp_path, server.url, *flags, DEDUP_WINDOW_SECONDS="0") as running:
+        assert running.wait() == 0
+    assert server.total == 20
+    assert len(list((tmp_path / "data" / "spool" / "rejected").iterdir())) == 1
+
+
+def test_reading_pauses_while_the_spool_is_full_and_nothing_is_lost(tmp_path, log, server):
+    server.behave = lambda batch, headers: problem(503, Retry_After="0")
+    write(log, *(f"part{n}x failed" for n in range(300)))
+    flags = ("--log-path", str(log), "--from-start")
+    options = {"DEDUP_WINDOW_SECONDS": "0", "MAX_ERROR_QUEUE_SIZE": "50"}
+    with agent(tmp_path, server.url, *flags, **options) as running:
+        until(lambda: "the spool is full" in running.said)
+        server.behave = lambda batch, headers: None
+        until(lambda: server.total == 300)
+        assert running.terminate() == 0
+        assert "dropped" not in running.said
+
+
+def test_a_second_agent_on_the_same_spool_is_refused(tmp_path, log, server):
+    with agent(tmp_path, server.url, "--log-path", str(log)) as running:
+        following(running)
+        with agent(tmp_path, server.url, "--log-path", str(log)) as second:
+            assert second.wait() == 1
+        assert "another agent works on" in running.said
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path, log, server):
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    log.chmod(0)
+    with agent(tmp_path, server.url, "--log-path", str(log)) as running:
+        until(lambda: "cannot open" in running.said)

@@ -1,0 +1,226 @@
+"""The command line against a real server: every command, its --json, its exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.local_server import LocalServer
+
+ROOT = Path(__file__).parents[2]
+AI_OPS = [sys.executable, "-m", "ai_ops"]
+
+
+def ai_ops(*arguments, url="", cwd=None, environment=None):
+    """Run a command and return (exit code, stdout, stderr)."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": "/nonexistent",
+        "PYTHONPATH": str(ROOT),
+        "NO_COLOR": "1",
+        "COLUMNS": "200",
+        **({"AI_OPS_URL": url} if url else {}),
+        **(environment or {}),
+    }
+    done = subprocess.run(
+        [*AI_OPS, *arguments], capture_output=True, text=True, env=env, cwd=cwd, timeout=60, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with LocalServer(tmp_path_factory.mktemp("cli")) as running:
+        running.finish_a_repair()
+        yield running
+
+
+def read(server, *arguments):
+    code, out, err = ai_ops(*arguments, "--json", url=server.url)
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_help_lists_every_command():
+    code, out, _ = ai_ops("--help")
+    assert code == 0
+    for name in ["server", "agent", "local", "demo", "doctor", "task", "issue", "trace", "pr", "config"]:
+        assert f" {name} " in out
+
+
+def test_version_is_told():
+    code, out, _ = ai_ops("--version")
+    assert (code, out.split()[0]) == (0, "ai-ops")
+
+
+def test_the_agent_has_its_own_help():
+    code, out, _ = ai_ops("agent", "--help")
+    assert code == 0
+    assert "--log-path" in out
+
+
+def test_a_repair_is_seen_in_tasks_issues_traces_and_pull_requests(server):
+    (task,) = read(server, "task", "list", "--kind", "repair")["items"]
+    assert task["state"] == "completed"
+    assert task["proof"]["verdict"] == "proved"
+    assert read(server, "task", "show", task["task_id"])["task_id"] == task["task_id"]
+    (issue,) = read(server, "issue", "list")["items"]
+    assert issue["issue_id"] == task["issue_id"]
+    assert read(server, "issue", "show", issue["issue_id"])["triage"]["triage_class"] == "code_fault"
+    trace = read(server, "trace", "show", task["trace_id"])
+    assert [step["name"] for step in trace["steps"]][:3] == ["checkout", "triage", "reproduce"]
+    assert task["trace_id"] in {item["trace_id"] for item in read(server, "trace", "list")["items"]}
+    (pull_request,) = read(server, "pr", "list")["items"]
+    assert "+    if not stars:" in read(server, "pr", "show", pull_request["pull_request_id"])["diff"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("task", "list"),
+        ("task", "show", "TASK", "--show-logs"),
+        ("issue", "list"),
+        ("issue", "show", "ISSUE"),
+        ("trace", "list"),
+        ("trace", "show", "TRACE"),
+        ("trace", "show", "TRACE", "--artifact", "fix-1-diff"),
+        ("pr", "list"),
+        ("pr", "show", "PR"),
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_words_for_people_say_what_happened(server, arguments):
+    (task,) = read(server, "task", "list", "--kind", "repair")["items"]
+    names = {"TASK": task["task_id"], "ISSUE": task["issue_id"], "TRACE": task["trace_id"]}
+    names["PR"] = task["pull_request_id"]
+    code, out, err = ai_ops(*(names.get(word, word) for word in arguments), url=server.url)
+    assert code == 0, err
+    assert out.strip()
+    assert "\x1b" not in out, "NO_COLOR"
+
+
+def test_a_local_pull_request_is_merged_once_and_again_without_harm(server):
+    (pull_request,) = read(server, "pr", "list")["items"]
+    merged = read(server, "pr", "merge", pull_request["pull_request_id"])
+    assert merged["state"] == "merged"
+    assert read(server, "pr", "merge", pull_request["pull_request_id"])["state"] == "merged"
+    assert "no reviews yet" in server.file_on_main("shop/ratings.py")
+
+
+def test_a_prompt_task_is_created_and_answered(server):
+    task = read(
+        server, "task", "create", "Review utils", "--description", "What is here?", "--priority", "high"
+    )
+    assert task["state"] == "pending"
+    for _ in range(100):
+        task = read(server, "task", "show", task["task_id"])
+        if task["state"] == "completed":
+            break
+        time.sleep(0.1)
+    assert task["state"] == "completed", task
+    code, out, _ = ai_ops("trace", "show", task["trace_id"], "--artifact", "answer", url=server.url)
+    assert (code, out.strip()) == (0, "A shop.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("task", "show", "no-such-task"), 3, "task_not_found"),
+        (("pr", "show", "no-such-pr"), 3, "pull_request_not_found"),
+        (("trace", "show", "no-such-trace"), 3, "trace_not_found"),
+        (("issue", "show", "no-such-issue"), 3, "issue_not_found"),
+        (("task", "list", "--state", "sleeping"), 2, "must be one of"),
+        (("task", "create", "x", "--description", "x", "--type", "huge"), 2, "type"),
+        (("task", "frobnicate"), 2, "frobnicate"),
+        (("task", "list", "--limit", "0"), 2, "limit"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else str(value),
+)
+def test_a_failure_has_its_exit_code_and_says_why(server, arguments, code, words):
+    seen, out, err = ai_ops(*arguments, url=server.url)
+    assert seen == code, err
+    assert words in err
+    assert not out
+
+
+def test_an_illegal_transition_is_refused_with_4(server):
+    (task,) = read(server, "task", "list", "--kind", "repair")["items"]
+    code, _, err = ai_ops("task", "cancel", task["task_id"], url=server.url)
+    assert code == 4
+    assert "illegal_transition" in err
+
+
+def test_no_server_is_5_and_says_how_to_start_one():
+    code, _, err = ai_ops("task", "list", url="http://127.0.0.1:9")
+    assert code == 5
+    assert "ai-ops server" in err
+
+
+def test_config_show_masks_secrets_and_names_origins(tmp_path):
+    environment = {"GITHUB_TOKEN": "planted-token-value", "HTTP_PORT": "8099"}
+    code, out, _ = ai_ops("config", "show", "--json", cwd=tmp_path, environment=environment)
+    rows = {row["key"]: row for row in json.loads(out)["settings"]}
+    assert code == 0
+    assert rows["HTTP_PORT"] == {"key": "HTTP_PORT", "value": "8099", "origin": "environment"}
+    assert rows["GITHUB_TOKEN"]["value"] == "***"
+    assert "planted" not in out
+
+
+@pytest.mark.parametrize("as_json", [True, False], ids=["json", "table"])
+def test_config_check_names_every_bad_key(tmp_path, as_json):
+    environment = {"HTTP_PORT": "many", "CODE_HOST": "svn"}
+    flags = ["--json"] if as_json else []
+    code, out, _ = ai_ops("config", "check", *flags, cwd=tmp_path, environment=environment)
+    assert code == 1
+    assert "HTTP_PORT" in out
+    assert "CODE_HOST" in out
+
+
+def test_config_check_is_content_with_defaults(tmp_path):
+    assert ai_ops("config", "check", cwd=tmp_path)[0] == 0
+
+
+def test_doctor_names_each_check_and_how_to_mend_it(tmp_path):
+    code, out, _ = ai_ops("doctor", "--json", cwd=tmp_path)
+    findings = {finding["check"]: finding for finding in json.loads(out)["findings"]}
+    assert code == 1, "no credential and no token are failures"
+    assert findings["git"]["state"] == "ok"
+    assert findings["sandbox"]["state"] == "ok"
+    assert findings["claude"]["state"] == "ok"
+    assert findings["database"]["state"] == "ok"
+    assert "ANTHROPIC_API_KEY" in findings["claude credential"]["mend"]
+    assert "GITHUB_TOKEN" in findings["code host github"]["mend"]
+
+
+def test_doctor_never_tells_a_credential(tmp_path):
+    environment = {
+        "ANTHROPIC_API_KEY": "planted-anthropic-key",
+        "CODE_HOST": "local",
+        "ALLOWED_REPOS": str(tmp_path),
+    }
+    code, out, err = ai_ops("doctor", cwd=tmp_path, environment=environment)
+    assert code == 0, out
+    assert "planted" not in out + err
+
+
+def test_a_server_beyond_loopback_without_a_key_refuses_and_says_why(tmp_path):
+    code, _, err = ai_ops("server", "--host", "0.0.0.0", "--port", "0", cwd=tmp_path)
+    assert code == 1
+    assert "SERVER_API_KEY" in err
+
+
+def test_a_second_server_on_the_same_data_refuses(server):
+    code, _, err = ai_ops("server", "--port", "0", cwd=server.folder, environment=server.environment)
+    assert code == 1
+    assert "data" in err.lower()
+
+
+def test_a_taken_port_is_said(server, tmp_path):
+    port = server.url.rsplit(":", 1)[1]
+    code, _, err = ai_ops("server", "--port", port, cwd=tmp_path)
+    assert code == 1
+    assert "HTTP_PORT" in err
