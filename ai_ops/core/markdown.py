@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~$@:])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~$@:%^])")
+_GAP = "&#8203;"
+# Read by hosts in the finished page, where an entity is its character again: only a gap breaks these.
+_REFERENCES = re.compile(r"""[@#!$~%^&](?=[\w"])|:(?=//)|\bwww\.|\bGH-(?=\d)""", re.IGNORECASE)
 _HIDDEN = {"Cf", "Cc", "Co", "Cs"}
 
 
@@ -21,19 +24,19 @@ def visible(untrusted: str) -> str:
 def text(untrusted: str, limit: int = 2000) -> str:
     """Return outside text as one harmless paragraph of Markdown.
 
-    Every character with a meaning becomes an HTML entity, which hosts show but do not act on; a word
-    joiner is not used, because it would be copied along.
+    Every character with a meaning to Markdown becomes an HTML entity. Mentions, references and addresses
+    are broken by a space of no width as well: hosts look for them after rendering.
     """
     words = " ".join(visible(untrusted).split())
     if len(words) > limit:
         words = words[:limit] + " …"
-    safe = words.replace("&", "&amp;")
-    safe = _SPECIAL.sub(lambda match: f"&#{ord(match.group(1))};", safe)
     # "/merge" and "- item" mean something at the start of a line only.
-    if safe[:1] in "/-=.":
-        safe = f"&#{ord(safe[0])};{safe[1:]}"
-    # Closing words work with and without a sign before the number: "Fixes #1", "closes GH-1".
-    return re.sub(r"(?i)\bGH-(\d)", r"GH&#45;\1", safe)
+    start = f"&#{ord(words[0])};" if words[:1] and words[0] in "/-=." else ""
+    rest = words[1:] if start else words
+    # A private character stands for the gap meanwhile; ``visible`` has dropped any other of its kind.
+    marked = _REFERENCES.sub(lambda match: f"{match.group()}\ue000", rest)
+    safe = _SPECIAL.sub(lambda match: f"&#{ord(match.group(1))};", marked.replace("&", "&amp;"))
+    return start + safe.replace("\ue000", _GAP)
 
 
 def code(untrusted: str, limit: int = 200) -> str:

@@ -115,6 +115,10 @@ class Trace(Protocol):
         """Record that an entry of a step failed."""
         ...
 
+    async def add_usage(self, run_id: str, usage: Usage) -> None:
+        """Add what a call that failed had cost; what a step used comes with its outcome."""
+        ...
+
     async def emit(self, run_id: str, kind: str, data: Mapping[str, Any]) -> None:
         """Append an event to the run's history."""
         ...
@@ -471,12 +475,4 @@ class CodeHost(Protocol):
 
     async def check(self) -> str:
         """Reach the host, for ``doctor``; a short description, or a failure."""
-        ...
-
-
-class UsageSink(Protocol):
-    """Takes what a model call used, as the gateway measured it."""
-
-    def __call__(self, usage: Usage) -> None:
-        """Add to the account."""
         ...

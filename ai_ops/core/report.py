@@ -58,13 +58,16 @@ def place(error: ErrorDetail) -> str:
     """Return where the error came from: the innermost frame of the app, as ``file (function)``."""
     for frame in reversed(error.frames):
         if frame.in_app:
-            return f"{_safe(frame.file.rsplit('/', 1)[-1])} ({_safe(frame.function)})"
+            file = _safe(re.split(r"[/\\]", frame.file)[-1])
+            function = _safe(frame.function)
+            return f"{file} ({function})" if function else file
     return ""
 
 
 def title(error: ErrorDetail) -> str:
     """Return a title made of the exception type and the place, never of the message."""
-    kind = _safe(error.exception_type.rsplit(".", 1)[-1]) or "error"
+    # "Fix GH-1" or "Fix ABC-1" would close something: a type has no hyphen.
+    kind = _safe(error.exception_type.rsplit(".", 1)[-1]).replace("-", "").replace("/", "") or "error"
     where = place(error)
     return f"Fix {kind} in {where}" if where else f"Fix {kind}"
 

@@ -10,7 +10,9 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.task import TRANSITIONS, Proof, Task, TaskState, Verdict
 
 PUBLISHABLE = frozenset({Verdict.PROVED, Verdict.UNPROVED})
-"""What an approval may publish. A refuted or blocked change is never published."""
+"""What an approval may publish."""
+WITHHELD = frozenset({Verdict.REFUTED, Verdict.BLOCKED})
+"""What nobody can publish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,17 @@ def _retry(task: Task) -> Change:
             "proof": Proof(),
             "failure": None,
             "outcome_reason": "",
+            # The next run is judged anew; an approval must never find the change of an earlier one.
+            "payload": {name: value for name, value in task.payload.items() if name != "candidate_run"},
         },
     )
 
 
 def _approve(task: Task) -> Change:
     _require(task, "approve", _REVIEW)
-    if task.proof.verdict in PUBLISHABLE and task.payload.get("candidate_run"):
+    verdict = task.proof.verdict
+    candidate = task.payload.get("candidate_run")
+    if verdict in PUBLISHABLE and candidate and candidate == task.trace_id:
         return Change(
             TaskState.PENDING,
             {
@@ -85,7 +91,8 @@ def _approve(task: Task) -> Change:
                 "outcome_reason": "approved by a person",
             },
         )
-    return Change(TaskState.COMPLETED, {"outcome_reason": "approved by a person; nothing to publish"})
+    why = f"a {verdict} change is not published" if verdict in WITHHELD else "nothing to publish"
+    return Change(TaskState.COMPLETED, {"outcome_reason": f"approved by a person; {why}"})
 
 
 def _reject(task: Task) -> Change:

@@ -88,6 +88,7 @@ class FollowedFile:
         self._want = CHUNK_BYTES
         self._skipping: Checkpoint | None = None  # set while the rest of an over-long line is passed
         self._seen: tuple[int, int] | None = None
+        self._seen_at = time.time()
         self._news_at = time.monotonic()
         self._file: BinaryIO = Path(path).open("rb", buffering=0)  # noqa: SIM115 - closed by close
         try:
@@ -132,13 +133,15 @@ class FollowedFile:
             head=digest(head),
             tail_length=len(tail),
             tail=digest(tail),
-            seen_at=time.time(),
+            seen_at=self._seen_at,
         )
 
-    @property
-    def head(self) -> bytes:
-        """Return the first bytes of what was read."""
-        return self._head
+    def begins_like(self, head: bytes) -> bool:
+        """Whether ``head`` is how this file begins or began, as far as both go."""
+        return any(
+            mine and head and mine.startswith(head[: len(mine)])
+            for mine in (self._head, read_at(self._file, 0, len(head)))
+        )
 
     @property
     def idle_seconds(self) -> float:
@@ -166,10 +169,13 @@ class FollowedFile:
         """
         status = os.fstat(self._file.fileno())
         seen = (status.st_size, status.st_mtime_ns)
+        looked_at = time.time()
         if seen == self._seen and not final:
+            self._seen_at = looked_at
             return self._by_time(now)
         raw = read_at(self._file, self._position, self._want)
         self._verify()
+        self._seen_at = looked_at
         at_end = len(raw) < self._want
         if raw and not self._identity:
             self._identity = identity_of(*self.key, self._start.generation, raw)

@@ -226,7 +226,7 @@ class LogMonitor:
             followed.append(self._follow(path, new, source))
         except (Changed, OSError):
             self._known[old.key] = new  # gone again; the next look finds what is there then
-        return followed
+        return followed + self._missed(path, source, old.seen_at)
 
     def _replaced(self, file: FollowedFile) -> Iterator[Progress]:
         """Go on after a content was replaced while it was followed."""
@@ -258,7 +258,7 @@ class LogMonitor:
         try:
             with Path(path).open("rb", buffering=0) as file:
                 head = read_at(file, 0, HEAD_BYTES)
-            return not head or any(_begins_alike(head, original) for original in originals)
+            return not head or any(original.begins_like(head) for original in originals)
         except OSError:
             return True
 
@@ -277,17 +277,23 @@ class LogMonitor:
         for path, source in self._changed_paths(found):
             last_seen = [c.seen_at for c in self._known.values() if c.path == path]
             since = max(last_seen, default=time.time()) if self._first else self._looked_at
-            for candidate, status in rotations(path):
-                key = (status.st_dev, status.st_ino)
-                if key in self._files or any(k == key for _, k in found):
-                    continue
-                known = self._known.get(key)
-                if (known is not None and status.st_size > known.offset) or (
-                    known is None and status.st_mtime >= since - _CLOCK_GRAIN
-                ):
-                    followed += self._begin(candidate, status, source)
+            followed += self._missed(path, source, since)
+        present = {key for _, key in found}
         for file in followed:
-            file.departed = not any(key == file.key for _, key in found)
+            file.departed = file.key not in present
+        return followed
+
+    def _missed(self, path: str, source: int, since: float) -> list[FollowedFile]:
+        """Follow the rotated forms of a path that hold something unread, unknown ones from ``since`` on."""
+        followed: list[FollowedFile] = []
+        for candidate, status in rotations(path):
+            key = (status.st_dev, status.st_ino)
+            if key in self._files:
+                continue
+            known = self._known.get(key)
+            unread = status.st_size > known.offset if known else status.st_mtime >= since - _CLOCK_GRAIN
+            if unread:
+                followed += self._begin(candidate, status, source)
         return followed
 
     def _changed_paths(
@@ -334,13 +340,6 @@ def _rotated(path: str, original: str) -> bool:
     folder, name = os.path.split(path)
     original_folder, original_name = os.path.split(original)
     return folder == original_folder and is_rotation_of(name, original_name)
-
-
-def _begins_alike(head: bytes, original: FollowedFile) -> bool:
-    """Whether ``head`` is how the original begins, as far as both go."""
-    known = original.head
-    length = min(len(head), len(known))
-    return length > 0 and head[:length] == known[:length]
 
 
 def _last_line_end(path: str, size: int) -> int:

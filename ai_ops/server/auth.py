@@ -98,11 +98,18 @@ def is_loopback(host: str) -> bool:
 
 def _refuse_foreign_browsers(request: web.Request) -> None:
     """Let an open server answer only requests that name loopback, so that no web page can reach it."""
-    if not is_loopback(request.url.host or ""):
+    if not is_loopback(_host(request)):
         raise ProblemError(403, "host_not_allowed", "Without SERVER_API_KEY only loopback names are answered")
     origin = request.headers.get("Origin")
     if origin and origin != f"{request.scheme}://{request.host}":
         raise ProblemError(403, "origin_not_allowed", "Requests from other sites are refused")
+
+
+def _host(request: web.Request) -> str:
+    try:
+        return request.url.host or ""
+    except ValueError:
+        return ""  # no name at all
 
 
 def middleware(keyring: Keyring) -> Middleware:
@@ -110,12 +117,13 @@ def middleware(keyring: Keyring) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        resource = request.match_info.route.resource
-        path = resource.canonical if resource else ""
-        method = "GET" if request.method == "HEAD" else request.method
-        scope = request.app[SCOPE_OF].get((method, path))
-        if scope is None:  # no such route: the router's 404 or 405 follows
+        if request.match_info.http_exception is not None:  # the router's 404 or 405 follows
             return await handler(request)
+        resource = request.match_info.route.resource
+        method = "GET" if request.method == "HEAD" else request.method
+        scope = request.app[SCOPE_OF].get((method, resource.canonical if resource else ""))
+        if scope is None:
+            raise ProblemError(403, "scope_undeclared", "This route is closed: it declares no scope")
         if scope is not Scope.PUBLIC:
             _authorise(request, keyring, scope)
         return await handler(request)
@@ -127,11 +135,15 @@ def _authorise(request: web.Request, keyring: Keyring, scope: Scope) -> None:
     key = request.headers.get("X-API-Key", "")
     if not key:
         if not keyring.open:
-            raise ProblemError(401, "key_missing", "Send a key in the X-API-Key header")
+            raise _unauthorised("key_missing", "Send a key in the X-API-Key header")
         _refuse_foreign_browsers(request)
         return
     scopes = keyring.scopes(key)
     if not scopes:
-        raise ProblemError(401, "key_unknown", "The key in X-API-Key is not known here")
+        raise _unauthorised("key_unknown", "The key in X-API-Key is not known here")
     if scope not in scopes:
         raise ProblemError(403, "scope_missing", f"This key does not open routes that need {scope}")
+
+
+def _unauthorised(code: str, detail: str) -> ProblemError:
+    return ProblemError(401, code, detail, headers={"WWW-Authenticate": 'ApiKey header="X-API-Key"'})

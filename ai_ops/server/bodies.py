@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from typing import Any, TypeVar
 
@@ -13,58 +14,63 @@ from ai_ops.server.problems import ProblemError, from_validation
 
 MODEL = TypeVar("MODEL", bound=BaseModel)
 BODY_LIMIT = 4 * 1024 * 1024
-INFLATED_LIMIT = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
 
 
-async def read_json(request: web.Request, *, limit: int = BODY_LIMIT, inflated: int = INFLATED_LIMIT) -> Any:
-    """Return the parsed body.
+async def read_json(request: web.Request, *, limit: int = BODY_LIMIT) -> Any:
+    """Return the parsed body of at most ``limit`` bytes, before and after inflating.
 
     Raises:
-        ProblemError: 400 ``malformed_json``, 413 ``too_large``, 415 ``unsupported_media_type``.
+        ProblemError: 400 ``malformed_json``, ``malformed_gzip`` or ``malformed_body``, 413 ``too_large``,
+            415 ``unsupported_media_type`` or ``unsupported_encoding``.
     """
-    if request.content_type != "application/json":
-        raise ProblemError(415, "unsupported_media_type", "Send Content-Type: application/json")
-    raw = await _read(request, limit)
-    encoding = request.headers.get("Content-Encoding", "identity").lower()
-    if encoding == "gzip":
-        raw = _inflate(raw, inflated)
-    elif encoding != "identity":
-        raise ProblemError(415, "unsupported_encoding", "Only gzip is accepted as Content-Encoding")
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise ProblemError(400, "malformed_json", f"The body is not JSON: {error}") from None
+    return _parse(await _read_raw(request, limit))
 
 
 async def read_model(request: web.Request, model: type[MODEL]) -> MODEL:
-    """Return the body as a model.
+    """Return the body as a model; a name given twice is refused, because nobody knows which was meant.
 
     Raises:
-        ProblemError: 422 ``invalid_request`` with the path of each bad field.
+        ProblemError: as ``read_json``; 422 ``invalid_request`` with the path of each bad field.
     """
-    value = await read_json(request)
+    raw = await _read_raw(request, BODY_LIMIT)
+    value = _parse(raw)
+    _refuse_repeated_names(raw)
     try:
         return model.model_validate(value)
     except ValidationError as error:
         raise from_validation(error) from None
 
 
-async def _read(request: web.Request, limit: int) -> bytes:
+async def _read_raw(request: web.Request, limit: int) -> bytes:
+    if request.content_type != "application/json":
+        raise ProblemError(415, "unsupported_media_type", "Send Content-Type: application/json")
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("gzip", "identity"):
+        raise ProblemError(415, "unsupported_encoding", "Only gzip is accepted as Content-Encoding")
+    raw = await _receive(request, limit)
+    return _inflate(raw, limit) if encoding == "gzip" else raw
+
+
+async def _receive(request: web.Request, limit: int) -> bytes:
+    too_large = ProblemError(413, "too_large", f"The body is larger than {limit} bytes")
     if (request.content_length or 0) > limit:
-        raise ProblemError(413, "too_large", f"The body is larger than {limit} bytes")
+        raise too_large
     parts: list[bytes] = []
     size = 0
-    async for chunk in request.content.iter_chunked(_CHUNK):
-        size += len(chunk)
-        if size > limit:
-            raise ProblemError(413, "too_large", f"The body is larger than {limit} bytes")
-        parts.append(chunk)
+    try:
+        async for chunk in request.content.iter_chunked(_CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise too_large
+            parts.append(chunk)
+    except (web.RequestPayloadError, ConnectionError):
+        raise ProblemError(400, "malformed_body", "The body ended early or is framed wrongly") from None
     return b"".join(parts)
 
 
 def _inflate(raw: bytes, limit: int) -> bytes:
-    """Inflate gzip, never beyond ``limit`` bytes."""
+    """Inflate one gzip member, never beyond ``limit`` bytes."""
     inflater = zlib.decompressobj(wbits=31)
     try:
         data = inflater.decompress(raw, limit + 1)
@@ -74,4 +80,24 @@ def _inflate(raw: bytes, limit: int) -> bytes:
         raise ProblemError(413, "too_large", f"The inflated body is larger than {limit} bytes")
     if not inflater.eof:
         raise ProblemError(400, "malformed_gzip", "The gzip stream is cut short")
+    if inflater.unused_data:
+        raise ProblemError(400, "malformed_gzip", "There is something after the gzip stream")
     return data
+
+
+def _parse(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise ProblemError(400, "malformed_json", f"The body is not JSON: {error}") from None
+
+
+def _refuse_repeated_names(raw: bytes) -> None:
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise ProblemError(400, "malformed_json", "The body names a field twice")
+
+    try:
+        json.loads(raw, object_pairs_hook=once)
+    except (ValueError, RecursionError):
+        raise ProblemError(400, "malformed_json", "The body is nested too deep or has huge numbers") from None

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
-from ai_ops.server import auth, metrics
-from ai_ops.server.handlers import events, health, issues, pull_requests, tasks, traces
-from ai_ops.server.problems import problem_middleware
+from ai_ops.server import auth, headers, metrics
+from ai_ops.server.handlers import events, health, issues, pull_requests, stream, tasks, traces
+from ai_ops.server.problems import ProblemError, answer, problem_middleware
 from ai_ops.server.services import SERVICES, Services
+
+log = logging.getLogger(__name__)
 
 ROUTES = (
     *health.ROUTES,
     *events.ROUTES,
     *tasks.ROUTES,
+    *stream.ROUTES,
     *issues.ROUTES,
     *traces.ROUTES,
     *pull_requests.ROUTES,
@@ -36,8 +42,40 @@ def build_app(services: Services) -> web.Application:
     app[SERVICES] = services
     app[metrics.METRICS] = figures
     app[auth.SCOPE_OF] = {(route.method, route.path): route.scope for route in ROUTES}
-    app.add_routes([web.route(r.method, r.path, r.handler) for r in ROUTES])
+    app.on_response_prepare.append(headers.on_prepare)
+    for route in ROUTES:
+        if route.method == "GET":
+            app.router.add_get(route.path, route.handler)  # HEAD too
+        else:
+            app.router.add_route(route.method, route.path, route.handler)
     return app
+
+
+class _Connection(web.RequestHandler):
+    """A connection that answers what is not HTTP in the same shape as every other failure."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer and close. What the parser says may quote a header, so it is not repeated."""
+        if request.writer.output_size > 0:  # an answer is under way; all that is left is to break it off
+            return super().handle_error(request, status, exc, message)
+        request_id = uuid.uuid4().hex
+        if status >= 500:
+            log.error("unexpected failure, request %s", request_id, exc_info=exc)
+            problem = ProblemError(500, "internal_error", "Unexpected failure; see the server's log")
+        else:
+            problem = ProblemError(status, "malformed_request", "The request is not valid HTTP")
+        response = answer(problem, request_id)
+        headers.protect(response, request_id)
+        response.force_close()
+        return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +83,7 @@ class Listening:
     """A server that answers; ``port`` is the one it got."""
 
     runner: web.AppRunner
+    server: asyncio.Server
     host: str
     port: int
 
@@ -56,6 +95,7 @@ class Listening:
 
     async def stop(self) -> None:
         """Stop answering; running requests get a moment to end."""
+        self.server.close()
         await self.runner.cleanup()
 
 
@@ -65,14 +105,20 @@ async def listen(app: web.Application, host: str, port: int) -> Listening:
     Raises:
         OSError: the address cannot be listened on.
     """
-    # Bodies are inflated by us, under a cap.
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=_SHUTDOWN_SECONDS)
+    runner = web.AppRunner(app, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
+    loop = asyncio.get_running_loop()
+    manager = runner.server
+    assert manager is not None  # it is set up
+    # Bodies are inflated by us, under a cap.
+    options: dict[str, Any] = {"access_log": None, "auto_decompress": False}
+
+    def connection() -> web.RequestHandler:
+        return _Connection(manager, loop=loop, **options)
+
     try:
-        site = web.TCPSite(runner, host, port, reuse_address=True)
-        await site.start()
+        server = await loop.create_server(connection, host, port, reuse_address=True)
     except OSError:
         await runner.cleanup()
         raise
-    sockets = site._server.sockets if isinstance(site._server, asyncio.Server) else ()
-    return Listening(runner, host, sockets[0].getsockname()[1] if sockets else port)
+    return Listening(runner, server, host, server.sockets[0].getsockname()[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,17 +35,8 @@ async def take_batch(batch: Sequence[Any], services: Services) -> Taken:
     Raises:
         TemporaryError: ``storage_unavailable``; nothing was acknowledged.
     """
-    valid: list[tuple[Event, Repository]] = []
-    rejected: list[dict[str, Any]] = []
-    for index, item in enumerate(batch):
-        try:
-            valid.append(_take(item, services))
-        except ValidationError as error:
-            rejected.append(
-                {"index": index, "reason": from_validation(error).detail, "code": "invalid_event"}
-            )
-        except PermanentError as failure:
-            rejected.append({"index": index, "reason": failure.message, "code": failure.code})
+    # Redaction and parsing of a large batch take their time; the loop goes on answering meanwhile.
+    valid, rejected = await asyncio.to_thread(_sort, batch, services)
     if not valid:
         return Taken(0, 0, tuple(rejected))
     ingested = await services.issues.ingest(valid)
@@ -53,23 +45,41 @@ async def take_batch(batch: Sequence[Any], services: Services) -> Taken:
     return Taken(ingested.accepted, ingested.duplicates, tuple(rejected))
 
 
+def _sort(
+    batch: Sequence[Any], services: Services
+) -> tuple[list[tuple[Event, Repository]], list[dict[str, Any]]]:
+    valid: list[tuple[Event, Repository]] = []
+    rejected: list[dict[str, Any]] = []
+    for index, item in enumerate(batch):
+        try:
+            valid.append(_take(item, services))
+        except ValidationError as error:
+            reason = from_validation(error).detail
+            rejected.append({"index": index, "reason": reason, "code": "invalid_event"})
+        except PermanentError as failure:
+            rejected.append({"index": index, "reason": failure.message, "code": failure.code})
+    return valid, rejected
+
+
 def _take(item: Any, services: Services) -> tuple[Event, Repository]:
     """Return a wire event as ours, redacted again and fingerprinted by us."""
     body = EventBody.model_validate(item)
-    repository = services.rules.resolve(body.repo.repo_url, body.repo.code_host)
+    repository = services.repository(body.repo.repo_url, body.repo.code_host)
     redact = services.redactor.redact
+    # One text, so that a secret over several lines is seen whole.
+    context = redact(printable("\n".join(body.context))).split("\n") if body.context else ()
     event = Event(
         event_id=str(body.event_id),
         occurred_at=body.occurred_at,
-        repo=EventRepo(repository.url, repository.code_host, body.repo.default_branch),
+        repo=EventRepo(repository.url, repository.code_host, redact(body.repo.default_branch)),
         error=_error(body.error, services.redactor),
-        node=body.node,
-        service=body.service,
-        environment=body.environment,
-        release=body.release,
-        source=EventSource(body.source.path, body.source.offset),
-        level=body.level,
-        context=tuple(redact(_printable(line)) for line in body.context),
+        node=redact(body.node),
+        service=redact(body.service),
+        environment=redact(body.environment),
+        release=redact(body.release),
+        source=EventSource(redact(body.source.path), body.source.offset),
+        level=redact(body.level),
+        context=tuple(context),
         count=body.count,
         schema_version=body.schema_version,
     )
@@ -81,22 +91,24 @@ def _error(body: ErrorBody, redactor: Redactor) -> ErrorDetail:
 
     A newer agent may know languages that this server does not.
     """
-    detail, _ = describe(redactor.redact(_printable(body.raw_excerpt)))
+    detail, _ = describe(printable(body.raw_excerpt), redactor=redactor)
     if detail.exception_type or not body.exception_type:
         return detail
-    frames = tuple(Frame(f.file, f.line, f.function, f.in_app) for f in body.frames)
-    message = redactor.redact(_printable(body.message))
+    redact = redactor.redact
+    language, exception_type = redact(body.language), redact(body.exception_type)
+    message = redact(printable(body.message))
+    frames = tuple(Frame(redact(f.file), f.line, redact(f.function), f.in_app) for f in body.frames)
     return ErrorDetail(
         raw_excerpt=detail.raw_excerpt,
-        language=body.language,
-        exception_type=body.exception_type,
+        language=language,
+        exception_type=exception_type,
         message=message,
         frames=frames,
-        fingerprint=v1.fingerprint(body.language, body.exception_type, message, frames),
+        fingerprint=v1.fingerprint(language, exception_type, message, frames),
         grouping_version=v1.VERSION,
     )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Replace what no database can keep; a log line is never refused for its bytes."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -18,6 +18,12 @@ from ai_ops.errors import AiOpsError, TemporaryError
 log = logging.getLogger(__name__)
 
 _STATUS_OF_CODE = {
+    "invalid_cursor": 422,
+    "invalid_repo_url": 422,
+    "repo_not_allowed": 422,
+    "unknown_code_host": 422,
+    "code_host_mismatch": 422,
+    "code_host_unavailable": 422,
     "task_not_found": 404,
     "issue_not_found": 404,
     "trace_not_found": 404,
@@ -28,7 +34,20 @@ _STATUS_OF_CODE = {
     "merge_conflict": 409,
     "pull_request_not_open": 409,
     "storage_unavailable": 503,
+    "storage_failed": 503,
 }
+_FIELD_OF_CODE = {
+    "invalid_cursor": "cursor",
+    "invalid_repo_url": "repo_url",
+    "repo_not_allowed": "repo_url",
+    "unknown_code_host": "code_host",
+    "code_host_mismatch": "code_host",
+    "code_host_unavailable": "code_host",
+}
+_MAX_ERRORS = 50
+_MAX_FIELD = 200
+_DEFAULT_DELAY_SECONDS = 5.0
+REQUEST_ID = web.RequestKey("request_id", str)
 _TITLES = {
     400: "Malformed request",
     401: "Not authenticated",
@@ -72,28 +91,46 @@ def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | Non
     )
 
 
-def from_failure(failure: AiOpsError) -> ProblemError:
-    """Return the problem of a named failure; what is not known otherwise is the request's fault."""
-    status = _STATUS_OF_CODE.get(failure.code, 503 if isinstance(failure, TemporaryError) else 422)
+def invalid(*errors: tuple[str, str]) -> ProblemError:
+    """Return the problem of bad fields, given as (field path, reason)."""
+    field, reason = errors[0]
+    named = [{"field": field, "reason": reason} for field, reason in errors[:_MAX_ERRORS]]
+    return ProblemError(422, "invalid_request", f"{field}: {reason}", errors=named)
+
+
+def from_failure(failure: AiOpsError, otherwise: int = 500) -> ProblemError:
+    """Return the problem of a named failure. Only what is known to be the request's fault is a 4xx.
+
+    An agent keeps its events on a 5xx and gives them up on a 4xx.
+    """
+    temporary = isinstance(failure, TemporaryError)
+    status = _STATUS_OF_CODE.get(failure.code, 503 if temporary else otherwise)
     headers = {}
     if status == 503:
-        delay = failure.delay if isinstance(failure, TemporaryError) and failure.delay else 5
-        headers["Retry-After"] = str(math.ceil(delay))
-    detail = f"{failure.message}. {failure.next_step}" if failure.next_step else failure.message
-    return ProblemError(status, failure.code, detail, headers=headers)
+        delay = failure.delay if isinstance(failure, TemporaryError) else None
+        headers["Retry-After"] = str(max(1, math.ceil(delay or _DEFAULT_DELAY_SECONDS)))
+    field = _FIELD_OF_CODE.get(failure.code)
+    errors = [{"field": field, "reason": failure.message}] if field else []
+    detail = f"{failure.message.rstrip('.')}. {failure.next_step}" if failure.next_step else failure.message
+    return ProblemError(status, failure.code, detail, errors=errors, headers=headers)
 
 
 def from_validation(error: ValidationError) -> ProblemError:
     """Return the problem of a body that does not fit its schema, with the path of each field."""
-    errors = [
-        {"field": ".".join(str(part) for part in detail["loc"]) or "body", "reason": detail["msg"]}
-        for detail in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-    first = errors[0]
-    return ProblemError(422, "invalid_request", f"{first['field']}: {first['reason']}", errors=errors)
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return invalid(
+        *(
+            (
+                ".".join(str(part) for part in detail["loc"])[:_MAX_FIELD] or "body",
+                detail["msg"].removeprefix("Value error, "),
+            )
+            for detail in found[:_MAX_ERRORS]
+        )
+    )
 
 
-def _answer(problem: ProblemError, request_id: str) -> web.Response:
+def answer(problem: ProblemError, request_id: str) -> web.Response:
+    """Answer a problem."""
     body = {
         "type": f"urn:ai-ops:problem:{problem.code}",
         "title": _TITLES.get(problem.status, "Failed"),
@@ -120,23 +157,21 @@ def _of_http(error: web.HTTPException) -> ProblemError:
 @web.middleware
 async def problem_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give each request an id and turn every failure into a problem."""
-    request_id = uuid.uuid4().hex
+    request_id = request[REQUEST_ID] = uuid.uuid4().hex
     try:
-        response = await handler(request)
+        return await handler(request)
     except ProblemError as problem:
-        response = _answer(problem, request_id)
+        return answer(problem, request_id)
     except AiOpsError as failure:
-        response = _answer(from_failure(failure), request_id)
+        known = from_failure(failure)
+        if known.status >= 500:
+            log.error("request %s failed: %s", request_id, failure)
+        return answer(known, request_id)
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        response = _answer(_of_http(error), request_id)
+        return answer(_of_http(error), request_id)
     except Exception:  # the edge: whatever it was, the client gets a stable answer
         log.exception("unexpected failure, request %s", request_id)
-        response = _answer(
-            ProblemError(500, "internal_error", "Unexpected failure; the server's log has the details"),
-            request_id,
-        )
-    if not response.prepared:
-        response.headers["X-Request-ID"] = request_id
-    return response
+        words = "Unexpected failure; the server's log has the details"
+        return answer(ProblemError(500, "internal_error", words), request_id)

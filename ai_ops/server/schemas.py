@@ -5,13 +5,15 @@ Unknown fields are refused, except in events, where a newer agent may meet an ol
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 _SAFE_TEXT_LIMIT = 1024 * 1024
+_DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
 
 def _clean(value: str) -> str:
@@ -60,26 +62,27 @@ class NewTaskBody(BaseModel):
     budget_usd: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | None = None
 
-    @model_validator(mode="after")
-    def _one_of_both(self) -> NewTaskBody:
+    def misfits(self) -> list[tuple[str, str]]:
+        """Return what does not fit together, as (field, reason)."""
         if (self.error_content is None) == (self.prompt is None):
-            raise ValueError("give exactly one of error_content (a repair) and prompt (a prompt task)")
-        if self.error_content is not None:
-            self._refuse("a repair", ("name", "description", "type", "folder", "allowed_tools"))
-            if self.repo_url is None:
-                raise ValueError("a repair needs repo_url")
-        else:
-            self._refuse("a prompt task", ("fix_mode", "service", "environment", "release"))
-        return self
+            reason = "give exactly one of error_content (a repair) and prompt (a prompt task)"
+            return [("error_content", reason), ("prompt", reason)]
+        repair = self.error_content is not None
+        kind, foreign = ("a repair", _OF_A_PROMPT) if repair else ("a prompt task", _OF_A_REPAIR)
+        found = [(name, f"{kind} does not take it") for name in foreign if getattr(self, name)]
+        if repair and self.repo_url is None:
+            found.append(("repo_url", "a repair needs it"))
+        if self.repo_url is None and self.code_host:
+            found.append(("code_host", "says something about repo_url only"))
+        return found
 
-    def _refuse(self, what: str, fields: tuple[str, ...]) -> None:
-        given = [field for field in fields if field in self.model_fields_set]
-        if given:
-            raise ValueError(f"{what} does not take {', '.join(given)}")
+
+_OF_A_REPAIR = ("fix_mode", "service", "environment", "release")
+_OF_A_PROMPT = ("name", "description", "type", "folder", "allowed_tools", "timeout_seconds")
 
 
 class _EventModel(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
 
 
 class FrameBody(_EventModel):
@@ -116,19 +119,30 @@ class SourceBody(_EventModel):
     offset: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
 
 
+def _is_rfc3339(value: object) -> object:
+    """Refuse the numbers that the type would take for seconds since 1970."""
+    if not isinstance(value, str) or not _DATE.match(value):
+        raise ValueError("must be a time as in RFC 3339")
+    return value
+
+
 def _in_range(value: datetime) -> datetime:
-    moment = value.astimezone(UTC)
-    if not 2000 <= moment.year <= 2200:
+    if not 2000 <= value.year <= 2200:  # asked first: at the ends of the calendar, UTC overflows
         raise ValueError("is not a plausible time")
-    return moment
+    return value.astimezone(UTC)
+
+
+Moment = Annotated[
+    AwareDatetime, Field(strict=False), BeforeValidator(_is_rfc3339), AfterValidator(_in_range)
+]
 
 
 class EventBody(_EventModel):
     """One event on the wire."""
 
     schema_version: Annotated[int, Field(ge=1, le=1000)]
-    event_id: UUID
-    occurred_at: Annotated[AwareDatetime, AfterValidator(_in_range)]
+    event_id: Annotated[UUID, Field(strict=False)]
+    occurred_at: Moment
     repo: RepoBody
     error: ErrorBody
     node: Short = ""

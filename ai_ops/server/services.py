@@ -10,6 +10,8 @@ from aiohttp import web
 from ai_ops.core.ports import Clock, CodeHost, Engine, Issues, PullRequests, Tasks, Trace
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
+from ai_ops.errors import PermanentError
+from ai_ops.flow.repository import Repository
 from ai_ops.server.auth import Keyring
 
 
@@ -28,6 +30,21 @@ class Services:
     keyring: Keyring
     clock: Clock
     ready: Callable[[], Awaitable[None]]
+
+    def repository(self, repo_url: str, code_host: str) -> Repository:
+        """Return the repository an address means, on a code host that this server works with.
+
+        Raises:
+            PermanentError: as ``RepositoryRules.resolve``; ``code_host_unavailable``.
+        """
+        found = self.rules.resolve(repo_url, code_host)
+        if found.code_host not in self.hosts:
+            raise PermanentError(
+                "code_host_unavailable",
+                f"This server does not work with {found.code_host} yet.",
+                next_step=f"Use one of {', '.join(sorted(self.hosts))}.",
+            )
+        return found
 
 
 SERVICES = web.AppKey("services", Services)

@@ -139,6 +139,11 @@ class TraceStore:
             await self._append(connection, (run_id, "step", data))
         self._wake.wake(run_id)
 
+    async def add_usage(self, run_id: str, usage: Usage) -> None:
+        """Add what a call that failed had cost; what a step used comes with its outcome."""
+        async with self._database.write() as connection:
+            await self._add_usage(connection, run_id, usage)
+
     async def emit(self, run_id: str, kind: str, data: Mapping[str, Any]) -> None:
         """Append an event to the run's history; concurrent callers share a commit."""
         await self._lines.submit((run_id, kind, self._redactor.redact_json(dict(data))))

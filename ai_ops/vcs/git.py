@@ -108,9 +108,10 @@ class GitClient:
             return await self._mirrors.healed(mirror, work)
 
     async def push(self, repository: Repository, sha: str, branch: str) -> bool:
-        """Push a commit to a branch. True when it was there already; nothing is ever overwritten.
+        """Push a commit to a branch. True when it was there already; nobody else's work is overwritten.
 
-        A branch that exists moves only forward, to a commit that contains its head.
+        A branch that exists moves forward, to a commit that contains its head. Commits that we alone
+        made are replaced: an earlier run pushed them and came no further.
 
         Raises:
             PermanentError: ``branch_taken``; ``git_commit_missing`` when the mirror lost the commit
@@ -125,7 +126,7 @@ class GitClient:
                     f"the commit {sha} is not in the mirror",
                     next_step="Commit it again.",
                 )
-            return await _push(mirror, sha, branch)
+            return await _push(mirror, sha, branch, replaceable=self._author)
 
     async def remote_branch(self, repository: Repository, branch: str) -> str | None:
         """Return the remote head of a branch, or None."""
@@ -177,12 +178,16 @@ class GitClient:
         raise TemporaryError("base_moved", f"{into} keeps moving; the merge is tried again")
 
 
-async def _push(mirror: Mirror, sha: str, branch: str) -> bool:
-    """Push, expecting on the remote exactly what was seen there; a lost answer is looked up."""
+async def _push(mirror: Mirror, sha: str, branch: str, *, replaceable: Author | None = None) -> bool:
+    """Push, expecting on the remote exactly what was seen there; a lost answer is looked up.
+
+    Commits that only ``replaceable`` made may be replaced: they are of an earlier run of ours.
+    """
     there = (await mirror.remote_heads(branch)).heads.get(branch)
     if there == sha:
         return True
-    if there is not None and not await _contains(mirror, sha, there):
+    foreign = there is not None and not await _contains(mirror, sha, there)
+    if foreign and not await _only_by(mirror, branch, sha, replaceable):
         raise _taken(branch)
     ref = f"refs/heads/{branch}"
     command = ["push", "--quiet", "--no-verify", f"--force-with-lease={ref}:{there or ''}"]
@@ -210,6 +215,16 @@ async def _contains(mirror: Mirror, sha: str, ancestor: str) -> bool:
         return False
     answer = await mirror.git("look up", "merge-base", "--is-ancestor", ancestor, sha, accept=(0, 1))
     return answer.exit_code == 0
+
+
+async def _only_by(mirror: Mirror, branch: str, sha: str, author: Author | None) -> bool:
+    """Whether ``author`` wrote and committed every commit of the remote branch that ``sha`` lacks."""
+    if author is None:
+        return False
+    there = (await mirror.refresh(branch)).sha
+    log = await mirror.git("look up", "log", "--format=%ae%x00%ce", "--end-of-options", f"{sha}..{there}")
+    people = {line for line in log.text.splitlines() if line}
+    return people == {f"{author.email}\0{author.email}"}
 
 
 def _taken(branch: str) -> PermanentError:

@@ -23,7 +23,7 @@ SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 _ETC = Path(__file__).parent / "etc"
 _TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _PUBLIC = ("alternatives", "ld.so.cache", "ssl/certs", "protocols", "services")
-_OURS = {"/", "/usr", "/etc", "/proc", "/dev", "/sys", "/tmp"}  # noqa: S108 - names inside the sandbox
+_OURS = {"/", "/usr", "/etc", "/proc", "/dev", "/sys", "/tmp"}  # noqa: S108 # nosec B108
 # bubblewrap's own --block-fd would let the command run on when both it and the server were killed.
 # Many busy processes inside must not starve the one that counts them, hence ``nice``.
 _GATE = 'echo > "/proc/self/fd/$0" && read -r go < "/proc/self/fd/$1" && shift && exec nice -n 10 "$@"'
@@ -124,8 +124,8 @@ def _private(limits: SandboxLimits, binds: Sequence[Bind]) -> Iterator[str]:
     """Yield what belongs to this run alone."""
     size = str(limits.tmp_bytes)
     yield from ("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev")
-    yield from ("--size", size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev")  # noqa: S108
-    yield from ("--size", size, "--tmpfs", "/tmp")  # noqa: S108
+    yield from ("--size", size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev")  # noqa: S108 # nosec B108
+    yield from ("--size", size, "--tmpfs", "/tmp")  # noqa: S108 # nosec B108
     if all(bind.target != HOME for bind in binds):
         yield from ("--size", size, "--tmpfs", HOME)
 

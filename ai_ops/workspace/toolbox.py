@@ -11,7 +11,6 @@ import asyncio
 import compileall
 import hashlib
 import os
-import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,8 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from uuid import uuid4
+
+from packaging.requirements import Requirement
 
 from ai_ops.core.ports import Bind
 from ai_ops.errors import PermanentError
@@ -29,14 +30,13 @@ MOUNT = "/opt/toolbox"
 SITE_PACKAGES = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 
 _LAYOUT = "1"
-_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _ENTRY = """\
 #!/bin/sh
 '''exec' python "$0" "$@"
 ' '''
 import sys
-from pytest import console_main
-sys.exit(console_main())
+from {module} import {function}
+sys.exit({function}())
 """
 
 
@@ -83,10 +83,7 @@ def _ensure(data_dir: Path) -> Toolbox:
 
 
 def _runtime(name: str) -> list[Distribution]:
-    """Return a distribution and what it requires, as installed here.
-
-    A requirement that is not installed belongs to another platform or Python; extras are not asked for.
-    """
+    """Return a distribution and what it requires on this platform, without extras."""
     found: dict[str, Distribution] = {}
     waiting = [name]
     while waiting:
@@ -96,14 +93,12 @@ def _runtime(name: str) -> list[Distribution]:
         try:
             dist = distribution(wanted)
         except PackageNotFoundError:
-            if wanted == name:
-                raise _unavailable(f"{name} is not installed beside the server") from None
-            continue
+            raise _unavailable(f"{wanted} is not installed beside the server") from None
         found[wanted.lower()] = dist
         for line in dist.requires or ():
-            matched = _REQUIREMENT.match(line)
-            if matched and "extra ==" not in line.replace("'", '"'):
-                waiting.append(matched[1])
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
     return list(found.values())
 
 
@@ -127,8 +122,10 @@ def _build(making: Path, folder: Path, distributions: Sequence[Distribution], ho
             raise _unavailable(f"{interpreter} is not there")
         for name in (interpreter.name, "python3", "python"):
             (making / "bin" / name).symlink_to(interpreter)
-        for name in ("pytest", "py.test"):
-            (making / "bin" / name).write_text(_ENTRY)
+        for dist in distributions:
+            for entry in dist.entry_points.select(group="console_scripts"):
+                text = _ENTRY.format(module=entry.module, function=entry.attr)
+                (making / "bin" / entry.name).write_text(text)
         (making / "pyvenv.cfg").write_text(
             f"home = {interpreter.parent}\ninclude-system-site-packages = false\n"
         )

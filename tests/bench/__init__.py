@@ -1,0 +1,1 @@
+"""The benchmark suite: ``make bench``. It prints, it never asserts; history is in doc/benchmarks.md."""

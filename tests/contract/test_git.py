@@ -517,6 +517,14 @@ async def test_a_foreign_commit_is_never_overwritten(at):
     assert at.remote("rev-parse", "ai-ops/fix-1") == human
 
 
+async def test_what_an_earlier_run_of_ours_left_is_replaced(at):
+    _, first = await at.change({"app.py": "x = 2\n"})
+    await at.client.push(at.repository, first, "ai-ops/fix-1")
+    _, second = await at.change({"app.py": "x = 4\n"})
+    assert await at.client.push(at.repository, second, "ai-ops/fix-1") is False
+    assert at.remote("rev-parse", "ai-ops/fix-1") == second
+
+
 async def test_a_race_with_another_pusher_is_lost_politely(http):
     """The other one pushes after we have looked and before we push."""
     _, sha = await http.change({"app.py": "x = 2\n"})

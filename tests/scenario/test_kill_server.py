@@ -43,8 +43,8 @@ async def proved_once(scenario):
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_a_repair_ends_once_after_the_server_was_killed(install, point):
-    async with install() as scenario:
+async def test_a_repair_ends_once_after_the_server_was_killed(install_warm, point):
+    async with install_warm() as scenario:
         scenario.script(shop.script())
         await scenario.start_server(crash_at=point)
         await scenario.report(shop.error())
@@ -59,9 +59,9 @@ async def test_a_repair_ends_once_after_the_server_was_killed(install, point):
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_a_repair_ends_once_after_kills_at_random_moments(install, seed):
+async def test_a_repair_ends_once_after_kills_at_random_moments(install_warm, seed):
     chance = random.Random(seed)
-    async with install() as scenario:
+    async with install_warm() as scenario:
         scenario.script(shop.script())
         await scenario.start_server()
         await scenario.report(shop.error())

@@ -7,11 +7,15 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import psutil
+
+from tests.support.nursery import Nursery
 
 ROOT = Path(__file__).parents[2]
 _PR_SET_CHILD_SUBREAPER = 36
@@ -31,59 +35,70 @@ async def until(what: str, condition, seconds: float = 60.0, hint=lambda: "") ->
         await asyncio.sleep(0.03)
 
 
+class Process(Protocol):
+    """What a test does with a process; ``subprocess.Popen`` is one."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Return how it ended, None while it runs."""
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal."""
+
+
 class Child:
     """One process of the product, leader of its own group, with its output in ``log``."""
 
-    def __init__(self, module: str, folder: Path, log: Path) -> None:
+    def __init__(self, module: str, folder: Path, log: Path, nursery: Nursery | None = None) -> None:
         self._module, self._folder, self.log = module, folder, log
-        self._process: asyncio.subprocess.Process | None = None
-
-    @property
-    def pid(self) -> int:
-        """Its process id, 0 when it does not run."""
-        return self._process.pid if self._process and self._process.returncode is None else 0
+        self._nursery = nursery
+        self._process: Process | None = None
 
     @property
     def running(self) -> bool:
         """Whether it is there."""
-        return self.pid != 0
+        return self._process is not None and self._process.poll() is None
 
-    async def start(self, environment: Mapping[str, str], *arguments: str) -> None:
+    @property
+    def pid(self) -> int:
+        """Its process id, 0 when it does not run."""
+        return self._process.pid if self._process and self.running else 0
+
+    def start(self, environment: Mapping[str, str], *arguments: str) -> None:
         """Start ``python -m <module>`` with this environment and nothing else."""
         assert not self.running, "it runs already"
+        if self._nursery is not None:
+            self._process = self._nursery.start(environment, self._folder, self.log)
+            return
         with self.log.open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                self._module,
-                *arguments,
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self._module, *arguments],
                 env={"PYTHONPATH": str(ROOT), **environment},
                 cwd=self._folder,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
 
     async def died(self, seconds: float = 60.0) -> int:
-        """Wait until it has ended by itself and return its exit code."""
+        """Wait until it has ended and return its exit code, negative for a signal."""
         assert self._process is not None, "it was never started"
-        try:
-            return await asyncio.wait_for(self._process.wait(), seconds)
-        except TimeoutError:
-            raise AssertionError(f"it is still there after {seconds:g} s\n{self.tail()}") from None
+        await until("the process has ended", lambda: not self.running, seconds, self.tail)
+        return self._process.poll() or 0
 
     async def kill(self) -> None:
         """``kill -9`` of the process itself; what it had started has to end by its own doing."""
-        if self.running and self._process is not None:
-            self._process.kill()
-            await self._process.wait()
+        if self._process is not None and self.running:
+            self._process.send_signal(signal.SIGKILL)
+            await self.died()
 
     async def stop(self, seconds: float = 20.0) -> int:
         """Ask it to end, as a service manager would, and return its exit code."""
-        if self.running and self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-        return await self.died(seconds) if self._process is not None else 0
+        assert self._process is not None, "it was never started"
+        self._process.send_signal(signal.SIGTERM)
+        return await self.died(seconds)
 
     def tail(self, size: int = 6000) -> str:
         """Return the end of what it said, for the message of a failing test."""
@@ -102,15 +117,13 @@ def adopting_orphans() -> Iterator[None]:
 
 
 def descendants(pid: int = 0) -> list[psutil.Process]:
-    """Return the living processes below one, or below this one. Dead orphans are reaped."""
+    """Return the living processes below one, or below this one."""
     alive = []
     with contextlib.suppress(psutil.NoSuchProcess):
         for process in psutil.Process(pid or os.getpid()).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
+            with contextlib.suppress(psutil.NoSuchProcess):
                 if process.status() != psutil.STATUS_ZOMBIE:
                     alive.append(process)
-                elif process.name() != "python" and process.ppid() == os.getpid():
-                    os.waitpid(process.pid, os.WNOHANG)
     return alive
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 
 from ai_ops.workspace.toolbox import ensure_toolbox
 from tests.support import shop
@@ -30,6 +31,7 @@ from tests.support.git_server import create_repository, git
 from tests.support.github_double import GitHubDouble
 from tests.support.mail_server import MailServer
 from tests.support.messages_double import MessagesDouble
+from tests.support.nursery import Nursery
 
 RESTING = ("completed", "failed", "cancelled", "needs_human_review")
 REPOSITORY = "acme/shop"
@@ -58,7 +60,7 @@ class Planted:
 class Scenario:
     """The installation. Settings go in by environment; ``settings`` overrides what is set here."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str], nursery: Nursery | None) -> None:
         self.folder = folder
         self.planted = Planted()
         self.settings = dict(settings)
@@ -67,7 +69,9 @@ class Scenario:
         self.github = GitHubDouble(folder / "github", self.planted.github_token)
         self.mail = MailServer(folder / "mail", "ai-ops", self.planted.smtp_password)
         self.messages: MessagesDouble | None = None
-        self.server = Child("tests.support.crashing_server", folder / "server", folder / "server.log")
+        self.server = Child(
+            "tests.support.crashing_server", folder / "server", folder / "server.log", nursery
+        )
         self.agent = Child("ai_ops.agent", folder / "agent", folder / "agent.log")
         self.data = folder / "server" / "data"
         self.workspaces = folder / "server" / "workspaces"
@@ -75,6 +79,7 @@ class Scenario:
         for name in ("github", "mail", "server/data", "server/tmp", "agent/tmp", "home"):
             (folder / name).mkdir(parents=True)
         self._client: aiohttp.ClientSession | None = None
+        self._others = {process.pid for process in descendants()}
 
     # --- the parts ---
 
@@ -119,7 +124,7 @@ class Scenario:
 
     async def start_server(self, crash_at: str = "") -> None:
         """Start the server and wait until it answers."""
-        await self.server.start(self.environment() | {"CRASH_AT": crash_at})
+        self.server.start(self.environment() | {"CRASH_AT": crash_at})
         await until("the server answers", self._healthy, hint=self.server.tail)
 
     async def restart_server(self) -> None:
@@ -134,7 +139,7 @@ class Scenario:
                 return answer.status == 200
         return False
 
-    async def start_agent(self, *arguments: str, **settings: str) -> None:
+    def start_agent(self, *arguments: str, **settings: str) -> None:
         """Start the agent on ``log``, which it reads from the start at its first time."""
         environment = {
             "PATH": os.environ["PATH"],
@@ -148,7 +153,7 @@ class Scenario:
             "DEBOUNCE_SECONDS": "0.1",
             **settings,
         }
-        await self.agent.start(environment, "--log-path", str(self.log), "--from-start", *arguments)
+        self.agent.start(environment, "--log-path", str(self.log), "--from-start", *arguments)
 
     # --- the API ---
 
@@ -213,6 +218,10 @@ class Scenario:
         """Return the pull requests on the code host."""
         return self.github.pulls(name)
 
+    def processes(self) -> list[psutil.Process]:
+        """Return the living processes of this installation, orphans too."""
+        return [process for process in descendants() if process.pid not in self._others]
+
     async def leaves_nothing_behind(self) -> None:
         """Stop what runs; no process and no workspace may be left."""
         for child in (self.agent, self.server):
@@ -220,9 +229,9 @@ class Scenario:
                 await child.stop()
         await until(
             "every process is gone",
-            lambda: not descendants(),
+            lambda: not self.processes(),
             10,
-            lambda: "\n".join(described(descendants())),
+            lambda: "\n".join(described(self.processes())),
         )
         left = sorted(path.name for path in self.workspaces.iterdir()) if self.workspaces.exists() else []
         assert left == []
@@ -245,6 +254,7 @@ async def installed(
     folder: Path,
     *,
     toolbox: Path | None = None,
+    nursery: Nursery | None = None,
     conversation: Mapping[str, Any] | None = None,
     files: Mapping[str, Any] | None = None,
     **settings: str,
@@ -254,12 +264,13 @@ async def installed(
     Args:
         folder: an empty folder.
         toolbox: a toolbox that was built before.
+        nursery: what starts the server faster than its imports are.
         conversation: what the model says to the real CLI; without it, ``Scenario.script`` is needed.
         files: the repository, instead of the shop.
         settings: further settings of the server.
     """
     with adopting_orphans():
-        scenario = Scenario(folder, settings)
+        scenario = Scenario(folder, settings, nursery)
         if toolbox is not None:
             shutil.copytree(toolbox, scenario.data / "toolbox", symlinks=True, copy_function=os.link)
         scenario.repository(files=files)

@@ -123,6 +123,10 @@ def test_a_search_without_a_place_is_unmatched(old, search):
     assert rules(refused(edit("f.txt", (search, "z")), files={"f.txt": old})) == ["unmatched"]
 
 
+def test_a_replacement_that_cannot_be_shifted_along_is_unmatched():
+    assert rules(refused(edit("f.txt", ("    a\n    b", "  c")), files={"f.txt": b"a\nb\n"})) == ["unmatched"]
+
+
 def test_the_report_of_an_unmatched_search_shows_the_most_similar_lines():
     result = refused(edit("src/cart.py", ("def total(item):\n    return sum(item) / len(item)", "x")))
     assert "line 1:\ndef total(items):\n    return sum(items) / len(items)" in result.problems[0].text
@@ -203,6 +207,7 @@ FAULTS = {
     "a shrinking write": ([write("big.txt", "line 1\nline 2")], "shrinks"),
     "an emptied file": ([write("big.txt", "")], "shrinks"),
     "rest unchanged": ([write("big.txt", "# ... rest of the file unchanged ...\n" + BIG)], "placeholder"),
+    "rest without dots": ([write("big.txt", "# rest of the file unchanged\n" + BIG)], "placeholder"),
     "existing code": ([write("n.js", "a();\n// ... existing code ...\nb();")], "placeholder"),
     "dots in a comment": ([write("n.py", "a = 1\n# ...\nb = 2")], "placeholder"),
     "unchanged in brackets": ([edit("README.md", ("# Shop", "# x\n# (unchanged)"))], "placeholder"),
@@ -315,8 +320,9 @@ def test_delete_and_rename_become_changes_and_the_mode_moves_along():
         "def f():\n    ...\n",
         "x = (\n    1,  # ... and so on\n)\n",
         "# The rest of the tokens go to the parser.\nx = 1\n",
+        "# What was read before is unchanged here.\nx = 1\n",
     ],
-    ids=["an ellipsis body", "dots in a remark", "a remark about a rest"],
+    ids=["an ellipsis body", "dots in a remark", "a remark about a rest", "a remark about what is unchanged"],
 )
 def test_honest_code_is_no_placeholder(content):
     assert planned(write("n.py", content))

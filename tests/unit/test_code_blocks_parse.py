@@ -134,6 +134,10 @@ PROBLEMS = {
     ),
     "an indented tag": (answer("  " + WRITE, count=0), {"stray_tag"}),
     "text beside a tag": (answer(WRITE.replace(">\nx", ">x"), count=0), {"stray_tag"}),
+    "an id in another attribute": (
+        answer(f'<code_block path="a.py" op="write" old_id="{N}">\nx\n</code_block id="{N}">'),
+        {"stray_tag"},
+    ),
     "no path": (answer(block('op="write"', "x")), {"missing_path"}),
     "an unknown op": (answer(block('path="a.py" op="chmod"', "x")), {"bad_op"}),
     "no op": (answer(block('path="a.py"', "x")), {"bad_op"}),

@@ -83,10 +83,16 @@ def test_a_folder_that_is_named_like_a_prefix_is_believed_first():
         ("/home/x/src/shop/main.py", "src/shop/main.py"),
         ("/workspace/new.py", "new.py"),
         ("/workspace/new/deep.py", "new/deep.py"),
+        ("/data/workspaces/x/repo/new/deep.py", "new/deep.py"),
     ],
 )
 def test_new_files_are_placed_beneath_the_root(raw, expected):
     assert path(raw, roots=("/srv/app",)) == expected
+
+
+def test_a_path_as_it_stands_wins_over_one_without_its_prefix():
+    found = resolve("a/main.py", Tree.of(["main.py", "a/main.py"]))
+    assert found.path == "a/main.py"  # type: ignore[union-attr]
 
 
 def test_a_tree_that_holds_two_names_of_one_form_can_still_be_edited():

@@ -263,6 +263,11 @@ SWALLOWED = {
         TRY % ("ValueError", "        pass\n    except KeyError:\n        pass\n"),
         "swallowed_exception",
     ),
+    "raising only in a function inside": (
+        CODE,
+        TRY % ("Exception", "        def later():\n            raise KeyError\n        return later\n"),
+        "broadened_exception",
+    ),
     "broken code": (CODE, "def load(:\n", "syntax_error"),
 }
 
@@ -338,6 +343,25 @@ def test_a_removed_check_is_a_warning(findings):
 
 def with_test(text: str) -> State:
     return {**BASE, "tests/test_load.py": text}
+
+
+CLASS = (
+    "class TestLoad:\n    def test_a(self):\n        assert 1\n\n    def test_b(self):\n        assert 2\n"
+)
+
+
+def test_tests_in_classes_are_known_by_their_whole_name(findings):
+    found = findings(with_test(CLASS.replace("def test_b", "def b")), with_test(CLASS))
+    assert ("test_deleted", "tests/test_load.py::TestLoad::test_b") in {(f.rule, f.place) for f in found}
+
+
+def test_a_check_that_is_gone_from_a_test_is_told_once(findings):
+    found = findings(with_test(TEST.replace("    assert load('2') == 2\n", "")))
+    assert warned(found) == set()
+
+
+def test_a_file_that_was_no_python_before_is_a_warning(findings):
+    assert warned(findings(with_code("x = 1\n"), with_code("print 'x'\n"))) == {"unread_code"}
 
 
 WEAKENED = {

@@ -138,6 +138,18 @@ def test_after_copytruncate_the_rest_is_read_from_the_copy(watcher, log):
     assert sorted(watcher.numbers) == [0, 1, 2, 3, 4]
 
 
+def test_two_copytruncates_between_two_looks_lose_nothing(watcher, log):
+    append(log, 2)
+    shutil.copy(log, log.with_name("app.log.2"))
+    os.truncate(log, 0)
+    append(log, 3)
+    shutil.copy(log, log.with_name("app.log.1"))
+    os.truncate(log, 0)
+    append(log, 4)
+    watcher.poll()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3, 4]
+
+
 def test_a_copy_that_is_seen_before_the_truncation_is_not_read_twice(watcher, log):
     append(log, 2)
     shutil.copy(log, log.with_name("app.log.1"))

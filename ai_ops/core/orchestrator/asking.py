@@ -12,6 +12,7 @@ from ai_ops.core.identity import nonce
 from ai_ops.core.orchestrator.money import call_budget
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.prompts import Words, parse_words
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Purpose
 from ai_ops.flow.run import Usage
 from ai_ops.flow.task import Reason
@@ -59,7 +60,12 @@ async def ask(tools: Tools, question: Question) -> Asked:
     report = ""
     attempt = 0
     while True:
-        answer = await _ask_once(tools, question, attempt, report, usage)
+        try:
+            answer = await _ask_once(tools, question, attempt, report, usage)
+        except AiOpsError as failure:
+            # The step has no outcome that could carry it, but the money is spent.
+            await tools.trace.add_usage(question.run_id, usage + Usage(cost_usd=failure.cost_usd))
+            raise
         usage += answer.usage
         words = parse_words(answer.text)
         if question.mode is FixMode.AGENTIC:

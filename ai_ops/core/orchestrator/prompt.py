@@ -9,7 +9,7 @@ from ai_ops.core.orchestrator.money import call_budget
 from ai_ops.core.orchestrator.records import usage_to_json
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome, Steps
-from ai_ops.errors import PermanentError
+from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.fixing import FixMode, FixRequest, Purpose
 from ai_ops.flow.repository import Base, Repository
 from ai_ops.flow.run import Usage
@@ -80,7 +80,11 @@ async def _work(
     async def watch(kind: str, data: dict[str, object]) -> None:
         await tools.trace.emit(run_id, kind, data)
 
-    answer = await tools.fixer.ask(request, watch)
+    try:
+        answer = await tools.fixer.ask(request, watch)
+    except AiOpsError as failure:
+        await tools.trace.add_usage(run_id, Usage(cost_usd=failure.cost_usd))
+        raise
     if not answer.text.strip():
         raise PermanentError("model_empty_answer", "Claude answered nothing", next_step="Retry the task.")
     await tools.trace.put_artifact(run_id, "answer", answer.text, "text/markdown")

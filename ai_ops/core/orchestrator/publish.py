@@ -53,6 +53,7 @@ async def publish(tools: Tools, steps: Steps, task: Task, run_id: str, candidate
     sha = (await steps.run("commit", 1, commit))["sha"]
 
     async def push() -> Outcome:
+        await commit()  # the mirror may have been made anew since; the same input is the same commit
         known = await tools.git.push(candidate.repository, sha, candidate.branch)
         return {"branch": candidate.branch, "known": known, "words": candidate.branch}
 

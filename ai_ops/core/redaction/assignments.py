@@ -131,8 +131,45 @@ def _name_before(text: str, end: int) -> _Name | None:
     found = _NAME.search(tail.rsplit(None, 1)[-1])
     if not found:
         return None
-    before = text[start - len(opened) - 1 : start - len(opened)]
-    closed = text.startswith(quote, end) or name.quoted or before == "="
+    closed = head[len(tail) :]
+    own = found.group("strong") or found.group("weak")
+    return _Name(own.lower(), bool(found.group("strong")), '"' in closed or "'" in closed)
+
+
+def _value(text: str, name: _Name, at: int, separator: str) -> tuple[int, int] | None:
+    """Return where the secret after a name is, or None when it is none."""
+    opened = _OPEN.match(text, at)
+    start = opened.end() if opened else at
+    scheme = _SCHEME.match(text, start)
+    start = scheme.end() if scheme else start
+    if opened and opened.group(1):
+        return _quoted_value(text, name, start, separator, opened.group(1), bool(scheme))
+    head = _BARE.match(text, start, start + _DECIDE_ON)
+    if not head or (separator == ">" and not text.startswith("</", head.end())):
+        return None
+    rest = text[head.end() : head.end() + 8]
+    if not _is_secret(head.group(), name, separator, rest, spaced=start > at, scheme=bool(scheme)):
+        return None
+    whole = _BARE.match(text, start)
+    return start, _trimmed(text, start, whole.end() if whole else head.end())
+
+
+def _quoted_value(
+    text: str, name: _Name, start: int, separator: str, opened: str, scheme: bool
+) -> tuple[int, int] | None:
+    quote = "\\" + opened[-1] if len(opened) > 1 else opened
+    head = _QUOTED[quote].match(text, start, start + _DECIDE_ON)
+    value = head.group() if head else ""
+    if separator == ">" or is_nothing(value):
+        return None
+    if not name.strong and not (scheme and " " not in value) and not looks_secret(value):
+        return None
+    if name.strong and " " in value and not name.quoted and separator not in ("=", ":="):
+        return None
+    whole = _QUOTED[quote].match(text, start)
+    end = whole.end() if whole else start
+    # A quote that is never closed is more likely the end of 'Password: ' than a value's beginning.
+    closed = text.startswith(quote, end) or name.quoted or separator == "="
     return (start, end) if closed else None
 
 

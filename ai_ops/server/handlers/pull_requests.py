@@ -9,7 +9,7 @@ from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.server import views
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.paging import page, path_id
-from ai_ops.server.problems import ProblemError, json_response
+from ai_ops.server.problems import ProblemError, from_failure, json_response
 from ai_ops.server.services import SERVICES
 
 
@@ -31,11 +31,15 @@ async def merge_pull_request(request: web.Request) -> web.StreamResponse:
     services = request.app[SERVICES]
     found = await _find(request)
     if found.state is PullRequestState.MERGED:
-        return json_response(views.pull_request(found))
+        return json_response(views.pull_request(found) | {"merge_sha": None})
     if found.state is not PullRequestState.OPEN:
         raise PermanentError("pull_request_not_open", f"the pull request is {found.state}")
-    repository = services.rules.resolve(found.repo_url, found.code_host)
-    merge_sha = await services.hosts[found.code_host].merge_pull_request(repository, found)
+    repository = services.repository(found.repo_url, found.code_host)
+    try:
+        merge_sha = await services.hosts[found.code_host].merge_pull_request(repository, found)
+    except PermanentError as failure:
+        # Whatever the remote or the host has against it: it is their state that does not allow it.
+        raise from_failure(failure, otherwise=409) from failure
     merged = await services.pull_requests.set_state(found.id, PullRequestState.MERGED)
     return json_response(views.pull_request(merged) | {"merge_sha": merge_sha})
 

@@ -1,0 +1,260 @@
+"""The real server on a loopback port: real SQLite stores, the in-memory engine, and a small worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from ai_ops.core.clock import SystemClock
+from ai_ops.core.identity import run_id
+from ai_ops.core.ports import CodeHost, Steps
+from ai_ops.core.redaction import Redactor
+from ai_ops.core.repository import RepositoryRules
+from ai_ops.engine.memory import MemoryEngine
+from ai_ops.flow.run import Run
+from ai_ops.flow.task import TaskState
+from ai_ops.server.auth import Keyring
+from ai_ops.server.http_server import Listening, build_app, listen
+from ai_ops.server.services import Services
+from ai_ops.store.database import Database, open_database
+from ai_ops.store.issues import IssueRepository
+from ai_ops.store.pull_requests import PullRequestRepository
+from ai_ops.store.tasks import TaskRepository
+from ai_ops.trace.trace_store import TraceStore
+from ai_ops.vcs.git import GitClient
+from ai_ops.vcs.github import GitHubHost
+from ai_ops.vcs.local import LocalHost
+from tests.support.store import sqlite_url
+
+SERVER_KEY = "server-key-for-tests-0001"
+AGENT_KEY = "agent-key-for-tests-0001"
+OWN_SECRET = "swordfish-of-this-installation"
+REPO = "https://github.com/acme/shop"
+
+
+class SmallWorker:
+    """Takes a task through one step; it waits at the gate before it ends."""
+
+    def __init__(self, tasks: TaskRepository, trace: TraceStore) -> None:
+        self._tasks = tasks
+        self._trace = trace
+        self.gate = asyncio.Event()
+        self.ending = TaskState.COMPLETED
+        self.changes: dict[str, Any] = {}
+        self.seen: list[tuple[str, int]] = []
+
+    async def __call__(self, task_id: str, run_number: int, steps: Steps) -> None:
+        """Work on one run."""
+        self.seen.append((task_id, run_number))
+        run = run_id(task_id, run_number)
+        await self._trace.run_started(Run(run, task_id, run_number, SystemClock().now()))
+        await self._tasks.move(task_id, TaskState.PROCESSING, trace_id=run)
+
+        async def work() -> dict[str, Any]:
+            return {"words": "worked"}
+
+        await steps.run("work", 1, work)
+        await self.gate.wait()
+        await self._tasks.move(task_id, self.ending, **self.changes)
+        await self._trace.run_ended(run, self.ending)
+
+
+@dataclass
+class Answer:
+    """An answer of the server, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Running:
+    """A server that answers, and what stands behind it."""
+
+    listening: Listening
+    session: aiohttp.ClientSession
+    database: Database
+    tasks: TaskRepository
+    issues: IssueRepository
+    pull_requests: PullRequestRepository
+    trace: TraceStore
+    engine: MemoryEngine
+    worker: SmallWorker
+    git: GitClient
+    folder: Path
+    key: str
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json_body: Any = None,
+        body: bytes | None = None,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request with the server's key, or another one; an empty key sends none."""
+        given = self.key if key is None else key
+        sent = {"X-API-Key": given} if given else {}
+        if json_body is not None:
+            body = json.dumps(json_body).encode()
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        sent |= dict(headers or {})
+        async with self.session.request(
+            method, self.listening.url + path, data=body, headers=sent, skip_auto_headers=["Content-Type"]
+        ) as got:
+            return Answer(got.status, dict(got.headers), await got.read())
+
+    async def get(self, path: str, **more: Any) -> Answer:
+        """Send a GET."""
+        return await self.call("GET", path, **more)
+
+    async def post(self, path: str, json_body: Any = None, **more: Any) -> Answer:
+        """Send a POST."""
+        return await self.call("POST", path, json_body=json_body, **more)
+
+    async def raw(self, request: bytes, *, end: bool = False) -> bytes:
+        """Send bytes as they are and return all that comes back until the connection closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.listening.port)
+        writer.write(request)
+        if end:
+            writer.write_eof()
+        try:
+            return await asyncio.wait_for(reader.read(), 20)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def rows(self, table: str) -> list[Mapping[str, Any]]:
+        """Return every row of a table."""
+        async with self.database.read() as connection:
+            found = await connection.exec_driver_sql(f"SELECT * FROM {table}")
+            return [dict(row) for row in found.mappings()]
+
+    async def nothing_happened(self) -> None:
+        """Hold that nothing is stored and nothing is queued."""
+        for table in ("events", "issues", "tasks", "idempotency_keys", "runs"):
+            assert await self.rows(table) == [], table
+        assert self.worker.seen == []
+        assert await self.engine.queue_depth() == 0
+
+    def stored_bytes(self) -> bytes:
+        """Return all bytes that the database's files hold."""
+        return b"".join(path.read_bytes() for path in (self.folder / "data").iterdir() if path.is_file())
+
+
+@contextlib.asynccontextmanager
+async def running(
+    folder: Path,
+    *,
+    server_key: str = SERVER_KEY,
+    agent_keys: tuple[str, ...] = (AGENT_KEY,),
+    code_host: str = "github",
+    allowed_repos: tuple[str, ...] = (),
+) -> AsyncIterator[Running]:
+    """Run a server while entered."""
+    clock = SystemClock()
+    redactor = Redactor(literals=[OWN_SECRET])
+    database = await open_database(sqlite_url(folder))
+    tasks = TaskRepository(database, clock)
+    issues = IssueRepository(database, clock)
+    pull_requests = PullRequestRepository(database, clock)
+    trace = TraceStore(database, clock, redactor)
+    worker = SmallWorker(tasks, trace)
+    engine = MemoryEngine(worker, tasks, trace, max_concurrent=4)
+    git = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
+    hosts: dict[str, CodeHost] = {
+        "local": LocalHost(pull_requests, git, "http://127.0.0.1"),
+        "github": GitHubHost("https://api.github.com", ""),
+    }
+
+    async def ready() -> None:
+        async with database.write():
+            return
+
+    services = Services(
+        issues=issues,
+        tasks=tasks,
+        pull_requests=pull_requests,
+        trace=trace,
+        engine=engine,
+        hosts=hosts,
+        rules=RepositoryRules(code_host=code_host, allowed_repos=allowed_repos),
+        redactor=redactor,
+        keyring=Keyring(server_key, agent_keys),
+        clock=clock,
+        ready=ready,
+    )
+    listening = await listen(build_app(services), "127.0.0.1", 0)
+    async with aiohttp.ClientSession() as session:
+        try:
+            yield Running(
+                listening, session, database, tasks, issues, pull_requests, trace, engine, worker, git, folder,
+                server_key,
+            )  # fmt: skip
+        finally:
+            await listening.stop()
+            await engine.stop()
+            await database.close()
+
+
+TRACEBACK = """2026-01-01 12:00:00 ERROR request failed
+Traceback (most recent call last):
+  File "/srv/shop/app/main.py", line 10, in main
+    rate(order)
+  File "/srv/shop/app/rating.py", line 7, in rate
+    return total / count
+ZeroDivisionError: division by zero
+"""
+
+
+def wire_event(**changes: Any) -> dict[str, Any]:
+    """Return an event as an agent sends it; ``error`` and ``repo`` are merged, the rest replaces."""
+    event: dict[str, Any] = {
+        "schema_version": 1,
+        "event_id": str(uuid.uuid4()),
+        "occurred_at": "2026-01-01T12:00:00.000Z",
+        "node": "n1",
+        "service": "shop",
+        "environment": "production",
+        "release": "abc",
+        "repo": {"repo_url": REPO, "code_host": "github", "default_branch": "main"},
+        "source": {"path": "/var/log/app.log", "offset": 17},
+        "level": "ERROR",
+        "context": ["a line before"],
+        "error": {"raw_excerpt": TRACEBACK},
+        "count": 1,
+    }
+    for name, value in changes.items():
+        if name in ("error", "repo") and isinstance(value, dict):
+            event[name] = {**event[name], **value}
+        else:
+            event[name] = value
+    return event
+
+
+def a_repair(**changes: Any) -> dict[str, Any]:
+    """Return the body of a repair task."""
+    return {"repo_url": REPO, "error_content": TRACEBACK, **changes}
+
+
+def a_prompt(**changes: Any) -> dict[str, Any]:
+    """Return the body of a prompt task."""
+    return {"prompt": "Say hello.", **changes}
