@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from ai_ops.core.clock import SystemClock
+from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.tools import Policy, Tools
 from ai_ops.core.orchestrator.worker import Worker
 from ai_ops.core.ports import CodeHost, Fixer, Notifier, Sandbox
@@ -26,9 +27,9 @@ from ai_ops.engine.durable import DurableEngine
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixMode
 from ai_ops.flow.repository import Repository
-from ai_ops.integrations.claude import ClaudeFixer
 from ai_ops.integrations.claude_gateway import ClaudeGateway
 from ai_ops.integrations.claude_gateway import Credential as ClaudeCredential
+from ai_ops.integrations.deferred import DeferredFixer
 from ai_ops.integrations.mail.files import FileNotifier
 from ai_ops.integrations.mail.mailroom import Mailroom
 from ai_ops.integrations.mail.smtp import SmtpNotifier, SmtpOptions
@@ -91,14 +92,20 @@ def fixer(settings: Settings, sandbox: Sandbox) -> Fixer:
     if settings.scripted_answers is not None:
         return ScriptedFixer(settings.scripted_answers)
     gateway = ClaudeGateway(settings.anthropic_base_url, claude_credential(settings))
-    return ClaudeFixer(
-        gateway,
-        sandbox,
-        command=settings.claude_command,
-        args=settings.claude_args,
-        model=settings.claude_model,
-        allowed_models=settings.claude_allowed_models,
-    )
+
+    def build_claude() -> Fixer:
+        from ai_ops.integrations.claude import ClaudeFixer
+
+        return ClaudeFixer(
+            gateway,
+            sandbox,
+            command=settings.claude_command,
+            args=settings.claude_args,
+            model=settings.claude_model,
+            allowed_models=settings.claude_allowed_models,
+        )
+
+    return DeferredFixer(build_claude)
 
 
 def claude_credential(settings: Settings) -> ClaudeCredential | None:
@@ -258,6 +265,9 @@ async def build(
         )
         await engine.start()
         stack.push_async_callback(engine.stop)
+        # Only now is the data folder ours alone; nobody can ask for new work yet.
+        unfinished = await tools.tasks.unfinished()
+        await workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
         system = System(
             settings, tools, engine, repository_rules(settings), redact, database, mailroom, sandbox
         )

@@ -106,10 +106,13 @@ def _refuse_foreign_browsers(request: web.Request) -> None:
 
 
 def _host(request: web.Request) -> str:
+    """Return the host that the client named; empty when it named none that can be read."""
+    if "Host" not in request.headers:
+        return ""
     try:
         return request.url.host or ""
     except ValueError:
-        return ""  # no name at all
+        return ""
 
 
 def middleware(keyring: Keyring) -> Middleware:

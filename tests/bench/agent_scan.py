@@ -31,7 +31,7 @@ def agent_scan():
 
 def _write_log(path):
     ordinary = "".join(
-        f"2026-11-25 12:{n // 60 % 60:02d}:{n % 60:02d},000 INFO [shop] request {n} took {n % 97} ms for /p/{n}\n"
+        f"2026-11-25 12:{n // 60 % 60:02d}:{n % 60:02d},000 INFO [shop] request {n} took {n % 97} ms: /p\n"
         for n in range(40_000)
     )
     error = f"2026-11-25 12:00:00,000 ERROR [shop] request 1 failed\n{TRACEBACK}"

@@ -21,7 +21,7 @@ from ai_ops.core.repository import RepositoryRules
 from ai_ops.engine.memory import MemoryEngine
 from ai_ops.flow.run import Run
 from ai_ops.flow.task import TaskState
-from ai_ops.server.auth import Keyring
+from ai_ops.server.auth import Keyring, RequestHandler
 from ai_ops.server.http_server import Listening, build_app, listen
 from ai_ops.server.services import Services
 from ai_ops.store.database import Database, open_database
@@ -86,6 +86,7 @@ class Running:
     """A server that answers, and what stands behind it."""
 
     listening: Listening
+    services: Services
     session: aiohttp.ClientSession
     database: Database
     tasks: TaskRepository
@@ -168,6 +169,7 @@ async def running(
     agent_keys: tuple[str, ...] = (AGENT_KEY,),
     code_host: str = "github",
     allowed_repos: tuple[str, ...] = (),
+    add: tuple[str, str, RequestHandler] | None = None,
 ) -> AsyncIterator[Running]:
     """Run a server while entered."""
     clock = SystemClock()
@@ -202,13 +204,27 @@ async def running(
         clock=clock,
         ready=ready,
     )
-    listening = await listen(build_app(services), "127.0.0.1", 0)
+    app = build_app(services)
+    if add is not None:
+        app.router.add_route(*add)
+    listening = await listen(app, "127.0.0.1", 0)
     async with aiohttp.ClientSession() as session:
         try:
             yield Running(
-                listening, session, database, tasks, issues, pull_requests, trace, engine, worker, git, folder,
-                server_key,
-            )  # fmt: skip
+                listening=listening,
+                services=services,
+                session=session,
+                database=database,
+                tasks=tasks,
+                issues=issues,
+                pull_requests=pull_requests,
+                trace=trace,
+                engine=engine,
+                worker=worker,
+                git=git,
+                folder=folder,
+                key=server_key,
+            )
         finally:
             await listening.stop()
             await engine.stop()

@@ -237,6 +237,13 @@ class Scenario:
         assert left == []
 
 
+def stands(task: Mapping[str, Any]) -> tuple[str, str | None, str]:
+    """Return a task's state, verdict and deciding word: a failure's code, or the first reason's rule."""
+    reasons = task["proof"]["reasons"]
+    word = task["error"]["code"] if task["error"] else reasons[0]["rule"] if reasons else ""
+    return task["state"], task["proof"]["verdict"], word
+
+
 def wire_event(text: str, repo_url: str) -> dict[str, Any]:
     """Return an event as it is on the wire."""
     return {

@@ -12,7 +12,6 @@ from ai_ops.core.identity import pull_request_id
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome, Steps
 from ai_ops.core.report import Report
-from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import NewPullRequest, PullRequest, PullRequestState
 from ai_ops.flow.repository import Base, Repository
 from ai_ops.flow.task import Task
@@ -75,16 +74,9 @@ async def publish(tools: Tools, steps: Steps, task: Task, run_id: str, candidate
 async def _open(tools: Tools, task: Task, run_id: str, candidate: Candidate, sha: str) -> Outcome:
     """Open the pull request or adopt the branch's own, and keep our record of it."""
     repository = candidate.repository
-    host = tools.hosts[repository.code_host]
+    host = tools.host_of(repository)
     known = await host.find_pull_request(repository, candidate.branch, candidate.base.branch)
     if known is None:
-        limit = tools.policy.max_open_pull_requests
-        if await tools.pull_requests.count_open(repository.key) >= limit:
-            raise PermanentError(
-                "too_many_open_pull_requests",
-                f"{limit} pull requests of ours are open in this repository",
-                next_step="Merge or close some, then retry the task; MAX_OPEN_PULL_REQUESTS sets the limit.",
-            )
         wanted = NewPullRequest(
             branch=candidate.branch,
             base=candidate.base.branch,

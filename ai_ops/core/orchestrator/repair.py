@@ -67,10 +67,12 @@ async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
         fix.patch,
     )
     verdict = fix.proof.verdict
-    if verdict is Verdict.PROVED or (verdict is Verdict.UNPROVED and not tools.policy.require_proof):
+    wanted = verdict is Verdict.PROVED or (verdict is Verdict.UNPROVED and not tools.policy.require_proof)
+    full = wanted and await _too_many_open(scene)
+    if wanted and not full:
         return await _publish(scene, branch, findings)
     await _keep_candidate(scene, fix, findings, branch)
-    return await _withhold(scene, findings, f"the fix is {verdict}", candidate=bool(fix.patch))
+    return await _withhold(scene, findings, full or f"the fix is {verdict}", candidate=bool(fix.patch))
 
 
 async def publish_approved(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
@@ -107,7 +109,7 @@ async def _checkout(tools: Tools, repository: Repository, branch: str) -> Outcom
     """Fetch the base, and look whether the issue has its pull request already."""
     await tools.sandbox.probe()  # nothing of the repository runs without isolation
     base = await tools.git.refresh(repository)
-    host = tools.hosts[repository.code_host]
+    host = tools.host_of(repository)
     known = await host.find_pull_request(repository, branch, base.branch)
     if known is None:
         await load_project(tools, repository, base)  # a repository without tests is said here, before money
@@ -199,6 +201,14 @@ async def _publish(
         findings.proof,
         {"pull_request_id": published.pull_request_id, "pr_url": published.url},
     )
+
+
+async def _too_many_open(scene: Scene) -> str:
+    """Return why no further pull request is opened here now, or an empty string."""
+    limit = scene.tools.policy.max_open_pull_requests
+    if await scene.tools.pull_requests.count_open(scene.repository.key) < limit:
+        return ""
+    return f"{limit} pull requests of ours are open in this repository (MAX_OPEN_PULL_REQUESTS)"
 
 
 async def _keep_candidate(scene: Scene, fix: Fix, findings: Findings, branch: str) -> None:

@@ -24,6 +24,7 @@ from ai_ops.core.ports import (
 )
 from ai_ops.core.project import TestPlan
 from ai_ops.core.report import Report
+from ai_ops.errors import PermanentError
 from ai_ops.flow.edits import FileChange
 from ai_ops.flow.fixing import FixMode
 from ai_ops.flow.notification import Notification
@@ -124,3 +125,18 @@ class Tools:
     policy: Policy
     redact: Callable[[str], str]
     spent_today: Callable[[], Awaitable[float]]
+
+    def host_of(self, repository: Repository) -> CodeHost:
+        """Return the code host of a repository.
+
+        Raises:
+            PermanentError: ``code_host_unsupported``.
+        """
+        host = self.hosts.get(repository.code_host)
+        if host is None:
+            raise PermanentError(
+                "code_host_unsupported",
+                f"this version opens no pull requests on {repository.code_host}",
+                next_step=f"Use a repository on one of: {', '.join(sorted(self.hosts))}.",
+            )
+        return host

@@ -43,6 +43,10 @@ class Worker:
             ending = await self._work(task, run, Persistent(tools, task.id, steps))
         except AiOpsError as failure:
             ending = _failed(failure)
+        except asyncio.CancelledError:
+            # Cancelled by a person, or the server stops: every step makes its folders anew.
+            await tools.workspaces.discard(run)
+            raise
         await self._finish(task, run, ending)
 
     async def _begin(self, task: Task, run: str) -> Task:
