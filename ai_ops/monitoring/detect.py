@@ -136,5 +136,7 @@ def said_level(line: bytes) -> str:
 
 
 def _field_level(line: bytes) -> str:
+    if b"[" not in line and b"evel" not in line and b"everity" not in line and b"lvl" not in line:
+        return ""
     found = _FIELD_LEVEL.search(line)
     return "" if not found else "low" if found.group("low") else "error"

@@ -290,9 +290,7 @@ class FollowedFile:
                 if len(records) >= limit:
                     return start
                 at = self._encoding.raw_offset(text, start)
-                if stands_alone(line, text, end + 1) and not 0 <= hits.next(end + 1) < text.find(
-                    b"\n", end + 1
-                ):
+                if stands_alone(line, text[end + 1 : text.find(b"\n", end + 1) + 1]):
                     records.append(self._record_of(line, self._position + at))
                 else:
                     self._open_tail = self._tail_at(raw, at)

@@ -78,10 +78,9 @@ class Joiner:
         """
         follower = self._follower
         if follower is None:
-            first = self._lines[0]
-            follower = self._follower = stacktrace.Follower(stacktrace.start(first), first)
-        elif self._bare and not is_error and line.startswith(self._date):
-            return self._refuse(line, is_error)
+            follower = self._follower = _follower_of(self._lines[0])
+        elif self._bare and line.startswith(self._date) and not _names_trace(line):
+            return Fed.OVER if is_error else self._refuse(line, is_error)
         if (self._strangers and not line.strip()) or not follower.accept(line):
             return self._refuse(line, is_error)
         if follower.pending == 0:
@@ -102,7 +101,7 @@ class Joiner:
         record = b"\n".join(self._lines[: self._sure])
         follower = self._follower
         if on_time and follower is None:
-            follower = stacktrace.Follower(stacktrace.start(self._lines[0]), self._lines[0])
+            follower = _follower_of(self._lines[0])
         self._late = follower if on_time and follower and follower.language else None
         self._lines = []
         return record
@@ -145,18 +144,25 @@ class Joiner:
         self._bytes += len(line) + 1
 
 
-def stands_alone(line: bytes, text: bytes, after: int) -> bool:
-    """Whether an error's line and the one at ``text[after:]``, which is none, plainly are two records.
+def stands_alone(line: bytes, after: bytes) -> bool:
+    """Whether an error's line and the one after it plainly are two records.
 
-    True for an ordinary message when both begin with the same date. It saves most of the work in most logs.
+    True for ordinary messages that begin with the same date. It saves most of the work in most logs.
     """
     date = _date(line)
-    if not date or not text.startswith(date, after):
-        return False
+    return bool(date) and after.startswith(date) and not _names_trace(line) and not _names_trace(after)
+
+
+def _names_trace(line: bytes) -> bool:
+    """Whether a line could begin a trace; those who know traces decide."""
     for needle in stacktrace.NEEDLES:  # noqa: SIM110 - a plain loop: this is done for every error
         if needle in line:
-            return False
-    return True
+            return True
+    return False
+
+
+def _follower_of(line: bytes) -> stacktrace.Follower:
+    return stacktrace.Follower(stacktrace.start(line) if _names_trace(line) else None, line)
 
 
 def _date(line: bytes) -> bytes:

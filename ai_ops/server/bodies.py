@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from ai_ops.server.problems import ProblemError, from_validation
 
 MODEL = TypeVar("MODEL", bound=BaseModel)
 BODY_LIMIT = 4 * 1024 * 1024
+BODY_SECONDS = 60.0
 _CHUNK = 256 * 1024
 
 
@@ -21,8 +23,8 @@ async def read_json(request: web.Request, *, limit: int = BODY_LIMIT) -> Any:
     """Return the parsed body of at most ``limit`` bytes, before and after inflating.
 
     Raises:
-        ProblemError: 400 ``malformed_json``, ``malformed_gzip`` or ``malformed_body``, 413 ``too_large``,
-            415 ``unsupported_media_type`` or ``unsupported_encoding``.
+        ProblemError: 400 ``malformed_json``, ``malformed_gzip`` or ``malformed_body``, 408 ``too_slow``,
+            413 ``too_large``, 415 ``unsupported_media_type`` or ``unsupported_encoding``.
     """
     return _parse(await _read_raw(request, limit))
 
@@ -59,11 +61,14 @@ async def _receive(request: web.Request, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        async for chunk in request.content.iter_chunked(_CHUNK):
-            size += len(chunk)
-            if size > limit:
-                raise too_large
-            parts.append(chunk)
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.content.iter_chunked(_CHUNK):
+                size += len(chunk)
+                if size > limit:
+                    raise too_large
+                parts.append(chunk)
+    except TimeoutError:
+        raise ProblemError(408, "too_slow", f"The body took longer than {BODY_SECONDS:g} seconds") from None
     except (web.RequestPayloadError, ConnectionError):
         raise ProblemError(400, "malformed_body", "The body ended early or is framed wrongly") from None
     return b"".join(parts)

@@ -20,7 +20,7 @@ from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.engine.memory import MemoryEngine
 from ai_ops.flow.run import Run
-from ai_ops.flow.task import TaskState
+from ai_ops.flow.task import Task, TaskState
 from ai_ops.server.auth import Keyring, RequestHandler
 from ai_ops.server.http_server import Listening, build_app, listen
 from ai_ops.server.services import Services
@@ -142,6 +142,20 @@ class Running:
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
+
+    @contextlib.asynccontextmanager
+    async def engine_off(self) -> AsyncIterator[None]:
+        """Take tasks without working on them while entered, as when a crash comes in between."""
+        enqueue = self.engine.enqueue
+
+        async def forget(task: Task) -> None:
+            return
+
+        self.engine.enqueue = forget  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            self.engine.enqueue = enqueue  # type: ignore[method-assign]
 
     async def rows(self, table: str) -> list[Mapping[str, Any]]:
         """Return every row of a table."""

@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import socket
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -76,7 +77,9 @@ class Scenario:
         self.data = folder / "server" / "data"
         self.workspaces = folder / "server" / "workspaces"
         self.log = folder / "app.log"
-        for name in ("github", "mail", "server/data", "server/tmp", "agent/tmp", "home"):
+        # Sockets lie there, and the path of a socket is short.
+        self.temporary = Path(tempfile.mkdtemp(prefix="ai-ops-test-"))
+        for name in ("github", "mail", "server/data", "agent", "home"):
             (folder / name).mkdir(parents=True)
         self._client: aiohttp.ClientSession | None = None
         self._others = {process.pid for process in descendants()}
@@ -103,7 +106,7 @@ class Scenario:
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
             "HOME": str(self.folder / "home"),
-            "TMPDIR": str(self.folder / "server" / "tmp"),
+            "TMPDIR": str(self.temporary),
             "CODE_HOST": "github",
             "GITHUB_BASE_URL": self.github.api_url,
             "GITHUB_TOKEN": self.planted.github_token,
@@ -145,7 +148,7 @@ class Scenario:
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
             "HOME": str(self.folder / "home"),
-            "TMPDIR": str(self.folder / "agent" / "tmp"),
+            "TMPDIR": str(self.temporary),
             "AGENT_API_KEY": self.planted.agent_key,
             "AGENT_SERVER_URL": self.url,
             "AGENT_REPO_URL": self.repo_url(),
@@ -233,8 +236,8 @@ class Scenario:
             10,
             lambda: "\n".join(described(self.processes())),
         )
-        left = sorted(path.name for path in self.workspaces.iterdir()) if self.workspaces.exists() else []
-        assert left == []
+        left = [*self.workspaces.glob("*"), *self.temporary.glob("*")]
+        assert left == [], left
 
 
 def stands(task: Mapping[str, Any]) -> tuple[str, str | None, str]:
@@ -293,6 +296,7 @@ async def installed(
                 await scenario.server.kill()
                 if scenario._client is not None:
                     await scenario._client.close()
+                shutil.rmtree(scenario.temporary)
 
 
 async def _built(folder: Path) -> Path:

@@ -510,6 +510,10 @@ def test_new_package_sources_are_blocked(findings, path, line):
     assert "package_index_changed" in blocked(findings({**BASE, path: line + "\n"}))
 
 
+def test_code_that_only_names_a_package_source_is_free(findings):
+    assert findings({**BASE, "pip.py": "ARGUMENT = '--index-url'\n"}) == ()
+
+
 REPRODUCTION = {"tests/test_ai_ops_1.py": b"def test_it():\n    assert 0\n"}
 
 

@@ -1,0 +1,239 @@
+"""The documentation is true: its commands run, its tables are whole, its links lead somewhere."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import is_dataclass
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+import pytest
+from pydantic import SecretStr
+from typer.main import get_command
+
+from ai_ops import flow
+from ai_ops.cli.app import app
+from ai_ops.core import failures
+from ai_ops.server.http_server import ROUTES
+from ai_ops.settings import Settings
+from ai_ops.vcs import failures as git_failures
+from ai_ops.vcs import github_failures
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("doc/*.md"), *ROOT.glob("examples/*.md")])
+README, ENV = ROOT / "README.md", ROOT / ".env.example"
+WRITTEN_ELSEWHERE = {"doc/benchmarks.md"}  # `make bench` writes it
+
+_BLOCK = re.compile(r"^<!-- run[^>]*-->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+_SETTING = re.compile(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
+_CODE = re.compile(r"[a-z]+(_[a-z]+)+")
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str) -> list[str]:
+    """Return the shell blocks of a page that are marked to be run."""
+    found = _BLOCK.findall(read(page))
+    assert found, f"{page} has no block to run"
+    return found
+
+
+def run_script(script: str, folder: Path, **environment: str) -> None:
+    """Run a script of the documentation as a reader would, and leave nothing of it behind."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    env = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "HTTP_PORT": port,
+        **environment,
+    }
+    shell = subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=ROOT if not environment else folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        said, _ = shell.communicate(timeout=110)
+    finally:
+        os.killpg(shell.pid, signal.SIGKILL) if shell.poll() is None else _kill_rest(shell.pid)
+    assert shell.returncode == 0, said[-6000:]
+
+
+def _kill_rest(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+pytestmark_sandbox = pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the examples are written with curl")
+
+
+@pytestmark_sandbox
+def test_the_first_hour_of_the_readme_runs(tmp_path: Path) -> None:
+    script = "ai-ops demo > demo.txt\n" + "\n".join(blocks("README.md")) + "\nkill %1; wait %1"
+    run_script(script, tmp_path, LC_ALL="C.UTF-8")
+    assert "verdict    proved" in (tmp_path / "demo.txt").read_text(encoding="utf-8")
+
+
+@pytestmark_sandbox
+@needs_curl
+def test_the_hand_test_and_the_examples_of_the_api_run(tmp_path: Path) -> None:
+    steps = blocks("doc/e2e-test.md")
+    *before, repeats = steps
+    assert "kill %1" in repeats
+    api = "set -x\n" + "\n".join(blocks("doc/api.md")) + "\nset +x"
+    run_script("\n".join([*before, repeats.replace("kill %1", f"{api}\nkill %1; wait %1")]), tmp_path)
+
+
+def test_the_example_environment_names_exactly_the_settings_there_are() -> None:
+    source = read("ai_ops/agent/options.py")
+    agent = set(re.findall(r'values\.(?:text|parsed|secret)\("([A-Z_]+)"', source))
+    assert agent > {"LOG_FILTER", "NODE_NAME"}
+    settings = {name.upper() for name in Settings.model_fields} - {"SOURCE"}  # tables of ai-ops.toml
+    assert sorted(key for key, _ in _SETTING.findall(read(".env.example"))) == sorted(settings | agent)
+
+
+def test_the_example_environment_shows_the_defaults_and_no_secret() -> None:
+    shown = dict(_SETTING.findall(read(".env.example")))
+    for name, field in Settings.model_fields.items():
+        if name == "source":
+            continue
+        value = field.default
+        if value is None or isinstance(value, SecretStr):
+            wanted = ""
+        elif isinstance(value, bool):
+            wanted = str(value).lower()
+        elif isinstance(value, tuple):
+            wanted = ",".join(value)
+        else:
+            wanted = str(value)
+        seen = shown[name.upper()]
+        number = isinstance(value, float) and float(seen) == value
+        assert number or seen == wanted, name.upper()
+
+
+def test_a_later_setting_is_marked_as_long_as_nothing_reads_it() -> None:
+    code = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "ai_ops").rglob("*.py")
+        if path.name not in ("settings.py", "options.py")
+    )
+    text = read(".env.example")
+    for name in Settings.model_fields:
+        key = re.escape(name.upper())
+        said = re.search(rf"((?:^#[^\n]*\n)+)#{key}=", text, re.MULTILINE)
+        assert said, name.upper()
+        group = re.split(r"\n\n|(?<=\n)#[A-Z][A-Z0-9_]*=[^\n]*\n(?=# )", said[1])[-1]
+        if "# Later" in group:
+            assert not re.search(rf"settings\.{name}\b", code), f"{name.upper()} is used by now"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_route_stands_in_the_api_page_with_its_scope(route) -> None:
+    assert f"| `{route.method} {route.path}` |" in read("doc/api.md")
+    line = next(line for line in read("doc/api.md").splitlines() if f"`{route.method} {route.path}`" in line)
+    assert line.split("|")[2].strip().strip("`") == route.scope.value
+
+
+def test_the_api_page_names_no_route_that_is_not_there() -> None:
+    named = set(re.findall(r"^\| `([A-Z]+ /[^`]+)` \|", read("doc/api.md"), re.MULTILINE))
+    assert named == {f"{route.method} {route.path}" for route in ROUTES}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    for link in _LINK.findall(page.read_text(encoding="utf-8")):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if str(target.relative_to(ROOT)) in WRITTEN_ELSEWHERE:
+            continue
+        assert target.exists(), link
+        if anchor:
+            assert anchor in _anchors(target), link
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings as code hosts make them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_is_named_is_there(page: Path) -> None:
+    for name in re.findall(r"`((?:ai_ops|tests|doc|examples|scripts)/[\w./-]+)`", page.read_text("utf-8")):
+        assert name in WRITTEN_ELSEWHERE or (ROOT / name).exists(), name
+
+
+def nouns() -> list[str]:
+    """Return the classes of ``flow``: every noun the product has."""
+    found = []
+    for module in iter_modules(flow.__path__):
+        loaded = import_module(f"ai_ops.flow.{module.name}")
+        for name, value in vars(loaded).items():
+            own = isinstance(value, type) and value.__module__ == loaded.__name__
+            if own and (is_dataclass(value) or issubclass(value, Enum)):
+                found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("noun", nouns())
+def test_every_noun_stands_in_the_glossary(noun: str) -> None:
+    assert f"`{noun}`" in read("doc/glossary.md")
+
+
+@pytest.mark.parametrize("command", sorted(get_command(app).commands))  # type: ignore[attr-defined]
+def test_every_command_stands_in_the_readme(command: str) -> None:
+    line = next((x for x in read("README.md").splitlines() if x.startswith(f"| `ai-ops {command}` |")), "")
+    assert line
+    for name in getattr(get_command(app).commands[command], "commands", {}):  # type: ignore[attr-defined]
+        assert f"`{name}`" in line
+
+
+def codes() -> set[str]:
+    """Return every failure code that the code can raise."""
+    found = set(failures.CODES)
+    found |= {rule.code for rule in git_failures._RULES} | {code for code, _ in github_failures._BY_STATUS.values()}
+    for path in (ROOT / "ai_ops").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)):
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name in ("PermanentError", "TemporaryError") and isinstance(node.args[0].value, str):
+                found.add(node.args[0].value)
+    return found
+
+
+def test_every_failure_code_is_explained() -> None:
+    explained = set(re.findall(r"`([a-z_]+)`", read("doc/operations.md")))
+    assert sorted(codes() - explained) == []
+
+
+def test_no_explained_failure_code_is_invented() -> None:
+    section = read("doc/operations.md").partition("## What each failure code means")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    named = {code for row in rows for code in re.findall(r"`([a-z_]+)`", row)}
+    assert named
+    assert sorted(named - codes()) == []
