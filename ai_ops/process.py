@@ -14,10 +14,11 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 _CHUNK = 65536
 _PR_SET_PDEATHSIG = 1
@@ -212,6 +213,20 @@ async def start(
     )
 
 
+async def _begun(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
+    """Return the child; cancelled meanwhile, it is waited for and killed with all that it started.
+
+    Left alone, a cancelled start kills the child only, and then waits for whoever holds its pipes.
+    """
+    task = asyncio.ensure_future(starting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            kill_group((await task).pid)
+        raise
+
+
 async def run(
     argv: Sequence[str],
     *,
@@ -242,16 +257,18 @@ async def run(
     """
     limits = limits or Limits()
     started = time.monotonic()
-    child = await asyncio.create_subprocess_exec(
-        *argv,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT if merge_stderr else asyncio.subprocess.PIPE,
-        env=dict(env),
-        cwd=cwd,
-        start_new_session=True,
-        preexec_fn=_prepare(limits),
-        pass_fds=tuple(pass_fds),
+    child = await _begun(
+        asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT if merge_stderr else asyncio.subprocess.PIPE,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=_prepare(limits),
+            pass_fds=tuple(pass_fds),
+        )
     )
     if on_start:
         on_start(child.pid)

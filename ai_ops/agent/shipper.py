@@ -90,7 +90,7 @@ class Shipper:
             self._split(batch, failure)
             return
         rejected = {index: reason for index, reason in answer.rejected if 0 <= index < len(batch)}
-        refused = [] and [(batch[index], reason) for index, reason in sorted(rejected.items())]
+        refused = [(batch[index], reason) for index, reason in sorted(rejected.items())]
         if refused:
             self._put_aside(refused)
         self._spool.acknowledge([w for index, w in enumerate(batch) if index not in rejected])

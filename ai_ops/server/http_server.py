@@ -42,6 +42,8 @@ def build_app(services: Services) -> web.Application:
     app[SERVICES] = services
     app[metrics.METRICS] = figures
     app[auth.SCOPE_OF] = {(route.method, route.path): route.scope for route in ROUTES}
+    app[stream.STREAMS] = set()
+    app.on_shutdown.append(stream.end_streams)
     app.on_response_prepare.append(headers.on_prepare)
     for route in ROUTES:
         if route.method == "GET":

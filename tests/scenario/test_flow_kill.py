@@ -56,7 +56,7 @@ async def test_every_logged_error_counts_once_whatever_is_killed(install_warm, w
         await until("the issues are there", lambda: scenario.items("/v1/issues"))
         counted = {}
         for issue in await scenario.items("/v1/issues"):
-            (kind,) = [kind for kind in KINDS if kind in issue["title"]]
+            (kind,) = [kind for kind in KINDS if kind in issue["sample"]["error"]["raw_excerpt"]]
             counted[kind] = counted.get(kind, 0) + issue["count"]
         assert counted == written
         await scenario.leaves_nothing_behind()

@@ -65,6 +65,20 @@ async def test_a_cancelled_task_takes_its_child_along():
     assert not alive(pids[0])
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8])
+async def test_a_task_cancelled_while_its_child_starts_leaves_none(turns, tmp_path):
+    script = f"echo $$ > {tmp_path}/pid; sleep 60 & sleep 60"
+    task = asyncio.create_task(run(["sh", "-c", script], env=clean_environment()))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 10)
+    await asyncio.sleep(0.1)
+    pid = tmp_path / "pid"
+    assert not pid.exists() or not pid.read_text() or not alive(int(pid.read_text()))
+
+
 async def test_the_environment_is_only_what_was_given(monkeypatch):
     monkeypatch.setenv("PLANTED_TOKEN", "value")
     done = await run(["env"], env=clean_environment({"ONE": "1"}))

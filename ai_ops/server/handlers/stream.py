@@ -18,6 +18,9 @@ from ai_ops.server.services import SERVICES, Services
 
 log = logging.getLogger(__name__)
 
+STREAMS = web.AppKey("streams", set[EventSourceResponse])
+"""The streams that are open now."""
+PING_SECONDS = 15.0
 _WAIT_SECONDS = 0.2
 
 
@@ -29,12 +32,14 @@ async def stream_task(request: web.Request) -> web.StreamResponse:
         return web.Response(content_type="text/event-stream")
     last = request.headers.get("Last-Event-ID", "")
     seq = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else 0
-    async with sse_response(request) as response:
-        sending = asyncio.create_task(_send(response, services, task, seq))
-        gone = asyncio.create_task(response.wait())  # a ping notices it
+    async with sse_response(request, ping_interval=PING_SECONDS) as response:
+        sending = asyncio.create_task(_send(response, services, task, seq), name=f"stream of {task.id}")
+        gone = asyncio.create_task(response.wait())  # a ping notices it, or the server stops
+        request.app[STREAMS].add(response)
         try:
             await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            request.app[STREAMS].discard(response)
             sending.cancel()
             gone.cancel()
             ended, _ = await asyncio.gather(sending, gone, return_exceptions=True)
@@ -42,6 +47,12 @@ async def stream_task(request: web.Request) -> web.StreamResponse:
         if isinstance(ended, Exception) and not isinstance(ended, ConnectionError | TimeoutError):
             log.error("the stream of task %s broke off", task.id, exc_info=ended)
     return response
+
+
+async def end_streams(app: web.Application) -> None:
+    """End every stream at once, so that a server that stops does not wait for its clients."""
+    for response in tuple(app[STREAMS]):
+        response.stop_streaming()
 
 
 async def _send(response: EventSourceResponse, services: Services, task: Task, seq: int) -> None:
