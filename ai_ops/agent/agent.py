@@ -55,7 +55,7 @@ class Agent:
             self._patterns,
             Detector(options.keywords, options.log_filter),
             options.debounce_seconds,
-            known=self._spool.checkpoints(time.time()),
+            known=self._spool.checkpoints(),
             followed_before=self._spool.patterns(),
             from_start=options.from_start,
         )
@@ -83,6 +83,7 @@ class Agent:
             self._discover()
             self._change.patterns = self._monitor.patterns
             self._commit(stop)
+            self._spool.forget(time.time())  # what is there was just seen
             self._shipper.start()
             if self._options.once:
                 self._read_all(stop)

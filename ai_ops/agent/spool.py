@@ -125,11 +125,15 @@ class Spool:
             self._database.close()
             os.close(self._owner)
 
-    def checkpoints(self, now: float) -> list[Checkpoint]:
-        """Return the file positions; those of files not seen for 30 days are forgotten."""
+    def forget(self, now: float) -> None:
+        """Forget the positions of files that no look has found for 30 days; look first."""
         with self._transaction() as database:
             database.execute("DELETE FROM checkpoints WHERE seen_at < ?", (now - _FORGET_SECONDS,))
-            rows = database.execute(
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Return the file positions."""
+        with self._lock:
+            rows = self._database.execute(
                 'SELECT device, inode, path, "offset", generation, identity, head_length, head,'
                 " tail_length, tail, seen_at FROM checkpoints"
             ).fetchall()

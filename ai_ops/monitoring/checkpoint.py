@@ -24,7 +24,8 @@ class Checkpoint:
     content for good: it is part of event ids, follows a copied file to its copy, and is empty until
     the first line was read. ``offset`` never lies inside a record that is still being joined.
     ``head`` and ``tail`` are digests of the first ``head_length`` and the last ``tail_length`` bytes
-    before ``offset``. ``seen_at`` is Unix time.
+    before ``offset``. ``seen_at`` is when a look last found the file at its path, in Unix time: whatever
+    else was rotated away from there and is not known came later.
     """
 
     device: int

@@ -88,7 +88,8 @@ class FollowedFile:
         self._want = CHUNK_BYTES
         self._skipping: Checkpoint | None = None  # set while the rest of an over-long line is passed
         self._seen: tuple[int, int] | None = None
-        self._seen_at = time.time()
+        self.seen_at = checkpoint.seen_at
+        self.verified_at = time.time()
         self._news_at = time.monotonic()
         self._file: BinaryIO = Path(path).open("rb", buffering=0)  # noqa: SIM115 - closed by close
         try:
@@ -133,7 +134,7 @@ class FollowedFile:
             head=digest(head),
             tail_length=len(tail),
             tail=digest(tail),
-            seen_at=self._seen_at,
+            seen_at=self.seen_at,
         )
 
     def begins_like(self, head: bytes) -> bool:
@@ -171,11 +172,11 @@ class FollowedFile:
         seen = (status.st_size, status.st_mtime_ns)
         looked_at = time.time()
         if seen == self._seen and not final:
-            self._seen_at = looked_at
+            self.verified_at = looked_at
             return self._by_time(now)
         raw = read_at(self._file, self._position, self._want)
         self._verify()
-        self._seen_at = looked_at
+        self.verified_at = looked_at
         at_end = len(raw) < self._want
         if raw and not self._identity:
             self._identity = identity_of(*self.key, self._start.generation, raw)

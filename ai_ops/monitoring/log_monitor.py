@@ -30,6 +30,8 @@ _CHUNKS_AT_ONCE = 16
 _HELD = 8
 _LAST_LINE_BYTES = 64 << 10
 _MAX_FILES = 2000
+# A copy that has not grown for this long is complete.
+_COPYING_SECONDS = 10.0
 # File times lag behind the clock by up to a tick.
 _CLOCK_GRAIN = 0.05
 _NO_LIMIT = 1 << 30
@@ -108,6 +110,7 @@ class LogMonitor:
 
     def discover(self) -> list[Checkpoint]:
         """Look for files that appeared, moved or went; return the checkpoints of the new ones."""
+        began = time.time()
         found = self._matching()
         new: list[FollowedFile] = []
         # Known files first: only then is it clear which of the others is a copy of one of them.
@@ -118,12 +121,14 @@ class LogMonitor:
             else:
                 new += self._begin(path, status, source)
         present = {key for _, key in found}
+        new += self._rotated_away(found)
         for key, file in self._files.items():
             file.departed = key not in present
-        new += self._rotated_away(found)
+            if not file.departed or not file.seen_at:
+                file.seen_at = began
         self._at_path = dict(found.keys())
         self._first = False
-        self._looked_at = time.time()
+        self._looked_at = began
         return [file.checkpoint for file in new]
 
     def read(self, room: Callable[[], int], now: float, *, final: bool = False) -> Iterator[Progress]:
@@ -189,7 +194,7 @@ class LogMonitor:
         key = (status.st_dev, status.st_ino)
         checkpoint = self._known.get(key)
         if checkpoint is None:
-            if self._is_copy_in_waiting(path, key):
+            if self._is_copy_in_waiting(path, status):
                 return []
             checkpoint = self._copied_from(path, status) or Checkpoint(*key, path=path)
             at_start = self._first and self._patterns[source] not in self._followed_before
@@ -226,12 +231,12 @@ class LogMonitor:
             followed.append(self._follow(path, new, source))
         except (Changed, OSError):
             self._known[old.key] = new  # gone again; the next look finds what is there then
-        return followed + self._missed(path, source, old.seen_at)
+        return followed + self._missed(path, source, old.seen_at, old)
 
     def _replaced(self, file: FollowedFile) -> Iterator[Progress]:
         """Go on after a content was replaced while it was followed."""
         source = self._source[file.key]
-        old = file.checkpoint
+        old = replace(file.checkpoint, seen_at=file.verified_at)
         self._drop(file)
         followed = self._start_over(file.path, old, source)
         # Without a copy there is no other place to read the open record from again.
@@ -247,20 +252,17 @@ class LogMonitor:
         self._files.pop(file.key, None)
         file.close()
 
-    def _is_copy_in_waiting(self, path: str, key: Key) -> bool:
-        """Whether a new file repeats one that is still followed: a copy that rotation is making.
+    def _is_copy_in_waiting(self, path: str, status: os.stat_result) -> bool:
+        """Whether a new file repeats one that is still followed: a copy that rotation makes or made.
 
         It is left alone until its original is truncated; then it holds the rest of the old content.
         """
-        originals = [f for f in self._files.values() if f.key != key and _rotated(path, f.path)]
-        if not originals:
-            return False
-        try:
-            with Path(path).open("rb", buffering=0) as file:
-                head = read_at(file, 0, HEAD_BYTES)
-            return not head or any(original.begins_like(head) for original in originals)
-        except OSError:
-            return True
+        bases = [base for base in self._at_path if _rotated(path, base)]
+        return any(
+            _repeats(path, status, other)
+            for other in self._files.values()
+            if _rotated(path, other.path) or any(_rotated(other.path, base) for base in bases)
+        )
 
     def _copied_from(self, path: str, status: os.stat_result) -> Checkpoint | None:
         """Return where to go on in a copy of a file that is no longer followed."""
@@ -278,13 +280,15 @@ class LogMonitor:
             last_seen = [c.seen_at for c in self._known.values() if c.path == path]
             since = max(last_seen, default=time.time()) if self._first else self._looked_at
             followed += self._missed(path, source, since)
-        present = {key for _, key in found}
-        for file in followed:
-            file.departed = file.key not in present
         return followed
 
-    def _missed(self, path: str, source: int, since: float) -> list[FollowedFile]:
-        """Follow the rotated forms of a path that hold something unread, unknown ones from ``since`` on."""
+    def _missed(
+        self, path: str, source: int, since: float, old: Checkpoint | None = None
+    ) -> list[FollowedFile]:
+        """Follow the rotated forms of a path that hold something unread, unknown ones from ``since`` on.
+
+        Further copies of ``old``, whose rest is followed already, are passed over.
+        """
         followed: list[FollowedFile] = []
         for candidate, status in rotations(path):
             key = (status.st_dev, status.st_ino)
@@ -292,7 +296,9 @@ class LogMonitor:
                 continue
             known = self._known.get(key)
             unread = status.st_size > known.offset if known else status.st_mtime >= since - _CLOCK_GRAIN
-            if unread:
+            if unread and not (
+                known is None and old and old.offset and holds(candidate, status.st_size, old)
+            ):
                 followed += self._begin(candidate, status, source)
         return followed
 
@@ -340,6 +346,21 @@ def _rotated(path: str, original: str) -> bool:
     folder, name = os.path.split(path)
     original_folder, original_name = os.path.split(original)
     return folder == original_folder and is_rotation_of(name, original_name)
+
+
+def _repeats(path: str, status: os.stat_result, other: FollowedFile) -> bool:
+    """Whether a file holds what was read of another one, or may be on the way to it."""
+    read = other.checkpoint
+    if read.offset and status.st_size >= read.offset:
+        return holds(path, status.st_size, read)
+    if time.time() - status.st_mtime > _COPYING_SECONDS:
+        return False  # shorter than what it would be a copy of, and no longer growing
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            head = read_at(file, 0, HEAD_BYTES)
+    except OSError:
+        return True
+    return not head or other.begins_like(head)
 
 
 def _last_line_end(path: str, size: int) -> int:

@@ -3,11 +3,13 @@
 import asyncio
 import gzip
 import json
+import threading
 import uuid
 
 import pytest
 
 from ai_ops.core.describe import describe
+from ai_ops.server import intake
 from tests.support.running_server import AGENT_KEY, OWN_SECRET, TRACEBACK, running, wire_event
 
 TOKEN = "ghp_" + "A1b2C3d4" * 4 + "E5f6"
@@ -174,7 +176,7 @@ async def test_what_only_a_newer_agent_can_read_is_grouped_by_what_it_read(serve
 
 
 async def test_a_secret_in_any_field_is_stored_nowhere_and_answered_nowhere(server):
-    words = f"user said password={OWN_SECRET} and {TOKEN}"
+    words = f"user said {OWN_SECRET} and {TOKEN}"
     key = ["-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj",
            "-----END PRIVATE KEY-----"]  # fmt: skip
     everywhere = {
@@ -202,7 +204,7 @@ async def test_a_secret_in_any_field_is_stored_nowhere_and_answered_nowhere(serv
     shown = b"".join([(await server.get(path)).body for path in ("/v1/issues", "/v1/tasks")])
     stored = server.stored_bytes()
     assert b"user said" in stored and b"user said" in shown
-    for secret in (TOKEN, OWN_SECRET, key[1]):
+    for secret in (TOKEN[:20], OWN_SECRET, key[1]):
         assert secret.encode() not in stored
         assert secret.encode() not in shown
 
@@ -256,13 +258,17 @@ async def test_a_task_is_not_taken_either_when_the_disk_is_full(server):
     await server.nothing_happened()
 
 
-async def test_the_server_answers_others_while_it_reads_a_large_batch(server):
-    lines = "2026-01-01 ERROR user=alice token=abc something happened at 10.0.0.1\n" * 3000
-    events = [wire_event(error={"raw_excerpt": lines + TRACEBACK}) for _ in range(20)]
-    sending = asyncio.create_task(send(server, *events))
-    answered = 0
-    while not sending.done():
-        assert (await server.get("/healthz")).status == 200
-        answered += 1
-    assert sending.result().json["accepted"] == 20
-    assert answered > 3
+async def test_the_server_answers_others_while_it_reads_a_batch(server, monkeypatch):
+    answered = threading.Event()
+    take = intake._take
+
+    def take_slowly(item, services):
+        assert answered.wait(10)
+        return take(item, services)
+
+    monkeypatch.setattr(intake, "_take", take_slowly)
+    sending = asyncio.create_task(send(server, wire_event()))
+    await asyncio.sleep(0.05)
+    assert (await server.get("/healthz")).status == 200
+    answered.set()
+    assert (await sending).json["accepted"] == 1

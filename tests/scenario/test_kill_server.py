@@ -6,6 +6,7 @@ import random
 import pytest
 
 from tests.support import shop
+from tests.support.children import commands, until
 from tests.support.scenario import stands
 
 STEPS = (
@@ -70,4 +71,52 @@ async def test_a_repair_ends_once_after_kills_at_random_moments(install_warm, se
             await asyncio.sleep(chance.uniform(0, 2.5))
             await scenario.server.kill()
             await scenario.restart_server()
+        await proved_once(scenario)
+
+
+async def test_a_repair_ends_once_after_clean_stops(install_warm):
+    async with install_warm() as scenario:
+        scenario.script(shop.script())
+        await scenario.start_server()
+        await scenario.report(shop.error())
+        for _ in range(3):
+            await asyncio.sleep(0.5)
+            assert await scenario.server.stop() == 0
+            assert scenario.processes() == []
+            await scenario.restart_server()
+        await proved_once(scenario)
+
+
+def runs(scenario, *words):
+    """Say whether a process with these words in its command line runs below the server."""
+    return any(set(words) <= set(command) for command in commands(scenario.processes()))
+
+
+async def test_a_killed_server_leaves_no_test_run_behind(install_warm):
+    slow = shop.files() | {"tests/test_slow.py": "import time\n\n\ndef test_it():\n    time.sleep(2)\n"}
+    async with install_warm(files=slow) as scenario:
+        scenario.script(shop.script())
+        await scenario.start_server()
+        await scenario.report(shop.error())
+        await until("the suite runs", lambda: runs(scenario, "-m", "pytest"), hint=scenario.server.tail)
+        await asyncio.sleep(0.5)
+        await scenario.server.kill()
+        await until("nothing runs any more", lambda: scenario.processes() == [], 10)
+        await scenario.restart_server()
+        await proved_once(scenario)
+
+
+async def test_a_killed_server_leaves_no_claude_behind(install_warm):
+    hangs = {**shop.AGENTIC["requests"][0]["turns"][0], "hang": True, "times": 1}
+    first, *others = shop.AGENTIC["requests"][0]["turns"]
+    reproduce = {"purpose": "reproduce", "turns": [first | hangs, *others]}
+    conversation = {"requests": [reproduce, shop.AGENTIC["requests"][1]]}
+    async with install_warm(conversation=conversation, CLAUDE_FIX_MODE="agentic") as scenario:
+        await scenario.start_server()
+        await scenario.report(shop.error())
+        await until("Claude is asked", lambda: scenario.messages.requests, hint=scenario.server.tail)
+        assert runs(scenario, "--restricted")
+        await scenario.server.kill()
+        await until("nothing runs any more", lambda: scenario.processes() == [], 10)
+        await scenario.restart_server()
         await proved_once(scenario)

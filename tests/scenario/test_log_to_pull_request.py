@@ -54,6 +54,7 @@ async def test_a_line_in_a_log_becomes_a_proved_pull_request_and_a_mail(install,
         await assert_the_trace_tells_it(scenario, task, mode)
         await assert_no_secret_anywhere(scenario, task, witness)
         await scenario.leaves_nothing_behind()
+        assert list(scenario.temporary.glob("*")) == []
 
 
 def assert_one_pull_request(scenario, task):

@@ -127,13 +127,13 @@ def descendants(pid: int = 0) -> list[psutil.Process]:
     return alive
 
 
-def described(processes: Collection[psutil.Process]) -> list[str]:
-    """Return the command lines of processes."""
-    lines = []
+def commands(processes: Collection[psutil.Process]) -> list[list[str]]:
+    """Return the command lines of those that are still there."""
+    found = []
     for process in processes:
         with contextlib.suppress(psutil.Error):
-            lines.append(f"{process.pid} {' '.join(process.cmdline())[:300]}")
-    return lines
+            found.append([str(process.pid), *process.cmdline()])
+    return found
 
 
 class Witness:

@@ -68,6 +68,8 @@ def nursery() -> Iterator[Nursery]:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline(), "the server cannot be imported; its words are above"
         yield Nursery(process)
 
 
@@ -99,6 +101,7 @@ def _ended(pid: int) -> int | None:
 def _main() -> None:
     import tests.support.crashing_server  # noqa: F401 - this is what takes the time
 
+    print("ready", flush=True)
     for line in sys.stdin:
         order = json.loads(line)
         if "ended" in order:

@@ -129,6 +129,49 @@ def test_two_renames_between_two_looks_lose_nothing(watcher, log):
     assert sorted(watcher.numbers) == [0, 1, 2, 3, 4]
 
 
+def test_a_file_that_came_and_went_between_the_last_look_and_a_kill_is_read(watcher, log):
+    log.rename(log.with_name("app.log.1"))
+    append(log, 2)
+    time.sleep(0.1)
+    log.rename(log.with_name("app.log.2"))
+    append(log.with_name("app.log.1"), 3)
+    time.sleep(0.1)
+    watcher.read()  # of the first file, later than all of the second
+    append(log, 4)
+    watcher.restart()
+    watcher.poll()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3, 4]
+
+
+def test_a_new_rotation_with_the_same_long_banner_is_no_copy(tmp_path, log):
+    banner = "=" * 2000 + "\n"
+    log.write_text(banner)
+    watcher = Watcher(tmp_path / "app*")
+    append(log, 0)
+    watcher.poll()
+    log.with_name("app.log.1").write_text(banner + lines(1, 2))
+    watcher.poll()
+    watcher.stop()
+    assert watcher.numbers == [0, 1, 2]
+
+
+def test_a_second_copy_of_what_was_truncated_is_not_read_again(watcher, log):
+    append(log, 2)
+    for number in (1, 2):
+        shutil.copy(log, log.with_name(f"app.log.{number}"))
+    os.truncate(log, 0)
+    append(log, 3)
+    watcher.poll()
+    watcher.poll()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3]
+
+
+def test_a_file_that_was_quiet_for_months_is_still_known_after_the_look_at_a_start(watcher, log):
+    watcher.checkpoints = {k: replace(c, seen_at=1000.0) for k, c in watcher.checkpoints.items()}
+    watcher.restart()
+    assert [checkpoint.seen_at > 1000.0 for checkpoint in watcher.checkpoints.values()] == [True]
+
+
 def test_after_copytruncate_the_rest_is_read_from_the_copy(watcher, log):
     append(log, 2, 3)
     shutil.copy(log, log.with_name("app.log.1"))
@@ -390,3 +433,19 @@ def test_packed_rotations_are_not_read(tmp_path, name):
     watcher.poll()
     watcher.stop()
     assert watcher.numbers == []
+
+
+def test_without_room_the_newest_rotated_files_wait_and_older_ones_are_read_regardless(tmp_path, log):
+    watcher = Watcher(log)
+    for number in range(11):
+        append(log, number)
+        log.rename(log.with_name(f"app.log.{number}"))
+        log.touch()
+        watcher.look()
+    for _ in range(2):  # the second ends the records that the first opened
+        for progress in watcher.monitor.read(lambda: 0, time.monotonic()):
+            watcher.records += progress.records
+    assert watcher.numbers == [0, 1, 2]
+    watcher.poll()
+    watcher.stop()
+    assert sorted(watcher.numbers) == list(range(11))

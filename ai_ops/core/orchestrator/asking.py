@@ -9,17 +9,18 @@ from pathlib import Path
 
 from ai_ops.core import code_blocks
 from ai_ops.core.identity import nonce
-from ai_ops.core.orchestrator.money import call_budget
+from ai_ops.core.orchestrator.money import Purse, call_budget
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.prompts import Words, parse_words
-from ai_ops.errors import AiOpsError
+from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Purpose
-from ai_ops.flow.run import Usage
 from ai_ops.flow.task import Reason
 
 EDIT_TOOLS = ("Read", "Edit", "Write", "Glob", "Grep")
 MAX_REPORTS = 2
 """How often an answer that could not be applied goes back with its problems."""
+_BREACHES = frozenset({"diff_too_large", "checkout_damaged"})
+"""Failures of taking the difference that are the fixer's doing."""
 
 PromptFor = Callable[[str, str], str]
 """(nonce, report on the last answer) → the prompt."""
@@ -27,7 +28,7 @@ PromptFor = Callable[[str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Who asks what, about which checkout. ``spent`` is what the run used before."""
+    """Who asks what, about which checkout, and from whose money."""
 
     run_id: str
     purpose: Purpose
@@ -35,7 +36,7 @@ class Question:
     mode: FixMode
     checkout: Path
     prompt_for: PromptFor
-    spent: Usage
+    purse: Purse
     own_limit: float | None = None
     roots: tuple[str, ...] = ()
     shown: frozenset[str] = field(default_factory=frozenset)
@@ -43,49 +44,43 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The answer's words for people, what it cost, and why it could not be applied, if so.
+    """The answer's words for people, the change that it made, and why there is none, if so.
 
-    ``out_of_bounds`` when the problems are an attack or a breach of limits, and not clumsiness.
+    ``out_of_bounds`` when the problems are an attack or a breach of limits, and not clumsiness: then
+    nobody asks again.
     """
 
     words: Words
-    usage: Usage
+    patch: str = ""
     problems: tuple[Reason, ...] = ()
     out_of_bounds: bool = False
 
 
 async def ask(tools: Tools, question: Question) -> Asked:
     """Ask, apply the answer to the checkout, and keep prompt and answer as artifacts."""
-    usage = Usage()
     report = ""
     attempt = 0
     while True:
-        try:
-            answer = await _ask_once(tools, question, attempt, report, usage)
-        except AiOpsError as failure:
-            # The step has no outcome that could carry it, but the money is spent.
-            await tools.trace.add_usage(question.run_id, usage + Usage(cost_usd=failure.cost_usd))
-            raise
-        usage += answer.usage
+        answer = await _ask_once(tools, question, attempt, report)
         words = parse_words(answer.text)
-        if question.mode is FixMode.AGENTIC:
-            return Asked(words, usage)
         refused = await _apply(tools, question, answer, attempt)
         if refused is None:
-            return Asked(words, usage)
+            return await _taken(tools, question, words)
         attempt += 1
         if refused.final or attempt > MAX_REPORTS:
             reasons = tuple(Reason(p.rule, p.place, p.text) for p in refused.problems)
-            return Asked(words, usage, reasons, refused.final)
+            return Asked(words, problems=reasons, out_of_bounds=refused.final)
         report = code_blocks.report(refused.problems)
         await tools.trace.emit(question.run_id, "error", {"message": report})
 
 
-async def _ask_once(tools: Tools, question: Question, attempt: int, report: str, usage: Usage) -> FixAnswer:
+async def _ask_once(tools: Tools, question: Question, attempt: int, report: str) -> FixAnswer:
+    budget = await call_budget(tools, question.purse, question.own_limit)
     name = f"{question.purpose}-{question.round}" + (f".{attempt}" if attempt else "")
     block = _nonce(tools, question, attempt)
     prompt = question.prompt_for(block, report)
     await tools.trace.put_artifact(question.run_id, f"{name}-prompt", prompt)
+    agentic = question.mode is FixMode.AGENTIC
     request = FixRequest(
         run_id=question.run_id,
         purpose=question.purpose,
@@ -93,10 +88,10 @@ async def _ask_once(tools: Tools, question: Question, attempt: int, report: str,
         nonce=block,
         mode=question.mode,
         prompt=prompt,
-        checkout=question.checkout if question.mode is FixMode.AGENTIC else None,
-        tools=EDIT_TOOLS if question.mode is FixMode.AGENTIC else (),
-        writes=question.mode is FixMode.AGENTIC,
-        budget_usd=await call_budget(tools, question.spent + usage, question.own_limit),
+        checkout=question.checkout if agentic else None,
+        tools=EDIT_TOOLS if agentic else (),
+        writes=agentic,
+        budget_usd=budget,
         model=tools.policy.model,
         wall_seconds=tools.policy.wall_seconds,
         idle_seconds=tools.policy.idle_seconds,
@@ -106,6 +101,7 @@ async def _ask_once(tools: Tools, question: Question, attempt: int, report: str,
         await tools.trace.emit(question.run_id, kind, data)
 
     answer = await tools.fixer.ask(request, watch)
+    question.purse.add(answer.usage)
     await tools.trace.put_artifact(question.run_id, f"{name}-answer", answer.text, "text/markdown")
     return answer
 
@@ -119,21 +115,36 @@ async def _apply(
     tools: Tools, question: Question, answer: FixAnswer, attempt: int
 ) -> code_blocks.Refused | None:
     """Write all of the answer's blocks into the checkout, or none and say why."""
-    blocks = code_blocks.parse(answer.text, _nonce(tools, question, attempt))
-    if isinstance(blocks, code_blocks.Refused):
-        return blocks
-    checkout = question.checkout
-    tree = await asyncio.to_thread(tools.edits.tree, checkout)
-    plan = code_blocks.plan(
-        blocks,
-        lambda path: tools.edits.read(checkout, path),
-        tree,
-        roots=question.roots,
-        shown=question.shown or None,
-    )
+    if question.mode is FixMode.AGENTIC:
+        return None  # it has edited the checkout itself
+    # Matching a long answer takes its time; the loop goes on meanwhile.
+    plan = await asyncio.to_thread(_plan, tools, question, answer.text, _nonce(tools, question, attempt))
     if isinstance(plan, code_blocks.Refused):
         return plan
-    await asyncio.to_thread(tools.edits.write, checkout, plan.changes)
+    await asyncio.to_thread(tools.edits.write, question.checkout, plan.changes)
     if plan.notes:
         await tools.trace.emit(question.run_id, "text", {"text": "applied with: " + "; ".join(plan.notes)})
     return None
+
+
+def _plan(tools: Tools, question: Question, text: str, block: str) -> code_blocks.Plan | code_blocks.Refused:
+    blocks = code_blocks.parse(text, block)
+    if isinstance(blocks, code_blocks.Refused):
+        return blocks
+    return code_blocks.plan(
+        blocks,
+        lambda path: tools.edits.read(question.checkout, path),
+        tools.edits.tree(question.checkout),
+        roots=question.roots,
+        shown=question.shown or None,
+    )
+
+
+async def _taken(tools: Tools, question: Question, words: Words) -> Asked:
+    """Take the difference to the base; one that cannot be taken is the answer's fault."""
+    try:
+        return Asked(words, await tools.git.diff(question.checkout))
+    except PermanentError as failure:
+        if failure.code not in _BREACHES:
+            raise
+        return Asked(words, problems=(Reason(failure.code, "", failure.message),), out_of_bounds=True)

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ai_ops.core import context, guard, prompts, proof
-from ai_ops.core.orchestrator.asking import Question, ask
+from ai_ops.core.orchestrator.asking import Asked, Question, ask
+from ai_ops.core.orchestrator.money import Purse, accounted
 from ai_ops.core.orchestrator.records import (
+    budget_reason,
     proof_from_json,
     proof_to_json,
+    reasons_from_json,
     reasons_to_json,
     report_from_json,
     report_to_json,
     usage_to_json,
 )
-from ai_ops.core.orchestrator.reproduce import (
-    Reproduction,
+from ai_ops.core.orchestrator.reproduce import Reproduction
+from ai_ops.core.orchestrator.scene import Scene
+from ai_ops.core.orchestrator.showing import both, context_files, feedback_of, head, named_files
+from ai_ops.core.orchestrator.suites import (
+    checkout_of,
     command,
-    context_files,
-    feedback_of,
-    head,
     refuse_missing_setup,
     run_suite,
     setup_layer,
 )
-from ai_ops.core.orchestrator.scene import Scene
 from ai_ops.core.ports import Outcome
 from ai_ops.errors import PermanentError
+from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.fixing import Purpose
+from ai_ops.flow.report import SuiteReport
 from ai_ops.flow.task import Proof, Reason, Verdict
 
 _BASELINE = "suite-before"
@@ -36,21 +40,30 @@ _BASELINE = "suite-before"
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """The last change that was tried, and what was judged of it."""
+    """The last change that was tried, and what was judged of it.
+
+    ``final`` when no further answer is wanted: it is proved, it was an attack, or what is missing is not
+    the fix's to give.
+    """
 
     proof: Proof
     words: prompts.Words
     patch: str = ""
     commands: tuple[str, ...] = ()
+    final: bool = False
 
 
 async def find_fix(scene: Scene, reproduction: Reproduction) -> Fix:
-    """Ask for a fix and judge it, at most as often as the policy allows."""
-    fix = Fix(Proof(Verdict.UNPROVED), prompts.Words())
+    """Ask for a fix and judge it, at most as often as the policy and the budget allow."""
+    fix = Fix(Proof(Verdict.UNPROVED, reproduction.reasons), prompts.Words())
     feedback = ""
     for round in range(1, scene.tools.policy.max_rounds + 1):
-        fix = await _round(scene, reproduction, round, feedback)
-        if fix.proof.verdict is Verdict.PROVED:
+        try:
+            fix = await _round(scene, reproduction, round, feedback)
+        except PermanentError as failure:
+            reasons = (budget_reason(failure), *fix.proof.reasons)
+            return replace(fix, proof=replace(fix.proof, reasons=reasons))
+        if fix.final:
             break
         feedback = feedback_of(reasons_to_json(fix.proof.reasons))
     return fix
@@ -60,12 +73,13 @@ async def _round(scene: Scene, reproduction: Reproduction, round: int, feedback:
     """Fix, guard, verify. The guard is asked first; what it blocks is not run."""
 
     async def fix() -> Outcome:
-        return await _fix(scene, reproduction, round, feedback)
+        async with accounted(scene.tools, scene.run_id) as purse:
+            return await _fix(scene, reproduction, round, feedback, purse)
 
     asked = await scene.steps.run("fix", round, fix)
     words = prompts.Words(**asked["said"])
     if asked["proof"]:
-        return Fix(proof_from_json(asked["proof"]), words)
+        return Fix(proof_from_json(asked["proof"]), words, final=asked["final"])
     patch = await scene.tools.trace.patch(scene.run_id, asked["patch"]) or ""
 
     async def check() -> Outcome:
@@ -85,24 +99,29 @@ async def _round(scene: Scene, reproduction: Reproduction, round: int, feedback:
 
     verified = await scene.steps.run("verify", round, verify)
     judged = proof_from_json(verified["proof"])
-    warnings = tuple(Reason(**warning) for warning in guarded["warnings"])
-    judged = Proof(judged.verdict, judged.reasons + warnings)
-    return Fix(judged, words, patch, tuple(verified["commands"]))
+    judged = replace(judged, reasons=judged.reasons + reasons_from_json(guarded["warnings"]))
+    return Fix(judged, words, patch, tuple(verified["commands"]), verified["final"])
 
 
-async def _fix(scene: Scene, reproduction: Reproduction, round: int, feedback: str) -> Outcome:
-    tools, project = scene.tools, scene.known
-    checkout = await tools.workspaces.ensure(
-        scene.run_id, "fix", project.repository, project.base.sha, reproduction.patch
-    )
-    files, left_out = await asyncio.to_thread(context_files, scene, checkout)
-    tests = [file for file in files if file.path in reproduction.paths]
-    known = {file.path for file in tests}
-    for path in reproduction.paths:
-        data = tools.edits.read(checkout, path)
-        if path not in known and data is not None:
-            tests.append(prompts.ContextFile(path, data.decode("utf-8", "replace")))
-    files = [file for file in files if file.path not in reproduction.paths]
+async def _fix(scene: Scene, reproduction: Reproduction, round: int, feedback: str, purse: Purse) -> Outcome:
+    asked = await _ask(scene, reproduction, round, feedback, purse)
+    outcome: Outcome = {"said": asdict(asked.words), "usage": usage_to_json(purse.usage), "patch": ""}
+    if asked.problems:
+        return outcome | _refused(*asked.problems, out_of_bounds=asked.out_of_bounds)
+    if asked.patch.strip() == reproduction.patch.strip():
+        return outcome | _refused(Reason("no_change", "", "the answer changes nothing but the tests"))
+    name = f"fix-{round}"
+    await scene.tools.trace.put_patch(scene.run_id, name, asked.patch)
+    await scene.tools.trace.put_artifact(scene.run_id, f"{name}-diff", asked.patch, "text/x-diff")
+    return outcome | {"patch": name, "proof": None, "words": asked.words.summary[:200]}
+
+
+async def _ask(scene: Scene, reproduction: Reproduction, round: int, feedback: str, purse: Purse) -> Asked:
+    project = scene.project
+    checkout = await checkout_of(scene, "fix", reproduction.patch)
+    chosen, left_out = await asyncio.to_thread(context_files, scene, checkout)
+    tests = await asyncio.to_thread(named_files, scene, checkout, reproduction.paths)
+    files = [file for file in chosen if file.path not in reproduction.paths]
 
     def prompt_for(block: str, report: str) -> str:
         return prompts.fix(
@@ -113,11 +132,11 @@ async def _fix(scene: Scene, reproduction: Reproduction, round: int, feedback: s
             project.plan,
             reproduction=tests,
             left_out=left_out,
-            feedback="\n\n".join(part for part in (feedback, report) if part),
+            feedback=both(feedback, report),
         )
 
-    asked = await ask(
-        tools,
+    return await ask(
+        scene.tools,
         Question(
             run_id=scene.run_id,
             purpose=Purpose.FIX,
@@ -125,56 +144,42 @@ async def _fix(scene: Scene, reproduction: Reproduction, round: int, feedback: s
             mode=scene.mode,
             checkout=checkout,
             prompt_for=prompt_for,
-            spent=await scene.spent(),
+            purse=purse,
             own_limit=scene.own_limit,
             roots=context.roots(scene.error.frames, project.files),
             shown=frozenset(file.path for file in (*files, *tests)),
         ),
     )
-    outcome: Outcome = {
-        "said": asdict(asked.words),
-        "usage": usage_to_json(asked.usage),
-        "patch": "",
-        "proof": None,
-    }
-    if asked.problems:
-        return outcome | _refused(asked.problems, blocked=asked.out_of_bounds)
-    patch = await tools.git.diff(checkout)
-    if _same(patch, reproduction.patch):
-        return outcome | _refused((Reason("no_change", "", "the answer changes nothing but the tests"),))
-    name = f"fix-{round}"
-    await tools.trace.put_patch(scene.run_id, name, patch)
-    await tools.trace.put_artifact(scene.run_id, f"{name}-diff", patch, "text/x-diff")
-    return outcome | {"patch": name, "words": asked.words.summary[:200]}
 
 
-def _same(one: str, other: str) -> bool:
-    return one.strip() == other.strip()
-
-
-def _refused(reasons: tuple[Reason, ...], *, blocked: bool = False) -> Outcome:
+def _refused(*reasons: Reason, out_of_bounds: bool = False) -> Outcome:
     """Return the outcome of an answer that could not become a change."""
-    verdict = Verdict.BLOCKED if blocked else Verdict.UNPROVED
-    return {"proof": proof_to_json(Proof(verdict, reasons)), "words": reasons[0].text}
+    verdict = Verdict.BLOCKED if out_of_bounds else Verdict.UNPROVED
+    return {
+        "proof": proof_to_json(Proof(verdict, reasons)),
+        "final": out_of_bounds,
+        "words": reasons[0].text,
+    }
 
 
 async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcome:
     """Ask the guard. Before and after are read from checkouts of ours, not from the fixer's."""
-    tools, project = scene.tools, scene.known
-    before = await tools.workspaces.ensure(scene.run_id, "base", project.repository, project.base.sha)
-    after = await tools.workspaces.ensure(scene.run_id, "after", project.repository, project.base.sha, patch)
-    proved = await tools.workspaces.ensure(
-        scene.run_id, "proved", project.repository, project.base.sha, reproduction.patch
-    )
-    tests = {path: tools.edits.read(proved, path) or b"" for path in reproduction.paths}
-    findings = await asyncio.to_thread(
-        guard.review,
-        patch,
-        lambda path: tools.edits.read(before, path),
-        lambda path: tools.edits.read(after, path),
-        protected=project.settings.protected_paths,
-        reproduction=tests,
-    )
+    tools = scene.tools
+    before = await checkout_of(scene, "base")
+    after = await checkout_of(scene, "after", patch)
+    proved = await checkout_of(scene, "proved", reproduction.patch)
+
+    def review() -> tuple[guard.Finding, ...]:
+        return guard.review(
+            patch,
+            lambda path: tools.edits.read(before, path),
+            lambda path: tools.edits.read(after, path),
+            protected=scene.project.settings.protected_paths,
+            reproduction={path: tools.edits.read(proved, path) or b"" for path in reproduction.paths},
+            redact=tools.redact,
+        )
+
+    findings = await asyncio.to_thread(review)
     if proof.is_blocked(findings):
         judged = proof.blocked(findings)
         return {"proof": proof_to_json(judged), "warnings": [], "words": judged.reasons[0].text}
@@ -184,41 +189,53 @@ async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcom
 
 async def _baseline(scene: Scene) -> Outcome:
     """Run the existing suite on the base commit, for comparison."""
-    tools, project = scene.tools, scene.known
-    checkout = await tools.workspaces.ensure(scene.run_id, "base", project.repository, project.base.sha)
+    checkout = await checkout_of(scene, "base")
     report = await run_suite(scene, checkout, _BASELINE, layer=await setup_layer(scene))
-    refuse_missing_setup(report, project.files)
-    await tools.trace.put_patch(scene.run_id, _BASELINE, report_to_json(report))
+    refuse_missing_setup(report, scene.project.files)
+    await scene.tools.trace.put_patch(scene.run_id, _BASELINE, report_to_json(report))
     return {"words": f"base: {len(report.results or ())} tests, exit code {report.exit_code}"}
 
 
 async def _verify(scene: Scene, reproduction: Reproduction, round: int, patch: str) -> Outcome:
     """Run the reproduction and the suite with the fix, and judge."""
-    tools, project = scene.tools, scene.known
-    kept = await tools.trace.patch(scene.run_id, _BASELINE)
+    kept = await scene.tools.trace.patch(scene.run_id, _BASELINE)
     if kept is None:
         raise PermanentError(
             "baseline_lost", "the suite's report on the base is gone", next_step="Retry the task."
         )
+    before = report_from_json(kept)
     layer = await setup_layer(scene)
-    checkout = await tools.workspaces.ensure(
-        scene.run_id, "verify", project.repository, project.base.sha, patch
-    )
-    reproduced = await run_suite(
-        scene, checkout, f"reproduction-after-{round}", layer=layer, paths=reproduction.paths
-    )
+    checkout = await checkout_of(scene, "verify", patch)
+    name = f"reproduction-after-{round}"
+    reproduced = await run_suite(scene, checkout, name, layer=layer, paths=reproduction.paths)
     # A fresh checkout again: what the first run left behind must not decide the second.
-    checkout = await tools.workspaces.ensure(
-        scene.run_id, "verify", project.repository, project.base.sha, patch
-    )
+    checkout = await checkout_of(scene, "verify", patch)
     suite = await run_suite(scene, checkout, f"suite-after-{round}", layer=layer)
-    judged = proof.judge(reproduction.verdict, reproduced, report_from_json(kept), suite, scene.error)
+    judged = proof.judge(reproduction.evidence, reproduced, before, suite, scene.error)
     first = judged.reasons[0].text if judged.reasons else ""
     return {
         "proof": proof_to_json(judged),
+        "final": _is_best(reproduction, reproduced, before, suite, scene.error),
         "commands": [
             f"{command(scene, reproduction.paths)}  # with the fix: exit code {reproduced.exit_code}",
             f"{command(scene)}  # with the fix: exit code {suite.exit_code}",
         ],
         "words": f"{judged.verdict}: {first}",
     }
+
+
+def _is_best(
+    reproduction: Reproduction,
+    reproduced: SuiteReport,
+    before: SuiteReport,
+    suite: SuiteReport,
+    error: ErrorDetail,
+) -> bool:
+    """Whether no other fix could be judged better: it is proved, or would be but for the log or the base.
+
+    A log without an exception type and a base whose suite says nothing stay so, whatever is asked.
+    """
+    typed = replace(error, exception_type=error.exception_type or "an error")
+    readable = suite if proof.run_trouble(before, "") else before
+    judged = proof.judge(reproduction.evidence, reproduced, readable, suite, typed)
+    return judged.verdict is Verdict.PROVED

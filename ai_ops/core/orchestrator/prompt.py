@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from ai_ops.core import prompts
+from ai_ops.core.failures import failure
 from ai_ops.core.identity import nonce
 from ai_ops.core.orchestrator.ending import Ending
-from ai_ops.core.orchestrator.money import call_budget
+from ai_ops.core.orchestrator.money import Purse, accounted, call_budget
 from ai_ops.core.orchestrator.records import usage_to_json
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome, Steps
-from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.fixing import FixMode, FixRequest, Purpose
 from ai_ops.flow.repository import Base, Repository
-from ai_ops.flow.run import Usage
 from ai_ops.flow.task import Task, TaskState
 
 READ_TOOLS = ("Read", "Glob", "Grep")
@@ -32,7 +31,8 @@ async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     base = (await steps.run("prepare", 1, prepare))["base"]
 
     async def work() -> Outcome:
-        return await _work(tools, task, run_id, repository, Base(**base) if base else None)
+        async with accounted(tools, run_id) as purse:
+            return await _work(tools, task, run_id, repository, Base(**base) if base else None, purse)
 
     await steps.run("work", 1, work)
 
@@ -45,11 +45,11 @@ async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
 
 
 async def _work(
-    tools: Tools, task: Task, run_id: str, repository: Repository | None, base: Base | None
+    tools: Tools, task: Task, run_id: str, repository: Repository | None, base: Base | None, purse: Purse
 ) -> Outcome:
     payload = task.payload
+    budget = await call_budget(tools, purse, payload.get("budget_usd"))
     allowed = payload.get("allowed_tools")
-    names = tuple(name for name in READ_TOOLS if allowed is None or name in allowed)
     if repository is not None and base is not None:
         checkout = await tools.workspaces.ensure(run_id, "prompt", repository, base.sha)
     else:
@@ -58,7 +58,8 @@ async def _work(
     text = prompts.task(
         prompts.Head(run_id, 1, id_of_request, id_of_request[:16], FixMode.AGENTIC),
         str(payload.get("prompt", "")),
-        name=str(payload.get("name", "")),
+        name=str(payload.get("name") or ""),
+        description=str(payload.get("description") or ""),
     )
     await tools.trace.put_artifact(run_id, "prompt", text)
     request = FixRequest(
@@ -69,9 +70,9 @@ async def _work(
         mode=FixMode.AGENTIC,
         prompt=text,
         checkout=checkout,
-        tools=names,
+        tools=tuple(name for name in READ_TOOLS if allowed is None or name in allowed),
         writes=False,
-        budget_usd=await call_budget(tools, Usage(), payload.get("budget_usd")),
+        budget_usd=budget,
         model=tools.policy.model,
         wall_seconds=float(payload.get("timeout_seconds") or tools.policy.wall_seconds),
         idle_seconds=tools.policy.idle_seconds,
@@ -80,12 +81,9 @@ async def _work(
     async def watch(kind: str, data: dict[str, object]) -> None:
         await tools.trace.emit(run_id, kind, data)
 
-    try:
-        answer = await tools.fixer.ask(request, watch)
-    except AiOpsError as failure:
-        await tools.trace.add_usage(run_id, Usage(cost_usd=failure.cost_usd))
-        raise
+    answer = await tools.fixer.ask(request, watch)
+    purse.add(answer.usage)
     if not answer.text.strip():
-        raise PermanentError("model_empty_answer", "Claude answered nothing", next_step="Retry the task.")
+        raise failure("model_empty_answer")
     await tools.trace.put_artifact(run_id, "answer", answer.text, "text/markdown")
-    return {"usage": usage_to_json(answer.usage), "words": f"{answer.turns} turns"}
+    return {"usage": usage_to_json(purse.usage), "words": f"{answer.turns} turns"}

@@ -5,126 +5,212 @@ Each looks before it creates, so that entering it again after a crash finds what
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import dataclass
+from typing import Any
 
 from ai_ops.core import report as words
 from ai_ops.core.identity import pull_request_id
-from ai_ops.core.orchestrator.tools import Tools
-from ai_ops.core.ports import Outcome, Steps
+from ai_ops.core.orchestrator.ending import Ending
+from ai_ops.core.orchestrator.records import proof_from_json, proof_to_json
+from ai_ops.core.orchestrator.reporting import Findings, build_report, send
+from ai_ops.core.orchestrator.scene import Job
+from ai_ops.core.ports import Outcome
 from ai_ops.core.report import Report
-from ai_ops.flow.pull_request import NewPullRequest, PullRequest, PullRequestState
-from ai_ops.flow.repository import Base, Repository
-from ai_ops.flow.task import Task
+from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequest
+from ai_ops.flow.repository import Base
+from ai_ops.flow.task import TaskState, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A judged change that may be published."""
+    """A judged change that may be published, now or after a person's approval."""
 
-    repository: Repository
     base: Base
     branch: str
-    patch: str
-    reproduction: tuple[str, ...]
-    report: Report
+    findings: Findings
     draft: bool = False
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
 
+    def to_json(self) -> str:
+        """Return it as JSON text."""
+        findings = self.findings
+        return json.dumps(
+            {
+                "base": {"sha": self.base.sha, "branch": self.base.branch},
+                "branch": self.branch,
+                "draft": self.draft,
+                "labels": self.labels,
+                "reviewers": self.reviewers,
+                "proof": proof_to_json(findings.proof),
+                "cause": findings.cause,
+                "summary": findings.summary,
+                "commands": findings.commands,
+                "reproduction": findings.reproduction,
+                "patch": findings.patch,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Candidate:
+        """Return what ``to_json`` wrote."""
+        value: dict[str, Any] = json.loads(text)
+        return cls(
+            Base(**value["base"]),
+            value["branch"],
+            Findings(
+                proof_from_json(value["proof"]),
+                value["cause"],
+                value["summary"],
+                tuple(value["commands"]),
+                tuple(value["reproduction"]),
+                value["patch"],
+            ),
+            value["draft"],
+            tuple(value["labels"]),
+            tuple(value["reviewers"]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """The pull request that stands for a change now."""
+class Commit:
+    """The candidate's commit in the mirror; or why there is none, for now."""
 
-    pull_request_id: str
-    url: str
-    state: PullRequestState
+    sha: str
+    withheld: str = ""
 
 
-async def publish(tools: Tools, steps: Steps, task: Task, run_id: str, candidate: Candidate) -> Published:
-    """Make the change public, once, and say so to people."""
+async def commit(job: Job, candidate: Candidate, *, person_asked: bool = False) -> Commit:
+    """Commit the change, unless too many pull requests are open already and no person asked for this one.
 
-    async def commit() -> Outcome:
-        message = words.commit_message(candidate.report.error, candidate.reproduction, run_id)
-        sha = await tools.git.commit(candidate.repository, candidate.base.sha, candidate.patch, message)
-        return {"sha": sha, "words": sha[:12]}
+    The decision stands with the step's outcome: a run that goes on after its own pull request is open must
+    not count that one.
+    """
 
-    sha = (await steps.run("commit", 1, commit))["sha"]
+    async def work() -> Outcome:
+        withheld = "" if person_asked else await _too_many_open(job)
+        if withheld:
+            return {"sha": "", "withheld": withheld, "words": withheld}
+        sha = await _commit(job, candidate)
+        return {"sha": sha, "withheld": "", "words": sha[:12]}
+
+    outcome = await job.steps.run("commit", 1, work)
+    return Commit(outcome["sha"], outcome["withheld"])
+
+
+async def publish(job: Job, candidate: Candidate, sha: str) -> Ending:
+    """Make the commit public, once, and say so to people."""
 
     async def push() -> Outcome:
-        await commit()  # the mirror may have been made anew since; the same input is the same commit
-        known = await tools.git.push(candidate.repository, sha, candidate.branch)
+        await _commit(job, candidate)  # the mirror may have been made anew; the same input is the same commit
+        known = await job.tools.git.push(job.repository, sha, candidate.branch)
         return {"branch": candidate.branch, "known": known, "words": candidate.branch}
 
-    await steps.run("push", 1, push)
+    await job.steps.run("push", 1, push)
 
     async def open_pull_request() -> Outcome:
-        return await _open(tools, task, run_id, candidate, sha)
+        return await _open(job, candidate, sha)
 
-    opened = await steps.run("open_pull_request", 1, open_pull_request)
+    opened = await job.steps.run("open_pull_request", 1, open_pull_request)
 
     async def notify() -> Outcome:
-        report = replace(candidate.report, pr_url=opened["url"], diff=candidate.patch)
-        return await send(tools, f"pull_request:{opened['id']}", report)
+        report = await build_report(job, candidate.findings, pr_url=opened["url"])
+        return await send(job, f"pull_request:{opened['id']}", report)
 
-    await steps.run("notify", 1, notify)
-    return Published(opened["id"], opened["url"], PullRequestState(opened["state"]))
+    await job.steps.run("notify", 1, notify)
+    return Ending(
+        TaskState.COMPLETED,
+        f"pull request {opened['state']}: {opened['url']}",
+        candidate.findings.proof,
+        {"pull_request_id": opened["id"], "pr_url": opened["url"]},
+    )
 
 
-async def _open(tools: Tools, task: Task, run_id: str, candidate: Candidate, sha: str) -> Outcome:
+async def _too_many_open(job: Job) -> str:
+    """Return why no further pull request is opened here now, or an empty string."""
+    limit = job.tools.policy.max_open_pull_requests
+    if await job.tools.pull_requests.count_open(job.repository.key) < limit:
+        return ""
+    return f"{limit} pull requests of ours are open in this repository (MAX_OPEN_PULL_REQUESTS)"
+
+
+async def _commit(job: Job, candidate: Candidate) -> str:
+    findings = candidate.findings
+    message = words.commit_message(job.error, findings.reproduction, job.run_id)
+    return await job.tools.git.commit(job.repository, candidate.base.sha, findings.patch, message)
+
+
+async def _open(job: Job, candidate: Candidate, sha: str) -> Outcome:
     """Open the pull request or adopt the branch's own, and keep our record of it."""
-    repository = candidate.repository
-    host = tools.host_of(repository)
-    known = await host.find_pull_request(repository, candidate.branch, candidate.base.branch)
-    if known is None:
+    host = job.tools.host_of(job.repository)
+    report = await build_report(job, candidate.findings)
+    body = words.body(report, f"ai-ops:{job.task.fingerprint}:{job.task.episode}")
+    hosted = await host.find_pull_request(job.repository, candidate.branch, candidate.base.branch)
+    if hosted is None:
         wanted = NewPullRequest(
             branch=candidate.branch,
             base=candidate.base.branch,
-            title=candidate.report.title,
-            body=words.body(candidate.report, f"ai-ops:{task.fingerprint}:{task.episode}"),
+            title=report.title,
+            body=body,
             draft=candidate.draft,
             labels=candidate.labels,
             reviewers=candidate.reviewers,
         )
-        known = await host.open_pull_request(repository, wanted)
-    now = tools.clock.now()
-    record = await tools.pull_requests.record(
+        hosted = await host.open_pull_request(job.repository, wanted)
+    kept = await record(job, candidate.base, hosted, report, head_sha=sha, body=body, draft=candidate.draft)
+    # Said at once: should the mail fail, the task still names its pull request.
+    await job.tools.tasks.update(job.task.id, pull_request_id=kept.id, pr_url=kept.url)
+    verb = "adopted" if hosted.adopted else "opened"
+    return {"id": kept.id, "url": kept.url, "state": kept.state, "words": f"{verb} {kept.url}"}
+
+
+async def record(
+    job: Job,
+    base: Base,
+    hosted: HostedPullRequest,
+    report: Report,
+    *,
+    head_sha: str = "",
+    body: str = "",
+    draft: bool = False,
+) -> PullRequest:
+    """Keep our record of a pull request as the host has it now; one that is known keeps what it says."""
+    repository, task, now = job.repository, job.task, job.tools.clock.now()
+    known = await job.tools.pull_requests.record(
         PullRequest(
-            id=pull_request_id(repository.key, candidate.branch),
+            id=pull_request_id(repository.key, hosted.branch),
             repo_key=repository.key,
             repo_url=repository.url,
             code_host=repository.code_host,
-            number=known.number,
-            url=known.url,
-            state=known.state,
-            branch=candidate.branch,
-            base=candidate.base.branch,
-            base_sha=candidate.base.sha,
-            head_sha=known.head_sha or sha,
-            title=candidate.report.title,
-            body=words.body(candidate.report, f"ai-ops:{task.fingerprint}:{task.episode}"),
-            diff=candidate.patch,
+            number=hosted.number,
+            url=hosted.url,
+            state=hosted.state,
+            branch=hosted.branch,
+            base=hosted.base,
+            base_sha=base.sha,
+            head_sha=hosted.head_sha or head_sha,
+            title=report.title,
+            body=body,
+            diff=report.diff,
             task_id=task.id,
-            run_id=run_id,
+            run_id=job.run_id,
             issue_id=task.issue_id,
             fingerprint=task.fingerprint,
             episode=task.episode,
             created_at=now,
             updated_at=now,
-            draft=candidate.draft,
-            proof=candidate.report.proof,
+            draft=draft,
+            proof=report.proof,
         )
     )
-    verb = "adopted" if known.adopted else "opened"
-    return {"id": record.id, "url": record.url, "state": record.state, "words": f"{verb} {record.url}"}
+    if known.state is hosted.state:
+        return known
+    return await job.tools.pull_requests.set_state(known.id, hosted.state)
 
 
-async def send(tools: Tools, key: str, report: Report) -> Outcome:
-    """Put the report's mail into the outbox, durably, and try to deliver it at once."""
-    recipients = tools.policy.recipients
-    if not recipients:
-        return {"words": "no mail: RECEIVER_EMAIL is not set"}
-    await tools.outbox.put(tools.mailroom.render(key, report, recipients, tools.clock.now()))
-    sent = await tools.mailroom.deliver_due()
-    words = f"one mail to {len(recipients)} receiver{'s' if len(recipients) > 1 else ''}"
-    return {"key": key, "words": words if sent else f"{words} (waits in the outbox)"}
+def is_publishable(candidate: Candidate, *, require_proof: bool) -> bool:
+    """Whether a change may be published: there is one, and it is proved, or unproved where that is enough."""
+    verdict = candidate.findings.proof.verdict
+    enough = verdict is Verdict.PROVED or (verdict is Verdict.UNPROVED and not require_proof)
+    return enough and bool(candidate.findings.patch)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ai_ops.core.orchestrator.money import BUDGET_CODES
+from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Frame
 from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd, SuiteReport
 from ai_ops.flow.run import Usage
@@ -34,14 +36,16 @@ def proof_from_json(value: Mapping[str, Any]) -> Proof:
     return Proof(verdict, reasons_from_json(value["reasons"]))
 
 
+def budget_reason(failure: PermanentError) -> Reason:
+    """Return why a run stopped where it is; a failure that is not a spent budget goes on its way."""
+    if failure.code not in BUDGET_CODES:
+        raise failure
+    return Reason(failure.code, "", f"{failure.message}. {failure.next_step}")
+
+
 def usage_to_json(usage: Usage) -> dict[str, Any]:
     """Return a usage; the trace adds it to its run."""
     return asdict(usage)
-
-
-def usage_from_json(value: Mapping[str, Any] | None) -> Usage:
-    """Return a usage; nothing is none."""
-    return Usage(**value) if value else Usage()
 
 
 def report_to_json(report: SuiteReport) -> str:

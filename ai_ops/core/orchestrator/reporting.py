@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ai_ops.core import report as words
+from ai_ops.core.orchestrator.money import cost_of
+from ai_ops.core.orchestrator.scene import Job
 from ai_ops.core.orchestrator.tools import Tools
+from ai_ops.core.ports import Outcome
 from ai_ops.core.report import Report
 from ai_ops.flow.issue import Issue
-from ai_ops.flow.task import Proof, Task, Verdict
+from ai_ops.flow.task import Proof, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,34 +27,57 @@ class Findings:
     patch: str = ""
 
 
-def build_report(
-    tools: Tools, task: Task, issue: Issue, run_id: str, findings: Findings, *, diagnosis: str = ""
-) -> Report:
+async def build_report(job: Job, findings: Findings, *, diagnosis: str = "", pr_url: str = "") -> Report:
     """Return the report of a run."""
-    redact = tools.redact
-    policy = tools.policy
-    reasons = tuple(replace(r, text=redact(r.text)) for r in findings.proof.reasons)
-    sample = issue.sample
+    tools, task, sample = job.tools, job.task, job.issue.sample
+    redact, url = tools.redact, tools.policy.public_url
     return Report(
         title=words.title(sample.error),
         error=sample.error,
-        proof=Proof(findings.proof.verdict, reasons),
+        proof=redacted(findings.proof, redact),
         cause=redact(findings.cause),
         summary=redact(findings.summary),
         diagnosis=redact(diagnosis),
         commands=tuple(redact(command) for command in findings.commands),
         reproduction=findings.reproduction,
-        occurrences=issue.count,
+        occurrences=job.issue.count,
         service=sample.service,
         environment=sample.environment,
         release=sample.release,
-        cost_usd=task.cost_usd,
-        trace_id=run_id,
-        trace_url=f"{policy.public_url}/v1/traces/{run_id}" if policy.public_url else "",
-        task_url=f"{policy.public_url}/v1/tasks/{task.id}" if policy.public_url else "",
-        diff=findings.patch,
+        cost_usd=await cost_of(tools, task),
+        trace_id=job.run_id,
+        trace_url=f"{url}/v1/traces/{job.run_id}" if url else "",
+        task_url=f"{url}/v1/tasks/{task.id}" if url else "",
+        pr_url=pr_url,
+        diff=redact(findings.patch),
         banners=_banners(tools, findings.proof),
     )
+
+
+def redacted(proof: Proof, redact: Callable[[str], str]) -> Proof:
+    """Return a proof whose reasons hold no secrets: they quote tests and answers."""
+    reasons = (replace(each, place=redact(each.place), text=redact(each.text)) for each in proof.reasons)
+    return replace(proof, reasons=tuple(reasons))
+
+
+def redacted_issue(issue: Issue, redact: Callable[[str], str]) -> Issue:
+    """Return an issue without the secrets that this server knows and its agent did not."""
+    error = issue.sample.error
+    error = replace(error, raw_excerpt=redact(error.raw_excerpt), message=redact(error.message))
+    context = tuple(redact(line) for line in issue.sample.context)
+    return replace(issue, sample=replace(issue.sample, error=error, context=context))
+
+
+async def send(job: Job, key: str, report: Report) -> Outcome:
+    """Put the report's mail into the outbox, durably, and try to deliver it at once."""
+    tools = job.tools
+    recipients = tools.policy.recipients
+    if not recipients:
+        return {"words": "no mail: RECEIVER_EMAIL is not set"}
+    await tools.outbox.put(tools.mailroom.render(key, report, recipients, tools.clock.now()))
+    sent = await tools.mailroom.deliver_due()
+    words = f"one mail to {len(recipients)} receiver{'s' if len(recipients) > 1 else ''}"
+    return {"key": key, "words": words if sent else f"{words} (waits in the outbox)"}
 
 
 def _banners(tools: Tools, proof: Proof) -> tuple[str, ...]:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from ai_ops.core import retry
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.ending import Ending
+from ai_ops.core.orchestrator.money import cost_of
+from ai_ops.core.orchestrator.persistent import Persistent
 from ai_ops.core.orchestrator.prompt import prompt
 from ai_ops.core.orchestrator.repair import publish_approved, repair
+from ai_ops.core.orchestrator.reporting import redacted
 from ai_ops.core.orchestrator.tools import Tools
-from ai_ops.core.ports import Outcome, Steps
-from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.core.ports import Steps
+from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.run import Run
-from ai_ops.flow.task import Proof, Task, TaskKind, TaskState
+from ai_ops.flow.task import Task, TaskKind, TaskState
 
 log = logging.getLogger(__name__)
-
-LIMIT_CODES = frozenset({"model_session_limit", "model_rate_limited", "model_overloaded"})
-"""Failures that mean: Claude is there, but not for us now."""
-DEFAULT_LIMIT_SECONDS = 3600.0
 
 
 class Worker:
@@ -31,7 +28,12 @@ class Worker:
         self._tools = tools
 
     async def __call__(self, task_id: str, run_number: int, steps: Steps) -> None:
-        """Work on one run of a task until it has ended, one way or the other."""
+        """Work on one run of a task until it has ended, one way or the other.
+
+        Raises:
+            TemporaryError: our own tables do not answer; called again, it goes on.
+            CancelledError: a person cancelled the task, or the server stops.
+        """
         tools = self._tools
         task = await tools.tasks.find(task_id)
         if task is None or task.run_number != run_number:
@@ -40,13 +42,11 @@ class Worker:
         await tools.trace.run_started(Run(run, task_id, run_number, tools.clock.now()))
         task = await self._begin(task, run)
         try:
-            ending = await self._work(task, run, Persistent(tools, task.id, steps))
-        except AiOpsError as failure:
-            ending = _failed(failure)
-        except asyncio.CancelledError:
-            # Cancelled by a person, or the server stops: every step makes its folders anew.
-            await tools.workspaces.discard(run)
-            raise
+            ending = await self._work(task, run, Persistent(tools, task, steps))
+        except PermanentError as failure:
+            ending = _failed(failure, tools.redact)
+        finally:
+            await self._settle(task, run)
         await self._finish(task, run, ending)
 
     async def _begin(self, task: Task, run: str) -> Task:
@@ -62,21 +62,25 @@ class Worker:
             return await publish_approved(self._tools, steps, task, run)
         return await repair(self._tools, steps, task, run)
 
-    async def _finish(self, task: Task, run: str, ending: Ending) -> None:
-        """Commit the ending. The run's folder goes first: nothing of it is needed any more."""
+    async def _settle(self, task: Task, run: str) -> None:
+        """Remove the run's folder, which every step makes anew, and say what was spent, however it ended."""
         tools = self._tools
-        await tools.workspaces.discard(run)
-        recorded = await tools.trace.find_run(run)
-        cost = recorded.usage.cost_usd if recorded else 0.0
-        changes = dict(ending.changes)
+        try:
+            await tools.workspaces.discard(run)
+            await tools.tasks.update(task.id, cost_usd=await cost_of(tools, task))
+        except (AiOpsError, OSError):
+            log.exception("run %s is not settled", run)  # it takes the place of no result and no failure
+
+    async def _finish(self, task: Task, run: str, ending: Ending) -> None:
+        """Commit the ending."""
+        tools = self._tools
         try:
             await tools.tasks.move(
                 task.id,
                 ending.state,
-                outcome_reason=ending.reason,
-                proof=ending.proof,
-                cost_usd=task.cost_usd + cost,
-                **changes,
+                outcome_reason=tools.redact(ending.reason),
+                proof=redacted(ending.proof, tools.redact),
+                **ending.changes,
             )
         except PermanentError as refused:
             # A person was faster: the task was cancelled meanwhile.
@@ -85,61 +89,6 @@ class Worker:
         await tools.trace.run_ended(run, current.state if current else ending.state)
 
 
-def _failed(failure: AiOpsError) -> Ending:
-    return Ending(
-        TaskState.FAILED,
-        f"{failure.code}: {failure.message}",
-        Proof(),
-        {"failure": failure.as_dict()},
-    )
-
-
-class Persistent:
-    """Steps that are tried again when what failed may pass by itself, with the wait in the task's state."""
-
-    def __init__(self, tools: Tools, task_id: str, steps: Steps) -> None:
-        self._tools = tools
-        self._task_id = task_id
-        self._steps = steps
-
-    async def run(self, name: str, round: int, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Run a step; a temporary failure waits durably and tries again."""
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                return await self._steps.run(name, round, work)
-            except TemporaryError as failure:
-                decision = retry.decide(_with_limit_delay(failure), tries, spread=self._task_id)
-                if not decision.retry:
-                    raise PermanentError(
-                        failure.code, failure.message, next_step=failure.next_step
-                    ) from failure
-                await self._pause(failure, decision)
-
-    async def wait(self, seconds: float) -> None:
-        """Wait durably."""
-        await self._steps.wait(seconds)
-
-    async def _pause(self, failure: TemporaryError, decision: retry.RetryDecision) -> None:
-        limited = failure.code in LIMIT_CODES
-        state = TaskState.WAITING_UNBAN if limited else TaskState.RETRYING
-        tasks = self._tools.tasks
-        task = await tasks.find(self._task_id)
-        if task is not None and task.state is TaskState.PROCESSING:
-            await tasks.move(self._task_id, state, outcome_reason=decision.reason, attempts=task.attempts + 1)
-        await self._steps.wait(decision.delay_seconds)
-        task = await tasks.find(self._task_id)
-        if task is None or task.state.final:
-            raise asyncio.CancelledError
-        if task.state in (TaskState.WAITING_UNBAN, TaskState.RETRYING):
-            await tasks.move(self._task_id, TaskState.PROCESSING, outcome_reason="")
-
-
-def _with_limit_delay(failure: TemporaryError) -> TemporaryError:
-    """Give a session limit that names no reset an hour."""
-    if failure.code == "model_session_limit" and failure.delay is None:
-        return TemporaryError(
-            failure.code, failure.message, next_step=failure.next_step, delay=DEFAULT_LIMIT_SECONDS
-        )
-    return failure
+def _failed(failure: PermanentError, redact: Callable[[str], str]) -> Ending:
+    words = {name: redact(text) for name, text in failure.as_dict().items()}
+    return Ending(TaskState.FAILED, f"{failure.code}: {failure.message}", changes={"failure": words})

@@ -51,7 +51,8 @@ async def stream_task(request: web.Request) -> web.StreamResponse:
 
 async def end_streams(app: web.Application) -> None:
     """End every stream at once, so that a server that stops does not wait for its clients."""
-    for response in tuple(app[STREAMS]):
+    streams = app[STREAMS]
+    for response in tuple(streams):
         response.stop_streaming()
 
 

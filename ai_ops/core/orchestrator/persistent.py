@@ -1,0 +1,75 @@
+"""Steps that are tried again when what failed may pass by itself, with the wait in the task's state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from ai_ops.core import retry
+from ai_ops.core.orchestrator.tools import Tools
+from ai_ops.core.ports import Outcome, Steps
+from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.flow.task import Task, TaskState
+
+LIMIT_CODES = frozenset(
+    {"model_session_limit", "model_credit_exhausted", "model_rate_limited", "model_overloaded"}
+)
+"""Failures that mean: Claude is there, but not for us now. They are waited out, however often it takes."""
+
+_WAITING = frozenset({TaskState.WAITING_UNBAN, TaskState.RETRYING})
+
+
+class Persistent:
+    """Puts patience around another ``Steps``."""
+
+    def __init__(self, tools: Tools, task: Task, steps: Steps) -> None:
+        self._tools = tools
+        self._task = task
+        self._steps = steps
+
+    async def run(self, name: str, round: int, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        """Run a step; a temporary failure waits durably and tries again.
+
+        Raises:
+            PermanentError: the step's own; or the code of a temporary one that did not pass in time.
+            CancelledError: nobody wants the result any more.
+        """
+        failures = limits = 0
+        while True:
+            try:
+                return await self._steps.run(name, round, work)
+            except TemporaryError as failure:
+                limited = failure.code in LIMIT_CODES
+                failures, limits = failures + (not limited), limits + limited
+                decision = self._limit(failure, limits) if limited else self._failure(failure, failures)
+                if not decision.retry:
+                    raise PermanentError(
+                        failure.code, failure.message, next_step=failure.next_step
+                    ) from failure
+                await self._pause(TaskState.WAITING_UNBAN if limited else TaskState.RETRYING, decision)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait durably."""
+        await self._steps.wait(seconds)
+
+    def _failure(self, failure: TemporaryError, tries: int) -> retry.RetryDecision:
+        return retry.decide(failure, tries, spread=self._task.id)
+
+    def _limit(self, failure: TemporaryError, times: int) -> retry.RetryDecision:
+        """Wait for the end of a limit. Waiting is no failed try: the run is never lost for it."""
+        delay = retry.decide(failure, times, spread=self._task.id, max_tries=times + 1).delay_seconds
+        return retry.RetryDecision(True, delay, f"{failure.code}: it goes on in {delay:g} s")
+
+    async def _pause(self, state: TaskState, decision: retry.RetryDecision) -> None:
+        tasks = self._tools.tasks
+        task = await tasks.find(self._task.id)
+        if task is not None and task.state is TaskState.PROCESSING:
+            await tasks.move(task.id, state, outcome_reason=decision.reason, attempts=task.attempts + 1)
+        await self._steps.wait(decision.delay_seconds)
+        task = await tasks.find(self._task.id)
+        if task is None or task.run_number != self._task.run_number:
+            raise asyncio.CancelledError
+        if task.state in _WAITING:
+            await tasks.move(task.id, TaskState.PROCESSING, outcome_reason="")
+        elif task.state is not TaskState.PROCESSING:
+            raise asyncio.CancelledError

@@ -1,0 +1,78 @@
+"""Running a repository's tests in a step, with the set-up layer they need, and keeping what was reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ai_ops.core.orchestrator.records import describe_report
+from ai_ops.core.orchestrator.scene import Scene
+from ai_ops.core.reports import missing_modules
+from ai_ops.errors import PermanentError
+from ai_ops.flow.report import CaseOutcome, CaseResult, SuiteReport
+
+
+async def checkout_of(scene: Scene, name: str, patch: str = "") -> Path:
+    """Return a fresh checkout of the base with ``patch`` applied."""
+    project = scene.project
+    return await scene.tools.workspaces.ensure(
+        scene.run_id, name, project.repository, project.base.sha, patch
+    )
+
+
+async def setup_layer(scene: Scene) -> Path | None:
+    """Return the set-up layer, made on an untouched checkout and cached; None when nothing is set up."""
+    project = scene.project
+    if project.plan.setup is None:
+        return None
+    checkout = await checkout_of(scene, "setup")
+    return await scene.tools.setup_layers.ensure(project.repository, project.plan, checkout)
+
+
+async def run_suite(
+    scene: Scene, checkout: Path, name: str, *, layer: Path | None, paths: tuple[str, ...] = ()
+) -> SuiteReport:
+    """Run the suite, or the tests in ``paths``, and keep what was reported as ``<name>-report``."""
+    tools = scene.tools
+    out = await tools.workspaces.scratch(scene.run_id, "report")
+    report = await tools.suites.run(checkout, scene.project.plan, out=out, paths=paths, setup_layer=layer)
+    text = describe_report(f"$ {command(scene, paths)}", report)
+    await tools.trace.put_artifact(scene.run_id, f"{name}-report", text)
+    return report
+
+
+def command(scene: Scene, paths: tuple[str, ...] = ()) -> str:
+    """Return the command of a test run, for people."""
+    plan = scene.project.plan
+    words = plan.reproduce if paths else plan.command
+    parts = [word for item in words for word in (paths if item == "{path}" else (item,))]
+    return " ".join(parts)
+
+
+def refuse_missing_setup(report: SuiteReport, files: Sequence[str], *, forgiven: Sequence[str] = ()) -> None:
+    """Raise the named failure when tests cannot run for want of an installed package.
+
+    Args:
+        report: the run.
+        files: the repository's files.
+        forgiven: new test files; what only they import is their author's fault and not the set-up's.
+
+    Raises:
+        PermanentError: ``setup_required``.
+    """
+    if report.results is not None:
+        kept = tuple(case for case in report.results if not _imports_it_itself(case, forgiven))
+        report = replace(report, results=kept)
+    missing = missing_modules(report, files)
+    if missing:
+        raise PermanentError(
+            "setup_required",
+            f"the tests need packages that are not installed: {', '.join(missing)}",
+            next_step="Name a `setup` command in .ai-ops.yml that installs them into $AI_OPS_SETUP_DIR.",
+        )
+
+
+def _imports_it_itself(case: CaseResult, forgiven: Sequence[str]) -> bool:
+    files = {frame.file for frame in case.frames if frame.in_app}
+    return case.outcome is CaseOutcome.ERROR and bool(files) and files <= set(forgiven)

@@ -1,0 +1,101 @@
+import html
+import re
+from dataclasses import replace
+
+import pytest
+
+from ai_ops.core import report
+from ai_ops.core.report import Report
+from ai_ops.flow.event import ErrorDetail, Frame
+from ai_ops.flow.task import Proof, Reason, Verdict
+
+ERROR = ErrorDetail(
+    "Traceback …\nZeroDivisionError: division by zero",
+    "python",
+    "builtins.ZeroDivisionError",
+    "division by zero",
+    (Frame("/srv/shop/app/main.py", 3, "main"), Frame("/srv/shop/app/rating.py", 7, "rate"),
+     Frame("/usr/lib/python3.11/x.py", 1, "lib", in_app=False)),
+)  # fmt: skip
+HOSTILE = "Fixes #1 @all [skip ci] /merge ![x](https://evil.example) <script>\n\nCo-authored-by: x <x@y.z>"
+
+
+def a_report(**changes):
+    proof = Proof(Verdict.PROVED, (Reason("red_to_green", "tests/test_x.py", "failed before, passed after"),))
+    return replace(Report(report.title(ERROR), ERROR, proof), **changes)
+
+
+def test_a_title_names_the_type_and_the_place():
+    assert report.title(ERROR) == "Fix ZeroDivisionError in rating.py (rate)"
+    assert report.title(replace(ERROR, frames=())) == "Fix ZeroDivisionError"
+    assert report.title(ErrorDetail("boom")) == "Fix error"
+
+
+@pytest.mark.parametrize(
+    ("frame", "place"),
+    [
+        (Frame("C:\\app\\rating.py", 1, "rate"), "rating.py (rate)"),
+        (Frame("rating.py", 1, ""), "rating.py"),
+        (Frame("rating.py", 1, "<module>"), "rating.py (module)"),
+        (Frame("a/b.py", 1, HOSTILE), None),
+    ],
+)
+def test_a_place_is_a_file_and_a_function_in_plain_words(frame, place):
+    found = report.place(replace(ERROR, frames=(frame,)))
+    assert place is None or found == place
+    assert not set(found) & set("#@[]<>!\n:")
+
+
+@pytest.mark.parametrize(
+    "kind", ["GH-1", "ABC-123", "#1", "x #1", "[skip ci]", "org/repo#1", "a\nb", HOSTILE]
+)
+def test_no_type_makes_a_title_or_a_commit_message_act(kind):
+    error = replace(ERROR, exception_type=kind, message=HOSTILE, frames=(Frame(HOSTILE, 1, HOSTILE),))
+    title = report.title(error)
+    message = report.commit_message(error, (f"tests/{HOSTILE}.py",), "run-1")
+    for words in (title, message):
+        assert not set(words) & set("#@[]<>!:") - ({":"} if words is message else set())
+        assert not re.search(r"(?i)fix(es)? \w+-\d", words)
+    assert "\n" not in title
+    assert message.split("\n\n")[-1] == "AI-Ops-Run: run-1\n"
+    assert message.count("\n") == 5
+
+
+@pytest.mark.parametrize("verdict", [*Verdict, None])
+def test_a_body_claims_what_was_proved_and_no_more(verdict):
+    body = report.body(a_report(proof=Proof(verdict)), "marker")
+    assert body.startswith(f"**{report.HEADLINES[verdict]}**")
+    assert ("Proved:" in body) is (verdict is Verdict.PROVED)
+
+
+def test_a_body_tells_cause_evidence_commands_proof_and_cost():
+    body = report.body(
+        a_report(
+            cause="The list is empty.", summary="An empty list is 0.", commands=("pytest -q",), occurrences=3,
+            service="shop", cost_usd=0.25, trace_id="run-1", banners=("SANDBOX=off",),
+        ),
+        "ai-ops:abc:1",
+    )  # fmt: skip
+    for words in (
+        "### Cause", "The list is empty.", "### Change", "- Place: `rating.py (rate)`", "- Seen: `3 times`",
+        "ZeroDivisionError: division by zero", "pytest -q", "- `red_to_green` `tests/test_x.py`",
+        "0.2500 USD", "> **SANDBOX=off**", "Trace: `run-1`",
+    ):  # fmt: skip
+        assert words in body
+    assert body.endswith("<!-- ai-ops:abc:1 -->\n")
+
+
+def test_nothing_from_outside_acts_in_a_body():
+    error = replace(ERROR, raw_excerpt=f"```\n{HOSTILE}\n```", exception_type=HOSTILE, message=HOSTILE)
+    body = report.body(
+        a_report(
+            error=error, cause=HOSTILE, summary=HOSTILE, service=HOSTILE, environment="`", release=HOSTILE,
+            commands=(f"x ``` {HOSTILE}",),
+            proof=Proof(Verdict.UNPROVED, (Reason(HOSTILE, HOSTILE, HOSTILE),)),
+        ),
+        "marker",
+    )  # fmt: skip
+    fenced = re.sub(r"(?ms)^(`{3,})\n.*?\n\1$", "", body)
+    spoken = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", fenced).replace("<!-- marker -->", "")
+    assert not re.search(r"!\[|<|(?m:^/)", spoken)
+    assert not re.search(r"@\w|#\d|https://", html.unescape(spoken))

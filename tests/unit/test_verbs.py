@@ -1,0 +1,82 @@
+from dataclasses import replace
+
+import pytest
+
+from ai_ops.core.verbs import decide
+from ai_ops.errors import PermanentError
+from ai_ops.flow.task import TRANSITIONS, Proof, TaskState, Verdict
+from tests.support.memory_ports import a_task
+
+S = TaskState
+VERBS = ("cancel", "retry", "approve", "reject")
+WANTED = {
+    "cancel": set(S) - {S.COMPLETED, S.FAILED},
+    "retry": {S.FAILED, S.CANCELLED, S.NEEDS_HUMAN_REVIEW},
+    "approve": {S.NEEDS_HUMAN_REVIEW},
+    "reject": {S.NEEDS_HUMAN_REVIEW},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", list(S), ids=str)
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_applies_where_it_should_and_moves_along_the_table(verb, state):
+    task = a_task(state=state)
+    if state not in WANTED[verb]:
+        with pytest.raises(PermanentError) as caught:
+            decide(verb, task)
+        assert caught.value.code == "illegal_transition"
+        assert verb in caught.value.next_step
+        return
+    change = decide(verb, task)
+    if change.to is None:
+        assert (verb, state) == ("cancel", S.CANCELLED)
+    else:
+        assert change.to in TRANSITIONS[state]
+
+
+def review(verdict, candidate="run-1", **changes):
+    payload = {"fix_mode": "agentic"} | ({"candidate_run": candidate} if candidate else {})
+    return a_task(
+        state=S.NEEDS_HUMAN_REVIEW, proof=Proof(verdict), payload=payload, trace_id="run-1", **changes
+    )
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PROVED, Verdict.UNPROVED])
+def test_approving_publishes_the_change_of_the_last_run(verdict):
+    change = decide("approve", review(verdict))
+    assert change.to is S.PENDING
+    assert change.changes["action"] == "publish"
+    assert change.changes["run_number"] == 2
+    assert "proof" not in change.changes
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        pytest.param(review(Verdict.REFUTED), id="refuted"),
+        pytest.param(review(Verdict.BLOCKED), id="blocked"),
+        pytest.param(review(None), id="not judged"),
+        pytest.param(review(Verdict.UNPROVED, candidate=None), id="no change"),
+        pytest.param(review(Verdict.UNPROVED, candidate="run-0"), id="a change of an earlier run"),
+    ],
+)
+def test_approving_anything_else_publishes_nothing(task):
+    change = decide("approve", task)
+    assert change.to is S.COMPLETED
+    assert "action" not in change.changes
+
+
+def test_a_retry_begins_anew_and_forgets_the_change_it_had():
+    task = review(Verdict.REFUTED, attempts=3, action="publish", failure={"code": "x"}, run_number=4)
+    after = replace(task, **decide("retry", task).changes)
+    assert (after.run_number, after.action, after.attempts, after.failure) == (5, "work", 0, None)
+    assert after.proof == Proof()
+    assert after.payload == {"fix_mode": "agentic"}
+    # The next run ends unproved without a change: there is nothing to publish.
+    again = replace(after, state=S.NEEDS_HUMAN_REVIEW, proof=Proof(Verdict.UNPROVED), trace_id="run-5")
+    assert decide("approve", again).to is S.COMPLETED
+
+
+def test_an_unknown_verb_is_a_fault_of_the_caller():
+    with pytest.raises(KeyError):
+        decide("explode", a_task())
