@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     """Files or globs that the agent follows."""
     keywords: Words = ("ERROR", "Exception", "CRITICAL")
     """Words that make a line an error."""
+    log_filter: Literal["strict", "balanced", "lenient"] = "balanced"
+    """How readily a line counts as an error."""
+    node_name: str = ""
+    """Name of this host in event ids; empty: the host's own. It must stay the same."""
     debounce_seconds: float = Field(default=0.5, ge=0)
     """How long a record may still grow, counted from its first line."""
     dedup_window_seconds: float = Field(default=3600, ge=0)

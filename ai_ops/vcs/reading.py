@@ -13,11 +13,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import git
-
 from ai_ops.errors import PermanentError
 from ai_ops.vcs.environment import Place, child_environment
 from ai_ops.vcs.names import check_sha
+
+
+@contextmanager
+def _no_git() -> Iterator[None]:
+    """Hide git while GitPython is imported: it would run ``git version`` with the server's secrets."""
+    hidden = {"GIT_PYTHON_GIT_EXECUTABLE": "/nonexistent/git", "GIT_PYTHON_REFRESH": "quiet"}
+    before = {name: os.environ.pop(name) for name in hidden if name in os.environ}
+    os.environ.update(hidden)
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del os.environ[name]
+        os.environ.update(before)
+
+
+with _no_git():
+    import git
 
 T = TypeVar("T")
 

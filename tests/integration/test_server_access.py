@@ -137,6 +137,8 @@ async def test_an_open_server_still_holds_an_agent_to_its_scope(open_server):
         "localhost.evil.example",
         "10.0.0.1",
         "[",
+        "127.0.0.1:99999",
+        "127.0.0.1:port",
     ],
 )
 async def test_an_open_server_answers_no_name_that_was_rebound_to_it(open_server, host):

@@ -23,7 +23,10 @@ STEPS = (
     "notify:1",
 )
 WHENS = ("before", "after", "committed")
-POINTS = [f"{step}:{when}" for step in STEPS for when in WHENS] + ["verify:1:left", "notify:1:left"]
+POINTS = [
+    *(f"{step}:{when}" for step in STEPS for when in WHENS),
+    *("open_pull_request:1:inside", "notify:1:inside", "verify:1:left", "notify:1:left"),
+]
 
 
 async def proved_once(scenario):
@@ -55,9 +58,13 @@ async def test_a_repair_ends_once_after_the_server_was_killed(install_warm, poin
         trace = await proved_once(scenario)
 
         step, _, when = point.rpartition(":")
+        again = [step] if when in ("before", "inside", "after") else []
         entries = {f"{each['name']}:{each['round']}": each["entries"] for each in trace["steps"]}
-        again = {step} if when in ("before", "after") else set()
-        assert {name for name, number in entries.items() if number > 1} == again
+        assert [name for name, number in entries.items() if number > 1] == again
+        work = [line.removeprefix("work: ") for line in scenario.server.lines() if line.startswith("work: ")]
+        assert sorted(work) == sorted([*STEPS, *again])
+        # A mail whose delivery was not committed comes twice, with one Message-ID.
+        assert len(scenario.mail.messages) == (2 if point == "notify:1:inside" else 1)
 
 
 @pytest.mark.parametrize("seed", range(3))

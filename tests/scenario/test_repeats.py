@@ -17,7 +17,9 @@ def repeat(number):
     """Return the shop's error as it is logged for another request, at another time, of another order."""
     at = datetime(2026, 1, 2, tzinfo=UTC) + timedelta(seconds=7 * number)
     order, address = uuid.UUID(int=number * 7919), number * 104729
-    lines = shop.error(number).replace("2026-01-02 03:04:05,678", f"{at:%Y-%m-%d %H:%M:%S},{number % 1000:03}")
+    lines = shop.error(number).replace(
+        "2026-01-02 03:04:05,678", f"{at:%Y-%m-%d %H:%M:%S},{number % 1000:03}"
+    )
     return lines.replace("by zero", f"by zero (order {order}, customer {number}, at 0x{address:08x})")
 
 

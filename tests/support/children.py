@@ -15,9 +15,8 @@ from typing import Protocol
 
 import psutil
 
-from tests.support.nursery import Nursery
+from tests.support.nursery import ROOT, Nursery, die_with_parent
 
-ROOT = Path(__file__).parents[2]
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -80,6 +79,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                preexec_fn=die_with_parent,
             )
 
     async def died(self, seconds: float = 60.0) -> int:
@@ -100,9 +100,13 @@ class Child:
         self._process.send_signal(signal.SIGTERM)
         return await self.died(seconds)
 
-    def tail(self, size: int = 6000) -> str:
+    def lines(self) -> list[str]:
+        """Return what it said."""
+        return self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+
+    def tail(self, lines: int = 60) -> str:
         """Return the end of what it said, for the message of a failing test."""
-        return self.log.read_text(errors="replace")[-size:] if self.log.exists() else "(no output)"
+        return "\n".join(self.lines()[-lines:]) or "(no output)"
 
 
 @contextlib.contextmanager

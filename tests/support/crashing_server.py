@@ -4,11 +4,14 @@
 ``CRASH_AT`` is ``<step>:<round>:<when>``; ``when`` is one of
 
 - ``before``: the step is recorded as begun and its work is about to run,
-- ``after``: the work has returned, effects and all, and its outcome is not committed,
+- ``inside``: what the step does outside is done, and the work has not returned: the pull request is on its
+  host and we have no record of it, the mail is at the SMTP server and still due in the outbox,
+- ``after``: the work has returned, and its outcome is not committed,
 - ``committed``: the outcome is committed in the trace, and the engine does not know of it yet,
 - ``left``: the engine knows too, and the run was about to go on.
 
-The moments are found from outside: by what is put around the worker's steps, and around the trace.
+The moments are found from outside, by what is put around the worker's steps and around adapters. Each
+time that a step's work is begun is said in a line of stderr.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -23,8 +27,10 @@ from ai_ops import wiring
 from ai_ops.cli.logs import configure
 from ai_ops.cli.serve import stop_signal
 from ai_ops.core.ports import Outcome, Steps, Worker
+from ai_ops.integrations.mail.smtp import SmtpNotifier
 from ai_ops.settings import Settings, load
 from ai_ops.trace.trace_store import TraceStore
+from ai_ops.vcs.github import GitHubHost
 
 
 class Fault:
@@ -46,6 +52,7 @@ class CrashingSteps:
 
     async def run(self, name: str, round: int, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
         async def surrounded() -> Outcome:
+            print(f"work: {name}:{round}", file=sys.stderr, flush=True)
             self._fault.here(name, round, "before")
             outcome = await work()
             self._fault.here(name, round, "after")
@@ -59,15 +66,16 @@ class CrashingSteps:
         await self._steps.wait(seconds)
 
 
-def crash_after_commit(fault: Fault) -> None:
-    """Die between the trace's commit of an outcome and the engine's checkpoint of it."""
-    commit = TraceStore.step_done
+def crash_around(owner: type, method: str, fault: Fault, point: Callable[..., tuple[str, int, str]]) -> None:
+    """Die after a method of an adapter has done its work; ``point`` names the moment by its arguments."""
+    work = getattr(owner, method)
 
-    async def step_done(self: TraceStore, run_id: str, name: str, round: int, outcome: Any) -> None:
-        await commit(self, run_id, name, round, outcome)
-        fault.here(name, round, "committed")
+    async def surrounded(self: Any, *arguments: Any) -> Any:
+        answer = await work(self, *arguments)
+        fault.here(*point(*arguments))
+        return answer
 
-    TraceStore.step_done = step_done  # type: ignore[method-assign]
+    setattr(owner, method, surrounded)
 
 
 async def serve(settings: Settings, fault: Fault) -> None:
@@ -79,7 +87,9 @@ async def serve(settings: Settings, fault: Fault) -> None:
 
         return crashing
 
-    crash_after_commit(fault)
+    crash_around(TraceStore, "step_done", fault, lambda run, name, round, outcome: (name, round, "committed"))
+    crash_around(GitHubHost, "open_pull_request", fault, lambda *_: ("open_pull_request", 1, "inside"))
+    crash_around(SmtpNotifier, "deliver", fault, lambda _: ("notify", 1, "inside"))
     async with wiring.serving(settings, wrap=wrap):
         await stop.wait()
 

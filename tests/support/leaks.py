@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,10 +28,8 @@ def contents(path: Path) -> Iterator[bytes]:
         at = raw.find(b"\x78")
         while at >= 0:
             inflating = zlib.decompressobj()
-            try:
+            with contextlib.suppress(zlib.error):
                 yield inflating.decompress(raw[at : at + _FURTHEST])
-            except zlib.error:
-                pass
             at = raw.find(b"\x78", at + 1)
 
 

@@ -24,7 +24,7 @@ _DAY = timedelta(days=1)
 
 
 class MailServer:
-    """Takes mail of ``user`` with ``password``; ``messages`` are the mails, parsed, in the order of arrival."""
+    """Takes mail of ``user`` with ``password``; ``messages`` are the mails, parsed, as they came."""
 
     def __init__(self, folder: Path, user: str, password: str) -> None:
         self.user, self.password = user, password
@@ -61,7 +61,7 @@ class MailServer:
         """The Message-IDs that came; two mails with one are one mail to a reader."""
         return {str(message["Message-ID"]) for message in self.messages}
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         self.raw.append(content)
         message: Any = email.message_from_bytes(content, policy=email.policy.default)

@@ -8,8 +8,10 @@ tells, when asked, how a process ended.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+_PR_SET_PDEATHSIG = 1
 
 
 class Nursery:
@@ -73,9 +76,15 @@ def nursery() -> Iterator[Nursery]:
         yield Nursery(process)
 
 
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent dies, so that a killed test run leaves nothing."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def _become_server(order: Mapping[str, Any]) -> None:
     from tests.support import crashing_server
 
+    die_with_parent()
     os.setsid()
     os.environ.clear()
     os.environ.update(order["environment"])

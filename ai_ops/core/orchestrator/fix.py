@@ -215,7 +215,7 @@ async def _verify(scene: Scene, reproduction: Reproduction, round: int, patch: s
     first = judged.reasons[0].text if judged.reasons else ""
     return {
         "proof": proof_to_json(judged),
-        "final": _is_best(reproduction, reproduced, before, suite, scene.error),
+        "final": _is_best(judged, reproduction, reproduced, before, suite, scene.error),
         "commands": [
             f"{command(scene, reproduction.paths)}  # with the fix: exit code {reproduced.exit_code}",
             f"{command(scene)}  # with the fix: exit code {suite.exit_code}",
@@ -225,6 +225,7 @@ async def _verify(scene: Scene, reproduction: Reproduction, round: int, patch: s
 
 
 def _is_best(
+    judged: Proof,
     reproduction: Reproduction,
     reproduced: SuiteReport,
     before: SuiteReport,
@@ -233,9 +234,11 @@ def _is_best(
 ) -> bool:
     """Whether no other fix could be judged better: it is proved, or would be but for the log or the base.
 
-    A log without an exception type and a base whose suite says nothing stay so, whatever is asked.
+    A log without an exception type, and a base whose suite says nothing, stay so whatever is asked: then the
+    reproduction's own run stands for the suite.
     """
+    if proof.run_trouble(before, ""):
+        before = suite = reproduced
     typed = replace(error, exception_type=error.exception_type or "an error")
-    readable = suite if proof.run_trouble(before, "") else before
-    judged = proof.judge(reproduction.evidence, reproduced, readable, suite, typed)
-    return judged.verdict is Verdict.PROVED
+    ideal = proof.judge(reproduction.evidence, reproduced, before, suite, typed)
+    return judged.verdict is not Verdict.REFUTED and ideal.verdict is Verdict.PROVED

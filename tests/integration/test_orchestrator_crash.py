@@ -1,0 +1,216 @@
+"""A run that is broken off anywhere ends as it would have: each effect once, nothing left behind."""
+
+import asyncio
+
+import psutil
+import pytest
+
+from ai_ops.core import failures
+from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.worker import Worker
+from ai_ops.engine.memory import MemorySteps
+from ai_ops.flow.run import StepState
+from ai_ops.flow.task import TaskState
+from tests.support import shop
+from tests.support.children import descendants, until
+
+NO_FIX = {"files": {shop.MODULE_PATH: shop.BROKEN + "\n# mended\n"}}
+GOOD = {"files": {shop.MODULE_PATH: shop.FIXED}}
+
+
+class Crash(BaseException):
+    """The process is gone, as far as the code can tell."""
+
+
+class OneLife:
+    """Steps that crash once they have done one step for the first time.
+
+    ``late`` crashes after the step's outcome is committed, else before it is: the work is done then.
+    """
+
+    def __init__(self, steps, seen, late):
+        self._steps, self._seen, self._late = steps, seen, late
+
+    async def run(self, name, round, work):
+        step = f"{name}:{round}"
+        first = step not in self._seen
+
+        async def done_and_gone():
+            await work()
+            self._seen.append(step)
+            raise Crash
+
+        outcome = await self._steps.run(name, round, done_and_gone if first and not self._late else work)
+        if first and self._late:
+            self._seen.append(step)
+            raise Crash
+        return outcome
+
+    async def wait(self, seconds):
+        raise AssertionError("nothing is to be waited for")
+
+
+async def lived_through(floor, task, late):
+    """Work on a task with a crash at each step, and return the steps in the order of crashes."""
+    seen = []
+    for _ in range(30):
+        steps = OneLife(MemorySteps(floor.tools.trace, run_id(task.id, task.run_number)), seen, late)
+        try:
+            await Worker(floor.tools)(task.id, task.run_number, steps)
+        except Crash:
+            continue
+        return seen
+    raise AssertionError("the run does not end")
+
+
+@pytest.mark.parametrize("late", [True, False], ids=["committed", "not yet committed"])
+async def test_a_repair_that_crashes_at_every_step_ends_once(workshop, late):
+    # A limit of one: the run's own pull request must not count against it when it goes on.
+    async with workshop(max_open_pull_requests=1) as floor:
+        task = await floor.reported()
+        seen = await lived_through(floor, task, late)
+
+        task = await floor.found(task)
+        assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
+        (pull,) = await floor.pulls()
+        assert floor.branches() == [pull.branch]
+        assert pull.body.count("passes_after") == 1
+        assert task.pr_url == pull.url
+        assert len(floor.mails()) == 1
+        steps = await floor.steps(task)
+        assert list(steps) == seen
+        assert {step.state for step in steps.values()} == {StepState.DONE}
+        assert {step.entries for step in steps.values()} == {1 if late else 2}
+        asked = ["reproduce:1", "fix:1"] if late else ["reproduce:1", "reproduce:1", "fix:1", "fix:1"]
+        assert floor.fixer.purposes == asked
+        assert (await floor.tools.trace.find_run(run_id(task.id, 1))).outcome == "completed"
+        assert floor.leftovers() == []
+
+
+async def test_a_crashed_run_goes_on_in_its_round_with_the_same_evidence(workshop):
+    async with workshop(shop.script(NO_FIX, GOOD)) as floor:
+        task = await floor.reported()
+        await lived_through(floor, task, late=True)
+
+        assert (await floor.found(task)).state is TaskState.COMPLETED
+        assert floor.fixer.purposes == ["reproduce:1", "fix:1", "fix:2"]
+        assert "still_failing" in floor.fixer.requests[2].prompt
+
+
+async def test_a_withheld_run_that_crashes_at_every_step_sends_one_mail_and_can_be_approved(workshop):
+    text = "2026-01-02 03:04:05,678 ERROR [shop] the listing is broken\n"
+    async with workshop() as floor:
+        task = await floor.wished(text)
+        await lived_through(floor, task, late=True)
+        task = await floor.found(task)
+        assert (task.state, task.proof.verdict) == (TaskState.NEEDS_HUMAN_REVIEW, "unproved")
+        assert len(floor.mails()) == 1
+
+        task = await floor.done_to(task, "approve")
+        await lived_through(floor, task, late=True)
+        task = await floor.found(task)
+        assert (task.state, len(await floor.pulls()), len(floor.mails())) == (TaskState.COMPLETED, 1, 2)
+
+
+async def test_a_request_made_again_after_a_crash_is_the_same_request(workshop):
+    """So a recorded conversation answers it, and text of the log still cannot guess it."""
+    async with workshop() as floor:
+        task = await floor.reported()
+        await lived_through(floor, task, late=False)
+        one, again = (r for r in floor.fixer.requests if r.purpose == "reproduce")
+        assert (one.nonce, one.prompt) == (again.nonce, again.prompt)
+
+
+HANGS = "import time\n\n\ndef test_it():\n    time.sleep(600)\n"
+
+
+def sandboxed():
+    names = []
+    for process in descendants():
+        try:
+            names += [process] if "pytest" in " ".join(process.cmdline()) else []
+        except psutil.Error:
+            continue
+    return names
+
+
+async def test_a_cancelled_run_stops_at_once_and_leaves_nothing(workshop):
+    script = shop.script(reproduce={shop.TEST_PATH: HANGS})
+    script["reproduce"][0]["usage"] = {"cost_usd": 0.25}
+    async with workshop(script) as floor:
+        task = await floor.reported()
+        await floor.engine.enqueue(task)
+        children = await until("the test runs", sandboxed)
+        assert floor.leftovers()
+
+        task = await floor.done_to(await floor.found(task), "cancel")
+        await floor.engine.cancel(task)
+
+        gone = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        assert [child for child in children if child.is_running() and child.status() not in gone] == []
+        assert sandboxed() == []
+        assert floor.leftovers() == []
+        task = await floor.found(task)
+        assert (task.state, task.cost_usd) == (TaskState.CANCELLED, 0.25)
+        step = (await floor.steps(task))["reproduce:1"]
+        assert (step.state, step.failure["code"]) == (StepState.FAILED, "cancelled")
+        run = await floor.tools.trace.find_run(run_id(task.id, 1))
+        assert (run.outcome, run.ended_at is not None) == ("cancelled", True)
+        assert (floor.branches(), floor.mails()) == ([], [])
+
+
+async def test_a_run_that_is_stopped_goes_on_where_it_was(workshop):
+    """The server stops while the model is asked, and starts again."""
+    async with workshop() as floor:
+        ask, asked = floor.fixer.ask, asyncio.Event()
+
+        async def hanging(request, watch):
+            if request.purpose == "fix" and not asked.is_set():
+                asked.set()
+                await asyncio.sleep(600)
+            return await ask(request, watch)
+
+        floor.fixer.ask = hanging
+        task = await floor.reported()
+        await floor.engine.enqueue(task)
+        await asyncio.wait_for(asked.wait(), 60)
+        await floor.engine.stop()
+        assert (await floor.found(task)).state is TaskState.PROCESSING
+        assert floor.leftovers() == []
+
+        task = await floor.worked(task)
+        assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
+        assert floor.fixer.purposes == ["reproduce:1", "fix:1"]
+
+
+@pytest.mark.parametrize("verb", ["cancel", "cancel and retry"])
+async def test_a_task_that_is_cancelled_while_it_waits_does_not_go_on(workshop, verb):
+    """Nobody interrupts the run here: it finds out by itself."""
+    async with workshop(failures=(failures.failure("model_unreachable"),)) as floor:
+        task = await floor.reported()
+
+        class Waiting:
+            def __init__(self, steps):
+                self.run = steps.run
+
+            async def wait(self, seconds):
+                cancelled = await floor.done_to(await floor.found(task), "cancel")
+                if verb != "cancel":
+                    await floor.done_to(cancelled, "retry")
+
+        steps = Waiting(MemorySteps(floor.tools.trace, run_id(task.id, 1)))
+        with pytest.raises(asyncio.CancelledError):
+            await Worker(floor.tools)(task.id, 1, steps)
+        now = await floor.found(task)
+        assert now.state is (TaskState.CANCELLED if verb == "cancel" else TaskState.PENDING)
+        assert len(floor.fixer.requests) == 1
+
+
+async def test_a_run_that_nobody_wants_any_more_is_not_begun(workshop):
+    async with workshop() as floor:
+        task = await floor.reported()
+        cancelled = await floor.done_to(task, "cancel")
+        await floor.done_to(cancelled, "retry")
+        await Worker(floor.tools)(task.id, 1, MemorySteps(floor.tools.trace, run_id(task.id, 1)))
+        await Worker(floor.tools)("no-such-task", 1, MemorySteps(floor.tools.trace, "none"))
+        assert (floor.fixer.requests, await floor.tools.trace.find_run(run_id(task.id, 1))) == ([], None)

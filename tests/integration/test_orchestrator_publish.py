@@ -1,0 +1,170 @@
+"""What a person's word does to a withheld change, and what is already there is taken up, not doubled."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ai_ops.core.identity import fix_branch, run_id
+from ai_ops.errors import PermanentError
+from ai_ops.flow.pull_request import HostedPullRequest, PullRequestState
+from ai_ops.flow.task import TaskState
+from tests.support import shop
+from tests.support.git_server import git
+from tests.support.store import pull_request
+from tests.support.workshop import mail_text
+
+UNTYPED = "2026-01-02 03:04:05,678 ERROR [shop] the listing is broken\n"
+NO_FIX = {"files": {shop.MODULE_PATH: shop.BROKEN + "\n# mended\n"}}
+RULES = {".ai-ops.yml": "labels: [bug]\nreviewers: [ada]\n"}
+
+
+async def withheld(floor):
+    """Return a task whose change is unproved."""
+    task = await floor.worked(await floor.wished(UNTYPED))
+    assert (task.state, task.proof.verdict) == (TaskState.NEEDS_HUMAN_REVIEW, "unproved")
+    return task
+
+
+async def test_an_approved_change_is_published_as_it_was_judged_and_marked(workshop, monkeypatch):
+    async with workshop(files=RULES) as floor:
+        host = floor.tools.hosts["local"]
+        wanted, open_it = [], host.open_pull_request
+
+        async def noting(repository, new):
+            wanted.append(new)
+            return await open_it(repository, new)
+
+        monkeypatch.setattr(host, "open_pull_request", noting)
+        task = await withheld(floor)
+        diff = await floor.artifact(task, "diff")
+        asked = len(floor.fixer.requests)
+        task = await floor.worked(await floor.done_to(task, "approve"))
+
+        assert (task.state, task.proof.verdict, task.run_number) == (TaskState.COMPLETED, "unproved", 2)
+        assert len(floor.fixer.requests) == asked
+        (pull,) = await floor.pulls()
+        assert (pull.draft, pull.diff, pull.url) == (True, diff, task.pr_url)
+        assert floor.branches() == [pull.branch]
+        assert "This change is not proved" in pull.body
+        assert [(new.draft, new.labels, new.reviewers) for new in wanted] == [(True, ("bug",), ("ada",))]
+        assert set(await floor.steps(task)) == {"commit:1", "push:1", "open_pull_request:1", "notify:1"}
+        assert len(floor.mails()) == 2
+
+
+async def test_a_rejected_change_is_published_nowhere_and_the_task_is_over(workshop):
+    async with workshop() as floor:
+        task = await floor.done_to(await withheld(floor), "reject")
+        assert (task.state, task.outcome_reason) == (TaskState.CANCELLED, "rejected by a person")
+        assert (await floor.pulls(), floor.branches()) == ((), [])
+
+
+async def test_a_refuted_change_is_not_published_even_if_the_store_says_it_was_approved(workshop):
+    async with workshop(shop.script(NO_FIX), max_rounds=1) as floor:
+        task = await floor.repaired()
+        assert task.proof.verdict == "refuted"
+        forced = {"run_number": 2, "action": "publish"}
+        task = await floor.worked(await floor.tools.tasks.move(task.id, TaskState.PENDING, **forced))
+        assert (task.state, task.failure["code"]) == (TaskState.FAILED, "not_publishable")
+        assert floor.branches() == []
+
+
+async def test_a_repository_with_enough_open_pull_requests_withholds_until_a_person_asks(workshop):
+    async with workshop(max_open_pull_requests=1) as floor:
+        other = replace(pull_request(), repo_key=floor.repository.key, code_host="local")
+        await floor.tools.pull_requests.record(other)
+        task = await floor.repaired()
+
+        assert (task.state, task.proof.verdict) == (TaskState.NEEDS_HUMAN_REVIEW, "proved")
+        assert "MAX_OPEN_PULL_REQUESTS" in task.outcome_reason
+        assert floor.branches() == []
+        assert "MAX_OPEN_PULL_REQUESTS" in mail_text(floor.mails()[0])
+
+        task = await floor.worked(await floor.done_to(task, "approve"))
+        assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
+        assert [pull.draft for pull in await floor.pulls()] == [False, False]
+
+
+STATES = {
+    PullRequestState.OPEN: "is open already",
+    PullRequestState.MERGED: "is merged already",
+    PullRequestState.CLOSED: "a person said no",
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("ours", [True, False], ids=["recorded", "unrecorded"])
+async def test_a_pull_request_that_is_there_is_taken_up_without_asking_anybody(workshop, state, ours):
+    async with workshop() as floor:
+        task = await floor.reported()
+        branch = fix_branch(task.fingerprint, task.episode)
+        there = replace(pull_request(), repo_key=floor.repository.key, branch=branch, state=state)
+        if ours:
+            await floor.tools.pull_requests.record(replace(there, state=PullRequestState.OPEN))
+        floor.tools.hosts["local"] = Foreign(there)
+        task = await floor.worked(task)
+
+        assert task.state is TaskState.COMPLETED
+        assert STATES[state] in task.outcome_reason
+        assert floor.fixer.requests == []
+        (pull,) = await floor.pulls()
+        assert (pull.state, pull.branch, pull.number) == (state, branch, there.number)
+        assert (task.pull_request_id, task.pr_url) == (pull.id, there.url)
+        assert (floor.branches(), floor.mails()) == ([], [])
+
+
+class Foreign:
+    """A host whose pull request was opened, merged or closed over there."""
+
+    def __init__(self, there):
+        self._there = there
+
+    async def find_pull_request(self, repository, branch, base):
+        there = self._there
+        return HostedPullRequest(
+            there.number, there.url, there.state, branch, base, there.head_sha, adopted=True
+        )
+
+
+async def test_a_second_run_after_the_pull_request_is_open_takes_it_up(workshop):
+    """The mail could not be rendered, say: the task names its pull request all the same."""
+    async with workshop() as floor:
+        render = floor.tools.mailroom.render
+
+        def broken(*_):
+            raise PermanentError("mail_broken", "no template")
+
+        floor.tools.mailroom.render = broken
+        task = await floor.repaired()
+        assert (task.state, task.failure["code"]) == (TaskState.FAILED, "mail_broken")
+        (pull,) = await floor.pulls()
+        assert (task.pull_request_id, task.pr_url) == (pull.id, pull.url)
+
+        floor.tools.mailroom.render = render
+        task = await floor.worked(await floor.done_to(task, "retry"))
+        assert (task.state, task.proof) == (TaskState.COMPLETED, pull.proof)
+        assert await floor.pulls() == (pull,)
+        assert floor.fixer.purposes == ["reproduce:1", "fix:1"]
+
+
+async def test_someone_elses_branch_is_not_overwritten(workshop):
+    async with workshop() as floor:
+        task = await floor.reported()
+        branch = fix_branch(task.fingerprint, task.episode)
+        git("clone", "-q", str(floor.remote), "theirs", cwd=floor.folder)
+        theirs = floor.folder / "theirs"
+        git("checkout", "-q", "-b", branch, cwd=theirs)
+        git("commit", "-q", "--allow-empty", "-m", "Mine", cwd=theirs)
+        git("push", "-q", "origin", branch, cwd=theirs)
+        task = await floor.worked(task)
+        assert (task.state, task.failure["code"]) == (TaskState.FAILED, "branch_taken")
+        assert git("log", "-1", "--format=%s", branch, cwd=floor.remote) == "Mine"
+
+
+async def test_the_candidate_that_is_kept_says_all_that_publishing_needs(workshop):
+    async with workshop(files=RULES) as floor:
+        task = await withheld(floor)
+        kept = json.loads(await floor.tools.trace.patch(run_id(task.id, 1), "candidate"))
+        assert task.payload["candidate_run"] == run_id(task.id, 1)
+        assert (kept["draft"], kept["labels"], kept["reviewers"]) == (True, ["bug"], ["ada"])
+        assert kept["reproduction"] == [shop.TEST_PATH]

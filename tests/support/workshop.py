@@ -1,0 +1,295 @@
+"""The orchestrator's ports as real adapters in one folder, on the in-memory engine, without a server.
+
+The model is the scripted fixer. Waits are noted and not slept; everything else is what a server has:
+SQLite, git on a bare remote, bubblewrap with the toolbox, the outbox.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ai_ops.core.clock import SystemClock
+from ai_ops.core.describe import describe
+from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.tools import Policy, Tools
+from ai_ops.core.orchestrator.worker import Worker
+from ai_ops.core.ports import NewTask, Outcome, Steps
+from ai_ops.core.redaction import Redactor
+from ai_ops.core.verbs import decide
+from ai_ops.engine.memory import MemoryEngine
+from ai_ops.flow.event import Event, EventRepo
+from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Watch
+from ai_ops.flow.pull_request import PullRequest
+from ai_ops.flow.repository import Repository
+from ai_ops.flow.run import Step
+from ai_ops.flow.task import Priority, Task, TaskKind, TaskState
+from ai_ops.integrations.mail.files import FileNotifier
+from ai_ops.integrations.mail.mailroom import Mailroom
+from ai_ops.integrations.scripted import ScriptedFixer
+from ai_ops.store.database import open_database
+from ai_ops.store.issues import IssueRepository
+from ai_ops.store.outbox import OutboxRepository
+from ai_ops.store.pull_requests import PullRequestRepository
+from ai_ops.store.tasks import TaskRepository
+from ai_ops.trace.trace_store import TraceStore
+from ai_ops.vcs.git import GitClient
+from ai_ops.vcs.local import LocalHost
+from ai_ops.workspace.edits import CheckoutEdits
+from ai_ops.workspace.sandbox import choose
+from ai_ops.workspace.setup_layer import SetupBuilder
+from ai_ops.workspace.suite import SuiteRunner
+from ai_ops.workspace.toolbox import Toolbox
+from ai_ops.workspace.workspace_manager import WorkspaceManager
+from tests.support import shop
+from tests.support.git_server import create_repository, git
+from tests.support.store import sqlite_url
+
+SERVER_SECRET = "quite-an-ordinary-phrase"
+"""A secret that only this server knows: no rule would see one in it."""
+
+POLICY = Policy(
+    fix_mode=FixMode.CODE_BLOCKS,
+    require_proof=True,
+    max_rounds=2,
+    budget_usd_per_run=2.0,
+    budget_usd_per_day=20.0,
+    max_open_pull_requests=5,
+    recipients=("on-call@example.test",),
+    model="",
+    wall_seconds=60.0,
+    idle_seconds=60.0,
+    public_url="http://ai-ops.test",
+    nonce_salt="salt",
+    sandbox="bwrap",
+)
+
+
+class Asked:
+    """A fixer that notes what it was asked; ``failures`` come first, one for each call."""
+
+    def __init__(self, script: Mapping[str, Any], failures: tuple[BaseException, ...] = ()) -> None:
+        self._fixer = ScriptedFixer(script)
+        self.failures = list(failures)
+        self.requests: list[FixRequest] = []
+
+    async def ask(self, request: FixRequest, watch: Watch) -> FixAnswer:
+        self.requests.append(request)
+        if self.failures:
+            raise self.failures.pop(0)
+        return await self._fixer.ask(request, watch)
+
+    @property
+    def purposes(self) -> list[str]:
+        return [f"{request.purpose}:{request.round}" for request in self.requests]
+
+
+@dataclass
+class Waits:
+    """Steps that do not sleep; each wait is noted with the task's state meanwhile."""
+
+    steps: Steps
+    find: Callable[[], Awaitable[Task | None]]
+    noted: list[tuple[TaskState, float]]
+
+    async def run(self, name: str, round: int, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        return await self.steps.run(name, round, work)
+
+    async def wait(self, seconds: float) -> None:
+        task = await self.find()
+        assert task is not None
+        self.noted.append((task.state, seconds))
+
+
+@dataclass
+class Workshop:
+    """Everything that one test works with."""
+
+    folder: Path
+    remote: Path
+    repository: Repository
+    tools: Tools
+    fixer: Asked
+    engine: MemoryEngine
+    waits: list[tuple[TaskState, float]] = field(default_factory=list)
+
+    def event(self, text: str, context: tuple[str, ...] = ()) -> Event:
+        """Return an event as the intake would make it."""
+        error, level = describe(text)
+        return Event(
+            str(uuid.uuid4()),
+            datetime.now(UTC),
+            EventRepo(self.repository.url, "local"),
+            error,
+            service="shop",
+            level=level,
+            context=context,
+        )
+
+    async def reported(self, text: str = "", **more: Any) -> Task:
+        """Return the task of a new error, the shop's when none is given."""
+        event = self.event(text or shop.error(), **more)
+        (task,) = (await self.tools.issues.ingest([(event, self.repository)])).tasks
+        return task
+
+    async def wished(self, text: str = "", **payload: Any) -> Task:
+        """Return the task of a repair that a person asked for."""
+        event = self.event(text or shop.error())
+        new = NewTask(TaskKind.REPAIR, self.repository, Priority.NORMAL, payload, event)
+        return (await self.tools.tasks.create(new)).task
+
+    async def prompted(self, *, repository: bool = True, **payload: Any) -> Task:
+        """Return a prompt task."""
+        place = self.repository if repository else None
+        return (await self.tools.tasks.create(NewTask(TaskKind.PROMPT, place, "normal", payload))).task
+
+    async def worked(self, task: Task) -> Task:
+        """Let the engine work on the task's present run to its end, and return what the task is then."""
+        await self.engine.enqueue(task)
+        async for _ in self.tools.trace.follow(run_id(task.id, task.run_number)):
+            pass
+        return await self.found(task)
+
+    async def repaired(self, text: str = "", **payload: Any) -> Task:
+        """Return the task of an error after its first run."""
+        return await self.worked(await (self.wished(text, **payload) if payload else self.reported(text)))
+
+    async def found(self, task: Task) -> Task:
+        """Return the task as it is now."""
+        now = await self.tools.tasks.find(task.id)
+        assert now is not None
+        return now
+
+    async def done_to(self, task: Task, verb: str) -> Task:
+        """Do to a task what a person can."""
+        change = decide(verb, task)
+        assert change.to is not None
+        return await self.tools.tasks.move(task.id, change.to, **change.changes)
+
+    # --- what came of it ---
+
+    async def pulls(self) -> tuple[PullRequest, ...]:
+        """Return our pull requests."""
+        return (await self.tools.pull_requests.list()).items
+
+    def branches(self) -> list[str]:
+        """Return our branches on the remote."""
+        names = git("for-each-ref", "--format=%(refname:short)", cwd=self.remote).split()
+        return [name for name in names if name != "main"]
+
+    def mails(self) -> list[EmailMessage]:
+        """Return the mail that was written."""
+        files = sorted((self.folder / "outbox").glob("*.eml"))
+        return [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]  # type: ignore[misc]
+
+    async def steps(self, task: Task) -> dict[str, Step]:
+        """Return the steps of a task's present run."""
+        steps = await self.tools.trace.steps(run_id(task.id, task.run_number))
+        return {f"{step.name}:{step.round}": step for step in steps}
+
+    async def artifact(self, task: Task, name: str) -> str:
+        """Return an artifact's text."""
+        kept = await self.tools.trace.artifact(run_id(task.id, task.run_number), name)
+        assert kept is not None, name
+        return kept.text
+
+    async def everything_kept(self, task: Task) -> str:
+        """Return all that a person may see of a task's present run, and of the task."""
+        run, trace = run_id(task.id, task.run_number), self.tools.trace
+        texts = [await self.artifact(task, each.name) for each in await trace.artifacts(run)]
+        texts += [repr(each) for each in await trace.events_after(run, 0)]
+        texts += [repr(each) for each in await trace.steps(run)]
+        texts += [repr(each) for each in await self.pulls()]
+        texts += [part.get_content() for mail in self.mails() for part in mail.iter_parts()]  # type: ignore[attr-defined]
+        return "\n".join([*texts, repr(await self.found(task))])
+
+    def leftovers(self) -> list[Path]:
+        """Return the folders of runs that are still there."""
+        return list((self.folder / "workspaces").glob("*"))
+
+
+def mail_text(mail: EmailMessage) -> str:
+    """Return a mail's plain words, on one line."""
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return " ".join(body.get_content().split())
+
+
+async def spent_since_midnight(trace: TraceStore) -> float:
+    return await trace.spent_since(datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+@asynccontextmanager
+async def open_workshop(
+    folder: Path,
+    toolbox: Toolbox,
+    script: Mapping[str, Any] | None = None,
+    *,
+    files: Mapping[str, Any] | None = None,
+    failures: tuple[BaseException, ...] = (),
+    steps: Callable[[Steps], Steps] = lambda steps: steps,
+    **policy: Any,
+) -> AsyncIterator[Workshop]:
+    """Build the tools, and an engine over them.
+
+    Args:
+        folder: an empty folder.
+        toolbox: what repositories are tested with.
+        script: the fixer's answers, good ones when none are given.
+        files: what differs from the shop in the repository; None leaves a file out.
+        failures: what the fixer fails with first.
+        steps: put around the steps of each run.
+        policy: what differs from ``POLICY``.
+    """
+    there = {**shop.files(), **(files or {})}
+    there = {name: content for name, content in there.items() if content is not None}
+    remote = create_repository(folder, "remotes/shop", there)
+    repository = Repository("local/acme/shop", f"file://{remote}", "local")
+    database = await open_database(sqlite_url(folder))
+    clock, redactor = SystemClock(), Redactor(literals=[SERVER_SECRET])
+    trace = TraceStore(database, clock, redactor)
+    outbox, pull_requests = OutboxRepository(database), PullRequestRepository(database, clock)
+    git_client = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
+    sandbox = choose("bwrap")
+    fixer = Asked(script or shop.script(), failures)
+    tools = Tools(
+        tasks=TaskRepository(database, clock),
+        issues=IssueRepository(database, clock),
+        pull_requests=pull_requests,
+        trace=trace,
+        outbox=outbox,
+        git=git_client,
+        workspaces=WorkspaceManager(folder / "workspaces", git_client),
+        suites=SuiteRunner(sandbox, toolbox, wall_seconds=60.0),
+        setup_layers=SetupBuilder(sandbox, toolbox, folder / "data"),
+        edits=CheckoutEdits(),
+        fixer=fixer,
+        hosts={"local": LocalHost(pull_requests, git_client, POLICY.public_url)},
+        mailroom=Mailroom(outbox, FileNotifier(folder / "outbox", "ai-ops@example.test"), clock),
+        sandbox=sandbox,
+        clock=clock,
+        policy=replace(POLICY, **policy),
+        redact=redactor.redact,
+        spent_today=partial(spent_since_midnight, trace),
+    )
+    waits: list[tuple[TaskState, float]] = []
+
+    async def worker(task_id: str, run_number: int, inner: Steps) -> None:
+        noting = Waits(inner, partial(tools.tasks.find, task_id), waits)
+        await Worker(tools)(task_id, run_number, steps(noting))
+
+    engine = MemoryEngine(worker, tools.tasks, trace)
+    try:
+        yield Workshop(folder, remote, repository, tools, fixer, engine, waits)
+    finally:
+        await engine.stop()
+        await database.close()
