@@ -283,8 +283,8 @@ class PullRequests(Protocol):
         """Record what became of it."""
         ...
 
-    async def count_open(self, repo_key: str) -> int:
-        """Return how many of ours are open in a repository."""
+    async def open_in(self, repo_key: str) -> Sequence[PullRequest]:
+        """Return those of ours that are open in a repository, as far as we know, oldest first."""
         ...
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 
 from ai_ops.core.ports import Clock, Page
 from ai_ops.errors import PermanentError
@@ -81,9 +82,10 @@ class PullRequestRepository:
             raise PermanentError("pull_request_not_found", "There is no such pull request.")
         return pull_request_from(row)
 
-    async def count_open(self, repo_key: str) -> int:
-        """Return how many of ours are open in a repository."""
+    async def open_in(self, repo_key: str) -> Sequence[PullRequest]:
+        """Return those of ours that are open in a repository, as far as we know, oldest first."""
         c = tables.pull_requests.c
-        query = select(func.count()).where(c.repo_key == repo_key, c.state == PullRequestState.OPEN)
+        query = select(tables.pull_requests).where(c.repo_key == repo_key, c.state == PullRequestState.OPEN)
         async with self._database.read() as connection:
-            return (await connection.execute(query)).scalar_one()
+            rows = (await connection.execute(query.order_by(c.created_at))).mappings().all()
+        return [pull_request_from(row) for row in rows]

@@ -42,7 +42,7 @@ async def test_only_open_ones_of_the_repository_are_counted(pull_requests):
     await pull_requests.record(pull_request(4, repo_key="git.example/acme/other"))
     await pull_requests.set_state("pr-1", PullRequestState.MERGED)
     await pull_requests.set_state("pr-2", PullRequestState.CLOSED)
-    assert await pull_requests.count_open(APP.key) == 1
+    assert len(await pull_requests.open_in(APP.key)) == 1
     assert (await pull_requests.find("pr-1")).state == "merged"
 
 

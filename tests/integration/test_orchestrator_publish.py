@@ -85,6 +85,25 @@ async def test_a_repository_with_enough_open_pull_requests_withholds_until_a_per
         assert [pull.draft for pull in await floor.pulls()] == [False, False]
 
 
+async def test_pull_requests_that_people_merged_on_the_host_do_not_count(workshop):
+    async with workshop(max_open_pull_requests=1) as floor:
+        other = replace(pull_request(), repo_key=floor.repository.key, code_host="local")
+        await floor.tools.pull_requests.record(other)
+        local = floor.tools.hosts["local"]
+
+        class Merged(type(local)):
+            async def find_pull_request(self, repository, branch, base):
+                if branch != other.branch:
+                    return await local.find_pull_request(repository, branch, base)
+                return HostedPullRequest(other.number, other.url, PullRequestState.MERGED, branch, base)
+
+        floor.tools.hosts["local"] = Merged(floor.tools.pull_requests, floor.tools.git, "")
+        task = await floor.repaired()
+
+        assert task.state is TaskState.COMPLETED
+        assert {pull.branch: pull.state for pull in await floor.pulls()}[other.branch] == "merged"
+
+
 STATES = {
     PullRequestState.OPEN: "is open already",
     PullRequestState.MERGED: "is merged already",

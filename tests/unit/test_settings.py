@@ -23,7 +23,11 @@ def problems(tmp_path, **places):
 
 def test_defaults_are_those_of_the_documentation(tmp_path):
     settings = loaded(tmp_path).settings
-    assert (settings.code_host, settings.claude_fix_mode, settings.http_port) == ("github", "code_blocks", 8080)
+    assert (settings.code_host, settings.claude_fix_mode, settings.http_port) == (
+        "github",
+        "code_blocks",
+        8080,
+    )
     assert settings.keywords == ("ERROR", "Exception", "CRITICAL")
     assert (settings.max_concurrent_tasks, settings.debounce_seconds) == (2, 0.5)
     assert (settings.budget_usd_per_run, settings.budget_usd_per_day) == (2.0, 20.0)
@@ -84,12 +88,27 @@ def test_sources_are_read_from_toml(tmp_path):
         ({"dotenv": "SANDBOX=maybe\n"}, "SANDBOX", ".env", "bwrap"),
         ({"toml": "htp_port = 1\n"}, "htp_port", "ai-ops.toml", "did you mean http_port"),
         ({"toml": "not toml"}, "ai-ops.toml", "ai-ops.toml", "cannot be read"),
-        ({"environment": {"GITHUB_TOKEN_FILE": "/no/such"}}, "GITHUB_TOKEN_FILE", "environment", "cannot be read"),
+        (
+            {"environment": {"GITHUB_TOKEN_FILE": "/no/such"}},
+            "GITHUB_TOKEN_FILE",
+            "environment",
+            "cannot be read",
+        ),
         ({"environment": {"CODE_HOST": "local"}}, "ALLOWED_REPOS", "default", "is required"),
         ({"environment": {"QUEUE_LOW": "20"}}, "QUEUE_LOW", "environment", "below QUEUE_HIGH"),
         ({"toml": '[[source]]\npath = "a"\nrepo = "b"\n'}, "SOURCE.0.REPO", "ai-ops.toml", "not permitted"),
     ],
-    ids=["type", "choice", "dotenv", "near-miss", "toml", "secret-file", "local-roots", "queue", "source-field"],
+    ids=[
+        "type",
+        "choice",
+        "dotenv",
+        "near-miss",
+        "toml",
+        "secret-file",
+        "local-roots",
+        "queue",
+        "source-field",
+    ],
 )
 def test_a_bad_key_is_named_with_its_place_and_the_reason(tmp_path, places, key, origin, reason):
     assert reason in problems(tmp_path, **places)[(key, origin)]

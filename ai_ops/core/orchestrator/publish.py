@@ -17,7 +17,7 @@ from ai_ops.core.orchestrator.reporting import Findings, build_report, send
 from ai_ops.core.orchestrator.scene import Job
 from ai_ops.core.ports import Outcome
 from ai_ops.core.report import Report
-from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequest
+from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequest, PullRequestState
 from ai_ops.flow.repository import Base
 from ai_ops.flow.task import TaskState, Verdict
 
@@ -128,9 +128,23 @@ async def publish(job: Job, candidate: Candidate, sha: str) -> Ending:
 
 
 async def _too_many_open(job: Job) -> str:
-    """Return why no further pull request is opened here now, or an empty string."""
+    """Return why no further pull request is opened here now, or an empty string.
+
+    People merge and close on the host, where we do not hear of it: it is asked before anything is withheld.
+    """
     limit = job.tools.policy.max_open_pull_requests
-    if await job.tools.pull_requests.count_open(job.repository.key) < limit:
+    known = await job.tools.pull_requests.open_in(job.repository.key)
+    if len(known) < limit:
+        return ""
+    host = job.tools.host_of(job.repository)
+    still_open = 0
+    for pull_request in known:
+        hosted = await host.find_pull_request(job.repository, pull_request.branch, pull_request.base)
+        if hosted is None or hosted.state is PullRequestState.OPEN:
+            still_open += 1
+        else:
+            await job.tools.pull_requests.set_state(pull_request.id, hosted.state)
+    if still_open < limit:
         return ""
     return f"{limit} pull requests of ours are open in this repository (MAX_OPEN_PULL_REQUESTS)"
 
