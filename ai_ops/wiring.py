@@ -49,6 +49,7 @@ from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.github import GitHubHost
 from ai_ops.vcs.local import LocalHost
 from ai_ops.workspace.edits import CheckoutEdits
+from ai_ops.workspace.orphans import kill_orphans
 from ai_ops.workspace.sandbox import choose
 from ai_ops.workspace.setup_layer import SetupBuilder
 from ai_ops.workspace.suite import SuiteRunner
@@ -266,6 +267,7 @@ async def build(
         await engine.start()
         stack.push_async_callback(engine.stop)
         # Only now is the data folder ours alone; nobody can ask for new work yet.
+        await asyncio.to_thread(kill_orphans, settings.workspaces_dir)
         unfinished = await tools.tasks.unfinished()
         await workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
         system = System(

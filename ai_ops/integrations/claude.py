@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import tempfile
 import time
@@ -34,6 +35,7 @@ _PROGRAM = "/opt/ai-ops/claude"
 _SOCKET = "/run/ai-ops/model.sock"
 _WORKSPACE = "/workspace"
 _TICK_SECONDS = 0.25
+_MOST_TEMPDIR = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +155,15 @@ class ClaudeFixer:
         )
 
 
+def _short_folder() -> str | None:
+    """Return where to make folders for sockets: a socket's path has room for about a hundred bytes."""
+    return None if len(os.fsencode(tempfile.gettempdir())) <= _MOST_TEMPDIR else "/tmp"  # noqa: S108
+
+
 @contextlib.asynccontextmanager
 async def _desk() -> AsyncIterator[_Desk]:
     """Make the folders of one call, which only we can enter."""
-    root = await asyncio.to_thread(tempfile.mkdtemp, prefix="ai-ops-ask-")
+    root = await asyncio.to_thread(tempfile.mkdtemp, prefix="ai-ops-ask-", dir=_short_folder())
     try:
         yield _furnish(Path(root))
     finally:

@@ -1,6 +1,7 @@
 """A run that is broken off anywhere ends as it would have: each effect once, nothing left behind."""
 
 import asyncio
+import contextlib
 
 import psutil
 import pytest
@@ -124,14 +125,13 @@ async def test_a_request_made_again_after_a_crash_is_the_same_request(workshop):
 HANGS = "import time\n\n\ndef test_it():\n    time.sleep(600)\n"
 
 
-def sandboxed():
-    names = []
+def running_tests():
+    """Return the processes that run a repository's tests. The paths of git's own say pytest too."""
+    found = []
     for process in descendants():
-        try:
-            names += [process] if "pytest" in " ".join(process.cmdline()) else []
-        except psutil.Error:
-            continue
-    return names
+        with contextlib.suppress(psutil.Error):
+            found += [process] if "pytest" in process.cmdline() else []
+    return found
 
 
 async def test_a_cancelled_run_stops_at_once_and_leaves_nothing(workshop):
@@ -140,7 +140,7 @@ async def test_a_cancelled_run_stops_at_once_and_leaves_nothing(workshop):
     async with workshop(script) as floor:
         task = await floor.reported()
         await floor.engine.enqueue(task)
-        children = await until("the test runs", sandboxed)
+        children = await until("the test runs", running_tests)
         assert floor.leftovers()
 
         task = await floor.done_to(await floor.found(task), "cancel")
@@ -148,7 +148,7 @@ async def test_a_cancelled_run_stops_at_once_and_leaves_nothing(workshop):
 
         gone = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
         assert [child for child in children if child.is_running() and child.status() not in gone] == []
-        assert sandboxed() == []
+        assert running_tests() == []
         assert floor.leftovers() == []
         task = await floor.found(task)
         assert (task.state, task.cost_usd) == (TaskState.CANCELLED, 0.25)

@@ -2,7 +2,6 @@
 
 import pytest
 
-from ai_ops.core import failures
 from ai_ops.flow.task import TaskState
 from tests.support.workshop import SERVER_SECRET
 
@@ -68,12 +67,6 @@ async def test_an_empty_answer_is_asked_for_again_and_then_named_and_paid_for(wo
         budgets = [request.budget_usd for request in floor.fixer.requests]
         assert budgets == pytest.approx([2.0, 1.9, 1.8, 1.7, 1.6])
         assert task.cost_usd == pytest.approx(0.5)
-
-
-async def test_a_prompt_waits_for_a_limit_and_goes_on(workshop):
-    async with workshop(ANSWER, failures=(failures.failure("model_session_limit", delay=60.0),)) as floor:
-        task = await floor.worked(await floor.prompted(prompt="?"))
-        assert (task.state, floor.waits) == (TaskState.COMPLETED, [(TaskState.WAITING_UNBAN, 60.0)])
 
 
 async def test_a_prompt_whose_money_is_spent_starts_no_call(workshop):

@@ -1,0 +1,70 @@
+"""What a killed server left behind is ended at the next start; everybody else's is left alone."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ai_ops.workspace.orphans import kill_orphans
+
+# Leaves a sleeper behind that has no parent any more, and tells its pid.
+_LEAVE = """
+import os, subprocess, sys
+name, shown = sys.argv[1:]
+child = subprocess.Popen([name, "30", shown], executable=sys.executable, stdout=subprocess.DEVNULL)
+print(child.pid)
+"""
+_SLEEP = "import time; time.sleep(30)"
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def left_behind(name, shown):
+    """Start a process called ``name`` that shows a folder, and lose its parent."""
+    script = _LEAVE.replace('[name, "30", shown]', f'[name, "-c", {_SLEEP!r}, shown]')
+    told = subprocess.run(
+        [sys.executable, "-c", script, name, str(shown)], stdout=subprocess.PIPE, check=True
+    )
+    return int(told.stdout)
+
+
+@pytest.fixture
+def pids():
+    found = []
+    yield found
+    for pid in found:
+        subprocess.run(["kill", "-9", str(pid)], stderr=subprocess.DEVNULL, check=False)
+
+
+def test_a_sandbox_without_its_server_is_ended(tmp_path, pids):
+    pids.append(left_behind("/usr/bin/bwrap", tmp_path / "workspaces" / "run" / "verify"))
+    assert kill_orphans(tmp_path / "workspaces") == tuple(pids)
+    deadline = time.monotonic() + 5
+    while alive(pids[0]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not alive(pids[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("bwrap", "elsewhere/run"), ("bwrap", "workspaces-2/run"), ("python", "workspaces/run")],
+    ids=["other folder", "folder of a like name", "other program"],
+)
+def test_what_is_somebody_elses_is_left_alone(tmp_path, pids, name, shown):
+    pids.append(left_behind(name, tmp_path / shown))
+    assert kill_orphans(tmp_path / "workspaces") == ()
+    assert alive(pids[0])
+
+
+def test_a_sandbox_of_this_process_is_left_alone(tmp_path):
+    argv = ["bwrap", "-c", _SLEEP, str(tmp_path / "workspaces" / "run")]
+    with subprocess.Popen(argv, executable=sys.executable) as ours:
+        assert kill_orphans(tmp_path / "workspaces") == ()
+        ours.kill()
