@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.credentials import Credential, token_credential
 from ai_ops.vcs.git import GitClient
-from ai_ops.vcs.github import GitHubHost
+from ai_ops.vcs.github import GitHubHost, home_of
 from ai_ops.vcs.local import LocalHost
 from ai_ops.workspace.edits import CheckoutEdits
 from ai_ops.workspace.orphans import kill_orphans
@@ -151,8 +152,10 @@ def git_client(settings: Settings) -> GitClient:
     http_hosts = [github.netloc] if github.scheme == "http" else []
 
     def credentials(repository: Repository) -> Credential | None:
-        # The code host follows from the URL's host, so another host never gets this token.
-        if repository.code_host != "github":
+        # A repository elsewhere may count as one of GitHub's by its code_host; the token stays at home.
+        if repository.code_host != "github" or repository.key.partition("/")[0] != home_of(
+            settings.github_base_url
+        ):
             return None
         return token_credential("github", secret(settings.github_token))
 
@@ -187,9 +190,13 @@ def _salt(data_dir: Path) -> str:
     """Return this server's secret for nonces, kept so that a request made again has the same one."""
     path = data_dir / "salt"
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with contextlib.suppress(FileExistsError), path.open("x", encoding="ascii") as file:
-        path.chmod(0o600)
-        file.write(secrets.token_hex(16))
+    if not path.exists():
+        fresh = data_dir / f".salt-{os.getpid()}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(16), encoding="ascii")
+        with contextlib.suppress(FileExistsError):  # another process may win; then its salt counts
+            os.link(fresh, path)
+        fresh.unlink()
     return path.read_text(encoding="ascii")
 
 

@@ -373,8 +373,8 @@ class Git(Protocol):
         """Return the paths at a commit."""
         ...
 
-    async def merge(self, repository: Repository, branch: str, into: str, message: str) -> str:
-        """Merge a branch on the remote and return the merge commit. Used by the local host."""
+    async def merge(self, repository: Repository, branch: str, into: str, message: str, *, head: str) -> str:
+        """Merge a branch on the remote, if it is at ``head``, and return the merge commit."""
         ...
 
 

@@ -169,21 +169,25 @@ def judge(
     Returns:
         Refuted when something speaks against the fix (``still_failing``, ``new_failure``,
         ``test_vanished``, ``newly_skipped``), else unproved when something is missing
-        (``not_reproduced``, ``no_exception_type``, ``reproduction_missing``, ``reproduction_skipped``,
-        ``exit_disagrees`` and the rules of ``run_trouble``), else proved; with all reasons, the deciding
-        ones first.
+        (``not_reproduced``, ``no_exception_type``, ``frame_not_logged``, ``reproduction_missing``,
+        ``reproduction_skipped``, ``exit_disagrees`` and the rules of ``run_trouble``), else proved; with
+        all reasons, the deciding ones first.
     """
     missing: list[Reason] = []
     if not reproduction.reproduced or not reproduction.test_ids:
         missing.append(Reason("not_reproduced", "", "no test fails on the base commit the way the log shows"))
     if not error.exception_type:
         missing.append(Reason(NO_TYPE, "", "without an exception type in the log nothing can be proved"))
+    if any(reason.rule == NO_FRAME for reason in reproduction.reasons):
+        missing.append(
+            Reason(NO_FRAME, "", "without a frame of the application in the log the type alone agrees")
+        )
     refuting, lacking, passing = _judge_tests(reproduction.test_ids, reproduction_after)
     missing += lacking
     broken, unclear, notes = _judge_suite(suite_before, suite_after, reproduction.test_ids)
     refuting += broken
     missing += unclear
-    said = {NO_TYPE} if missing else set()
+    said = {NO_TYPE, NO_FRAME} if missing else set()
     told = [reason for reason in reproduction.reasons if reason.rule not in said]
     reasons = _capped([*refuting, *missing, *told, *passing, *notes])
     verdict = Verdict.REFUTED if refuting else Verdict.UNPROVED if missing else Verdict.PROVED

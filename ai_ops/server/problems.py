@@ -32,6 +32,7 @@ _STATUS_OF_CODE = {
     "illegal_transition": 409,
     "merge_on_host": 409,
     "merge_conflict": 409,
+    "branch_moved": 409,
     "pull_request_not_open": 409,
     "storage_unavailable": 503,
     "storage_failed": 503,

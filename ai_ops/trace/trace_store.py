@@ -6,6 +6,7 @@ outputs quote logs; only working patches are kept byte for byte, and those are n
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ from ai_ops.trace.rows import artifact_from, event_from, run_from, run_row, step
 from ai_ops.trace.wake import Wake
 
 ARTIFACT_BYTES = 1024 * 1024
+_MOST_REDACTED = 2 * ARTIFACT_BYTES
 _POLL_SECONDS = 1.0
 _MAX_EVENTS = 1000
 
@@ -99,9 +101,10 @@ class TraceStore:
     async def step_done(self, run_id: str, name: str, round: int, outcome: Outcome) -> None:
         """Commit a step's outcome with its event; the first outcome stands.
 
-        ``outcome["usage"]``, when there, is added to the run's usage in the same commit.
+        ``outcome["usage"]``, when there, is added to the run's usage in the same commit. It is redacted, so
+        what must come back byte for byte, such as the ids of tests, is kept as a patch.
         """
-        safe = self._redactor.redact_json(outcome)
+        safe = await asyncio.to_thread(self._redactor.redact_json, outcome)
         usage = usage_of(outcome)
         values = {
             "state": StepState.DONE,
@@ -152,7 +155,10 @@ class TraceStore:
     async def put_artifact(self, run_id: str, name: str, text: str, media_type: str = "text/plain") -> None:
         """Keep a named text with the run; the same name replaces, what is over 1 MiB is cut and says so."""
         c = tables.artifacts.c
-        kept = _capped(storable(self._redactor.redact(text)))
+        # Cut before the redaction too, with room for what it changes: it takes seconds on what is huge.
+        kept = await asyncio.to_thread(
+            lambda: _capped(storable(self._redactor.redact(text[:_MOST_REDACTED])))
+        )
         row = {"media_type": media_type, "text": kept, "created_at": self._clock.now()}
         same = (c.run_id == run_id) & (c.name == name)
         async with self._database.write() as connection:

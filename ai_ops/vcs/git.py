@@ -152,11 +152,13 @@ class GitClient:
 
             return await self._mirrors.healed(mirror, work)
 
-    async def merge(self, repository: Repository, branch: str, into: str, message: str) -> str:
+    async def merge(self, repository: Repository, branch: str, into: str, message: str, *, head: str) -> str:
         """Merge a branch on the remote and return the merge commit; merged already, return that.
 
+        ``head`` is the commit that was reviewed: a branch that holds another one is not merged.
+
         Raises:
-            PermanentError: ``merge_conflict``, ``unrelated_history``, ``git_not_found``.
+            PermanentError: ``merge_conflict``, ``unrelated_history``, ``git_not_found``, ``branch_moved``.
             TemporaryError: ``base_moved`` when others keep pushing meanwhile.
         """
         check_branch(branch)
@@ -164,8 +166,14 @@ class GitClient:
         async with self._mirror(repository) as mirror:
             for _ in range(_MERGE_TRIES):
                 base = await self._mirrors.healed(mirror, lambda: mirror.refresh(into))
-                head = await self._mirrors.healed(mirror, lambda: mirror.refresh(branch))
-                merged = await merge_heads(mirror, base.sha, head.sha, message, self._author)
+                found = await self._mirrors.healed(mirror, lambda: mirror.refresh(branch))
+                if found.sha != head:
+                    raise PermanentError(
+                        "branch_moved",
+                        f"the branch {branch} holds commits that were not there when it was reviewed",
+                        next_step="Look at them, then merge by hand.",
+                    )
+                merged = await merge_heads(mirror, base.sha, head, message, self._author)
                 if not merged.new:
                     return merged.sha
                 try:

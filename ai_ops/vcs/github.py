@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import github
 from github.PullRequest import PullRequest as GithubPullRequest
@@ -27,6 +28,13 @@ DEFAULT_BASE_URL = "https://api.github.com"
 
 _REFUSED_FOR_GOOD = ("host_unauthorized", "host_forbidden", "host_not_found", "host_rate_limited")
 _log = logging.getLogger(__name__)
+
+
+def home_of(base_url: str) -> str:
+    """Return the ``host[:port]`` of the repositories that an API root serves."""
+    root = urlsplit(base_url or DEFAULT_BASE_URL)
+    host = root.netloc.lower()
+    return "github.com" if host == "api.github.com" else host.removesuffix(":443")
 
 
 class GitHubHost:
@@ -47,7 +55,7 @@ class GitHubHost:
         self, repository: Repository, branch: str, base: str
     ) -> HostedPullRequest | None:
         """Return the newest pull request of a head branch in any state; an open one first."""
-        name = _full_name(repository)
+        name = self._full_name(repository)
         return await self._call(lambda api: _find(api.get_repo(name), name, branch, base))
 
     async def open_pull_request(self, repository: Repository, wanted: NewPullRequest) -> HostedPullRequest:
@@ -56,7 +64,7 @@ class GitHubHost:
         Labels and reviewers are a courtesy: when GitHub refuses them, that is logged and the pull
         request stands.
         """
-        name = _full_name(repository)
+        name = self._full_name(repository)
         return await self._call(lambda api: _open(api.get_repo(name), name, wanted))
 
     async def merge_pull_request(self, repository: Repository, pull_request: PullRequest) -> str:
@@ -71,6 +79,23 @@ class GitHubHost:
         """Reach the host and say who we are there."""
         who = await self._call(_login)
         return f"GitHub at {self._base_url} as {who}"
+
+    def _full_name(self, repository: Repository) -> str:
+        """Return ``owner/name``; a repository of another host is never looked for here under its name."""
+        host, *name = repository.key.split("/")
+        if host != home_of(self._base_url):
+            raise PermanentError(
+                "host_not_found",
+                f"{repository.key} is not on {home_of(self._base_url)}",
+                next_step="Check GITHUB_BASE_URL, or send code_host=local for a plain git remote.",
+            )
+        if len(name) != 2:
+            raise PermanentError(
+                "host_not_found",
+                f"{repository.key} does not name a GitHub repository",
+                next_step="It looks like https://github.com/owner/name.",
+            )
+        return "/".join(name)
 
     async def _call(self, work: Callable[[github.Github], T]) -> T:
         return await asyncio.to_thread(self._blocking, work)
@@ -102,18 +127,6 @@ def _login(api: github.Github) -> str:
         if error.status == 403 and "integration" in str(error.data).lower():
             return "an App"  # the token of an App's installation has no user
         raise
-
-
-def _full_name(repository: Repository) -> str:
-    """Return ``owner/name``: what follows the host in the key."""
-    parts = repository.key.split("/")
-    if len(parts) != 3:
-        raise PermanentError(
-            "host_not_found",
-            f"{repository.key} does not name a GitHub repository",
-            next_step="It looks like https://github.com/owner/name.",
-        )
-    return "/".join(parts[1:])
 
 
 def _find(repository: GithubRepository, name: str, branch: str, base: str) -> HostedPullRequest | None:

@@ -83,7 +83,7 @@ class LocalHost:
                 "host_conflict", "the pull request was closed", next_step="Open the issue again instead."
             )
         title = f"Merge pull request #{recorded.number}\n\n{recorded.title}"
-        sha = await self._git.merge(repository, recorded.branch, recorded.base, title)
+        sha = await self._git.merge(repository, recorded.branch, recorded.base, title, head=recorded.head_sha)
         await self._pull_requests.set_state(recorded.id, PullRequestState.MERGED)
         return sha
 

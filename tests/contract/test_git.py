@@ -649,18 +649,28 @@ async def test_a_branch_is_merged_once(at):
     _, sha = await at.change({"lib/calc.py": "def half(n):\n    return n // 2\n"})
     await at.client.push(at.repository, sha, "ai-ops/fix-1")
     other = push_files(at.bare, {"app.py": "x = 5\n"})
-    merged = await at.client.merge(at.repository, "ai-ops/fix-1", "main", "Merge the fix")
+    merged = await at.client.merge(at.repository, "ai-ops/fix-1", "main", "Merge the fix", head=sha)
     assert at.remote("log", "-1", "--format=%P %s", "main") == f"{other} {sha} Merge the fix"
     later = push_files(at.bare, {"app.py": "x = 6\n"})
-    assert await at.client.merge(at.repository, "ai-ops/fix-1", "main", "Merge the fix") == merged
+    assert await at.client.merge(at.repository, "ai-ops/fix-1", "main", "Merge the fix", head=sha) == merged
     assert at.remote("rev-parse", "main") == later
+
+
+async def test_what_was_pushed_after_the_review_is_not_merged(at):
+    _, sha = await at.change({"app.py": "x = 2\n"})
+    await at.client.push(at.repository, sha, "ai-ops/fix-1")
+    main = at.remote("rev-parse", "main")
+    push_files(at.bare, {"evil.py": "x = 3\n"}, "ai-ops/fix-1")
+    failure = await refused(at.client.merge(at.repository, "ai-ops/fix-1", "main", "m", head=sha))
+    assert failure.code == "branch_moved"
+    assert at.remote("rev-parse", "main") == main
 
 
 async def test_a_conflict_is_named_with_its_file(at):
     _, sha = await at.change({"app.py": "x = 2\n"})
     await at.client.push(at.repository, sha, "ai-ops/fix-1")
     human = push_files(at.bare, {"app.py": "x = 3\n"})
-    failure = await refused(at.client.merge(at.repository, "ai-ops/fix-1", "main", "m"))
+    failure = await refused(at.client.merge(at.repository, "ai-ops/fix-1", "main", "m", head=sha))
     assert failure.code == "merge_conflict" and "app.py" in failure.message
     assert at.remote("rev-parse", "main") == human
 
@@ -669,7 +679,7 @@ async def test_unrelated_histories_are_named(at):
     tree = at.remote("rev-parse", "main^{tree}")
     orphan = at.remote("commit-tree", tree, "-m", "other root")
     at.remote("update-ref", "refs/heads/orphan", orphan)
-    failure = await refused(at.client.merge(at.repository, "orphan", "main", "m"))
+    failure = await refused(at.client.merge(at.repository, "orphan", "main", "m", head=orphan))
     assert failure.code == "unrelated_history" and failure.next_step
 
 

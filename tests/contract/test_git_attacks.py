@@ -339,7 +339,7 @@ async def test_a_branch_name_that_is_not_plainly_good_never_reaches_git(at, bran
     for call in (
         at.client.push(at.repository, "0" * 40, branch),
         at.client.remote_branch(at.repository, branch),
-        at.client.merge(at.repository, branch, "main", "m"),
+        at.client.merge(at.repository, branch, "main", "m", head="0" * 40),
     ):
         assert (await refused(call)).code == "bad_branch_name"
 

@@ -240,5 +240,6 @@ def _is_best(
     if proof.run_trouble(before, ""):
         before = suite = reproduced
     typed = replace(error, exception_type=error.exception_type or "an error")
-    ideal = proof.judge(reproduction.evidence, reproduced, before, suite, typed)
+    shown = replace(reproduction.evidence, reasons=())  # as if the log had named a frame
+    ideal = proof.judge(shown, reproduced, before, suite, typed)
     return judged.verdict is not Verdict.REFUTED and ideal.verdict is Verdict.PROVED

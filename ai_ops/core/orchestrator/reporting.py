@@ -77,7 +77,7 @@ async def send(job: Job, key: str, report: Report) -> Outcome:
     await tools.outbox.put(tools.mailroom.render(key, report, recipients, tools.clock.now()))
     sent = await tools.mailroom.deliver_due()
     words = f"one mail to {len(recipients)} receiver{'s' if len(recipients) > 1 else ''}"
-    return {"key": key, "words": words if sent else f"{words} (waits in the outbox)"}
+    return {"key": key, "words": words if key in sent else f"{words} (waits in the outbox)"}
 
 
 def _banners(tools: Tools, proof: Proof) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass
+import json
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,17 +87,24 @@ async def find_reproduction(scene: Scene) -> Reproduction:
         if outcome["reproduced"] or outcome["final"]:
             break
         feedback = feedback_of(outcome["reasons"])
-    patch = await scene.tools.trace.patch(scene.run_id, outcome["patch"]) if outcome["patch"] else ""
-    return Reproduction(
+    found = Reproduction(
         outcome["reproduced"],
         reasons_from_json(outcome["reasons"]),
         prompts.Words(**outcome["said"]),
-        patch or "",
-        tuple(outcome["paths"]),
-        tuple(outcome["test_ids"]),
-        tuple(outcome["commands"]),
-        outcome["blocked"],
+        commands=tuple(outcome["commands"]),
+        blocked=outcome["blocked"],
     )
+    return await _with_evidence(scene, found, outcome["patch"]) if outcome["patch"] else found
+
+
+async def _with_evidence(scene: Scene, found: Reproduction, name: str) -> Reproduction:
+    """Add what is kept byte for byte: an outcome is redacted, and the id of a test may look like a secret."""
+    patch = await scene.tools.trace.patch(scene.run_id, name)
+    evidence = await scene.tools.trace.patch(scene.run_id, f"{name}-evidence")
+    if patch is None or evidence is None:
+        raise PermanentError("evidence_lost", "the reproduction is gone", next_step="Retry the task.")
+    kept = json.loads(evidence)
+    return replace(found, patch=patch, paths=tuple(kept["paths"]), test_ids=tuple(kept["test_ids"]))
 
 
 async def _reproduce(scene: Scene, round: int, feedback: str, purse: Purse) -> Outcome:
@@ -110,7 +118,6 @@ async def _reproduce(scene: Scene, round: int, feedback: str, purse: Purse) -> O
         "said": asdict(asked.words),
         "patch": "",
         "paths": [],
-        "test_ids": [],
         "commands": [],
     }
     if not asked.problems:
@@ -178,12 +185,13 @@ async def _judge(scene: Scene, round: int, patch: str, layer: Path | None) -> di
     verdict = proof.judge_reproduction(report, error=scene.error, new_tests=frozenset(paths))
     if verdict.reproduced:
         await tools.trace.put_patch(scene.run_id, name, patch)
+        evidence = json.dumps({"paths": paths, "test_ids": verdict.test_ids})
+        await tools.trace.put_patch(scene.run_id, f"{name}-evidence", evidence)
     return {
         "reproduced": verdict.reproduced,
         "reasons": reasons_to_json(verdict.reasons),
         "patch": name if verdict.reproduced else "",
         "paths": list(paths),
-        "test_ids": list(verdict.test_ids),
         "commands": [f"{command(scene, paths)}  # on the base: {_ended(report)}"],
     }
 

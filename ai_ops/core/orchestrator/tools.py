@@ -79,8 +79,8 @@ class Mailroom(Protocol):
         """Return the mail of a report."""
         ...
 
-    async def deliver_due(self) -> int:
-        """Try everything that is due once; failures stay in the outbox. Returns how many were sent."""
+    async def deliver_due(self) -> frozenset[str]:
+        """Try everything that is due once; failures stay in the outbox. Returns the keys of what was sent."""
         ...
 
 

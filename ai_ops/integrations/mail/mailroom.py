@@ -34,13 +34,14 @@ class Mailroom:
         """Return the mail of a report."""
         return self._renderer.render(key, report, recipients, now)
 
-    async def deliver_due(self) -> int:
-        """Try everything that is due once, and return how many were sent."""
-        sent = 0
+    async def deliver_due(self) -> frozenset[str]:
+        """Try everything that is due once, and return the keys of what was sent."""
+        sent: set[str] = set()
         async with self._turn:  # the loop and a run may both come; a mail is in one hand at a time
             for notification in await self._outbox.due(self._clock.now()):
-                sent += await self._deliver(notification)
-        return sent
+                if await self._deliver(notification):
+                    sent.add(notification.key)
+        return frozenset(sent)
 
     async def run(self, every_seconds: float = 5.0) -> None:
         """Work through the outbox until cancelled."""
@@ -51,7 +52,7 @@ class Mailroom:
                 log.warning("outbox: %s", failure)
             await asyncio.sleep(every_seconds)
 
-    async def _deliver(self, notification: Notification) -> int:
+    async def _deliver(self, notification: Notification) -> bool:
         try:
             where = await self._notifier.deliver(notification)
         except AiOpsError as failure:
@@ -60,7 +61,7 @@ class Mailroom:
             again = self._clock.now() + later if decision.retry else None
             await self._outbox.mark_failed(notification.key, str(failure), again)
             log.warning("mail %s: %s (%s)", notification.key, failure, decision.reason)
-            return 0
+            return False
         await self._outbox.mark_sent(notification.key)
         log.info("mail %s %s", notification.key, where)
-        return 1
+        return True

@@ -1,0 +1,46 @@
+"""What wiring decides: whose token goes where, and what is kept."""
+
+import pytest
+
+from ai_ops.flow.repository import Repository
+from ai_ops.settings import Settings
+from ai_ops.vcs.github import home_of
+from ai_ops.wiring import _salt, git_client
+
+
+@pytest.mark.parametrize(
+    ("base_url", "home"),
+    [
+        ("https://api.github.com", "github.com"),
+        ("https://git.example/api/v3", "git.example"),
+        ("https://git.example:8443/api/v3", "git.example:8443"),
+        ("http://127.0.0.1:5000/api/v3", "127.0.0.1:5000"),
+        ("", "github.com"),
+    ],
+)
+def test_an_api_root_serves_the_repositories_of_one_host(base_url, home):
+    assert home_of(base_url) == home
+
+
+@pytest.mark.parametrize(
+    ("key", "given"),
+    [
+        ("github.com/acme/shop", True),
+        ("git.example/acme/shop", False),
+        ("github.com:8443/acme/shop", False),
+        ("github.com.evil.example/acme/shop", False),
+    ],
+)
+def test_the_token_goes_to_its_own_host_only(tmp_path, key, given):
+    settings = Settings(github_token="planted-token-value", data_dir=tmp_path)
+    git = git_client(settings)
+    credential = git._credentials(Repository(key, f"https://{key}", "github"))
+    assert (credential is not None) is given
+
+
+def test_the_salt_is_made_once_and_kept(tmp_path):
+    salt = _salt(tmp_path / "data")
+    assert len(salt) == 32
+    assert _salt(tmp_path / "data") == salt
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["salt"]
+    assert (tmp_path / "data" / "salt").stat().st_mode & 0o777 == 0o600
