@@ -141,13 +141,13 @@ def _build(making: Path, folder: Path, distributions: Sequence[Distribution], ho
 
 def _copy(dist: Distribution, packages: Path) -> None:
     for file in dist.files or ():
-        if ".." in file.parts or file.is_absolute() or "__pycache__" in file.parts:
-            continue  # scripts outside site-packages, and what is compiled anew
+        if ".." in file.parts or file.is_absolute():
+            continue  # scripts outside site-packages
         source = Path(str(dist.locate_file(file)))
         if source.is_file():
             target = packages / file
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            shutil.copy2(source, target)  # with its time: what is compiled already stays valid
 
 
 def _make_read_only(folder: Path) -> None:

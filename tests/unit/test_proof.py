@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from ai_ops.core.guard import Finding, Severity
-from ai_ops.core.proof import blocked, is_blocked, judge, judge_reproduction, same_place
+from ai_ops.core.proof import (
+    ReproductionVerdict,
+    blocked,
+    is_blocked,
+    judge,
+    judge_reproduction,
+    same_place,
+    steady,
+)
 from ai_ops.flow.event import ErrorDetail, Frame
 from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd, SuiteReport
 from ai_ops.flow.task import Proof, Verdict
@@ -198,7 +206,7 @@ def test_failed_before_passed_after_and_a_clean_suite_is_proved():
     assert rules(proof) == ["reproduced", "passes_after", "suite_clean"]
 
 
-def test_the_proof_says_when_only_the_type_was_compared():
+def test_a_log_without_a_frame_of_the_application_is_unproved():
     bare = replace(ERROR, frames=())
     proof = judged(reproduction=reproduced(report(FAILING), bare), error=bare)
     assert proof.verdict is Verdict.UNPROVED
@@ -324,3 +332,22 @@ def test_the_guard_blocks_with_its_findings_warnings_last():
     assert (proof.verdict, rules(proof)) == (Verdict.BLOCKED, ["protected_path", "check_removed"])
     assert is_blocked(findings)
     assert not is_blocked(findings[:1])
+
+
+def test_a_reproduction_that_fails_only_sometimes_proves_nothing():
+    again = ReproductionVerdict(False)
+    proof = steady(judged(), again, SUITE, GOOD.test_ids)
+    assert proof.verdict is Verdict.UNPROVED
+    assert rules(proof)[0] == "flaky"
+
+
+def test_a_reproduction_that_passes_only_sometimes_proves_nothing():
+    suite = report(*OLD, case(GOOD.test_ids[0], "failed", "ZeroDivisionError"))
+    proof = steady(judged(), GOOD, suite, GOOD.test_ids)
+    assert (proof.verdict, rules(proof)[0]) == (Verdict.UNPROVED, "flaky")
+
+
+def test_what_is_not_proved_is_not_made_better_by_a_steady_reproduction():
+    refuted = Proof(Verdict.REFUTED)
+    assert steady(refuted, GOOD, SUITE, GOOD.test_ids) is refuted
+    assert steady(judged(), GOOD, SUITE, GOOD.test_ids).verdict is Verdict.PROVED

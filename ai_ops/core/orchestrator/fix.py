@@ -165,9 +165,11 @@ def _refused(*reasons: Reason, out_of_bounds: bool = False) -> Outcome:
 async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcome:
     """Ask the guard. Before and after are read from checkouts of ours, not from the fixer's."""
     tools = scene.tools
-    before = await checkout_of(scene, "base")
-    after = await checkout_of(scene, "after", patch)
-    proved = await checkout_of(scene, "proved", reproduction.patch)
+    before, after, proved = await asyncio.gather(
+        checkout_of(scene, "base"),
+        checkout_of(scene, "after", patch),
+        checkout_of(scene, "proved", reproduction.patch),
+    )
 
     def review() -> tuple[guard.Finding, ...]:
         return guard.review(
@@ -197,7 +199,10 @@ async def _baseline(scene: Scene) -> Outcome:
 
 
 async def _verify(scene: Scene, reproduction: Reproduction, round: int, patch: str) -> Outcome:
-    """Run the reproduction and the suite with the fix, and judge."""
+    """Run the reproduction and the suite with the fix, and the reproduction without it again; judge.
+
+    Each run has a checkout of its own: what one leaves behind must not decide another.
+    """
     kept = await scene.tools.trace.patch(scene.run_id, _BASELINE)
     if kept is None:
         raise PermanentError(
@@ -205,13 +210,19 @@ async def _verify(scene: Scene, reproduction: Reproduction, round: int, patch: s
         )
     before = report_from_json(kept)
     layer = await setup_layer(scene)
-    checkout = await checkout_of(scene, "verify", patch)
-    name = f"reproduction-after-{round}"
-    reproduced = await run_suite(scene, checkout, name, layer=layer, paths=reproduction.paths)
-    # A fresh checkout again: what the first run left behind must not decide the second.
-    checkout = await checkout_of(scene, "verify", patch)
-    suite = await run_suite(scene, checkout, f"suite-after-{round}", layer=layer)
+
+    async def run(name: str, applied: str, paths: tuple[str, ...] = ()) -> SuiteReport:
+        checkout = await checkout_of(scene, name, applied)
+        return await run_suite(scene, checkout, f"{name}-{round}", layer=layer, paths=paths)
+
+    reproduced, again, suite = await asyncio.gather(
+        run("reproduction-after", patch, reproduction.paths),
+        run("reproduction-again", reproduction.patch, reproduction.paths),
+        run("suite-after", patch),
+    )
     judged = proof.judge(reproduction.evidence, reproduced, before, suite, scene.error)
+    repeated = proof.judge_reproduction(again, error=scene.error, new_tests=frozenset(reproduction.paths))
+    judged = proof.steady(judged, repeated, suite, reproduction.test_ids)
     first = judged.reasons[0].text if judged.reasons else ""
     return {
         "proof": proof_to_json(judged),

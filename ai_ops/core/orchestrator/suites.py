@@ -35,7 +35,7 @@ async def run_suite(
 ) -> SuiteReport:
     """Run the suite, or the tests in ``paths``, and keep what was reported as ``<name>-report``."""
     tools = scene.tools
-    out = await tools.workspaces.scratch(scene.run_id, "report")
+    out = await tools.workspaces.scratch(scene.run_id, f"report-{name}")
     report = await tools.suites.run(checkout, scene.project.plan, out=out, paths=paths, setup_layer=layer)
     text = describe_report(f"$ {command(scene, paths)}", report)
     await tools.trace.put_artifact(scene.run_id, f"{name}-report", text)
