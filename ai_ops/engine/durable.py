@@ -238,6 +238,7 @@ class DurableEngine:
     async def _serve(self, task_id: str, run_number: int) -> None:
         task = await self._duty.wanted(task_id, run_number)
         if task is None:
+            await self._duty.close_run(task_id, run_number)
             return
         async with Seat(self._slots, rank(task)) as seat:
             task = await self._duty.wanted(task_id, run_number)  # it may have waited long for its place

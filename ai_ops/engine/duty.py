@@ -90,11 +90,17 @@ class Duty:
 
     async def close(self, task: Task) -> None:
         """End the run of a task that is over, so that nobody goes on watching it."""
-        run = run_id(task.id, task.run_number)
+        await self.close_run(task.id, task.run_number)
+
+    async def close_run(self, task_id: str, run_number: int) -> None:
+        """End a run whose task is over or under review; a kill may have come between the two."""
+        run = run_id(task_id, run_number)
         known = await self.trace.find_run(run)
-        now = await self.tasks.find(task.id)
-        if known is not None and known.ended_at is None and now is not None and now.state.final:
-            await self.trace.run_ended(run, now.state.value)
+        task = await self.tasks.find(task_id)
+        if known is None or known.ended_at is not None or task is None or task.run_number != run_number:
+            return
+        if task.state.final or task.state is TaskState.NEEDS_HUMAN_REVIEW:
+            await self.trace.run_ended(run, task.state.value)
 
 
 def _failure(error: Exception) -> dict[str, str]:

@@ -422,6 +422,24 @@ async def test_a_task_that_was_cancelled_while_the_engine_was_down_is_not_worked
     assert len(pids) == 1
 
 
+@pytest.mark.parametrize("state", [TaskState.COMPLETED, TaskState.NEEDS_HUMAN_REVIEW])
+async def test_a_run_whose_task_ended_just_before_the_kill_is_ended_at_the_next_start(
+    durable: House, state: TaskState
+):
+    pids: list[int] = []
+    durable.do = sleep_in_a_child(pids)
+    await durable.open()
+    await durable.add(a_task("t1"))
+    await until(lambda: bool(pids))
+    await durable.close()
+    await durable.tasks.move("t1", state)
+    await durable.open()
+    await until(lambda: durable.workflow("t1") == "SUCCESS")
+    run = await durable.trace.find_run(run_id("t1", 1))
+    assert run is not None
+    assert run.outcome == state
+
+
 async def test_a_task_that_was_cancelled_without_the_engine_being_told_is_interrupted(durable: House):
     pids: list[int] = []
     durable.do = sleep_in_a_child(pids)
