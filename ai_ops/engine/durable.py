@@ -278,6 +278,7 @@ class DurableEngine:
             if await self._duty.wanted(*task_id_of(name)) is None:
                 await self._dbos.cancel(name)
                 await self._interrupt(name)
+                await self._duty.close_run(*task_id_of(name))
         known |= {one.id: one for one in await self._dbos.find([*(unfinished.keys() - known.keys())])}
         for name, task in unfinished.items():
             life = known[name].life if name in known else Life.UNKNOWN

@@ -434,10 +434,7 @@ async def test_a_run_whose_task_ended_just_before_the_kill_is_ended_at_the_next_
     await durable.close()
     await durable.tasks.move("t1", state)
     await durable.open()
-    await until(lambda: durable.workflow("t1") == "SUCCESS")
-    run = await durable.trace.find_run(run_id("t1", 1))
-    assert run is not None
-    assert run.outcome == state
+    await until(lambda: durable.trace.runs_by_id[run_id("t1", 1)].outcome == state)
 
 
 async def test_a_task_that_was_cancelled_without_the_engine_being_told_is_interrupted(durable: House):
