@@ -80,12 +80,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
+        before = agent.stats()
         stats = agent.run(stop)
     except AiOpsError as error:
         return _complain(error, 1)
     finally:
         delivery.close()
-    return 1 if options.once and stats.waiting else 0
+    left = stats.waiting or stats.rejected > before.rejected
+    return 1 if options.once and left else 0
 
 
 def _complain(error: AiOpsError, code: int) -> int:

@@ -30,13 +30,13 @@ T = TypeVar("T")
 class Source:
     """The logs of one app and the repository its errors belong to.
 
-    ``path`` may be a glob. ``language`` is what errors without a trace are taken for. A record that holds
-    one of the texts in ``ignore`` is passed over.
+    ``path`` may be a glob. An empty ``code_host`` leaves it to the server. ``language`` is what errors
+    without a trace are taken for. A record that holds one of the texts in ``ignore`` is passed over.
     """
 
     path: str
     repo_url: str
-    code_host: str = "github"
+    code_host: str = ""
     service: str = ""
     environment: str = ""
     release: str = ""
@@ -188,7 +188,7 @@ def _read_toml(path: Path) -> tuple[dict[str, Any], list[str]]:
 
 def _sources(values: _Values, toml: Mapping[str, Any], *, by_flag: bool) -> tuple[Source, ...]:
     """Return the sources of ``LOG_FILE_PATH`` and of the ``[[source]]`` tables; flags alone when given."""
-    repo_url, code_host = values.text("AGENT_REPO_URL"), values.parsed("CODE_HOST", _code_host, "github")
+    repo_url, code_host = values.text("AGENT_REPO_URL"), values.parsed("CODE_HOST", _code_host, "")
     service, environment = values.text("SERVICE_NAME"), values.text("ENVIRONMENT")
     common = {"repo_url": repo_url, "code_host": code_host, "service": service, "environment": environment}
     none: tuple[str, ...] = ()
@@ -224,7 +224,7 @@ def _source(values: _Values, place: str, table: Any, common: Mapping[str, str]) 
         except ValueError as reason:
             bad.append(f"{place}: {key} {reason}")
     bad += [f"{place}: {key} is missing" for key in ("path", "repo_url") if not merged.get(key)]
-    if merged.get("code_host") not in CODE_HOSTS:
+    if merged.get("code_host") not in ("", *CODE_HOSTS):
         bad.append(f"{place}: code_host must be one of {', '.join(CODE_HOSTS)}")
     values.problems += bad
     return [] if bad else [Source(**merged)]

@@ -59,9 +59,9 @@ class ApiClient:
                 return
 
     def _send(self, method: str, path: str, data: bytes | None = None) -> bytes:
-        request = urllib.request.Request(self._url + path, data=data, method=method)  # noqa: S310 - http(s) below
-        if request.type not in ("http", "https"):
+        if not self._url.startswith(("http://", "https://")):
             raise CliError(Exit.USAGE, f"AI_OPS_URL must be an http or https address, not {self._url}")
+        request = urllib.request.Request(self._url + path, data=data, method=method)  # noqa: S310 - http(s)
         request.add_header("Accept", "application/json")
         if self._key:
             request.add_header("X-API-Key", self._key)

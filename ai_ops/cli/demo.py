@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import shutil
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -34,9 +35,16 @@ def demo(
     ),
 ) -> None:
     """Break an example app, watch the error become a proved local pull request."""
-    with contextlib.suppress(KeyboardInterrupt):
-        proved = asyncio.run(asyncio.wait_for(_demo(folder.absolute()), _DEADLINE_SECONDS))
-        raise typer.Exit(Exit.DONE if proved else Exit.FAILED)
+    try:
+        proved = asyncio.run(_bounded(folder.absolute()))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise CliError(Exit.FAILED, "the demo was interrupted") from None
+    except TimeoutError:
+        raise CliError(
+            Exit.FAILED,
+            f"no pull request after {_DEADLINE_SECONDS:g} s; see {folder}/server.log and {folder}/agent.log",
+        ) from None
+    raise typer.Exit(Exit.DONE if proved else Exit.FAILED)
 
 
 def example_files() -> Path:
@@ -46,6 +54,15 @@ def example_files() -> Path:
         if (place / "conversation.json").is_file():
             return place
     raise CliError(Exit.FAILED, "the examples are not part of this installation")
+
+
+async def _bounded(folder: Path) -> bool:
+    """Run the demo within its time; SIGTERM ends it and its agent."""
+    here = asyncio.current_task()
+    if here is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, here.cancel)
+    async with asyncio.timeout(_DEADLINE_SECONDS):
+        return await _demo(folder)
 
 
 async def _demo(folder: Path) -> bool:
@@ -140,6 +157,8 @@ def _log_to_file(path: Path) -> None:
 @contextlib.asynccontextmanager
 async def _agent(folder: Path, log: Path, remote: Path, url: str) -> AsyncIterator[None]:
     """Run a real agent beside the app while entered."""
+    from ai_ops import process
+
     output = (folder / "agent.log").open("wb")
     agent = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "ai_ops.agent",
@@ -147,6 +166,8 @@ async def _agent(folder: Path, log: Path, remote: Path, url: str) -> AsyncIterat
         "--code-host", "local", "--data-dir", str(folder / "agent"),
         "--service", "shop", "--environment", "demo", "--from-start",
         stdout=output, stderr=output, cwd=folder,
+        # Not what the operator's own agent is told: the demo stands on its own defaults.
+        env=process.clean_environment({"HOME": str(folder)}),
     )  # fmt: skip
     line(f"agent      follows {log}")
     try:

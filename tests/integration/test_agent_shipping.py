@@ -152,7 +152,7 @@ def test_what_the_server_rejects_is_put_aside_and_counted(tmp_path, log, server)
     server.behave = behave
     write(log, "good failed", "bad failed", "fine failed")
     with agent(tmp_path, server.url, "--log-path", str(log), "--from-start", "--once") as running:
-        assert running.wait() == 0
+        assert running.wait() == 1
         assert "1 events were refused" in running.said
     assert server.total == 2
     (file,) = (tmp_path / "data" / "spool" / "rejected").iterdir()
@@ -170,7 +170,7 @@ def test_one_event_that_spoils_its_batch_is_found(tmp_path, log, server):
     write(log, *(f"part{n}x failed" for n in range(20)), "bad failed")
     flags = ("--log-path", str(log), "--from-start", "--once")
     with agent(tmp_path, server.url, *flags, DEDUP_WINDOW_SECONDS="0") as running:
-        assert running.wait() == 0
+        assert running.wait() == 1
     assert server.total == 20
     assert len(list((tmp_path / "data" / "spool" / "rejected").iterdir())) == 1
 
