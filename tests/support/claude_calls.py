@@ -56,6 +56,8 @@ class Call:
         self._url = url
         self._sandbox = sandbox or BubblewrapSandbox()
         self._options = {"retries": 0, **options}
+        # Servers of other tests may live in this process's care; they are not of this call.
+        self._others = frozenset(_children())
 
     async def ask(self, request: FixRequest) -> FixAnswer:
         async with self.double:
@@ -69,7 +71,11 @@ class Call:
         """Wait until the API was asked, and return the processes of the call."""
         while not self.double.requests:
             await asyncio.sleep(0.02)
-        return psutil.Process(os.getpid()).children(recursive=True)
+        return [process for process in _children() if process not in self._others]
+
+
+def _children() -> list[psutil.Process]:
+    return psutil.Process(os.getpid()).children(recursive=True)
 
 
 async def gone(processes: list[psutil.Process]) -> None:
