@@ -1,7 +1,7 @@
 """Repository identity: many spellings of an address, one key; and which repositories may be worked on.
 
-This is the rule alone: names are not resolved here. Whoever connects pins the address it resolved
-and asks ``private_host`` about it.
+This is the rule alone, and it reads what is written: an address in a private range is refused, a name that
+resolves to one is not. Names are not resolved here, and git resolves them anew when it connects.
 """
 
 from __future__ import annotations

@@ -35,10 +35,6 @@ class CheckoutEdits:
         """Write all changes; see ``write``."""
         write(checkout, changes)
 
-    def paths(self, checkout: Path) -> Sequence[str]:
-        """Return the regular files beneath the checkout, relative, without ``.git``."""
-        return tree(checkout).paths
-
     def tree(self, checkout: Path) -> Tree:
         """Return what the checkout holds, links and submodules too; see ``tree``."""
         return tree(checkout)

@@ -159,7 +159,7 @@ def test_the_tree_tells_links_submodules_and_modes_and_leaves_git_out(checkout, 
         "lib": 0o160000,
         "empty": 0o160000,
     }
-    assert CheckoutEdits().paths(checkout) == (".gitmodules", "run.sh", "src/a.py")
+    assert CheckoutEdits().tree(checkout).paths == (".gitmodules", "run.sh", "src/a.py")
 
 
 def test_an_answer_is_planned_and_written_on_a_real_checkout(checkout):
