@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai_ops.core.guard import Finding, Limits, Severity, review, review_reproduction
+from ai_ops.core.guard import Finding, Limits, Severity, not_tests, review, review_reproduction
 from ai_ops.core.guard.patterns import matches
 from ai_ops.core.guard.suite import is_test_path
 from tests.support.patches import Link, Program, State, diff, git, reader
@@ -125,6 +125,7 @@ def test_patterns_cover_paths(pattern, path, covered):
 STEERING = [
     "conftest.py", "tests/conftest.py", "pytest.ini", "tox.ini", "noxfile.py", "sitecustomize.py", "evil.pth",
     "jest.config.js", "vitest.config.ts", "Makefile", "pom.xml", "build.gradle", ".coveragerc", "setup.py",
+    "evil.dist-info/METADATA", "src/evil.egg-info/PKG-INFO", "a/entry_points.txt", "tests/usercustomize.py",
 ]  # fmt: skip
 
 
@@ -135,6 +136,9 @@ def test_files_that_steer_tests_are_blocked(findings, path):
 
 MIXED = {
     "pyproject, pytest": ("pyproject.toml", "[tool.pytest.ini_options]\naddopts = '-k nothing'\n", True),
+    "pyproject, plugin": ("pyproject.toml", "[project.entry-points.pytest11]\nx = 'evil'\n", True),
+    "pyproject, broken table": ("pyproject.toml", "project = 1\n", True),
+    "setup.cfg, plugin": ("setup.cfg", "[options.entry_points]\npytest11 = x = evil\n", True),
     "pyproject, project": ("pyproject.toml", "[project]\nname = 'x'\n", False),
     "pyproject, build": ("pyproject.toml", "[build-system]\nbuild-backend = 'evil'\n", True),
     "pyproject, broken": ("pyproject.toml", "[[[\n", True),
@@ -511,7 +515,7 @@ def test_new_package_sources_are_blocked(findings, path, line):
 
 
 def test_code_that_only_names_a_package_source_is_free(findings):
-    assert findings({**BASE, "pip.py": "ARGUMENT = '--index-url'\n"}) == ()
+    assert findings({**BASE, "installer.py": "ARGUMENT = '--index-url'\n"}) == ()
 
 
 REPRODUCTION = {"tests/test_ai_ops_1.py": b"def test_it():\n    assert 0\n"}
@@ -554,3 +558,281 @@ def test_a_new_test_file_is_a_good_reproduction(tmp_path):
 def test_blocked_findings_come_first(findings):
     found = findings({**BASE, "a.sh": Program("x\n"), "z.png": b"\0"})
     assert [finding.severity for finding in found] == ["blocked", "warning"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "json.py", "src/statistics.py", "tests/types.py", "tests/unit/random.py", "pytest.py",
+        "_pytest/__init__.py",
+        "pluggy.py", "iniconfig.py", "packaging/__init__.py", "src/pygments/__init__.py",
+        "shop/tests/math.py",
+        "pytest_cov/__init__.py", "JSON.py", "checks/decimal.py",
+    ],
+)  # fmt: skip
+def test_a_module_that_takes_the_place_of_a_known_one_is_blocked(findings, tmp_path, path):
+    after = {**BASE, path: "x = 1\n"}
+    assert "shadows_module" in blocked(findings(after, test_files=frozenset({"checks/cart.py"})))
+    if not path.startswith("checks/"):
+        assert "shadows_module" in blocked(review_reproduction(diff(tmp_path, BASE, after)))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["shop/pricing.py", "shop/json.py", "pricing.py", "src/shop/types.py", "tests/json/a.txt", "json/a.py"],
+)
+def test_a_module_that_hides_none_is_free(findings, path):
+    assert "shadows_module" not in blocked(findings({**BASE, path: "x = 1\n"}))
+
+
+FORGING = [
+    "from os import _exit as leave", "posix._exit(0)", "os.abort()", "os.execv(p, a)",
+    "Path('/report/x').write_text(x)", "open('../report/x')", "open('//report/x')", "x = 'a/junit.xml'",
+    "os.environ['AI_OPS_X']", "pytest_plugins = ['evil']",
+    "def pytest_runtest_makereport(item):", "import _pytest.runner", "exec(text)",
+    "x = 1; " * 400 + "os._exit(0)",
+]  # fmt: skip
+DETECTING = [
+    "os.path.exists('/workspace')", "if os.getcwd() == '/workspace': pass",
+    "os.environ.get('PYTEST_VERSION')", "'pytest' in sys.modules", "find_spec('pytest')", "import pytest",
+    "name = '_pytest'",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", [*FORGING, *DETECTING])
+def test_code_that_notices_or_forges_the_test_run_is_blocked(findings, line):
+    assert "detects_tests" in blocked(findings(with_code(CODE + line + "\n")))
+
+
+@pytest.mark.parametrize("line", FORGING)
+def test_a_test_that_forges_the_run_is_blocked(findings, tmp_path, line):
+    after = {**BASE, "tests/test_x.py": f"def test_x():\n    pass\n{line}\n"}
+    assert "detects_tests" in blocked(findings(after))
+    assert "detects_tests" in blocked(review_reproduction(diff(tmp_path, BASE, after)))
+
+
+def test_a_report_made_when_the_run_ends_is_blocked(findings):
+    code = CODE + "import atexit\natexit.register(late)\nTARGET = base + '.xml'\n"
+    assert "detects_tests" in blocked(findings(with_code(code)))
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("load.py", "raise ValueError(text)"),
+        ("load.py", "folder = os.getcwd()"),
+        ("load.py", "self._exit(1)"),
+        ("load.py", "app.route('/report')"),
+        ("load.py", "url = f'{base}/report/1'"),
+        ("load.py", "x = '/reports/' + name"),
+        ("load.py", "def __exit__(self, *error): self.close()"),
+        ("load.py", "found = pattern.exec(text)"),
+        ("a.ts", 'import { total } from "../report/total"'),
+        ("src/test/java/ATest.java", "import org.junit.jupiter.api.Test;"),
+        ("README.md", "The report is in /report, in junit form."),
+        ("tests/test_new.py", "import pytest"),
+    ],
+)
+def test_code_that_only_looks_like_forging_is_free(findings, name, line):
+    assert (
+        blocked(findings({**BASE, name: line + "\n"}, {"other.py": "x = 1\n", **BASE, name: "\n"}))
+        - {"existing_test_changed"}
+        == set()
+    )
+
+
+def test_a_line_that_only_moved_is_not_forging(findings):
+    old, new = "import os\nos._exit(1)\n", "import os\nif broken:\n    os._exit(1)\n"
+    assert findings(with_code(new), with_code(old)) == ()
+
+
+ALIASED = {
+    "suppress renamed": "from contextlib import suppress as quiet\nwith quiet(KeyError):\n    f()\n",
+    "contextlib renamed": "import contextlib as c\nwith c.suppress(KeyError):\n    f()\n",
+    "suppress assigned": "import contextlib\nq = contextlib.suppress\nwith q(KeyError):\n    f()\n",
+    "suppress on a stack": "import contextlib as c\nstack.enter_context(c.suppress(KeyError))\n",
+    "suppress inherited": "from contextlib import suppress as q\nclass Quiet(q):\n    pass\n",
+    "an exit that says yes": "class Quiet:\n    def __exit__(self, *error):\n        return True\n",
+    "a named constant": "ZERO = 0\n" + TRY % ("KeyError", "        return ZERO\n"),
+    "a local constant": "def f():\n    zero = 0\n    try:\n        g()\n    except E:\n        return zero\n",
+    "a computed constant": TRY % ("KeyError", "        return float(0 * 1)\n"),
+    "a constant fall-through": "try:\n    v = f()\nexcept KeyError:\n    v = 0\nprint(v)\n",
+    "a constant behind an if": "try:\n    f()\nexcept KeyError:\n    if 1:\n        v = 0\n",
+}
+
+
+@pytest.mark.parametrize("code", ALIASED.values(), ids=ALIASED.keys())
+def test_errors_hidden_under_other_names_are_blocked(findings, code):
+    assert "swallowed_exception" in blocked(findings(with_code(code), with_code("x = 1\n")))
+
+
+def caught(kind: str, body: str, head: str = "") -> str:
+    return f"{head}def f():\n    try:\n        return g()\n    except {kind}:\n{body}"
+
+
+MENDS = "        return mend()\n"
+LOGGED = {
+    "itself": (caught("ZeroDivisionError", MENDS), True),
+    "its base": (caught("ArithmeticError", MENDS), True),
+    "in a tuple": (caught("(KeyError, ArithmeticError)", MENDS), True),
+    "renamed": (caught("Odd", MENDS, "from builtins import ZeroDivisionError as Odd\n"), True),
+    "by its module": (caught("b.ZeroDivisionError", MENDS, "import builtins as b\n"), True),
+    "assigned": (caught("ODD", MENDS, "ODD = (KeyError, ZeroDivisionError)\n"), True),
+    "computed": (caught("kinds()", MENDS), True),
+    "raises at times": (caught("ZeroDivisionError", "        if odd:\n            raise\n" + MENDS), True),
+    "raises in name": (
+        caught("ZeroDivisionError", "        if 1:\n            return 2\n        raise\n"),
+        True,
+    ),
+    "raises another": (caught("ZeroDivisionError as e", "        raise ValueError(1) from e\n"), False),
+    "raises either way": (
+        caught(
+            "ArithmeticError",
+            "        if odd:\n            raise KeyError\n        else:\n            raise\n",
+        ),
+        False,
+    ),
+    "another type": (caught("KeyError", MENDS), False),
+    "a type from elsewhere": (caught("Timeout", MENDS, "from requests import Timeout\n"), False),
+    "a type of the module": (caught("Odd", MENDS, "class Odd(ZeroDivisionError):\n    pass\n"), False),
+    "no handler": ("def f(x):\n    if not x:\n        raise ValueError('empty')\n    return g()\n", False),
+}
+
+
+@pytest.mark.parametrize(("code", "hides"), LOGGED.values(), ids=LOGGED.keys())
+@pytest.mark.parametrize("name", ["load.py", "shop/test_quiet.py"])
+def test_a_new_handler_for_the_logged_error_has_to_raise(findings, name, code, hides):
+    found = findings({**BASE, name: code}, exception_type="ZeroDivisionError")
+    assert ("swallowed_exception" in blocked(found)) is hides
+
+
+def test_a_type_that_the_change_itself_names_may_be_the_logged_one(findings):
+    after = {
+        **with_code(caught("Odd", MENDS, "from kinds import Odd\n")),
+        "kinds.py": "Odd = ZeroDivisionError\n",
+    }
+    assert "swallowed_exception" in blocked(findings(after, exception_type="ZeroDivisionError"))
+
+
+def test_any_new_handler_may_catch_an_error_whose_bases_are_unknown(findings):
+    found = findings(with_code(caught("ShopError", MENDS)), exception_type="shop.errors.OutOfStock")
+    assert blocked(found) == {"swallowed_exception"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hides"),
+    [
+        (caught("KeyError", MENDS), "X = 1\n" + caught("KeyError", MENDS), False),
+        (caught("KeyError", MENDS), caught("KeyError", "        return other()\n"), False),
+        (caught("KeyError", MENDS), caught("LookupError", MENDS), True),
+        (caught("KeyError", "        raise\n"), caught("KeyError", MENDS), True),
+        (
+            caught("ODD", MENDS, "ODD = ValueError\n"),
+            caught("ODD", MENDS, "ODD = (ValueError, KeyError)\n"),
+            True,
+        ),
+        ("print 'x'\n", caught("KeyError", MENDS), True),
+    ],
+    ids=["moved", "another body", "broader", "no longer raises", "more by its name", "unreadable before"],
+)
+def test_a_handler_for_the_logged_error_that_was_there_may_stay(findings, old, new, hides):
+    found = findings(with_code(new), with_code(old), exception_type="KeyError")
+    assert bool(blocked(found)) is hides
+
+
+UNUSUAL = "def check_load():\n    assert load('1') == 1\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "rule"),
+    [
+        ({"checks/load.py": UNUSUAL.replace("== 1", "== 2")}, "existing_test_changed"),
+        ({"checks/load.py": "@pytest.mark.skip\n" + UNUSUAL}, "test_skipped"),
+        ({}, "test_deleted"),
+    ],
+    ids=["changed", "skipped", "deleted"],
+)
+def test_a_file_that_the_baseline_ran_is_a_test_under_any_name(findings, after, rule):
+    before = {**BASE, "checks/load.py": UNUSUAL}
+    known = frozenset({"checks/load.py"})
+    assert rule in blocked(findings({**BASE, **after}, before, test_files=known))
+    assert rule not in blocked(findings({**BASE, **after}, before))
+
+
+def test_a_module_that_is_in_the_report_for_its_doctests_is_still_code(findings):
+    old = 'def f(x):\n    """Do.\n\n    >>> f(1)\n    1\n    """\n    return x\n'
+    new = old.replace("return x", "return x or 0")
+    assert findings(with_code(new), with_code(old), test_files=frozenset({"load.py"})) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("tests/test_x.py", True),
+        ("tests/data/x.json", True),
+        ("pkg/testdata/x.txt", True),
+        ("checks/cart.py", True),
+        ("shop/cart.py", False),
+        ("data/x.json", False),
+    ],
+)
+def test_a_reproduction_adds_only_tests_and_their_data(tmp_path, path, allowed):
+    patch = diff(tmp_path, BASE, {**BASE, path: "x = 1\n"})
+    collected = frozenset({"checks/cart.py"})
+    assert ("not_a_test" in blocked(review_reproduction(patch, collected=collected))) is not allowed
+    assert not_tests([path], collected) == (() if allowed else (path,))
+    assert review_reproduction(patch) == ()
+
+
+LOOKING = {
+    "inspect": "import inspect\ninspect.getsource(f)\n",
+    "inspect renamed": "from inspect import getsourcelines as lines\nlines(f)\n",
+    "bytecode": "f.__code__.co_code\n",
+    "open": "open('shop/cart.py')\n",
+    "open later": "WHERE = 'shop/cart.py'\nopen(WHERE)\n",
+    "read_text": "(root / 'shop' / 'cart.py').read_text()\n",
+    "Path": "from pathlib import Path as P\nP('cart.py')\n",
+    "the module's own place": "import shop.cart\nopen(shop.cart.__file__)\n",
+    "subprocess": "import subprocess as s\ns.run(['grep', 'x'])\n",
+    "subprocess by name": "from subprocess import check_output\n",
+    "os.system": "import os\nos.system('git diff')\n",
+    "popen": "from os import popen as p\n",
+    "git folder": "import os\nos.listdir('.git')\n",
+    "git library": "import git\n",
+}
+
+
+@pytest.mark.parametrize("code", LOOKING.values(), ids=LOOKING.keys())
+def test_a_reproduction_that_looks_at_the_source_is_blocked(tmp_path, code):
+    patch = diff(tmp_path, BASE, {**BASE, "tests/test_x.py": code})
+    assert "looks_at_source" in blocked(review_reproduction(patch))
+
+
+BEHAVING = {
+    "a file beside it": "from pathlib import Path\n(Path(__file__).parent / 'data.json').read_text()\n",
+    "a remark": '"""As in shop/cart.py."""\nopen("tests/data.json")\n',
+    "a name in an answer": "assert load('cart.py') == 1\n",
+    "an error of a program": "import subprocess\nf(subprocess.TimeoutExpired('x', 1))\n",
+    "a faked program": "monkeypatch.setattr('shop.cart.subprocess.run', fake)\n",
+    "an address": "assert url == 'https://git.example.test/shop.git'\n",
+    "a client": "assert client.get('/report').status_code == 200\n",
+}
+
+
+@pytest.mark.parametrize("code", BEHAVING.values(), ids=BEHAVING.keys())
+def test_a_reproduction_that_looks_at_behaviour_is_free(tmp_path, code):
+    assert review_reproduction(diff(tmp_path, BASE, {**BASE, "tests/test_x.py": code})) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("a.test.ts", "import { execSync } from 'child_process'"),
+        ("a.test.js", "fs.readFileSync('src/cart.js')"),
+        ("a_test.go", 'import "os/exec"'),
+    ],
+)
+def test_looking_at_the_source_in_other_languages_is_blocked(tmp_path, name, line):
+    assert "looks_at_source" in blocked(
+        review_reproduction(diff(tmp_path, BASE, {**BASE, name: line + "\n"}))
+    )

@@ -9,12 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ai_ops.core import diff as patches
-from ai_ops.core.guard import content, handlers, paths, suite
+from ai_ops.core.guard import content, forging, handlers, paths, shadowing, suite
 from ai_ops.core.guard.findings import Change, Finding, Limits, Reader, Severity
+from ai_ops.core.guard.suite import not_tests
 from ai_ops.core.redaction import redact as default_redact
 from ai_ops.errors import PermanentError
 
-__all__ = ["RULES", "Change", "Finding", "Limits", "Reader", "Severity", "review", "review_reproduction"]
+__all__ = [
+    "RULES",
+    "Change",
+    "Finding",
+    "Limits",
+    "Reader",
+    "Severity",
+    "not_tests",
+    "review",
+    "review_reproduction",
+]
 
 Rule = Callable[[Change], Iterable[Finding]]
 
@@ -24,6 +35,7 @@ _FILE_RULES: tuple[Rule, ...] = (
     paths.links_and_modes,
     paths.binary,
     paths.steers_tests,
+    shadowing.shadows,
     content.size,
     content.secrets,
     content.hidden_characters,
@@ -32,13 +44,20 @@ _FILE_RULES: tuple[Rule, ...] = (
 RULES: tuple[Rule, ...] = (
     *_FILE_RULES,
     handlers.swallowed,
+    handlers.hides_logged,
     handlers.removed_raise,
-    suite.detects_tests,
+    forging.detects_tests,
     suite.existing_tests,
     suite.skipped,
     suite.reproduction,
 )
-_REPRODUCTION_RULES: tuple[Rule, ...] = (*_FILE_RULES, suite.only_new_files)
+_REPRODUCTION_RULES: tuple[Rule, ...] = (
+    *_FILE_RULES,
+    suite.only_new_files,
+    suite.only_tests,
+    forging.forges_report,
+    forging.looks_at_source,
+)
 
 
 def review(
@@ -50,6 +69,8 @@ def review(
     limits: Limits | None = None,
     reproduction: Mapping[str, bytes] | None = None,
     redact: Callable[[str], str] | None = None,
+    exception_type: str = "",
+    test_files: frozenset[str] = frozenset(),
 ) -> tuple[Finding, ...]:
     """Return everything the rules find in a fix, blocked findings first.
 
@@ -62,8 +83,25 @@ def review(
         limits: how large a change may be.
         reproduction: the reproduction's files as they failed on the base; the fix may not touch them.
         redact: a redactor's, to find credentials in added lines; the built-in rules when None.
+        exception_type: the logged error's type; a new handler that may catch it has to raise.
+        test_files: the files that the baseline's report names; they are tests whatever their name.
     """
-    return _review(RULES, diff, base, after, protected, limits, reproduction, redact)
+    return _review(
+        RULES,
+        diff,
+        lambda files: Change(
+            files,
+            len(diff),
+            base,
+            after,
+            tuple(protected),
+            limits or Limits(),
+            reproduction or {},
+            redact or default_redact,
+            exception_type,
+            test_files,
+        ),
+    )
 
 
 def review_reproduction(
@@ -72,9 +110,28 @@ def review_reproduction(
     protected: Sequence[str] = (),
     limits: Limits | None = None,
     redact: Callable[[str], str] | None = None,
+    collected: frozenset[str] | None = None,
 ) -> tuple[Finding, ...]:
-    """Return everything the rules find in a reproduction: it may add files and nothing else."""
-    return _review(_REPRODUCTION_RULES, diff, _nothing, _nothing, protected, limits, None, redact)
+    """Return everything the rules find in a reproduction: it may add tests and nothing else.
+
+    ``collected`` are the files that its report names. Before there is a report it is None, and whether
+    every file is a test stays open: ask again, or ``not_tests``, with the report.
+    """
+    return _review(
+        _REPRODUCTION_RULES,
+        diff,
+        lambda files: Change(
+            files,
+            len(diff),
+            _nothing,
+            _nothing,
+            tuple(protected),
+            limits or Limits(),
+            {},
+            redact or default_redact,
+            collected=collected,
+        ),
+    )
 
 
 def _nothing(_path: str) -> bytes | None:
@@ -82,28 +139,11 @@ def _nothing(_path: str) -> bytes | None:
 
 
 def _review(
-    rules: Sequence[Rule],
-    diff: str,
-    base: Reader,
-    after: Reader,
-    protected: Sequence[str],
-    limits: Limits | None,
-    reproduction: Mapping[str, bytes] | None,
-    redact: Callable[[str], str] | None,
+    rules: Sequence[Rule], diff: str, read: Callable[[tuple[patches.FileDiff, ...]], Change]
 ) -> tuple[Finding, ...]:
     try:
-        files = patches.parse(diff)
+        change = read(patches.parse(diff))
     except PermanentError as error:
         return (Finding("unreadable_diff", "", error.message),)
-    change = Change(
-        files,
-        len(diff),
-        base,
-        after,
-        tuple(protected),
-        limits or Limits(),
-        reproduction or {},
-        redact or default_redact,
-    )
     found = dict.fromkeys(finding for rule in rules for finding in rule(change))
     return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.BLOCKED))

@@ -39,7 +39,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change under review. ``reproduction`` maps its paths to their bytes as they were proved."""
+    """One change under review.
+
+    ``reproduction`` maps its paths to their bytes as they were proved. ``exception_type`` is the logged
+    error's, empty when unknown. ``test_files`` are the files that the baseline's report names.
+    ``collected`` are the files that the reproduction's report names, None while there is no report.
+    """
 
     files: tuple[FileDiff, ...]
     characters: int
@@ -49,6 +54,9 @@ class Change:
     limits: Limits
     reproduction: Mapping[str, bytes]
     redact: Callable[[str], str] = field(repr=False)
+    exception_type: str = ""
+    test_files: frozenset[str] = frozenset()
+    collected: frozenset[str] | None = None
 
     def text(self, reader: Reader, path: str) -> str | None:
         """Return a file's text for the rules that read code; undecodable bytes are replaced."""

@@ -54,12 +54,21 @@ _STEERING = (
     "tasks.py", "jest.config.*", "vitest.config.*", "vitest.workspace.*", "karma.conf.*", ".mocharc*",
     "playwright.config.*", "cypress.config.*", "babel.config.*", "pom.xml", "build.gradle",
     "build.gradle.kts", "settings.gradle*", "phpunit.xml*", ".rspec", "Rakefile", "*.runsettings",
-    "setup.py",
+    "setup.py", "*.dist-info", "*.egg-info", "*.egg-link", "entry_points.txt",
 )  # fmt: skip
 _TEST_TOOLS = frozenset(
     {"pytest", "coverage", "tox", "nox", "hatch", "poe", "pdm", "unittest", "pytest-enabler"}
 )
-_TEST_SECTIONS = ("tool:pytest", "pytest", "coverage:run", "coverage:report", "aliases", "tox:tox", "testenv")
+_TEST_SECTIONS = (
+    "tool:pytest",
+    "pytest",
+    "coverage:run",
+    "coverage:report",
+    "aliases",
+    "tox:tox",
+    "testenv",
+    "options.entry_points",
+)
 _TEST_KEYS = ("scripts", "jest", "mocha", "ava", "nyc", "c8", "vitest", "type")
 _USUAL_MODES = (None, 0o100644, 0o100755)
 
@@ -125,16 +134,20 @@ def _steering_part(change: Change, file: FileDiff, *, after: bool = False) -> An
         return None
     try:
         return _READERS[PurePosixPath(file.path).name.casefold()](text) or None
-    except (ValueError, configparser.Error, RecursionError):
+    except (ValueError, AttributeError, configparser.Error, RecursionError):
         return text
 
 
 def _pyproject(text: str) -> Any:
     document = tomllib.loads(text)
     tools = document.get("tool", {})
-    return {name: value for name, value in tools.items() if name in _TEST_TOOLS} | (
-        {"build-system": document["build-system"]} if "build-system" in document else {}
+    entry_points = (
+        document.get("project", {}).get("entry-points"),
+        tools.get("poetry", {}).get("plugins"),
+        document.get("build-system"),
     )
+    found = {name: value for name, value in tools.items() if name in _TEST_TOOLS}
+    return found | ({"entry points and build": entry_points} if any(entry_points) else {})
 
 
 def _setup_cfg(text: str) -> Any:

@@ -10,7 +10,7 @@ import ast
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -18,7 +18,7 @@ from ai_ops.core.diff import FileDiff
 from ai_ops.core.guard.findings import Change, Finding, Severity
 
 _TEST_FOLDERS = frozenset(
-    {"test", "tests", "testing", "__tests__", "spec", "specs", "e2e", "__snapshots__", "cypress"}
+    {"test", "tests", "testing", "__tests__", "spec", "specs", "e2e", "__snapshots__", "cypress", "testdata"}
 )
 _TEST_NAME = re.compile(
     r"(?:test_.*|.*_test|.*_spec|tests?)\.[a-z]+|.*\.(?:test|spec|e2e|cy)\.[a-z]+|.*\.snap"
@@ -42,19 +42,38 @@ _PYTHON_SKIP = frozenset(
         "expectedFailure",
     }
 )
-_DETECTS = re.compile(
-    r"PYTEST_CURRENT_TEST|PYTEST_VERSION|JEST_WORKER_ID|sys\.modules.{0,80}(?:pytest|unittest)"
-    r"|(?:pytest|unittest).{0,80}sys\.modules|\bos\._exit\b|\bos\.abort\b|Runtime\.getRuntime\(\)\.halt"
+_DEFINES_TEST = re.compile(
+    r"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+_{0,2}(?:test|check|should|Test)", re.MULTILINE
 )
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def is_test_path(path: str) -> bool:
     """Whether a file belongs to the tests by its name or its folder."""
-    pure = PurePosixPath(path)
-    if _TEST_FOLDERS.intersection(part.casefold() for part in pure.parts[:-1]):
+    return in_test_folder(path) or _TEST_NAME.fullmatch(PurePosixPath(path).name) is not None
+
+
+def in_test_folder(path: str) -> bool:
+    """Whether a folder of the path is one of tests."""
+    return bool(_TEST_FOLDERS.intersection(part.casefold() for part in PurePosixPath(path).parts[:-1]))
+
+
+def is_test(change: Change, path: str) -> bool:
+    """Whether a file belongs to the tests: by its path, or because the baseline ran tests in it.
+
+    A module that only has doctests is named in a report too, and stays code.
+    """
+    if is_test_path(path):
         return True
-    return _TEST_NAME.fullmatch(pure.name) is not None
+    if path not in change.test_files:
+        return False
+    text = (change.text(change.base, path) or "") if path.endswith(".py") else ""
+    return not (">>> " in text and _DEFINES_TEST.search(text) is None)
+
+
+def not_tests(paths: Iterable[str], collected: frozenset[str]) -> tuple[str, ...]:
+    """Return the added paths that are no tests: not by their name or folder, and not run as such."""
+    return tuple(path for path in paths if not is_test_path(path) and path not in collected)
 
 
 @dataclass(frozen=True)
@@ -123,7 +142,7 @@ def _only_adds(before: _Tests, after: _Tests) -> bool:
 def existing_tests(change: Change) -> Iterator[Finding]:
     """Find tests that were there and are deleted or changed."""
     for file in change.files:
-        if file.is_new or file.path in change.reproduction or not is_test_path(file.path):
+        if file.is_new or file.path in change.reproduction or not is_test(change, file.path):
             continue
         if file.is_deleted:
             yield Finding("test_deleted", file.path, "a file of the tests is deleted")
@@ -153,7 +172,7 @@ def _weakened(path: str, before: _Tests, after: _Tests) -> Iterator[Finding]:
 def skipped(change: Change) -> Iterator[Finding]:
     """Find tests that are kept from running, in existing files and by ``only`` in new ones."""
     for file in change.files:
-        if file.is_deleted or file.is_binary or not is_test_path(file.path):
+        if file.is_deleted or file.is_binary or not is_test(change, file.path):
             continue
         if file.path.endswith(".py"):
             yield from _skipped_python(change, file)
@@ -171,16 +190,6 @@ def _skipped_python(change: Change, file: FileDiff) -> Iterator[Finding]:
             yield Finding("test_skipped", file.path, f"{name} is added")
 
 
-def detects_tests(change: Change) -> Iterator[Finding]:
-    """Find code that behaves otherwise when it is tested, or ends the run."""
-    for file in change.files:
-        if is_test_path(file.path):
-            continue
-        for number, text in file.added_lines:
-            if _DETECTS.search(text[:2000]):
-                yield Finding("detects_tests", f"{file.path}:{number}", "the code looks at being tested")
-
-
 def reproduction(change: Change) -> Iterator[Finding]:
     """Find changes of the reproduction, which is the evidence."""
     for path, proved in change.reproduction.items():
@@ -193,3 +202,10 @@ def only_new_files(change: Change) -> Iterator[Finding]:
     for file in change.files:
         if not file.is_new:
             yield Finding("not_a_new_file", file.path, "a reproduction only adds files")
+
+
+def only_tests(change: Change) -> Iterator[Finding]:
+    """Find files of a reproduction that are no tests, once the report says which were run."""
+    if change.collected is not None:
+        for path in not_tests((file.path for file in change.files), change.collected):
+            yield Finding("not_a_test", path, "a reproduction only adds tests and what lies beside them")

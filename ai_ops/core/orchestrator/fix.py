@@ -23,6 +23,7 @@ from ai_ops.core.orchestrator.scene import Scene
 from ai_ops.core.orchestrator.showing import both, context_files, feedback_of, head, named_files
 from ai_ops.core.orchestrator.suites import (
     checkout_of,
+    collected_files,
     command,
     refuse_missing_setup,
     run_suite,
@@ -70,7 +71,7 @@ async def find_fix(scene: Scene, reproduction: Reproduction) -> Fix:
 
 
 async def _round(scene: Scene, reproduction: Reproduction, round: int, feedback: str) -> Fix:
-    """Fix, guard, verify. The guard is asked first; what it blocks is not run."""
+    """Fix, guard, verify. What the guard blocks is not run."""
 
     async def fix() -> Outcome:
         async with accounted(scene.tools, scene.run_id) as purse:
@@ -82,17 +83,18 @@ async def _round(scene: Scene, reproduction: Reproduction, round: int, feedback:
         return Fix(proof_from_json(asked["proof"]), words, final=asked["final"])
     patch = await scene.tools.trace.patch(scene.run_id, asked["patch"]) or ""
 
+    async def baseline() -> Outcome:
+        return await _baseline(scene)
+
+    # Before the guard: the report says which files are tests, whatever their names.
+    await scene.steps.run("verify", 0, baseline)
+
     async def check() -> Outcome:
         return await _guard(scene, reproduction, patch)
 
     guarded = await scene.steps.run("guard", round, check)
     if guarded["proof"]:
         return Fix(proof_from_json(guarded["proof"]), words, patch)
-
-    async def baseline() -> Outcome:
-        return await _baseline(scene)
-
-    await scene.steps.run("verify", 0, baseline)
 
     async def verify() -> Outcome:
         return await _verify(scene, reproduction, round, patch)
@@ -165,6 +167,7 @@ def _refused(*reasons: Reason, out_of_bounds: bool = False) -> Outcome:
 async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcome:
     """Ask the guard. Before and after are read from checkouts of ours, not from the fixer's."""
     tools = scene.tools
+    base = await _base_report(scene)
     before, after, proved = await asyncio.gather(
         checkout_of(scene, "base"),
         checkout_of(scene, "after", patch),
@@ -179,6 +182,8 @@ async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcom
             protected=scene.project.settings.protected_paths,
             reproduction={path: tools.edits.read(proved, path) or b"" for path in reproduction.paths},
             redact=tools.redact,
+            exception_type=scene.error.exception_type,
+            test_files=collected_files(base),
         )
 
     findings = await asyncio.to_thread(review)
@@ -198,17 +203,21 @@ async def _baseline(scene: Scene) -> Outcome:
     return {"words": f"base: {len(report.results or ())} tests, exit code {report.exit_code}"}
 
 
-async def _verify(scene: Scene, reproduction: Reproduction, round: int, patch: str) -> Outcome:
-    """Run the reproduction and the suite with the fix, and the reproduction without it again; judge.
-
-    Each run has a checkout of its own: what one leaves behind must not decide another.
-    """
+async def _base_report(scene: Scene) -> SuiteReport:
     kept = await scene.tools.trace.patch(scene.run_id, _BASELINE)
     if kept is None:
         raise PermanentError(
             "baseline_lost", "the suite's report on the base is gone", next_step="Retry the task."
         )
-    before = report_from_json(kept)
+    return report_from_json(kept)
+
+
+async def _verify(scene: Scene, reproduction: Reproduction, round: int, patch: str) -> Outcome:
+    """Run the reproduction and the suite with the fix, and the reproduction without it again; judge.
+
+    Each run has a checkout of its own: what one leaves behind must not decide another.
+    """
+    before = await _base_report(scene)
     layer = await setup_layer(scene)
 
     async def run(name: str, applied: str, paths: tuple[str, ...] = ()) -> SuiteReport:

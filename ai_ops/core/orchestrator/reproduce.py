@@ -22,6 +22,7 @@ from ai_ops.core.orchestrator.scene import Scene
 from ai_ops.core.orchestrator.showing import both, context_files, feedback_of, head
 from ai_ops.core.orchestrator.suites import (
     checkout_of,
+    collected_files,
     command,
     refuse_missing_setup,
     run_suite,
@@ -182,6 +183,10 @@ async def _judge(scene: Scene, round: int, patch: str, layer: Path | None) -> di
     report = await run_suite(scene, fresh, f"{name}-before", layer=layer, paths=paths)
     last = round == tools.policy.max_rounds
     refuse_missing_setup(report, project.files, forgiven=() if last else paths)
+    if strays := guard.not_tests(paths, collected_files(report)):
+        return _refused(
+            "not_a_test", strays[0], "a reproduction adds tests and what lies beside them, nothing else"
+        )
     verdict = proof.judge_reproduction(report, error=scene.error, new_tests=frozenset(paths))
     if verdict.reproduced:
         await tools.trace.put_patch(scene.run_id, name, patch)

@@ -42,6 +42,11 @@ async def run_suite(
     return report
 
 
+def collected_files(report: SuiteReport) -> frozenset[str]:
+    """Return the files whose tests a report names."""
+    return frozenset(case.id.partition("::")[0] for case in report.results or ())
+
+
 def command(scene: Scene, paths: tuple[str, ...] = ()) -> str:
     """Return the command of a test run, for people."""
     plan = scene.project.plan

@@ -1,0 +1,145 @@
+"""Everything in a Python module that has to do with errors, for the rules to compare before and after."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ai_ops.core.guard.bindings import Bindings, bindings, last_name
+
+_LOGGING = frozenset(
+    {
+        "debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log", "print",
+        "print_exc", "write",
+    }
+)  # fmt: skip
+_BROAD = frozenset({"", "Exception", "BaseException"})
+_SUPPRESSORS = ("suppress", "ignored", "suppress_errors")
+_STRUCTURES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_LEAVING = (ast.Return, ast.Break, ast.Continue)
+
+
+@dataclass(frozen=True)
+class Handler:
+    """One ``except``: where, for which types, and whether it lets nobody know.
+
+    ``reraises`` when it raises somewhere, ``always_raises`` when there is no other way out of it.
+    """
+
+    scope: str
+    types: frozenset[str]
+    body: str
+    line: int
+    swallows: bool
+    reraises: bool
+    always_raises: bool
+
+    @property
+    def broad(self) -> bool:
+        """Whether it catches every error and raises none."""
+        return bool(self.types & _BROAD) and not self.reraises
+
+
+@dataclass
+class Errors(ast.NodeVisitor):
+    """What a module does with errors; the pairs are what was found and its line."""
+
+    names: Bindings
+    handlers: list[Handler] = field(default_factory=list)
+    suppressed: list[tuple[str, int]] = field(default_factory=list)
+    raised: list[tuple[str, int]] = field(default_factory=list)
+    returns_in_finally: list[tuple[str, int]] = field(default_factory=list)
+    _scope: tuple[str, ...] = ()
+
+    def visit(self, node: ast.AST) -> None:
+        """Visit a node and all below it."""
+        if isinstance(node, _STRUCTURES):
+            self._structure(node)
+            return
+        if isinstance(node, ast.ExceptHandler):
+            self.handlers.append(self._handler(node))
+        elif isinstance(node, ast.Call) and self._suppresses(node.func):
+            self.suppressed.extend((ast.unparse(argument), node.lineno) for argument in node.args)
+        elif isinstance(node, ast.Raise | ast.Assert):
+            self.raised.append((ast.dump(node), node.lineno))
+        elif isinstance(node, ast.Try | ast.TryStar):
+            for statement in _own(node.finalbody):
+                if isinstance(statement, _LEAVING):
+                    self.returns_in_finally.append((ast.dump(statement), statement.lineno))
+        self.generic_visit(node)
+
+    def _structure(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        if isinstance(node, ast.ClassDef):
+            kinds = [base for base in node.bases if self._suppresses(base)]
+            self.suppressed.extend((f"what {node.name} is given", node.lineno) for _ in kinds)
+        elif node.name in ("__exit__", "__aexit__") and any(map(_returns_something, _own(node.body))):
+            self.suppressed.append((f"what passes {'.'.join((*self._scope, node.name))}", node.lineno))
+        outer, self._scope = self._scope, (*self._scope, node.name)
+        self.generic_visit(node)
+        self._scope = outer
+
+    def _suppresses(self, node: ast.expr) -> bool:
+        return self.names.origin(node).split(".")[-1] in _SUPPRESSORS or last_name(node) in _SUPPRESSORS
+
+    def _handler(self, node: ast.ExceptHandler) -> Handler:
+        return Handler(
+            ".".join(self._scope),
+            self.names.types(node.type),
+            "".join(map(ast.dump, node.body)),
+            node.lineno,
+            all(self._is_silent(statement) for statement in node.body),
+            any(isinstance(statement, ast.Raise) for statement in _own(node.body)),
+            _raises(node.body) and not any(isinstance(each, _LEAVING) for each in _own(node.body)),
+        )
+
+    def _is_silent(self, node: ast.stmt) -> bool:
+        """Whether a statement neither mends nor reports: pass, a constant, a line in a log."""
+        if isinstance(node, ast.Pass | ast.Continue | ast.Break):
+            return True
+        if isinstance(node, ast.Return | ast.Assign | ast.AnnAssign):
+            return self.names.is_constant(node.value)
+        if isinstance(node, ast.If):
+            return all(map(self._is_silent, (*node.body, *node.orelse)))
+        if isinstance(node, ast.Expr):
+            logs = isinstance(node.value, ast.Call) and last_name(node.value.func) in _LOGGING
+            return logs or isinstance(node.value, ast.Constant)
+        return False
+
+
+def _own(statements: Sequence[ast.stmt]) -> Iterator[ast.AST]:
+    """Yield the nodes of statements without those of functions and classes defined in them."""
+    waiting: list[ast.AST] = list(statements)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (*_STRUCTURES, ast.Lambda)):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _returns_something(node: ast.AST) -> bool:
+    nothing = isinstance(node, ast.Return) and isinstance(node.value, ast.Constant) and not node.value.value
+    return isinstance(node, ast.Return) and node.value is not None and not nothing
+
+
+def _raises(body: Sequence[ast.stmt]) -> bool:
+    """Whether every way through a body meets a raise."""
+    return any(
+        isinstance(each, ast.Raise)
+        or (isinstance(each, ast.If) and _raises(each.body) and _raises(each.orelse))
+        for each in body
+    )
+
+
+def errors(source: str | None) -> Errors | None:
+    """Return what a module does with errors; None when it cannot be parsed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = ast.parse(source or "")
+            found = Errors(bindings(module))
+            found.visit(module)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return found
