@@ -194,31 +194,30 @@ def judge(
     return Proof(verdict, reasons)
 
 
-def steady(
-    judged: Proof, again: ReproductionVerdict, suite_after: SuiteReport, test_ids: Sequence[str]
-) -> Proof:
-    """Return the proof, or take it back when the reproduction does not do the same thing twice.
-
-    Args:
-        judged: what ``judge`` said of the first runs.
-        again: ``judge_reproduction`` of a second run on the base; each of ``test_ids`` must fail again.
-        suite_after: the suite with the fix; the reproduction passes there once more, if it is in it.
-        test_ids: the tests of the reproduction.
-    """
-    if judged.verdict is not Verdict.PROVED:
-        return judged
-    results = _outcomes(suite_after.results or ())
-    flaky = [
+def unsteady_on_base(again: ReproductionVerdict, test_ids: Sequence[str]) -> tuple[Reason, ...]:
+    """Return which tests of a reproduction did not fail again, in a second run on the base commit."""
+    return tuple(
         Reason("flaky", test, "fails on the base commit only sometimes")
         for test in test_ids
         if test not in again.test_ids
-    ]
-    flaky += [
+    )
+
+
+def unsteady_with_fix(suite_after: SuiteReport, test_ids: Sequence[str]) -> tuple[Reason, ...]:
+    """Return which tests of a reproduction failed when they ran once more with the fix, among the suite."""
+    results = _outcomes(suite_after.results or ())
+    return tuple(
         Reason("flaky", test, "passes with the fix only sometimes")
         for test in test_ids
         if test in results and results[test].outcome in _FAILED
-    ]
-    return Proof(Verdict.UNPROVED, (*flaky, *judged.reasons)) if flaky else judged
+    )
+
+
+def steady(judged: Proof, flaky: Sequence[Reason]) -> Proof:
+    """Return the proof, or take it back when the reproduction does not do the same thing twice."""
+    if judged.verdict is not Verdict.PROVED or not flaky:
+        return judged
+    return Proof(Verdict.UNPROVED, (*flaky, *judged.reasons))
 
 
 _Judged = tuple[list[Reason], list[Reason], list[Reason]]

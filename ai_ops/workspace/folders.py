@@ -6,7 +6,9 @@ be touched.
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
 from pathlib import Path
 from uuid import uuid4
@@ -61,6 +63,21 @@ def fresh_folder(path: Path) -> Path:
     remove_tree(path)
     path.mkdir(mode=0o700, parents=True)
     return path
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a tree of ours, that nothing untrusted has written to, into an empty folder. Links stay links."""
+    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+
+
+def move_into_place(made: Path, place: Path) -> None:
+    """Give a finished folder its name; when another was quicker, that one stays and this one goes."""
+    try:
+        made.rename(place)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        remove_tree(made)
 
 
 def read_regular(path: Path, limit: int) -> bytes | None:

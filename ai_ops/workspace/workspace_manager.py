@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from uuid import uuid4
 
 from ai_ops.core.ports import Git
 from ai_ops.errors import PermanentError
 from ai_ops.flow.repository import Repository
-from ai_ops.workspace.folders import fresh_folder, remove_tree
+from ai_ops.workspace.folders import copy_tree, fresh_folder, move_into_place, remove_tree
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 _MARK = ".ai-ops-run"  # only folders that carry it are swept, should the root be a wrong folder
@@ -29,11 +30,26 @@ class WorkspaceManager:
         Raises:
             PermanentError: ``workspace_name_invalid``, and the codes of the ``Git`` port.
         """
+        pristine = await self._pristine(run_id, repository, sha)
         target = await self.scratch(run_id, name)
-        await self._git.export(repository, sha, target)
+        await asyncio.to_thread(copy_tree, pristine, target)
         if patch:
             await self._git.apply(target, patch)
         return target
+
+    async def _pristine(self, run_id: str, repository: Repository, sha: str) -> Path:
+        """Return the run's own copy of a commit. Nothing ever runs in it; checkouts are copied from it.
+
+        A copy is several times faster than an export, needs no turn at the mirror, and cannot fail
+        because the remote moved. It gets its name when it is whole.
+        """
+        _check(sha)
+        pristine = self._run_folder(run_id) / f"pristine-{sha}"
+        if not await asyncio.to_thread(pristine.is_dir):
+            made = await self.scratch(run_id, f"pristine-{uuid4().hex}")
+            await self._git.export(repository, sha, made)
+            await asyncio.to_thread(move_into_place, made, pristine)
+        return pristine
 
     async def scratch(self, run_id: str, name: str) -> Path:
         """Return an empty folder of the run, readable by this user alone.

@@ -1,8 +1,11 @@
 """Run folders, over the real git adapter."""
 
+import asyncio
+import shutil
+
 import pytest
 
-from ai_ops.errors import PermanentError
+from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.repository import Repository
 from ai_ops.vcs.git import GitClient
 from ai_ops.workspace.workspace_manager import WorkspaceManager
@@ -33,6 +36,61 @@ async def test_a_checkout_is_always_fresh_and_carries_the_patch(tmp_path, manage
     assert again == second
     assert sorted(path.name for path in again.iterdir()) == [".git", "app.py"]
     assert (again / "app.py").read_text() == "one\n"
+
+
+async def test_what_is_done_to_one_checkout_is_not_in_the_next(tmp_path, manager, git):
+    files = {"app.py": "one\n", "bin/run": "#!/bin/sh\n"}
+    bare = create_repository(tmp_path / "remote", "acme/shop", files)
+    repository = Repository("local/acme/shop", str(bare), "local")
+    base = await git.refresh(repository)
+    first = await manager.ensure("run-1", "edit", repository, base.sha)
+    for path in [*first.rglob("*"), first / ".git" / "config"]:
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o600)
+            path.write_text("evil\n")
+    second = await manager.ensure("run-1", "verify", repository, base.sha)
+    assert {name: (second / name).read_text() for name in files} == files
+    assert await git.diff(second) == ""
+
+
+async def test_a_run_keeps_its_base_when_the_remote_goes_away(tmp_path, manager, git):
+    bare = create_repository(tmp_path / "remote", "acme/shop", {"app.py": "one\n"})
+    repository = Repository("local/acme/shop", str(bare), "local")
+    base = await git.refresh(repository)
+    await manager.ensure("run-1", "edit", repository, base.sha)
+    shutil.rmtree(bare)
+    shutil.rmtree(tmp_path / "mirrors")
+    again = await manager.ensure("run-1", "verify", repository, base.sha)
+    assert (again / "app.py").read_text() == "one\n"
+
+
+async def test_an_export_that_broke_off_is_not_taken_for_the_base(tmp_path, manager, git, monkeypatch):
+    bare = create_repository(tmp_path / "remote", "acme/shop", {"app.py": "one\n"})
+    repository = Repository("local/acme/shop", str(bare), "local")
+    base = await git.refresh(repository)
+
+    async def breaks_off(repository, sha, target):
+        (target / "half.py").write_text("")
+        raise TemporaryError("disk_full", "no space is left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(git, "export", breaks_off)
+        with pytest.raises(TemporaryError, match="disk_full"):
+            await manager.ensure("run-1", "edit", repository, base.sha)
+    checkout = await manager.ensure("run-1", "edit", repository, base.sha)
+    assert sorted(path.name for path in checkout.iterdir()) == [".git", "app.py"]
+
+
+async def test_checkouts_that_are_asked_for_at_once_are_all_whole(tmp_path, manager, git):
+    bare = create_repository(tmp_path / "remote", "acme/shop", {"app.py": "one\n"})
+    repository = Repository("local/acme/shop", str(bare), "local")
+    base = await git.refresh(repository)
+    made = await asyncio.gather(
+        *(manager.ensure("run-1", f"c{number}", repository, base.sha) for number in range(4))
+    )
+    assert [(path / "app.py").read_text() for path in made] == ["one\n"] * 4
+    pristine = [path.name for path in made[0].parent.iterdir() if path.name.startswith("pristine")]
+    assert pristine == [f"pristine-{base.sha}"]
 
 
 async def test_folders_are_private(manager, tmp_path):

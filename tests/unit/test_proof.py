@@ -13,6 +13,8 @@ from ai_ops.core.proof import (
     judge_reproduction,
     same_place,
     steady,
+    unsteady_on_base,
+    unsteady_with_fix,
 )
 from ai_ops.flow.event import ErrorDetail, Frame
 from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd, SuiteReport
@@ -335,19 +337,25 @@ def test_the_guard_blocks_with_its_findings_warnings_last():
 
 
 def test_a_reproduction_that_fails_only_sometimes_proves_nothing():
-    again = ReproductionVerdict(False)
-    proof = steady(judged(), again, SUITE, GOOD.test_ids)
+    flaky = unsteady_on_base(ReproductionVerdict(False), GOOD.test_ids)
+    proof = steady(judged(), flaky)
     assert proof.verdict is Verdict.UNPROVED
     assert rules(proof)[0] == "flaky"
 
 
 def test_a_reproduction_that_passes_only_sometimes_proves_nothing():
     suite = report(*OLD, case(GOOD.test_ids[0], "failed", "ZeroDivisionError"))
-    proof = steady(judged(), GOOD, suite, GOOD.test_ids)
+    proof = steady(judged(), unsteady_with_fix(suite, GOOD.test_ids))
     assert (proof.verdict, rules(proof)[0]) == (Verdict.UNPROVED, "flaky")
 
 
-def test_what_is_not_proved_is_not_made_better_by_a_steady_reproduction():
+def test_a_refuted_fix_stays_refuted_when_its_reproduction_is_flaky():
     refuted = Proof(Verdict.REFUTED)
-    assert steady(refuted, GOOD, SUITE, GOOD.test_ids) is refuted
-    assert steady(judged(), GOOD, SUITE, GOOD.test_ids).verdict is Verdict.PROVED
+    flaky = unsteady_on_base(ReproductionVerdict(False), GOOD.test_ids)
+    assert steady(refuted, flaky) is refuted
+
+
+def test_a_reproduction_that_does_the_same_twice_leaves_the_proof_as_it_is():
+    flaky = (*unsteady_on_base(GOOD, GOOD.test_ids), *unsteady_with_fix(SUITE, GOOD.test_ids))
+    assert flaky == ()
+    assert steady(judged(), flaky).verdict is Verdict.PROVED

@@ -1,8 +1,9 @@
-"""The second request: the smallest change that removes the cause; then guard and verification."""
+"""The second request: the smallest change that removes the cause; then it is guarded and verified."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from ai_ops.core import context, guard, prompts, proof
@@ -14,29 +15,17 @@ from ai_ops.core.orchestrator.records import (
     proof_to_json,
     reasons_from_json,
     reasons_to_json,
-    report_from_json,
-    report_to_json,
     usage_to_json,
 )
 from ai_ops.core.orchestrator.reproduce import Reproduction
 from ai_ops.core.orchestrator.scene import Scene
 from ai_ops.core.orchestrator.showing import both, context_files, feedback_of, head, named_files
-from ai_ops.core.orchestrator.suites import (
-    checkout_of,
-    collected_files,
-    command,
-    refuse_missing_setup,
-    run_suite,
-    setup_layer,
-)
+from ai_ops.core.orchestrator.suites import checkout_of, collected_files
+from ai_ops.core.orchestrator.verify import base_report, verify_base, verify_fix
 from ai_ops.core.ports import Outcome
 from ai_ops.errors import PermanentError
-from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.fixing import Purpose
-from ai_ops.flow.report import SuiteReport
 from ai_ops.flow.task import Proof, Reason, Verdict
-
-_BASELINE = "suite-before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +45,12 @@ class Fix:
 
 async def find_fix(scene: Scene, reproduction: Reproduction) -> Fix:
     """Ask for a fix and judge it, at most as often as the policy and the budget allow."""
+    flaky = await verify_base(scene, reproduction)
     fix = Fix(Proof(Verdict.UNPROVED, reproduction.reasons), prompts.Words())
     feedback = ""
     for round in range(1, scene.tools.policy.max_rounds + 1):
         try:
-            fix = await _round(scene, reproduction, round, feedback)
+            fix = await _round(scene, reproduction, flaky, round, feedback)
         except PermanentError as failure:
             reasons = (budget_reason(failure), *fix.proof.reasons)
             return replace(fix, proof=replace(fix.proof, reasons=reasons))
@@ -70,7 +60,9 @@ async def find_fix(scene: Scene, reproduction: Reproduction) -> Fix:
     return fix
 
 
-async def _round(scene: Scene, reproduction: Reproduction, round: int, feedback: str) -> Fix:
+async def _round(
+    scene: Scene, reproduction: Reproduction, flaky: Sequence[Reason], round: int, feedback: str
+) -> Fix:
     """Fix, guard, verify. What the guard blocks is not run."""
 
     async def fix() -> Outcome:
@@ -83,12 +75,6 @@ async def _round(scene: Scene, reproduction: Reproduction, round: int, feedback:
         return Fix(proof_from_json(asked["proof"]), words, final=asked["final"])
     patch = await scene.tools.trace.patch(scene.run_id, asked["patch"]) or ""
 
-    async def baseline() -> Outcome:
-        return await _baseline(scene)
-
-    # Before the guard: the report says which files are tests, whatever their names.
-    await scene.steps.run("verify", 0, baseline)
-
     async def check() -> Outcome:
         return await _guard(scene, reproduction, patch)
 
@@ -97,7 +83,7 @@ async def _round(scene: Scene, reproduction: Reproduction, round: int, feedback:
         return Fix(proof_from_json(guarded["proof"]), words, patch)
 
     async def verify() -> Outcome:
-        return await _verify(scene, reproduction, round, patch)
+        return await verify_fix(scene, reproduction, flaky, round, patch)
 
     verified = await scene.steps.run("verify", round, verify)
     judged = proof_from_json(verified["proof"])
@@ -167,7 +153,7 @@ def _refused(*reasons: Reason, out_of_bounds: bool = False) -> Outcome:
 async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcome:
     """Ask the guard. Before and after are read from checkouts of ours, not from the fixer's."""
     tools = scene.tools
-    base = await _base_report(scene)
+    base = await base_report(scene)
     before, after, proved = await asyncio.gather(
         checkout_of(scene, "base"),
         checkout_of(scene, "after", patch),
@@ -192,74 +178,3 @@ async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcom
         return {"proof": proof_to_json(judged), "warnings": [], "words": judged.reasons[0].text}
     warnings = reasons_to_json(Reason(f.rule, f.place, f.text) for f in findings)
     return {"proof": None, "warnings": warnings, "words": f"allowed, {len(warnings)} warnings"}
-
-
-async def _baseline(scene: Scene) -> Outcome:
-    """Run the existing suite on the base commit, for comparison."""
-    checkout = await checkout_of(scene, "base")
-    report = await run_suite(scene, checkout, _BASELINE, layer=await setup_layer(scene))
-    refuse_missing_setup(report, scene.project.files)
-    await scene.tools.trace.put_patch(scene.run_id, _BASELINE, report_to_json(report))
-    return {"words": f"base: {len(report.results or ())} tests, exit code {report.exit_code}"}
-
-
-async def _base_report(scene: Scene) -> SuiteReport:
-    kept = await scene.tools.trace.patch(scene.run_id, _BASELINE)
-    if kept is None:
-        raise PermanentError(
-            "baseline_lost", "the suite's report on the base is gone", next_step="Retry the task."
-        )
-    return report_from_json(kept)
-
-
-async def _verify(scene: Scene, reproduction: Reproduction, round: int, patch: str) -> Outcome:
-    """Run the reproduction and the suite with the fix, and the reproduction without it again; judge.
-
-    Each run has a checkout of its own: what one leaves behind must not decide another.
-    """
-    before = await _base_report(scene)
-    layer = await setup_layer(scene)
-
-    async def run(name: str, applied: str, paths: tuple[str, ...] = ()) -> SuiteReport:
-        checkout = await checkout_of(scene, name, applied)
-        return await run_suite(scene, checkout, f"{name}-{round}", layer=layer, paths=paths)
-
-    reproduced, again, suite = await asyncio.gather(
-        run("reproduction-after", patch, reproduction.paths),
-        run("reproduction-again", reproduction.patch, reproduction.paths),
-        run("suite-after", patch),
-    )
-    judged = proof.judge(reproduction.evidence, reproduced, before, suite, scene.error)
-    repeated = proof.judge_reproduction(again, error=scene.error, new_tests=frozenset(reproduction.paths))
-    judged = proof.steady(judged, repeated, suite, reproduction.test_ids)
-    first = judged.reasons[0].text if judged.reasons else ""
-    return {
-        "proof": proof_to_json(judged),
-        "final": _is_best(judged, reproduction, reproduced, before, suite, scene.error),
-        "commands": [
-            f"{command(scene, reproduction.paths)}  # with the fix: exit code {reproduced.exit_code}",
-            f"{command(scene)}  # with the fix: exit code {suite.exit_code}",
-        ],
-        "words": f"{judged.verdict}: {first}",
-    }
-
-
-def _is_best(
-    judged: Proof,
-    reproduction: Reproduction,
-    reproduced: SuiteReport,
-    before: SuiteReport,
-    suite: SuiteReport,
-    error: ErrorDetail,
-) -> bool:
-    """Whether no other fix could be judged better: it is proved, or would be but for the log or the base.
-
-    A log without an exception type, and a base whose suite says nothing, stay so whatever is asked: then the
-    reproduction's own run stands for the suite.
-    """
-    if proof.run_trouble(before, ""):
-        before = suite = reproduced
-    typed = replace(error, exception_type=error.exception_type or "an error")
-    shown = replace(reproduction.evidence, reasons=())  # as if the log had named a frame
-    ideal = proof.judge(shown, reproduced, before, suite, typed)
-    return judged.verdict is not Verdict.REFUTED and ideal.verdict is Verdict.PROVED
