@@ -164,6 +164,7 @@ def git_client(settings: Settings) -> GitClient:
         credentials,
         allow_file=settings.code_host == "local" or bool(settings.allowed_repos),
         http_hosts=http_hosts,
+        is_named=repository_rules(settings).names,
     )
 
 

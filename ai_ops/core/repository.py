@@ -1,7 +1,7 @@
 """Repository identity: many spellings of an address, one key; and which repositories may be worked on.
 
-This is the rule alone, and it reads what is written: an address in a private range is refused, a name that
-resolves to one is not. Names are not resolved here, and git resolves them anew when it connects.
+This is the rule alone, and it reads what is written: an address in a private range is refused. Where a name
+leads is looked up when git connects (``vcs.pinning``), unless the configuration spells it out: ``names``.
 """
 
 from __future__ import annotations
@@ -78,6 +78,12 @@ class RepositoryRules:
         self._check_shape(address, decided)
         self._check_allowed(address, here)
         return Repository(address.key, address.url, decided)
+
+    def names(self, netloc: str) -> bool:
+        """Return whether the configuration spells out a ``host[:port]``, so that it may be a private one."""
+        hosts = [root for name, root in self._known_hosts().items() if self._configured(name)]
+        roots = [*hosts, *(glob.root for glob in self._globs() if glob.literal_host)]
+        return any(root.netloc == netloc for root in roots)
 
     def _known_hosts(self) -> dict[str, Address]:
         return {

@@ -20,6 +20,7 @@ from ai_ops.vcs.environment import GitRunner
 from ai_ops.vcs.merging import Author, commit_patch, merge_heads
 from ai_ops.vcs.mirror import Mirror, Mirrors
 from ai_ops.vcs.names import address_of, check_branch, check_sha
+from ai_ops.vcs.pinning import LookUp, Pinning, look_up
 
 _MERGE_TRIES = 3
 
@@ -33,6 +34,8 @@ class GitClient:
             host the token belongs to.
         allow_file: whether ``file://`` addresses and absolute paths may be used (``CODE_HOST=local``).
         http_hosts: ``host[:port]`` of configured code hosts that are reached by plain http.
+        is_named: whether the configuration spells out a ``host[:port]``; any other must be public.
+        look_up: how the others' names are looked up.
         author: who commits.
         timeout_seconds: the longest that one git command may run.
     """
@@ -44,15 +47,19 @@ class GitClient:
         *,
         allow_file: bool = False,
         http_hosts: Collection[str] = (),
+        is_named: Callable[[str], bool] = lambda _: False,
+        look_up: LookUp = look_up,
         author: Author | None = None,
         timeout_seconds: float = 600.0,
     ) -> None:
         mirrors_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._runner = GitRunner(askpass_program(mirrors_dir), timeout_seconds)
-        self._mirrors = Mirrors(mirrors_dir, self._runner)
+        plain = frozenset(http_hosts)
+        pinning = Pinning(lambda netloc: netloc in plain or is_named(netloc), look_up)
+        self._mirrors = Mirrors(mirrors_dir, self._runner, pinning)
         self._credentials = credentials
         self._allow_file = allow_file
-        self._http_hosts = frozenset(http_hosts)
+        self._http_hosts = plain
         self._author = author or Author()
 
     @asynccontextmanager

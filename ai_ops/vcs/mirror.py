@@ -22,6 +22,7 @@ from ai_ops.vcs.credentials import Credential
 from ai_ops.vcs.environment import NEUTRAL_ATTRIBUTES, GitRunner, Place
 from ai_ops.vcs.failures import named
 from ai_ops.vcs.names import Address, check_branch, check_sha
+from ai_ops.vcs.pinning import Pinning
 
 T = TypeVar("T")
 
@@ -90,6 +91,7 @@ class Mirror:
     place: Place
     runner: GitRunner
     credential: Credential | None
+    pinning: Pinning
 
     async def git(
         self,
@@ -103,13 +105,19 @@ class Mirror:
         return await self.runner.run(action, arguments, self.place, stdin=stdin, extra=extra, accept=accept)
 
     async def remote(self, action: str, *arguments: str, accept: tuple[int, ...] = (0,)) -> Completed:
-        """Run a command that talks to the remote."""
+        """Run a command that talks to the remote.
+
+        Raises:
+            TemporaryError, PermanentError: as ``GitRunner.run`` and ``Pinning.config``.
+        """
+        by_name = self.address.protocol != "file"
         return await self.runner.run(
             action,
             arguments,
             self.place,
             protocol=self.address.protocol,
             credential=self.credential,
+            config=await self.pinning.config(self.address.url) if by_name else None,
             accept=accept,
         )
 
@@ -188,6 +196,7 @@ class Mirrors:
 
     folder: Path
     runner: GitRunner
+    pinning: Pinning
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     _swept: set[str] = field(default_factory=set)
 
@@ -208,7 +217,7 @@ class Mirrors:
             if not (git_dir / "HEAD").is_file():
                 await asyncio.to_thread(skeleton, git_dir)
             try:
-                yield Mirror(repository, address, Place(git_dir), self.runner, credential)
+                yield Mirror(repository, address, Place(git_dir), self.runner, credential, self.pinning)
             except BaseException:
                 self._swept.discard(git_dir.name)  # a git that was killed may have left locks
                 raise

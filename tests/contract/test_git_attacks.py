@@ -3,8 +3,10 @@
 import asyncio
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.repository import Repository
 from ai_ops.vcs.credentials import askpass_program, lent, token_credential
+from ai_ops.vcs.environment import GitRunner, Place
 from ai_ops.vcs.git import GitClient
 from tests.contract.test_git import TOKEN, by_file, by_http, content, refused
 from tests.support.git_server import GitServer, create_repository, git, push_files
@@ -421,6 +424,38 @@ async def test_a_redirect_takes_no_token_to_another_server(tmp_path):
             with pytest.raises(AiOpsError):
                 await at.client.refresh(at.repository)
             assert thief.requests == []
+
+
+async def test_a_name_that_leads_to_this_machine_is_never_connected_to(tmp_path):
+    async def rebound(host, port):
+        return ("127.0.0.1",)
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.setblocking(False)
+        port = listener.getsockname()[1]
+        client = GitClient(tmp_path / "m", lambda _: None, look_up=rebound)
+        repository = Repository("k", f"https://git.example.test:{port}/acme/shop", "github")
+        assert (await refused(client.refresh(repository))).code == "repo_not_allowed"
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+async def test_git_connects_where_it_is_held_to(tmp_path):
+    async with by_http(tmp_path) as at:
+        await at.client.refresh(at.repository)
+        port = urlsplit(at.repository.url).port
+        (mirror,) = (tmp_path / "mirrors").glob("*.git")
+        done = await GitRunner(askpass_program(tmp_path), 30.0).run(
+            "ls-remote",
+            ["ls-remote", f"http://git.example.test:{port}{urlsplit(at.repository.url).path}"],
+            Place(mirror),
+            protocol="http",
+            credential=token_credential("github", TOKEN),
+            config={"http.curloptResolve": f"git.example.test:{port}:127.0.0.1"},
+        )
+        assert "refs/heads/main" in done.text
 
 
 async def test_gitlab_is_told_its_own_user_name(tmp_path):
