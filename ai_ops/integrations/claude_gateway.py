@@ -17,6 +17,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp import web
@@ -182,7 +184,7 @@ class ClaudeGateway:
         """
         session = GatewaySession(budget_usd, allowed_models, self._prices)
         async with aiohttp.ClientSession(
-            timeout=self._timeout, trust_env=True, cookie_jar=aiohttp.DummyCookieJar()
+            timeout=self._timeout, proxy=_proxy_for(self._base_url), cookie_jar=aiohttp.DummyCookieJar()
         ) as client:
             calls = _Calls(client, self._base_url, self._credential, session)
             app = web.Application(client_max_size=_MAX_BODY)
@@ -239,6 +241,8 @@ class _Calls:
         kinds = [str(tool.get("type", "")) for tool in tools if isinstance(tool, dict)]
         if body.get("mcp_servers") or any(kind.startswith(_SERVER_TOOLS) for kind in kinds):
             raise _Refusal(403, "permission_error", "tools that the API runs are not allowed here")
+        if _names_url(body):
+            raise _Refusal(403, "permission_error", "content that the API would fetch is not allowed here")
         return model
 
     async def _metered(
@@ -349,6 +353,33 @@ def _read_body(raw: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise _Refusal(400, "invalid_request_error", "the body is not an object")
     return body
+
+
+def _names_url(body: Mapping[str, Any]) -> bool:
+    """Whether a content block has the API fetch an address: a way out, and with a query one for secrets."""
+    left: list[Any] = [body.get("system"), body.get("messages")]
+    while left:
+        item = left.pop()
+        if isinstance(item, list):
+            left += item
+        elif isinstance(item, dict):
+            source = item.get("source")
+            if isinstance(source, dict) and source.get("type") == "url":
+                return True
+            left.append(item.get("content"))
+            left.append(source)
+    return False
+
+
+def _proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for an address.
+
+    aiohttp's own way would also read ``.netrc`` and put that on in the place of our credential.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def _least_output(body: Mapping[str, Any]) -> int:

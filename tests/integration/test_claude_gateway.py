@@ -248,6 +248,62 @@ async def test_tools_that_would_reach_the_network_from_the_api_are_refused(
         assert (status, it.double.requests) == (403, [])
 
 
+SOURCE = {"type": "url", "url": "https://x.example/?k=secret"}
+IMAGE = {"type": "image", "source": SOURCE}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "text", "text": PROMPT}, IMAGE],
+        [{"type": "document", "source": SOURCE}],
+        [{"type": "tool_result", "tool_use_id": "t", "content": [IMAGE]}],
+        [{"type": "document", "source": {"type": "content", "content": [IMAGE]}}],
+    ],
+    ids=["image", "document", "in a tool's result", "in a document"],
+)
+async def test_content_that_the_api_would_fetch_is_refused(tmp_path: Path, content: Any) -> None:
+    async with child(tmp_path, {"text": "hi"}) as it:
+        status, _, _ = await it.said(body(messages=[{"role": "user", "content": content}]))
+        assert (status, it.double.requests) == (403, [])
+
+
+async def test_an_image_of_its_own_bytes_passes(tmp_path: Path) -> None:
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}
+    content = [{"type": "text", "text": PROMPT}, image]
+    async with child(tmp_path, {"text": "hi"}) as it:
+        status, _, _ = await it.said(body(messages=[{"role": "user", "content": content}]))
+        assert (status, len(it.double.requests)) == (200, 1)
+
+
+async def test_a_netrc_file_does_not_replace_the_credential(tmp_path: Path, monkeypatch: Any) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login someone password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with child(tmp_path, {"text": "hi"}) as it:
+        await it.said(body())
+        headers = {name.lower(): value for name, value in it.double.requests[0].headers.items()}
+        assert (headers["x-api-key"], headers.get("authorization")) == (KEY, None)
+
+
+async def test_the_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: Any) -> None:
+    seen = []
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readline())
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("no_proxy", "")
+        async with child(tmp_path, {"text": "hi"}, url="http://model.example.test") as it:
+            assert (await it.said(body()))[0] == 502
+    assert seen[0].startswith(b"POST http://model.example.test/v1/messages")
+
+
 @pytest.mark.parametrize(
     "raw",
     [b"", b"{", b"[]", b"null", b"[" * 100_000, json.dumps(body(max_tokens="9")).encode(), b'{"model": []}'],
