@@ -49,7 +49,7 @@ from ai_ops.vcs.credentials import Credential, token_credential
 from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.github import GitHubHost, home_of
 from ai_ops.vcs.local import LocalHost
-from ai_ops.workspace.edits import CheckoutEdits
+from ai_ops.workspace import edits
 from ai_ops.workspace.orphans import kill_orphans
 from ai_ops.workspace.sandbox import choose
 from ai_ops.workspace.setup_layer import SetupBuilder
@@ -253,7 +253,7 @@ async def build(
             workspaces=workspaces,
             suites=SuiteRunner(sandbox, toolbox, wall_seconds=settings.test_wall_seconds),
             setup_layers=SetupBuilder(sandbox, toolbox, settings.data_dir, network=settings.setup_network),
-            edits=CheckoutEdits(),
+            edits=edits,
             fixer=fixer(settings, sandbox),
             hosts=_hosts(settings, pull_requests, git, public_url),
             mailroom=mailroom,

@@ -44,7 +44,7 @@ from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.local import LocalHost
-from ai_ops.workspace.edits import CheckoutEdits
+from ai_ops.workspace import edits
 from ai_ops.workspace.sandbox import choose
 from ai_ops.workspace.setup_layer import SetupBuilder
 from ai_ops.workspace.suite import SuiteRunner
@@ -271,7 +271,7 @@ async def open_workshop(
         workspaces=WorkspaceManager(folder / "workspaces", git_client),
         suites=SuiteRunner(sandbox, toolbox, wall_seconds=60.0),
         setup_layers=SetupBuilder(sandbox, toolbox, folder / "data"),
-        edits=CheckoutEdits(),
+        edits=edits,
         fixer=fixer,
         hosts={"local": LocalHost(pull_requests, git_client, POLICY.public_url)},
         mailroom=Mailroom(outbox, FileNotifier(folder / "outbox", "ai-ops@example.test"), clock),

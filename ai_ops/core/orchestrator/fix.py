@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from ai_ops.core import context, guard, prompts, proof
+from ai_ops.core import guard, prompts, proof
 from ai_ops.core.orchestrator.asking import Asked, Question, ask
 from ai_ops.core.orchestrator.money import Purse, accounted
 from ai_ops.core.orchestrator.records import (
@@ -124,19 +124,15 @@ async def _ask(scene: Scene, reproduction: Reproduction, round: int, feedback: s
         )
 
     return await ask(
-        scene.tools,
         Question(
-            run_id=scene.run_id,
-            purpose=Purpose.FIX,
+            scene,
+            Purpose.FIX,
             round=round,
-            mode=scene.mode,
             checkout=checkout,
             prompt_for=prompt_for,
             purse=purse,
-            own_limit=scene.own_limit,
-            roots=context.roots(scene.error.frames, project.files),
             shown=frozenset(file.path for file in (*files, *tests)),
-        ),
+        )
     )
 
 
