@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from ai_ops.agent.dedup import DedupWindows
-from ai_ops.agent.intake import Intake, _shape, occurred_at
+from ai_ops.agent.intake import Intake
+from ai_ops.agent.kinds import _shape, occurred_at
 from ai_ops.agent.options import Options, Source
 from ai_ops.core.describe import describe
 from ai_ops.monitoring.followed import Record
