@@ -51,10 +51,11 @@ class Kinds:
         return describe(raw.decode("utf-8", "replace"), redactor=self._redactor)
 
 
-def occurred_at(raw: bytes, now: float) -> datetime:
-    """Return the time that the record's first line names, or ``now`` (Unix time) when it names none.
+def occurred_at(raw: bytes, now: float, otherwise: float | None = None) -> datetime:
+    """Return the time that the record's first line names, or ``otherwise`` when it names none.
 
-    A time without a zone is this host's. One that lies ahead was meant otherwise.
+    A time without a zone is this host's. One that lies ahead of ``now`` was meant otherwise. Both are Unix
+    times; ``otherwise`` is ``now`` when it is not given.
     """
     found = _STAMP.search(raw, 0, 200)
     if found:
@@ -66,7 +67,7 @@ def occurred_at(raw: bytes, now: float) -> datetime:
             moment = None
         if moment and moment.year >= 2000 and moment.timestamp() <= now + _FUTURE_SECONDS:
             return moment
-    return datetime.fromtimestamp(now, UTC)
+    return datetime.fromtimestamp(now if otherwise is None else otherwise, UTC)
 
 
 def _shape(raw: bytes, scope: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import ai_ops
-from ai_ops.cli import config, demo, doctor, issue, local, pr, serve, task, trace
+from ai_ops.cli import config, demo, doctor, issue, local, pr, replay, serve, task, trace
 from ai_ops.cli.exits import CliError, Exit
 from ai_ops.errors import AiOpsError
 
@@ -22,6 +22,7 @@ app.command("server")(serve.server)
 app.command("local")(local.local)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("replay")(replay.replay)
 app.add_typer(task.app, name="task")
 app.add_typer(issue.app, name="issue")
 app.add_typer(trace.app, name="trace")
