@@ -95,6 +95,12 @@ class Settings(BaseSettings):
     max_open_pull_requests: int = Field(default=5, ge=1)
     """Per repository; further fixes wait for a person."""
 
+    # Command line
+    ai_ops_url: str = ""
+    """The server that commands ask; empty: the one at ``HTTP_HOST`` and ``HTTP_PORT``."""
+    ai_ops_api_key: SecretStr | None = None
+    """The key they show there; empty: ``SERVER_API_KEY``."""
+
     # Agent
     log_file_path: Words = ()
     """Files or globs that the agent follows."""

@@ -68,7 +68,8 @@ class Intake:
         self, record: Record, source: int, release: str, description: Description, now: float
     ) -> dict[str, Any]:
         of = self._options.sources[source]
-        name = f"{self._options.node}\0{record.identity}\0{record.offset}"
+        # The same record told to another repository is another event: there, nothing is known of it.
+        name = f"{self._options.node}\0{record.identity}\0{record.offset}\0{of.repo_url}"
         error, level = description
         if of.language and not error.language:
             error = replace(error, language=of.language)

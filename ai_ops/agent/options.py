@@ -66,6 +66,7 @@ class Options:
     node: str = ""
     from_start: bool = False
     once: bool = False
+    resend_rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,8 @@ def load(
     """Gather the options.
 
     Args:
-        flags: by key (``LOG_FILE_PATH``, …); None is not given. ``FROM_START`` and ``ONCE`` are flags only.
+        flags: by key (``LOG_FILE_PATH``, …); None is not given. ``FROM_START``, ``ONCE`` and
+            ``RESEND_REJECTED`` are flags only.
         environment: the process's own by default.
         folder: where ``.env`` and ``ai-ops.toml`` are looked for; the working folder by default.
 
@@ -169,10 +171,11 @@ def load(
         node=values.text("NODE_NAME") or socket.gethostname(),
         from_start=bool(flags.get("FROM_START")),
         once=bool(flags.get("ONCE")),
+        resend_rejected=bool(flags.get("RESEND_REJECTED")),
     )
     if values.problems:
         raise PermanentError(
-            "options_invalid", "; ".join(values.problems), next_step="Mend it, then run: ai-ops config check"
+            "options_invalid", "; ".join(values.problems), next_step="Mend it, and start again."
         )
     return options
 
@@ -195,7 +198,9 @@ def _sources(values: _Values, toml: Mapping[str, Any], *, by_flag: bool) -> tupl
     paths = values.parsed("LOG_FILE_PATH", _words, none)
     sources = [Source(path, repo_url, code_host, service, environment) for path in paths]
     if sources and not repo_url:
-        values.problems.append("AGENT_REPO_URL: is missing; which repository do the errors belong to?")
+        values.problems.append(
+            "AGENT_REPO_URL: is missing; name the repository that the errors belong to, with --repo-url"
+        )
     tables = toml.get("source", [])
     if not by_flag and not isinstance(tables, list):
         values.problems.append(f"source ({TOML_FILE}): must be tables, written [[source]]")

@@ -66,7 +66,8 @@ def run() -> int:
         sys.stderr.write(f"ai-ops: {failure.message}\n")
         if failure.next_step:
             sys.stderr.write(f"        {failure.next_step}\n")
-        return Exit.USAGE if failure.code == "configuration_invalid" else Exit.FAILED
+        wrong = failure.code in ("configuration_invalid", "options_invalid")
+        return Exit.USAGE if wrong else Exit.FAILED
     except BrokenPipeError:
         return Exit.FAILED
     return Exit.DONE

@@ -98,6 +98,7 @@ def connect() -> ApiClient:
         from ai_ops.settings import load
 
         settings = load().settings
-        url = url or f"http://{settings.http_host}:{settings.http_port}"
-        key = key or (settings.server_api_key.get_secret_value() if settings.server_api_key else "")
+        url = url or settings.ai_ops_url or f"http://{settings.http_host}:{settings.http_port}"
+        secret = settings.ai_ops_api_key or settings.server_api_key
+        key = key or (secret.get_secret_value() if secret else "")
     return ApiClient(url, key)

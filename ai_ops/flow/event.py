@@ -56,8 +56,8 @@ class EventSource:
 class Event:
     """One error, or ``count`` repeats of one error inside the de-duplication window.
 
-    ``event_id`` is a UUIDv5 of node, file identity and offset: the same record read twice has the
-    same id. ``context`` holds the lines logged just before, redacted.
+    ``event_id`` is a UUIDv5 of node, file identity, offset and repository URL: the same record read twice
+    has the same id. ``context`` holds the lines logged just before, redacted.
     """
 
     event_id: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +14,18 @@ from pydantic import ValidationError
 from ai_ops.core.describe import describe
 from ai_ops.core.grouping import v1
 from ai_ops.core.redaction import Redactor
+from ai_ops.core.wording import counted, one_line, sentences
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import ErrorDetail, Event, EventRepo, EventSource, Frame
 from ai_ops.flow.repository import Repository
 from ai_ops.server.problems import from_validation
 from ai_ops.server.schemas import ErrorBody, EventBody
 from ai_ops.server.services import Services
+
+log = logging.getLogger(__name__)
+
+_NAMED = 5
+_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,8 @@ async def take_batch(batch: Sequence[Any], services: Services) -> Taken:
     """
     # Redaction and parsing of a large batch take their time; the loop goes on answering meanwhile.
     valid, rejected = await asyncio.to_thread(_sort, batch, services)
+    if rejected:
+        log.warning("%s", _rejection(batch, rejected, services.redactor.redact))
     if not valid:
         return Taken(0, 0, tuple(rejected))
     ingested = await services.issues.ingest(valid)
@@ -57,8 +67,24 @@ def _sort(
             reason = from_validation(error).detail
             rejected.append({"index": index, "reason": reason, "code": "invalid_event"})
         except PermanentError as failure:
-            rejected.append({"index": index, "reason": failure.message, "code": failure.code})
+            reason = sentences(failure.message, failure.next_step)
+            rejected.append({"index": index, "reason": reason, "code": failure.code})
     return valid, rejected
+
+
+def _rejection(batch: Sequence[Any], rejected: Sequence[dict[str, Any]], redact: Callable[[str], str]) -> str:
+    """Return one line for the log: how many, from which nodes, and why. Nothing of the events' text."""
+    nodes = Counter(_node(batch[item["index"]]) for item in rejected).most_common()
+    reasons = Counter((item["code"], item["reason"]) for item in rejected).most_common()
+    who = [one_line(redact(node), _WORDS) for node, _ in nodes[:_NAMED]]
+    why = [f"{number} {code}: {one_line(redact(text), _WORDS)}" for (code, text), number in reasons[:_NAMED]]
+    events = counted(len(batch), "event", "events")
+    return f"rejected {len(rejected)} of {events} from node {', '.join(who)}: {' | '.join(why)}"
+
+
+def _node(item: Any) -> str:
+    node = item.get("node") if isinstance(item, dict) else None
+    return node if isinstance(node, str) and node else "unnamed"
 
 
 def _take(item: Any, services: Services) -> tuple[Event, Repository]:

@@ -160,6 +160,18 @@ def test_no_server_is_5_and_says_how_to_start_one():
     assert "ai-ops server" in err
 
 
+def test_the_server_to_ask_and_its_key_may_stand_in_dotenv_and_the_environment_goes_first(server, tmp_path):
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"AI_OPS_URL={server.url}\n")
+    assert ai_ops("task", "list", cwd=tmp_path)[0] == 0
+    code, _, err = ai_ops("task", "list", cwd=tmp_path, url="http://127.0.0.1:9")
+    assert (code, "127.0.0.1:9" in err) == (5, True)
+    dotenv.write_text(f"AI_OPS_URL={server.url}\nAI_OPS_API_KEY_FILE={tmp_path}/key\n")
+    (tmp_path / "key").write_text("of-another-server\n")
+    code, _, err = ai_ops("task", "list", cwd=tmp_path)
+    assert (code, "key_unknown" in err) == (4, True), "the key is shown"
+
+
 def test_config_show_masks_secrets_and_names_origins(tmp_path):
     environment = {"GITHUB_TOKEN": "planted-token-value", "HTTP_PORT": "8099"}
     code, out, _ = ai_ops("config", "show", "--json", cwd=tmp_path, environment=environment)

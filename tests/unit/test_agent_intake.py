@@ -48,6 +48,14 @@ def test_the_same_record_has_the_same_id_and_another_place_another():
     assert ids[0] == ids[1] != ids[2]
 
 
+def test_the_same_record_for_another_repository_is_another_event():
+    ids = []
+    for repository in ("https://git.example/a/b", "https://git.example/a/c", "https://git.example/a/b"):
+        options = Options(sources=(Source("a.log", repository),), dedup_window_seconds=0.0, node="node-1")
+        ids.append(Intake(options, DedupWindows(0.0)).take(record("ERROR x"), 0, NOW)["event_id"])
+    assert ids[0] == ids[2] != ids[1]
+
+
 def test_secrets_leave_neither_in_the_excerpt_nor_in_the_context():
     made, _ = intake(window=0.0)
     text = record("ERROR login with agent-key-4711 failed")
