@@ -21,7 +21,7 @@ from ai_ops.agent.paths import matches, source_of, why_nothing
 from ai_ops.agent.shipper import Shipper
 from ai_ops.agent.spool import Change, Outgoing, Spool, SpoolStats
 from ai_ops.agent.wire import addressed, encode, recount
-from ai_ops.core.wording import counted
+from ai_ops.core.wording import counted, sentences
 from ai_ops.errors import TemporaryError
 from ai_ops.monitoring.checkpoint import Checkpoint
 from ai_ops.monitoring.detect import Detector
@@ -65,6 +65,7 @@ class Agent:
         self._hints = Hints()
         self._change = Change()
         self._committed_at = 0.0
+        self._shipped_before = self._spool.stats().shipped
         self._full = False
         self._missing: set[str] | None = None  # patterns without a file so far; None before the first look
 
@@ -82,11 +83,10 @@ class Agent:
         """
         folder = self._spool.rejected
         moved = self._spool.resend(self._addressed)
-        _log.info(
-            "%s sent again from %s", counted(moved, "rejected event is", "rejected events are"), folder.path
-        )
+        again = counted(moved, "rejected event is", "rejected events are")
+        _log.info("%s sent again from %s", again, folder.path.absolute())
         if left := folder.files():
-            _log.warning("%s in %s cannot be read", counted(left, "file", "files"), folder.path)
+            _log.warning("%s in %s cannot be read", counted(left, "file", "files"), folder.path.absolute())
         return moved
 
     def wake(self) -> None:
@@ -167,6 +167,8 @@ class Agent:
         self._commit(stop)
         self._shipper.finish(None if self._options.once and not stop.is_set() else _LAST_SHIP_SECONDS)
         stats = self._spool.stats()
+        shipped = stats.shipped - self._shipped_before
+        _log.info("%s shipped", counted(shipped, "occurrence was", "occurrences were"))
         if stats.waiting:
             waits = counted(stats.waiting, "event waits", "events wait")
             _log.info("%s in the spool for the next start", waits)
@@ -185,8 +187,8 @@ class Agent:
             self._missing = {p for p in self._monitor.patterns if not any(matches(path, p) for path in new)}
             for pattern in sorted(self._missing):
                 if reason := why_nothing(pattern):
-                    then = "there is nothing to read" if self._options.once else "waiting for it"
-                    _log.warning("nothing to follow at %s: %s; %s", pattern, reason, then)
+                    then = "There is nothing to read" if self._options.once else "The agent waits for it"
+                    _log.warning("nothing to follow at %s: %s", pattern, sentences(reason, then))
             return
         for pattern in [p for p in self._missing if any(matches(path, p) for path in new)]:
             self._missing.discard(pattern)

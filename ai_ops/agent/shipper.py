@@ -97,6 +97,9 @@ class Shipper:
         refused = [(batch[index], reason) for index, reason in sorted(rejected.items())]
         if refused:
             self._put_aside(refused)
+        if answer.duplicates:
+            known = counted(answer.duplicates, "event was", "events were")
+            _log.info("%s known to the server already", known)
         self._spool.acknowledge([w for index, w in enumerate(batch) if index not in rejected])
         self._limit = min(MAX_BATCH, self._limit * 2)
 

@@ -28,7 +28,7 @@ FromStart = Annotated[
     ),
 ]
 ResendRejected = Annotated[
-    bool, typer.Option("--resend-rejected", help="First send the events that were rejected again.")
+    bool, typer.Option("--resend-rejected", help="Begin by sending rejected events again.")
 ]
 
 

@@ -269,7 +269,7 @@ def test_a_path_that_finds_nothing_is_named_with_the_reason_and_again_when_it_ap
     late = tmp_path / "late" / "app.log"
     flags = ("--log-path", str(log), "--log-path", str(tmp_path / "late" / "*.log"))
     with agent(tmp_path, server.url, *flags) as running:
-        until(lambda: "waiting for it" in running.said)
+        until(lambda: "The agent waits for it" in running.said)
         reason = f"nothing to follow at {late.parent}/*.log: the folder {late.parent} does not exist"
         assert reason in running.said
         assert f"nothing to follow at {log}" not in running.said
@@ -284,7 +284,7 @@ def test_a_file_that_may_not_be_read_is_named_once_and_followed_when_it_may(tmp_
     write(log, "old failed")
     log.chmod(0)
     with agent(tmp_path, server.url, "--log-path", str(log)) as running:
-        until(lambda: "waiting for it" in running.said)
+        until(lambda: "The agent waits for it" in running.said)
         assert f"nothing to follow at {log}: no permission to read {log}" in running.said
         looked_again = len(running.said)
         log.chmod(0o600)
@@ -299,9 +299,7 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path, server):
     try:
         with agent(tmp_path, server.url, "--log-path", str(folder / "*.log"), "--once") as running:
             assert running.wait() == 0
-            words = (
-                f"nothing to follow at {folder}/*.log: no permission to read {folder}; there is nothing to"
-            )
+            words = f"nothing to follow at {folder}/*.log: no permission to read {folder}. There is nothing"
             assert words in running.said
     finally:
         folder.chmod(0o700)
@@ -320,3 +318,20 @@ def test_old_lines_are_read_only_when_asked_and_never_twice(tmp_path, log, serve
     seen = sorted(event["error"]["message"] for event in server.events.values())
     assert seen == (["first failed"] if from_start else []) + ["second failed", "third failed"]
     assert sum(count for _, _, count in server.requests) == len(seen), "nothing came twice"
+
+
+def test_it_says_at_the_end_what_was_shipped_and_what_the_server_knew(tmp_path, log, server):
+    write(log, "first failed", "second failed")
+    flags = ("--log-path", str(log), "--from-start", "--once")
+    with agent(tmp_path, server.url, *flags) as running:
+        assert running.wait() == 0
+        assert "2 occurrences were shipped" in running.said
+        assert "known" not in running.said
+    write(log, "third failed")
+    with agent(tmp_path, server.url, *flags) as running:
+        assert running.wait() == 0
+        assert "1 occurrence was shipped" in running.said
+    with agent(tmp_path, server.url, *flags, "--data-dir", str(tmp_path / "fresh")) as running:
+        assert running.wait() == 0
+        known = re.findall(r"(\d+) events? (?:was|were) known to the server already", running.said)
+        assert sum(map(int, known)) == 3
