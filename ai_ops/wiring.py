@@ -338,7 +338,7 @@ async def serving(
         require_safe_listening(settings.http_host, secret(settings.server_api_key))
     except ValueError as error:
         raise PermanentError("unsafe_listening", str(error)) from None
-    public_url = settings.public_url.rstrip("/") or _own_address(settings)
+    public_url = settings.public_url.rstrip("/") or settings.own_address
     async with build(settings, public_url, wrap=wrap) as system:
         try:
             listening = await listen(build_app(services(system)), settings.http_host, settings.http_port)
@@ -352,10 +352,6 @@ async def serving(
             yield system, listening
         finally:
             await listening.stop()
-
-
-def _own_address(settings: Settings) -> str:
-    return f"http://{settings.http_host}:{settings.http_port}"
 
 
 def with_free_port(settings: Settings) -> Settings:

@@ -8,7 +8,9 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
+from ai_ops import config_places
 from ai_ops.agent.agent import Agent
 from ai_ops.agent.delivery import HttpDelivery
 from ai_ops.agent.options import CODE_HOSTS, load
@@ -81,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = load({key: getattr(given, name) for key, name in _KEYS.items()})
     except AiOpsError as error:
         return _complain(error, 2)
+    if idle := config_places.idle(Path.cwd()):
+        logging.getLogger(__name__).warning("settings without effect: %s", " ".join(map(str, idle)))
     stop = threading.Event()
     delivery = HttpDelivery(options.server_url, options.api_key)
     try:

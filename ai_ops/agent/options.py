@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import os
 import socket
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
+from ai_ops import config_places
+from ai_ops.config_places import TOML_FILE
 from ai_ops.errors import PermanentError
 from ai_ops.monitoring.detect import DEFAULT_KEYWORDS, LogFilter
 
-TOML_FILE = "ai-ops.toml"
 CODE_HOSTS = ("github", "gitlab", "local")
 
 T = TypeVar("T")
@@ -146,16 +144,11 @@ def load(
     """
     flags = flags or {}
     folder = folder or Path.cwd()
-    toml, problems = _read_toml(folder / TOML_FILE)
-    values = _Values(
-        (
-            ("flag", flags),
-            ("environment", os.environ if environment is None else environment),
-            (".env", dotenv_values(folder / ".env") if (folder / ".env").is_file() else {}),
-            (TOML_FILE, toml),
-        )
-    )
-    values.problems += problems
+    environment = os.environ if environment is None else environment
+    places, unreadable = config_places.read(folder, flags=flags, environment=environment)
+    values = _Values([(place.origin, place.values) for place in places])
+    values.problems += [f"{problem.key}: {problem.reason}" for problem in unreadable]
+    toml = next((place.values for place in places if place.origin == TOML_FILE), {})
     options = Options(
         sources=_sources(values, toml, by_flag=bool(flags.get("LOG_FILE_PATH"))),
         server_url=values.parsed("AGENT_SERVER_URL", _server_url, Options.server_url),
@@ -178,15 +171,6 @@ def load(
             "options_invalid", "; ".join(values.problems), next_step="Mend it, and start again."
         )
     return options
-
-
-def _read_toml(path: Path) -> tuple[dict[str, Any], list[str]]:
-    if not path.is_file():
-        return {}, []
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8")), []
-    except (OSError, ValueError) as error:
-        return {}, [f"{path.name}: cannot be read: {error}"]
 
 
 def _sources(values: _Values, toml: Mapping[str, Any], *, by_flag: bool) -> tuple[Source, ...]:

@@ -63,7 +63,7 @@ def run() -> int:
         sys.stderr.write(f"ai-ops: {error}\n")
         return error.code
     except AiOpsError as failure:
-        sys.stderr.write(f"ai-ops: {failure.message}\n")
+        sys.stderr.write("ai-ops: " + failure.message.replace("\n", "\n        ") + "\n")
         if failure.next_step:
             sys.stderr.write(f"        {failure.next_step}\n")
         wrong = failure.code in ("configuration_invalid", "options_invalid")

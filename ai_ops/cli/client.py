@@ -91,14 +91,26 @@ def _failure(error: urllib.error.HTTPError) -> CliError:
 
 
 def connect() -> ApiClient:
-    """Return a client of the server that ``AI_OPS_URL`` or the settings name."""
+    """Return a client of the server that ``AI_OPS_URL`` or the settings name.
+
+    Only the settings that are needed for it are looked at: what is wrong with others is the server's matter.
+    """
     url = os.environ.get("AI_OPS_URL", "")
     key = os.environ.get("AI_OPS_API_KEY", "")
     if not url or not key:
-        from ai_ops.settings import load
-
-        settings = load().settings
-        url = url or settings.ai_ops_url or f"http://{settings.http_host}:{settings.http_port}"
-        secret = settings.ai_ops_api_key or settings.server_api_key
-        key = key or (secret.get_secret_value() if secret else "")
+        url, key = _from_settings(url, key)
     return ApiClient(url, key)
+
+
+def _from_settings(url: str, key: str) -> tuple[str, str]:
+    from ai_ops.settings import load
+
+    if not url:
+        url = load(only=["ai_ops_url"]).settings.ai_ops_url
+    if not url:
+        url = load(only=["http_host", "http_port"]).settings.own_address
+    if not key:
+        own = load(only=["ai_ops_api_key"]).settings.ai_ops_api_key
+        secret = own or load(only=["server_api_key"]).settings.server_api_key
+        key = secret.get_secret_value() if secret else ""
+    return url, key

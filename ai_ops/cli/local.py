@@ -42,7 +42,8 @@ def local(
 ) -> None:
     """Follow logs and repair their errors in this one process."""
     from ai_ops.agent.options import load as load_options
-    from ai_ops.cli.logs import configure
+    from ai_ops.cli.logs import configure, warn_of_idle
+    from ai_ops.preflight import require_startable
     from ai_ops.settings import load
     from ai_ops.wiring import redactor
 
@@ -52,7 +53,8 @@ def local(
         "data_dir": data_dir,
         "code_host": code_host,
     }
-    settings = load(flags).settings
+    loaded = require_startable(load(flags))
+    settings = loaded.settings
     options = load_options(
         {
             "LOG_FILE_PATH": log_path,
@@ -64,6 +66,7 @@ def local(
         }
     )
     configure(settings.log_format, redactor(settings))
+    warn_of_idle(loaded.idle)
     asyncio.run(_run(settings, options))
 
 

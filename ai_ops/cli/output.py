@@ -29,6 +29,11 @@ def plain(value: Any) -> str:
     )
 
 
+def count(number: int, noun: str) -> str:
+    """Return ``1 problem``, ``2 problems``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def line(text: str = "") -> None:
     """Print a line of data."""
     sys.stdout.write(plain(text) + "\n")

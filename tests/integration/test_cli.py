@@ -193,19 +193,139 @@ def test_config_check_names_every_bad_key(tmp_path, as_json):
 
 
 def test_config_check_is_content_with_defaults(tmp_path):
-    assert ai_ops("config", "check", cwd=tmp_path)[0] == 0
+    assert ai_ops("config", "check", cwd=tmp_path) == (0, "", "The settings are fine.\n")
+
+
+def test_config_check_names_what_the_server_cannot_start_on_and_how_to_mend_it(tmp_path):
+    environment = {"CODE_HOST": "local", "ALLOWED_REPOS": f"{tmp_path}/nowhere", "SCRIPTED_ANSWERS": "no.yml"}
+    code, out, err = ai_ops("config", "check", cwd=tmp_path, environment=environment)
+    assert code == 1
+    first, second = out.splitlines()
+    assert first.startswith("ALLOWED_REPOS (environment) names ") and "Make the folder" in first
+    assert second.startswith("SCRIPTED_ANSWERS (environment) names no.yml, which is not there. Mend")
+    assert err == "2 problems: a server does not start on these settings.\n"
+
+
+def test_config_check_warns_of_typos_and_leaves_other_programs_keys_alone(tmp_path):
+    (tmp_path / ".env").write_text("GITHUB_TOKN=planted-token-value\nPOSTGRES_PASSWORD=planted-too\n")
+    code, out, err = ai_ops("config", "check", cwd=tmp_path)
+    assert code == 0
+    assert out == "warning: GITHUB_TOKN (.env) is not a setting. Did you mean GITHUB_TOKEN?\n"
+    assert "left alone: POSTGRES_PASSWORD." in err
+    assert "fine, with 1 warning." in err
+    code, out, _ = ai_ops("config", "check", "--json", cwd=tmp_path)
+    told = json.loads(out)
+    assert (code, told["ok"], told["problems"]) == (0, True, [])
+    assert [warning["key"] for warning in told["warnings"]] == ["GITHUB_TOKN", "POSTGRES_PASSWORD"]
+    assert "planted" not in out
+
+
+@pytest.mark.parametrize("command", ["server", "local"])
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"CODE_HOST": "gitlab"}, "no adapter for. Set it to github or local."),
+        ({"SCRIPTED_ANSWERS": "no.yml"}, "which is not there"),
+        ({"CODE_HOST": "local", "ALLOWED_REPOS": "/no/such"}, "names /no/such, which is no folder"),
+    ],
+    ids=["gitlab", "script", "folder"],
+)
+def test_nothing_starts_on_what_config_check_names(tmp_path, command, environment, words):
+    code, out, err = ai_ops(command, cwd=tmp_path, environment=environment)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert not (tmp_path / "data").exists(), "refused before anything is made"
+
+
+@pytest.mark.parametrize("name", [".env", "ai-ops.toml"])
+def test_the_agent_warns_once_of_settings_without_effect(tmp_path, name):
+    (tmp_path / name).write_text('agent_repo_ur = "x"\n')
+    arguments = ["--log-path", "a.log", "--repo-url", "https://github.com/acme/shop", "--once"]
+    code, _, err = ai_ops("agent", *arguments, cwd=tmp_path)
+    assert code == 0, err
+    assert err.count(f"agent_repo_ur ({name}) is not a setting. Did you mean agent_repo_url?") == 1
+
+
+def test_the_server_warns_once_of_settings_without_effect(tmp_path):
+    (tmp_path / ".env").write_text("GITHUB_TOKN=planted-token-value\nPOSTGRES_PASSWORD=planted-too\n")
+    code, _, err = ai_ops("server", "--host", "0.0.0.0", cwd=tmp_path)
+    assert code == 1, "it goes no further than the warning"
+    assert err.count("GITHUB_TOKN (.env) is not a setting. Did you mean GITHUB_TOKEN?") == 1
+    assert "POSTGRES" not in err and "planted" not in err
+
+
+BAD_ELSEWHERE = {
+    "SMTP_PASSWORD_FILE": "/no/such",
+    "MAX_ROUNDS": "many",
+    "CODE_HOST": "local",
+    "SCRIPTED_ANSWERS": "no.yml",
+}
+
+
+def test_a_client_asks_for_nothing_but_the_server_and_its_key(server, tmp_path):
+    port = server.url.rsplit(":", 1)[1]
+    for environment in ({"HTTP_PORT": port}, {"AI_OPS_URL": server.url, "HTTP_PORT": "many"}):
+        code, _, err = ai_ops("task", "list", cwd=tmp_path, environment=BAD_ELSEWHERE | environment)
+        assert code == 0, err
+
+
+def test_a_client_reads_its_address_from_the_env_file_too(server, tmp_path):
+    (tmp_path / ".env").write_text(f"AI_OPS_URL={server.url}\nAI_OPS_API_KEY=any\nSERVER_API_KEY_FILE=/no\n")
+    code, _, err = ai_ops("task", "list", cwd=tmp_path)
+    assert (code, "key_unknown" in err) == (4, True), "the server was reached, with that key"
+
+
+def test_a_bad_key_file_that_a_client_needs_is_named(server, tmp_path):
+    environment = {"AI_OPS_URL": server.url, "SERVER_API_KEY_FILE": "/no/such"}
+    code, _, err = ai_ops("task", "list", cwd=tmp_path, environment=environment)
+    assert code == 2
+    assert "SERVER_API_KEY_FILE (environment) names /no/such, which cannot be read" in err
+
+
+def findings(tmp_path, **environment):
+    """Return the doctor's exit code and its findings by name."""
+    code, out, err = ai_ops("doctor", "--json", cwd=tmp_path, environment=environment)
+    assert "Traceback" not in err, err
+    return code, {finding["check"]: finding for finding in json.loads(out)["findings"]}
 
 
 def test_doctor_names_each_check_and_how_to_mend_it(tmp_path):
-    code, out, _ = ai_ops("doctor", "--json", cwd=tmp_path)
-    findings = {finding["check"]: finding for finding in json.loads(out)["findings"]}
+    code, found = findings(tmp_path)
     assert code == 1, "no credential and no token are failures"
-    assert findings["git"]["state"] == "ok"
-    assert findings["sandbox"]["state"] == "ok"
-    assert findings["claude"]["state"] == "ok"
-    assert findings["database"]["state"] == "ok"
-    assert "ANTHROPIC_API_KEY" in findings["claude credential"]["mend"]
-    assert "GITHUB_TOKEN" in findings["code host github"]["mend"]
+    for name in ("git", "sandbox", "claude", "database", "disk"):
+        assert found[name]["state"] == "ok"
+    assert "ANTHROPIC_API_KEY" in found["claude credential"]["mend"]
+    assert "GITHUB_TOKEN" in found["code host github"]["mend"]
+
+
+def test_doctor_asks_for_no_claude_credential_where_answers_are_scripted(tmp_path):
+    (tmp_path / "answers.json").write_text('{"fix": [{"answer": "x"}]}')
+    environment = {"CODE_HOST": "local", "ALLOWED_REPOS": str(tmp_path), "SCRIPTED_ANSWERS": "answers.json"}
+    code, found = findings(tmp_path, **environment)
+    assert code == 0
+    assert found["claude credential"]["state"] == "ok"
+    assert found["claude"]["seen"] == "scripted answers: answers.json"
+
+
+def test_doctor_names_bad_settings_and_says_nothing_that_rests_on_them(tmp_path):
+    bad = {"SCRIPTED_ANSWERS": "no.yml", "CODE_HOST": "gitlab", "DATA_DIR": "/dev/null/x"}
+    code, found = findings(tmp_path, **bad)
+    assert code == 1
+    assert [found[f"{name} (environment)"]["state"] for name in bad] == ["failed"] * 3
+    assert not found.keys() & {"claude", "code host gitlab", "database", "disk"}
+    assert found["git"]["state"] == "ok"
+
+
+def test_doctor_looks_at_nothing_while_settings_cannot_be_read(tmp_path):
+    code, found = findings(tmp_path, HTTP_PORT="many")
+    assert (code, list(found)) == (1, ["HTTP_PORT (environment)", "the rest"])
+
+
+def test_doctor_names_a_check_that_the_system_refuses(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ai_ops.db").mkdir()
+    code, found = findings(tmp_path)
+    assert (code, found["database"]["state"]) == (1, "failed")
 
 
 def test_doctor_never_tells_a_credential(tmp_path):
