@@ -121,12 +121,10 @@ async def _settings(examples: Path, folder: Path) -> AsyncIterator[tuple[Setting
     from ai_ops.settings import Settings, load
     from ai_ops.wiring import claude_credential, with_free_port
 
-    found = load({"code_host": "local", "allowed_repos": (str(folder / "remotes"),)}).settings
-    keep = {
-        name: getattr(found, name)
-        for name in Settings.model_fields
-        if name.startswith(("anthropic_", "claude_"))
-    }
+    # Of the operator's settings those of Claude alone: the demo stands on its own defaults.
+    names = [name for name in Settings.model_fields if name.startswith(("anthropic_", "claude_"))]
+    found = load(only=names).settings
+    keep = {name: getattr(found, name) for name in names}
     wanted: dict[str, Any] = keep | {
         "code_host": "local",
         "allowed_repos": (str(folder / "remotes"),),
