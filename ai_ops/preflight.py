@@ -164,8 +164,9 @@ def _mail(loaded: Loaded) -> Iterator[Problem]:
             mend = "Write addresses with commas between them."
             yield Problem("RECEIVER_EMAIL", loaded.origin("receiver_email"), "holds what is no address", mend)
             break
-    if settings.smtp_server and settings.smtp_ca_file and not settings.smtp_ca_file.is_file():
-        reason = f"names {settings.smtp_ca_file}, which is no file"
+    trusted = settings.smtp_ca_file
+    if settings.smtp_server and trusted and (_is_folder(trusted) or not os.access(trusted, os.R_OK)):
+        reason = f"names {trusted}, which cannot be read"
         yield Problem(
             "SMTP_CA_FILE", loaded.origin("smtp_ca_file"), reason, "Name a PEM file, or leave it out."
         )

@@ -246,6 +246,14 @@ def test_the_agent_warns_once_of_settings_without_effect(tmp_path, name):
     assert err.count(f"agent_repo_ur ({name}) is not a setting. Did you mean agent_repo_url?") == 1
 
 
+@pytest.mark.parametrize("command", ["agent", "server", "config check", "task list"])
+def test_a_file_of_settings_that_is_no_text_is_named(tmp_path, command):
+    (tmp_path / ".env").write_bytes(b"\xff\xfe")
+    code, out, err = ai_ops(*command.split(), cwd=tmp_path)
+    assert code in (1, 2)
+    assert "it is not UTF-8 text" in out + err and "Traceback" not in err
+
+
 def test_the_server_warns_once_of_settings_without_effect(tmp_path):
     (tmp_path / ".env").write_text("GITHUB_TOKN=planted-token-value\nPOSTGRES_PASSWORD=planted-too\n")
     code, _, err = ai_ops("server", "--host", "0.0.0.0", cwd=tmp_path)
