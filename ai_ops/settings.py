@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -300,6 +300,17 @@ def load(
     if problems:
         raise ConfigurationError(problems, idle)
     return loaded
+
+
+def forget_secrets(environment: MutableMapping[str, str]) -> None:
+    """Take the secrets out of a process's environment, once they are loaded.
+
+    A library that starts a program the plain way hands its whole environment on.
+    """
+    for name, field in Settings.model_fields.items():
+        if "SecretStr" in str(field.annotation) or name == "database_url":
+            for key in [key for key in environment if key.upper() == name.upper()]:
+                del environment[key]
 
 
 def _invalid(error: ValidationError, origins: Mapping[str, str]) -> Iterable[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,8 +45,7 @@ def local(
     from ai_ops.agent.options import load as load_options
     from ai_ops.cli.logs import configure, warn_of_idle
     from ai_ops.preflight import require_startable
-    from ai_ops.settings import load
-    from ai_ops.wiring import redactor
+    from ai_ops.settings import forget_secrets, load
 
     flags = {
         "log_file_path": tuple(log_path) if log_path else None,
@@ -65,6 +65,9 @@ def local(
             "RESEND_REJECTED": resend_rejected,
         }
     )
+    forget_secrets(os.environ)
+    from ai_ops.wiring import redactor  # some libraries start programs when imported
+
     configure(settings.log_format, redactor(settings))
     warn_of_idle(loaded.idle)
     asyncio.run(_run(settings, options))

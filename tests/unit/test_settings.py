@@ -6,7 +6,7 @@ import pytest
 
 from ai_ops.config_places import likely
 from ai_ops.core.setting_names import NAMES, is_known
-from ai_ops.settings import ConfigurationError, Settings, load, masked
+from ai_ops.settings import ConfigurationError, Settings, forget_secrets, load, masked
 
 
 def loaded(tmp_path, environment=None, flags=None, dotenv="", toml=""):
@@ -310,3 +310,18 @@ def test_the_servers_own_address_can_be_asked(tmp_path, host, address):
 def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert loaded(tmp_path, {"DATA_DIR": "~/d"}).settings.data_dir == tmp_path / "d"
+
+
+def test_a_process_forgets_the_secrets_of_its_environment_and_nothing_else():
+    environment = {
+        "GITHUB_TOKEN": "t",
+        "github_token": "t",
+        "SERVER_AGENT_KEYS": "a,b",
+        "ANTHROPIC_API_KEY": "k",
+        "DATABASE_URL": "postgresql://ai:secret@db/x",
+        "SMTP_PASSWORD_FILE": "/run/secrets/smtp",
+        "GITHUB_BASE_URL": "https://git.example.test/api/v3",
+        "PATH": "/usr/bin",
+    }
+    forget_secrets(environment)
+    assert sorted(environment) == ["GITHUB_BASE_URL", "PATH", "SMTP_PASSWORD_FILE"]
