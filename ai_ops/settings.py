@@ -133,6 +133,20 @@ class Settings(BaseSettings):
     """The SQLite database; empty: ``ai_ops.db`` in ``DATA_DIR``."""
     database_url: str = ""
     """A PostgreSQL URL instead of SQLite."""
+    events_per_minute_per_node: int = Field(default=60_000, ge=0)
+    """Events a node may send a minute; above it the agent is told to wait. 0: any number."""
+    events_per_minute_per_issue: int = Field(default=1_000, ge=0)
+    """Events of one issue that are stored a minute; further ones are only counted. 0: all are stored."""
+    spike_tasks_per_hour: int = Field(default=20, ge=0)
+    """Repairs that events may start in an hour, per repository and per node; others wait. 0: any number."""
+    storm_fingerprints: int = Field(default=10, ge=0)
+    """So many new errors just after a change of release become one task that names it. 0: never."""
+    storm_window_seconds: float = Field(default=600, gt=0)
+    """How long after a change of release new errors are laid to it."""
+    event_retention_days: float = Field(default=90, ge=0)
+    """Events older than this are removed; issues keep their counts. 0: never."""
+    trace_retention_days: float = Field(default=90, ge=0)
+    """Traces of ended runs older than this are removed; runs keep their cost. 0: never."""
     max_concurrent_tasks: int = Field(default=2, ge=1)
     """Tasks worked on at the same time."""
     queue_high: int = Field(default=10, ge=1)

@@ -17,8 +17,10 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from ai_ops.core.clock import SystemClock
+from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.tools import Policy, Tools
+from ai_ops.core.orchestrator.upkeep import Upkeep
 from ai_ops.core.orchestrator.worker import Worker
 from ai_ops.core.ports import CodeHost, Fixer, Notifier, Sandbox
 from ai_ops.core.ports import Worker as Work
@@ -37,12 +39,14 @@ from ai_ops.integrations.mail.smtp import SmtpNotifier, SmtpOptions
 from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.server.auth import Keyring, require_safe_listening
 from ai_ops.server.http_server import Listening, build_app, listen
+from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.services import Services
 from ai_ops.settings import Settings
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pull_requests import PullRequestRepository
+from ai_ops.store.retention import Retention
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.credentials import Credential, token_credential
@@ -187,6 +191,16 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
     )
 
 
+def intake_rules(settings: Settings) -> IntakeRules:
+    """Return what intake allows."""
+    return IntakeRules(
+        stored_per_minute=settings.events_per_minute_per_issue,
+        tasks_per_hour=settings.spike_tasks_per_hour,
+        storm_fingerprints=settings.storm_fingerprints,
+        storm_seconds=settings.storm_window_seconds,
+    )
+
+
 def _salt(data_dir: Path) -> str:
     """Return this server's secret for nonces, kept so that a request made again has the same one."""
     path = data_dir / "salt"
@@ -213,6 +227,7 @@ class System:
     database: Database
     mailroom: Mailroom
     sandbox: Sandbox
+    retention: Retention
 
     async def ready(self) -> None:
         """Write to the database and take it back; a failure is named."""
@@ -245,7 +260,7 @@ async def build(
         workspaces = WorkspaceManager(settings.workspaces_dir, git)
         tools = Tools(
             tasks=TaskRepository(database, clock),
-            issues=IssueRepository(database, clock),
+            issues=IssueRepository(database, clock, intake_rules(settings)),
             pull_requests=pull_requests,
             trace=trace,
             outbox=outbox,
@@ -278,11 +293,22 @@ async def build(
         await asyncio.to_thread(kill_orphans, settings.workspaces_dir)
         unfinished = await tools.tasks.unfinished()
         await workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
+        retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)
         system = System(
-            settings, tools, engine, repository_rules(settings), redact, database, mailroom, sandbox
+            settings,
+            tools,
+            engine,
+            repository_rules(settings),
+            redact,
+            database,
+            mailroom,
+            sandbox,
+            retention,
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)
+        upkeep = Upkeep(tools.issues, engine, retention)
+        stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
         yield system
 
 
@@ -321,6 +347,8 @@ def services(system: System) -> Services:
         keyring=Keyring(secret(settings.server_api_key), keys),
         clock=tools.clock,
         ready=system.ready,
+        node_rates=NodeRates(settings.events_per_minute_per_node),
+        removed=system.retention.removed,
     )
 
 

@@ -34,7 +34,9 @@ class IssueStanding:
     """What intake needs to know of an issue that is there already.
 
     ``task`` is the state of the repair of its current episode and ``pull_request`` that of its pull
-    request; None where there is none. ``resolved_at`` is set while the issue is resolved.
+    request; None where there is none. ``resolved_at`` is set while the issue is resolved. ``waiting`` says
+    what its repair waits for, as long as that is not over; ``withdrawn`` that its task was taken back
+    for a deploy storm's.
     """
 
     state: IssueState
@@ -42,6 +44,8 @@ class IssueStanding:
     task: TaskState | None = None
     pull_request: PullRequestState | None = None
     resolved_at: datetime | None = None
+    waiting: str = ""
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,12 @@ def take(known: IssueStanding | None, occurred_at: datetime, triage: TriageDecis
                 "It happened before it was resolved.",
             )
         return _regressed(known, triage)
+    if known.waiting:
+        return IntakeDecision(IntakeOutcome.REPEATED, known.episode, known.state, False, known.waiting)
+    if known.withdrawn:  # what it waited for is over, and here it is again
+        return IntakeDecision(
+            IntakeOutcome.REPEATED, known.episode + 1, known.state, triage.repair, triage.reason
+        )
     if known.task is not None:
         reason = f"This episode has its repair, which is {known.task.value}."
         return IntakeDecision(IntakeOutcome.REPEATED, known.episode, known.state, False, reason)

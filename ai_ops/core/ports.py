@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ai_ops.flow.event import Event
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
-from ai_ops.flow.issue import Issue
+from ai_ops.flow.issue import Issue, IssueDecision
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequest, PullRequestState
 from ai_ops.flow.report import RunEnd
@@ -166,16 +166,25 @@ class Trace(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of one batch. ``tasks`` are the new tasks that want to be enqueued."""
+    """What became of one batch. ``tasks`` are the new tasks that want to be enqueued.
+
+    ``only_counted`` of the accepted events came faster than their issue's limit. ``withdrawn`` are tasks
+    that were taken back, because a deploy storm's task stands for them.
+    """
 
     accepted: int
     duplicates: int
     tasks: tuple[Task, ...] = ()
+    only_counted: int = 0
+    withdrawn: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A repair or prompt that a person asked for; ``event`` is there for a repair."""
+    """A repair or prompt that a person asked for; ``event`` is there for a repair.
+
+    With ``issue_id`` the event is one of that issue already, and is not counted again.
+    """
 
     kind: str
     repository: Repository | None
@@ -183,6 +192,7 @@ class NewTask:
     payload: dict[str, Any]
     event: Event | None = None
     idempotency_key: str | None = None
+    issue_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +210,14 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The issue that others were merged into, and the tasks of theirs that were taken back."""
+
+    issue: Issue
+    withdrawn: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +243,46 @@ class Issues(Protocol):
 
     async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[Issue]:
         """Return issues, newest first."""
+        ...
+
+    async def release_waiting(self) -> Sequence[Task]:
+        """Start repairs that waited for a spike to pass, as far as there is room; to be enqueued."""
+        ...
+
+    async def waiting(self) -> Mapping[str, int]:
+        """Return how many open issues wait, by ``spike`` and ``storm``."""
+        ...
+
+    async def fingerprints(self, issue_id: str) -> Sequence[str]:
+        """Return the fingerprints whose events come to an issue, its own first."""
+        ...
+
+    async def decisions(self, issue_id: str) -> Sequence[IssueDecision]:
+        """Return what people decided about an issue, oldest first."""
+        ...
+
+    async def decide(self, issue_id: str, verb: str, who: str) -> Issue:
+        """Ignore, resolve or reopen an issue.
+
+        Raises:
+            PermanentError: ``issue_not_found``, ``issue_merged``.
+        """
+        ...
+
+    async def merge(self, issue_id: str, into: str, who: str) -> Merged:
+        """Hand the fingerprints and the count of one issue over to another of the same repository.
+
+        Raises:
+            PermanentError: ``issue_not_found``, ``issue_merged``, ``cannot_merge``.
+        """
+        ...
+
+    async def split(self, issue_id: str, fingerprint: str, who: str) -> Issue:
+        """Take a fingerprint out of an issue again and return the issue that it has from now on.
+
+        Raises:
+            PermanentError: ``issue_not_found``, ``cannot_split``.
+        """
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -13,11 +13,16 @@ from ai_ops.core.repository import RepositoryRules
 from ai_ops.errors import PermanentError
 from ai_ops.flow.repository import Repository
 from ai_ops.server.auth import Keyring
+from ai_ops.server.descriptions import Descriptions
+from ai_ops.server.node_rates import NodeRates
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The ports the server stands on. ``ready`` raises a named failure when it cannot work."""
+    """The ports the server stands on. ``ready`` raises a named failure when it cannot work.
+
+    ``removed`` says how much of each kind was removed by age since the start.
+    """
 
     issues: Issues
     tasks: Tasks
@@ -30,6 +35,13 @@ class Services:
     keyring: Keyring
     clock: Clock
     ready: Callable[[], Awaitable[None]]
+    node_rates: NodeRates = field(default_factory=NodeRates)
+    removed: Mapping[str, int] = field(default_factory=dict)
+    descriptions: Descriptions = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Give the redactor's answers a memory."""
+        object.__setattr__(self, "descriptions", Descriptions(self.redactor))
 
     def repository(self, repo_url: str, code_host: str) -> Repository:
         """Return the repository an address means, on a code host that this server works with.

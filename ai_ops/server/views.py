@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from ai_ops.flow.issue import Issue
+from ai_ops.flow.issue import Issue, IssueDecision
 from ai_ops.flow.pull_request import PullRequest
 from ai_ops.flow.run import Artifact, Run, Step, Usage
 from ai_ops.flow.task import Proof, Task, status_word
@@ -44,6 +44,7 @@ def task(value: Task) -> dict[str, Any]:
         "name": payload.get("name", ""),
         "description": payload.get("description", ""),
         "type": payload.get("type"),
+        "storm": payload.get("storm"),
         "trace_id": value.trace_id,
         "pull_request_id": value.pull_request_id,
         "pr_url": value.pr_url or None,
@@ -73,6 +74,10 @@ def issue(value: Issue) -> dict[str, Any]:
         "count": value.count,
         "first_seen": moment(value.first_seen),
         "last_seen": moment(value.last_seen),
+        "only_counted": value.only_counted,
+        "release": value.release,
+        "waiting_reason": value.waiting_reason,
+        "merged_into": value.merged_into,
         "triage": asdict(value.triage),
         "sample": {
             "service": value.sample.service,
@@ -84,6 +89,11 @@ def issue(value: Issue) -> dict[str, Any]:
             "error": asdict(value.sample.error),
         },
     }
+
+
+def decision(value: IssueDecision) -> dict[str, Any]:
+    """Return what a person decided about an issue."""
+    return {"at": moment(value.at), "who": value.who, "verb": value.verb, "detail": value.detail}
 
 
 def usage(value: Usage) -> dict[str, Any]:

@@ -118,15 +118,15 @@ async def _repair(connection: AsyncConnection, new: NewTask, now: datetime) -> C
     if new.event is None or new.repository is None:
         raise PermanentError("invalid_task", "A repair needs an error and a repository.")
     batch = await IntakeBatch.load(connection, [(new.event, new.repository)], now)
-    task, episode, reason = batch.request(new.event, new.repository, new)
+    task, issue, episode, reason = batch.request(new.event, new.repository, new)
     await batch.flush()
     if task is not None:
         return Created(task, True)
     c = tables.tasks.c
     query = select(tables.tasks).where(
         text("kind = 'repair'"),
-        c.fingerprint == new.event.error.fingerprint,
-        c.repo_key == new.repository.key,
+        c.fingerprint == issue.row["fingerprint"],
+        c.repo_key == issue.row["repo_key"],
         c.episode == episode,
     )
     row = (await connection.execute(query)).mappings().one()

@@ -306,13 +306,13 @@ async def test_a_task_is_not_taken_either_when_the_disk_is_full(server):
 
 async def test_the_server_answers_others_while_it_reads_a_batch(server, monkeypatch):
     answered = threading.Event()
-    take = intake._take
+    read = intake.Reader.read
 
-    def take_slowly(item, services):
+    def read_slowly(reader, item):
         assert answered.wait(10)
-        return take(item, services)
+        return read(reader, item)
 
-    monkeypatch.setattr(intake, "_take", take_slowly)
+    monkeypatch.setattr(intake.Reader, "read", read_slowly)
     sending = asyncio.create_task(send(server, wire_event()))
     await asyncio.sleep(0.05)
     assert (await server.get("/healthz")).status == 200

@@ -59,6 +59,26 @@ def test_a_regression_of_an_episode_without_a_repair_stays_in_it():
     assert (found.outcome, found.episode, found.create_task) == ("regressed", 2, False)
 
 
+@pytest.mark.parametrize("task", [None, TaskState.CANCELLED])
+def test_an_issue_that_waits_for_a_storm_counts_on_and_says_why(task):
+    issue = IssueStanding(IssueState.OPEN, 1, task, waiting="a storm", withdrawn=task is not None)
+    found = take(issue, NOW, FAULT)
+    assert (found.outcome, found.episode, found.create_task, found.reason) == (
+        "repeated", 1, False, "a storm",
+    )  # fmt: skip
+
+
+def test_what_a_storm_took_back_is_repaired_in_the_next_episode_when_it_happens_after_it():
+    issue = IssueStanding(IssueState.OPEN, 1, TaskState.CANCELLED, withdrawn=True)
+    found = take(issue, NOW, FAULT)
+    assert (found.episode, found.create_task) == (2, True)
+    assert not take(issue, NOW, DENIED).create_task
+
+
+def test_an_issue_that_waited_without_a_task_is_repaired_in_its_own_episode():
+    assert take(IssueStanding(IssueState.OPEN, 1), NOW, FAULT).episode == 1
+
+
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(hours=-1)], ids=["same moment", "spooled"])
 def test_an_event_from_before_the_resolution_is_old_news(late):
     issue = known(IssueState.RESOLVED, TaskState.COMPLETED, PullRequestState.MERGED, resolved_at=NOW)
