@@ -133,9 +133,25 @@ def test_a_title_names_type_and_innermost_own_frame_and_never_the_text():
     assert culprit(error) == "divide (app/calc.py)"
 
 
-def test_a_title_without_a_trace_uses_the_fingerprint():
-    assert title(ErrorDetail("secret text", fingerprint="ab12cd34ef567890")) == "Error in ab12cd34ef56"
-    assert title(ErrorDetail("secret text")) == "Error"
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        ("user 4711 not found", "Error: user <num> not found"),
+        ("cannot reach https://x.example/?t=1 at 10:02", "Error: cannot reach <url> at <time>"),
+        ("token=***3456 refused", "Error: token <secret> refused"),
+        ("/merge Fixes #1 @all [skip ci] `x`\u202e", "Error: <path> Fixes <num> all skip ci <str>"),
+        ("", "Error: ERROR the listing"),
+    ],
+    ids=["numbers", "addresses", "secrets", "what would act", "no message"],
+)
+def test_a_title_without_a_trace_is_the_masked_template_of_the_message(message, wanted):
+    error = ErrorDetail("ERROR the listing\nmore", message=message, fingerprint="ab12cd34ef567890")
+    assert title(error) == wanted
+
+
+def test_a_title_without_any_words_is_the_type_alone():
+    assert title(ErrorDetail("", fingerprint="ab12cd34ef567890")) == "Error"
+    assert title(ErrorDetail("x", "", "ValueError", "12 is bad")) == "ValueError: <num> is bad"
 
 
 def test_names_from_a_hostile_trace_lose_what_could_speak():

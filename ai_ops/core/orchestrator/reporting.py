@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ai_ops.core import diff
 from ai_ops.core import report as words
 from ai_ops.core.orchestrator.money import cost_of
 from ai_ops.core.orchestrator.scene import Job
@@ -26,18 +27,27 @@ class Findings:
     reproduction: tuple[str, ...] = ()
     patch: str = ""
 
+    @property
+    def changed(self) -> str:
+        """The first file of the change that is not its own test; empty when there is none."""
+        paths = (file.path for file in diff.parse(self.patch))
+        return next((path for path in paths if path not in self.reproduction), "")
 
-async def build_report(job: Job, findings: Findings, *, diagnosis: str = "", pr_url: str = "") -> Report:
+
+async def build_report(
+    job: Job, findings: Findings, *, diagnosis: str = "", next_step: str = "", pr_url: str = ""
+) -> Report:
     """Return the report of a run."""
     tools, task, sample = job.tools, job.task, job.issue.sample
     redact, url = tools.redact, tools.policy.public_url
     return Report(
-        title=words.title(sample.error),
+        title=words.title(sample.error, findings.changed),
         error=sample.error,
         proof=redacted(findings.proof, redact),
         cause=redact(findings.cause),
         summary=redact(findings.summary),
         diagnosis=redact(diagnosis),
+        next_step=next_step,
         commands=tuple(redact(command) for command in findings.commands),
         reproduction=findings.reproduction,
         occurrences=job.issue.count,
