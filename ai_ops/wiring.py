@@ -43,6 +43,7 @@ from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.services import Services
 from ai_ops.settings import Settings
 from ai_ops.store.database import Database, open_database
+from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pull_requests import PullRequestRepository
@@ -270,7 +271,7 @@ async def build(
             setup_layers=SetupBuilder(sandbox, toolbox, settings.data_dir, network=settings.setup_network),
             edits=edits,
             fixer=fixer(settings, sandbox),
-            hosts=_hosts(settings, pull_requests, git, public_url),
+            hosts=_hosts(settings, pull_requests, git),
             mailroom=mailroom,
             sandbox=sandbox,
             clock=clock,
@@ -278,13 +279,14 @@ async def build(
             redact=redact.redact,
             spent_today=partial(_spent_today, trace),
         )
-        worker: Work = Worker(tools)
+        worker = Worker(tools)
         engine = DurableEngine(
             f"sqlite:///{settings.data_dir.absolute() / 'engine.db'}",
             settings.data_dir,
             wrap(worker) if wrap else worker,
             tools.tasks,
             trace,
+            failing=worker.fail,
             max_concurrent=settings.max_concurrent_tasks,
         )
         await engine.start()
@@ -322,11 +324,9 @@ async def _spent_today(trace: TraceStore) -> float:
     return await trace.spent_since(midnight)
 
 
-def _hosts(
-    settings: Settings, pull_requests: PullRequestRepository, git: GitClient, public_url: str
-) -> dict[str, CodeHost]:
+def _hosts(settings: Settings, pull_requests: PullRequestRepository, git: GitClient) -> dict[str, CodeHost]:
     return {
-        "local": LocalHost(pull_requests, git, public_url),
+        "local": LocalHost(pull_requests, git),
         "github": GitHubHost(settings.github_base_url, secret(settings.github_token)),
     }
 
@@ -349,6 +349,8 @@ def services(system: System) -> Services:
         ready=system.ready,
         node_rates=NodeRates(settings.events_per_minute_per_node),
         removed=system.retention.removed,
+        ids=IdRepository(system.database),
+        public_url=tools.policy.public_url,
     )
 
 

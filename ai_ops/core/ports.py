@@ -7,7 +7,7 @@ All failures are ``TemporaryError`` or ``PermanentError`` with the codes named h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,11 @@ Worker = Callable[[str, int, Steps], Awaitable[None]]
 
 It leaves the task in a state that says how the run went, and handles the failures it knows itself.
 """
+
+
+Fail = Callable[[Task, Mapping[str, str]], Awaitable[None]]
+"""What an engine calls when a run broke that the worker did not end: the task, and why in
+``{"code", "message", "next_step"}``. It moves the task to ``failed``; harmless when it is over."""
 
 
 class Engine(Protocol):
@@ -301,8 +306,12 @@ class Tasks(Protocol):
         """Return tasks, newest first."""
         ...
 
-    async def move(self, task_id: str, to: TaskState, **changes: Any) -> Task:
+    async def move(
+        self, task_id: str, to: TaskState, *, mail: Notification | None = None, **changes: Any
+    ) -> Task:
         """Move a task along the table of transitions and change other fields in the same commit.
+
+        ``mail`` is put into the outbox by that commit too: it is sent if the task moved, and only then.
 
         Raises:
             PermanentError: ``illegal_transition`` or ``task_not_found``.
@@ -337,12 +346,24 @@ class PullRequests(Protocol):
         """Return pull requests, newest first."""
         ...
 
+    async def states(self, ids: Collection[str]) -> Mapping[str, PullRequestState]:
+        """Return what became of these, as far as we know; ids that are not there are left out."""
+        ...
+
     async def set_state(self, pull_request_id: str, state: PullRequestState) -> PullRequest:
         """Record what became of it."""
         ...
 
     async def open_in(self, repo_key: str) -> Sequence[PullRequest]:
         """Return those of ours that are open in a repository, as far as we know, oldest first."""
+        ...
+
+
+class Ids(Protocol):
+    """Ids as people type them."""
+
+    async def beginning_with(self, noun: str, beginning: str, limit: int = 5) -> Sequence[str]:
+        """Return ids of a ``task``, ``issue``, ``trace`` or ``pull_request`` that begin like this."""
         ...
 
 

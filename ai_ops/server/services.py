@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from ai_ops.core.ports import Clock, CodeHost, Engine, Issues, PullRequests, Tasks, Trace
+from ai_ops.core.ports import Clock, CodeHost, Engine, Ids, Issues, PullRequests, Tasks, Trace
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.errors import PermanentError
@@ -19,8 +19,9 @@ from ai_ops.server.node_rates import NodeRates
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The ports the server stands on. ``ready`` raises a named failure when it cannot work.
+    """The ports the server stands on.
 
+    ``ready`` raises a named failure when it cannot work; ``public_url`` is the prefix of our links;
     ``removed`` says how much of each kind was removed by age since the start.
     """
 
@@ -35,6 +36,8 @@ class Services:
     keyring: Keyring
     clock: Clock
     ready: Callable[[], Awaitable[None]]
+    ids: Ids
+    public_url: str
     node_rates: NodeRates = field(default_factory=NodeRates)
     removed: Mapping[str, int] = field(default_factory=dict)
     descriptions: Descriptions = field(init=False)

@@ -273,7 +273,7 @@ async def open_workshop(
         setup_layers=SetupBuilder(sandbox, toolbox, folder / "data"),
         edits=edits,
         fixer=fixer,
-        hosts={"local": LocalHost(pull_requests, git_client, POLICY.public_url)},
+        hosts={"local": LocalHost(pull_requests, git_client)},
         mailroom=Mailroom(outbox, FileNotifier(folder / "outbox", "ai-ops@example.test"), clock),
         sandbox=sandbox,
         clock=clock,
@@ -287,7 +287,7 @@ async def open_workshop(
         noting = Waits(inner, partial(tools.tasks.find, task_id), waits)
         await Worker(tools)(task_id, run_number, steps(noting))
 
-    engine = MemoryEngine(worker, tools.tasks, trace)
+    engine = MemoryEngine(worker, tools.tasks, trace, failing=Worker(tools).fail)
     try:
         yield Workshop(folder, remote, repository, tools, fixer, engine, waits)
     finally:

@@ -10,11 +10,13 @@ from ai_ops.core.issue_verbs import VERBS
 from ai_ops.core.ports import NewTask
 from ai_ops.flow.issue import Issue
 from ai_ops.flow.repository import Repository
-from ai_ops.flow.task import Priority, TaskKind, TaskState
+from ai_ops.flow.task import Priority, TaskKind
 from ai_ops.server import views
 from ai_ops.server.auth import RequestHandler, Route, Scope
 from ai_ops.server.bodies import read_model
-from ai_ops.server.paging import page, path_id
+from ai_ops.server.handlers.tasks import create_task
+from ai_ops.server.lookup import whole_id
+from ai_ops.server.paging import page
 from ai_ops.server.problems import ProblemError, json_response
 from ai_ops.server.schemas import MergeBody, SplitBody
 from ai_ops.server.services import SERVICES
@@ -75,19 +77,11 @@ async def post_repair(request: web.Request) -> web.StreamResponse:
     error = replace(issue.sample.error, fingerprint=issue.fingerprint, earlier_fingerprints=())
     event = replace(issue.sample, error=error)
     new = NewTask(TaskKind.REPAIR, repository, Priority.NORMAL, {}, event=event, issue_id=issue.id)
-    created = await services.tasks.create(new)
-    if created.task.state is TaskState.PENDING:
-        await services.engine.enqueue(created.task)
-    answer = views.task(created.task) | ({"reason": created.reason} if created.reason else {})
-    return json_response(
-        answer,
-        status=201 if created.created else 200,
-        headers={"Location": f"/v1/tasks/{created.task.id}"},
-    )
+    return await create_task(services, new)
 
 
 async def _find(request: web.Request) -> Issue:
-    issue = await request.app[SERVICES].issues.find(path_id(request))
+    issue = await request.app[SERVICES].issues.find(await whole_id(request, "issue"))
     if issue is None:
         raise ProblemError(404, "issue_not_found", "There is no issue with this id")
     return issue

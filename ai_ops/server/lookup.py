@@ -1,0 +1,32 @@
+"""The id in a path, whole or by its beginning: nobody types thirty-six characters."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+
+from ai_ops.server.paging import path_id
+from ai_ops.server.problems import ProblemError
+from ai_ops.server.services import SERVICES
+
+_BEGINNING = re.compile(r"[0-9a-f-]{6,35}")
+
+
+async def whole_id(request: web.Request, noun: str) -> str:
+    """Return the id of a ``task``, ``issue``, ``trace`` or ``pull_request`` that the path names.
+
+    A beginning of six characters or more stands for the one id that begins so. What names nothing is
+    returned as it is: the caller knows how to say that it is not there.
+
+    Raises:
+        ProblemError: 409 ``ambiguous_id`` when several begin so.
+    """
+    given = path_id(request)
+    if not _BEGINNING.fullmatch(given):
+        return given
+    found = await request.app[SERVICES].ids.beginning_with(noun, given)
+    if len(found) > 1:
+        words = f"Several ids begin with {given}: {', '.join(found)}. Give more characters"
+        raise ProblemError(409, "ambiguous_id", words)
+    return found[0] if found else given
