@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 import ai_ops
 from ai_ops.cli import config, demo, doctor, issue, local, pr, replay, serve, task, trace
 from ai_ops.cli.exits import CliError, Exit
+from ai_ops.cli.output import finish, note
 from ai_ops.errors import AiOpsError
 
 app = typer.Typer(
@@ -55,19 +57,26 @@ def _options(
 
 def run() -> int:
     """Run the command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every terminal can show every character
     try:
-        app()
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        return _run()
     except CliError as error:
-        sys.stderr.write(f"ai-ops: {error}\n")
+        note(f"ai-ops: {error}")
         return error.code
     except AiOpsError as failure:
-        sys.stderr.write("ai-ops: " + failure.message.replace("\n", "\n        ") + "\n")
+        note("ai-ops: " + failure.message.replace("\n", "\n        "))
         if failure.next_step:
-            sys.stderr.write(f"        {failure.next_step}\n")
+            note(f"        {failure.next_step}")
         wrong = failure.code in ("configuration_invalid", "options_invalid")
         return Exit.USAGE if wrong else Exit.FAILED
-    except BrokenPipeError:
-        return Exit.FAILED
+
+
+def _run() -> int:
+    try:
+        app()
+        finish()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     return Exit.DONE

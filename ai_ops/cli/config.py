@@ -8,8 +8,9 @@ from dataclasses import asdict
 import typer
 
 from ai_ops.cli.exits import Exit
-from ai_ops.cli.output import JsonFlag, count, emit_json, line, note, table
+from ai_ops.cli.output import JsonFlag, emit_json, line, note, table
 from ai_ops.config_places import Problem
+from ai_ops.core.wording import counted
 
 _FINE = "The settings are fine."
 
@@ -73,6 +74,6 @@ def _tell(found: Sequence[Problem], idle: Sequence[Problem]) -> None:
     if others := [problem.key for problem in idle if problem not in mistakes]:
         note(f"Not settings of AI-Ops, and left alone: {', '.join(others)}.")
     if found:
-        note(f"{count(len(found), 'problem')}: a server does not start on these settings.")
+        note(f"{counted(len(found), 'problem')}: a server does not start on these settings.")
     else:
-        note(f"The settings are fine, with {count(len(mistakes), 'warning')}." if mistakes else _FINE)
+        note(f"The settings are fine, with {counted(len(mistakes), 'warning')}." if mistakes else _FINE)

@@ -6,16 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from ai_ops.cli.client import connect
-from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, table
+from ai_ops.cli.client import connect, quoted
+from ai_ops.cli.options import IssueId, WaitOption
+from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, moment, note, table
+from ai_ops.cli.tables import Column
 
 app = typer.Typer(no_args_is_help=True, help="Read the issues and decide about them.")
 
 
 @app.command("list")
-def list_issues(limit: LimitOption = 50, as_json: JsonFlag = False) -> None:
+def list_issues(limit: LimitOption = 50, wait: WaitOption = 0, as_json: JsonFlag = False) -> None:
     """List issues, newest first."""
-    items = list(connect().pages("/v1/issues", [], limit))
+    items = list(connect(wait).pages("/v1/issues", [], limit))
     if as_json:
         emit_json({"items": items})
         return
@@ -23,22 +25,25 @@ def list_issues(limit: LimitOption = 50, as_json: JsonFlag = False) -> None:
         note("no issues")
         return
     columns = [
-        ("issue_id", "ISSUE"),
-        ("title", "TITLE"),
-        ("count", "SEEN"),
-        ("last_seen", "LAST SEEN"),
-        ("state", "STATE"),
-        ("triage_class", "TRIAGE"),
+        Column("issue_id", "ISSUE"),
+        Column("title", "TITLE", least=16, rank=1),
+        Column("count", "SEEN"),
+        Column("last", "LAST SEEN (UTC)", rank=4),
+        Column("state", "STATE", rank=3),
+        Column("triage_class", "TRIAGE", rank=2),
     ]
-    table(({**item, "triage_class": item["triage"]["triage_class"]} for item in items), columns)
+    rows = (
+        {**item, "last": moment(item["last_seen"]), "triage_class": item["triage"]["triage_class"]}
+        for item in items
+    )
+    table(rows, columns)
 
 
 @app.command("show")
-def show_issue(
-    issue_id: Annotated[str, typer.Argument(help="Id of the issue.")], as_json: JsonFlag = False
-) -> None:
-    """Show one issue with its newest error."""
-    issue = connect().get(f"/v1/issues/{issue_id}")
+def show_issue(issue_id: IssueId, as_json: JsonFlag = False) -> None:
+    """Show one issue with its newest error and its newest tasks."""
+    client = connect()
+    issue = client.get(f"/v1/issues/{quoted(issue_id)}")
     if as_json:
         emit_json(issue)
         return
@@ -48,9 +53,9 @@ def show_issue(
             ("issue", issue["issue_id"]),
             ("title", issue["title"]),
             ("state", issue["state"]),
-            ("seen", issue["count"]),
-            ("first seen", issue["first_seen"]),
-            ("last seen", issue["last_seen"]),
+            ("seen", "once" if issue["count"] == 1 else f"{issue['count']} times"),
+            ("first seen", f"{moment(issue['first_seen'])} UTC"),
+            ("last seen", f"{moment(issue['last_seen'])} UTC"),
             ("repository", issue["repo_url"]),
             ("fingerprint", issue["fingerprint"]),
             ("episode", issue["episode"]),
@@ -61,13 +66,12 @@ def show_issue(
             ("merged with", ", ".join(issue["fingerprints"][1:])),
         ]
     )
+    tasks = client.get("/v1/tasks", [("issue_id", issue["issue_id"]), ("limit", "5")])["items"]
+    fields(("task", f"{task['task_id']} ({task['state']})") for task in tasks)
     line()
-    line(issue["sample"]["error"]["raw_excerpt"])
+    line(issue["sample"]["error"]["raw_excerpt"].rstrip("\n"))
     for decision in issue["decisions"]:
         line(f"{decision['at']} {decision['verb']} by {decision['who']}")
-
-
-IssueId = Annotated[str, typer.Argument(help="Id of the issue.")]
 
 
 @app.command("merge")
@@ -77,7 +81,7 @@ def merge_issue(
     as_json: JsonFlag = False,
 ) -> None:
     """Merge an issue into another one of its repository: from now on they are one error."""
-    _say(connect().post(f"/v1/issues/{issue_id}/merge", {"into": into}), "merged into", as_json)
+    _say(connect().post(f"/v1/issues/{quoted(issue_id)}/merge", {"into": into}), "merged into", as_json)
 
 
 @app.command("split")
@@ -87,14 +91,14 @@ def split_issue(
     as_json: JsonFlag = False,
 ) -> None:
     """Take a fingerprint that was merged into an issue out of it again."""
-    off = connect().post(f"/v1/issues/{issue_id}/split", {"fingerprint": fingerprint})
+    off = connect().post(f"/v1/issues/{quoted(issue_id)}/split", {"fingerprint": fingerprint})
     _say(off, "split off as", as_json)
 
 
 @app.command("repair")
 def repair_issue(issue_id: IssueId, as_json: JsonFlag = False) -> None:
     """Ask for a repair of an issue, whatever triage says."""
-    task = connect().post(f"/v1/issues/{issue_id}/repair")
+    task = connect().post(f"/v1/issues/{quoted(issue_id)}/repair")
     if as_json:
         emit_json(task)
         return
@@ -105,7 +109,7 @@ def repair_issue(issue_id: IssueId, as_json: JsonFlag = False) -> None:
 
 def _verb(verb: str, past: str) -> None:
     def act(issue_id: IssueId, as_json: JsonFlag = False) -> None:
-        _say(connect().post(f"/v1/issues/{issue_id}/{verb}"), past, as_json)
+        _say(connect().post(f"/v1/issues/{quoted(issue_id)}/{verb}"), past, as_json)
 
     act.__doc__ = f"{verb.capitalize()} an issue."
     app.command(verb)(act)

@@ -13,6 +13,7 @@ import typer
 
 from ai_ops.cli.exits import CliError, Exit
 from ai_ops.cli.output import JsonFlag, emit_json, line, note, table
+from ai_ops.core.wording import counted
 
 if TYPE_CHECKING:
     from ai_ops.agent.replay import Progress, ReadLog
@@ -189,8 +190,8 @@ def _print(read: Sequence[ReadLog], groups: Sequence[Group], prediction: Predict
             note(f"{log.path} {log.problem}")
     errors, size = sum(log.errors for log in read), sum(log.bytes for log in read)
     line(
-        f"{_number(len(read), 'log')}, {size / 1e6:,.1f} MB, {_number(errors, 'error')}, "
-        f"{_number(len(groups), 'group')}"
+        f"{counted(len(read), 'log')}, {size / 1e6:,.1f} MB, {counted(errors, 'error')}, "
+        f"{counted(len(groups), 'group')}"
     )
     if groups:
         line()
@@ -225,11 +226,7 @@ def _words(prediction: Prediction) -> str:
     waits = prediction.tasks - prediction.open_at_once
     later = f", {prediction.open_at_once} of them open at one time" if waits else ""
     return (
-        f"{_number(prediction.tasks, 'repair')}, at most as many pull requests{later}. "
+        f"{counted(prediction.tasks, 'repair')}, at most as many pull requests{later}. "
         f"Expected cost {prediction.expected_usd:,.2f} USD at list prices when each goes well at once; "
-        f"the budgets allow {prediction.most_usd:,.2f} USD, over {_number(prediction.days, 'day')}."
+        f"the budgets allow {prediction.most_usd:,.2f} USD, over {counted(prediction.days, 'day')}."
     )
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from ai_ops.core import markdown
+from ai_ops.core.wording import counted
 from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.task import Proof, Verdict
 
@@ -114,7 +115,7 @@ def _facts(report: Report) -> str:
     rows = [
         ("Exception", report.error.exception_type),
         ("Place", place(report.error)),
-        ("Seen", f"{report.occurrences} time{'s' if report.occurrences != 1 else ''}"),
+        ("Seen", counted(report.occurrences, "time")),
         ("Service", report.service),
         ("Environment", report.environment),
         ("Release", report.release),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 
-def counted(number: int, one: str, many: str) -> str:
-    """Return ``number`` with the words that fit it: ``1 event waits``, ``2 events wait``."""
-    return f"{number} {one if number == 1 else many}"
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return ``number`` with the words that fit it: ``1 event``, ``2 events``, or as ``many`` says."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def sentences(*parts: str) -> str:

@@ -33,8 +33,8 @@ class ScriptedFixer:
     """Answers from a script.
 
     Args:
-        script: a JSON or YAML file, read again for each answer, or its content: ``{purpose: [entry, …]}``, the
-            n-th entry for round n (or the ``round`` it names), the last repeats. An entry holds ``files``
+        script: a JSON or YAML file, read again for each answer, or its content: ``{purpose: [entry, …]}``,
+            the n-th entry for round n (or the ``round`` it names), the last repeats. An entry holds ``files``
             ({path: content, or null to delete}), the words ``answer``, ``cause``, ``summary``, ``failure`` (a
             code of ``core.failures``), ``usage`` ({"input_tokens", "output_tokens", "cost_usd"}); or ``raw``,
             the whole answer, in which ``{nonce}`` becomes the request's.

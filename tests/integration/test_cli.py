@@ -1,15 +1,20 @@
 """The command line against a real server: every command, its --json, its exit codes."""
 
+import asyncio
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from ai_ops.core.ports import NewTask
+from ai_ops.flow.task import Proof, TaskState, Verdict
 from tests.support.local_server import LocalServer
+from tests.support.running_server import running
 
 ROOT = Path(__file__).parents[2]
 AI_OPS = [sys.executable, "-m", "ai_ops"]
@@ -37,6 +42,26 @@ def server(tmp_path_factory):
     with LocalServer(tmp_path_factory.mktemp("cli")) as running:
         running.finish_a_repair()
         yield running
+
+
+def on_a_terminal(*arguments, columns, **environment):
+    """Run a command on a terminal of its own and return (exit code, what it shows)."""
+    ours, theirs = pty.openpty()
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    shown = b""
+    with subprocess.Popen(
+        [*AI_OPS, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**env, "COLUMNS": str(columns), **environment},
+    ) as command:
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while part := os.read(ours, 65536):
+                shown += part
+    os.close(ours)
+    return command.returncode, shown.decode().replace("\r\n", "\n")
 
 
 def read(server, *arguments):
@@ -103,12 +128,79 @@ def test_words_for_people_say_what_happened(server, arguments):
     assert "\x1b" not in out, "NO_COLOR"
 
 
+LISTS = ["task", "issue", "trace", "pr"]
+IDS = {"task": "task_id", "issue": "issue_id", "trace": "trace_id", "pr": "pull_request_id"}
+
+
+@pytest.mark.parametrize("noun", LISTS)
+@pytest.mark.parametrize("columns", [40, 80, 120, 200])
+def test_a_terminal_of_any_width_shows_ids_whole(server, noun, columns):
+    (item, *_) = read(server, noun, "list")["items"]
+    code, shown = on_a_terminal(noun, "list", columns=columns, AI_OPS_URL=server.url, NO_COLOR="1")
+    assert code == 0
+    head, *rows = [line for line in shown.splitlines() if not line.startswith("(no room")]
+    assert rows[0].startswith(item[IDS[noun]] + " ")
+    assert len(rows) == len(read(server, noun, "list")["items"])
+    assert max(map(len, [head, *rows])) <= max(columns, 60)
+    assert "\x1b" not in shown
+
+
+def test_colour_is_for_terminals_that_want_it(server):
+    assert "\x1b[1mTASK" in on_a_terminal("task", "list", columns=80, AI_OPS_URL=server.url)[1]
+    for no in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b" not in on_a_terminal("task", "list", columns=80, AI_OPS_URL=server.url, **no)[1]
+
+
+@pytest.mark.parametrize("noun", LISTS)
+def test_a_pipe_gets_whole_lines_whatever_the_width_is_said_to_be(server, noun):
+    items = read(server, noun, "list")["items"]
+    code, out, err = ai_ops(noun, "list", url=server.url, environment={"COLUMNS": "20"})
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) == 1 + len(items)
+    assert all(
+        item[IDS[noun]] in out and (item.get("url") or item.get("pr_url") or "") in out for item in items
+    )
+
+
+@pytest.mark.parametrize("noun", LISTS)
+def test_the_beginning_of_an_id_is_enough(server, noun):
+    whole = read(server, noun, "list")["items"][0][IDS[noun]]
+    assert read(server, noun, "show", whole[:8])[IDS[noun]] == whole
+    assert ai_ops(noun, "show", whole[:5], url=server.url)[0] == 3
+
+
+def test_a_reader_who_has_had_enough_is_no_failure(server):
+    command = f"{sys.executable} -m ai_ops config show | head -c1"
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": str(ROOT)}
+    for _ in range(3):
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command], env=env, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_task_names_its_pull_request_and_what_it_is_now(server):
+    (task,) = read(server, "task", "list", "--kind", "repair")["items"]
+    _, before, _ = ai_ops("task", "show", task["task_id"], url=server.url)
+    assert f"{task['pull_request_id']} (open)" in before
+    assert f"{server.url}/v1/pull-requests/{task['pull_request_id']}" in before
+    assert "a pull request was opened" in before
+
+
 def test_a_local_pull_request_is_merged_once_and_again_without_harm(server):
     (pull_request,) = read(server, "pr", "list")["items"]
     merged = read(server, "pr", "merge", pull_request["pull_request_id"])
     assert merged["state"] == "merged"
     assert read(server, "pr", "merge", pull_request["pull_request_id"])["state"] == "merged"
     assert "no reviews yet" in server.file_on_main("shop/ratings.py")
+    code, out, err = ai_ops("pr", "merge", pull_request["pull_request_id"], url=server.url)
+    assert (code, out, err) == (0, "", "it is merged into main already\n")
+    for noun, shown in (("pr", "list"), ("task", "list")):
+        assert "merged" in ai_ops(noun, shown, url=server.url)[1]
+    (task,) = read(server, "task", "list", "--kind", "repair")["items"]
+    told = ai_ops("task", "show", task["task_id"], url=server.url)[1]
+    assert f"{task['pull_request_id']} (merged)" in told
+    assert "open:" not in told
 
 
 def test_a_prompt_task_is_created_and_answered(server):
@@ -116,14 +208,69 @@ def test_a_prompt_task_is_created_and_answered(server):
         server, "task", "create", "Review utils", "--description", "What is here?", "--priority", "high"
     )
     assert task["state"] == "pending"
-    for _ in range(100):
-        task = read(server, "task", "show", task["task_id"])
-        if task["state"] == "completed":
-            break
-        time.sleep(0.1)
+    task = read(server, "task", "show", "--follow", task["task_id"])
     assert task["state"] == "completed", task
     code, out, _ = ai_ops("trace", "show", task["trace_id"], "--artifact", "answer", url=server.url)
     assert (code, out.strip()) == (0, "A shop.")
+
+
+def test_following_shows_the_steps_and_then_the_task(server):
+    told = ["Look", "--description", "What is here?", "--follow"]
+    code, out, err = ai_ops("task", "create", *told, url=server.url)
+    assert (code, err) == (0, "")
+    task_id, *steps = out.splitlines()
+    assert [line.split()[:2] for line in steps[:3]] == [["✓", "prepare"], ["✓", "work"], ["✓", "deliver"]]
+    assert steps[3] == f"task:            {task_id}"
+    again = ai_ops("task", "show", task_id[:8], "--follow", url=server.url)
+    assert again == (0, "\n".join([*steps, ""]), "")
+    shown = on_a_terminal("task", "show", task_id, "--follow", columns=80, AI_OPS_URL=server.url)[1]
+    assert "… work" in shown
+
+
+BLOCKED = {"state": TaskState.NEEDS_HUMAN_REVIEW, "proof": Proof(Verdict.BLOCKED)}
+APPROVABLE = {
+    "state": TaskState.NEEDS_HUMAN_REVIEW,
+    "proof": Proof(Verdict.UNPROVED),
+    "payload": {"candidate_run": "run-1"},
+    "trace_id": "run-1",
+}
+
+
+@pytest.mark.parametrize(
+    ("verb", "task", "words"),
+    [
+        ("cancel", {}, "the task is cancelled"),
+        ("retry", {"state": TaskState.FAILED}, "run 2 waits for its turn; watch it with: ai-ops task show"),
+        ("approve", APPROVABLE, "approved; run 2 publishes the change; watch it with: ai-ops task show"),
+        (
+            "approve",
+            BLOCKED,
+            "nothing is published: accepted without a change: the guard withheld it; the task",
+        ),
+        ("reject", BLOCKED, "rejected; nothing is published; the task is cancelled"),
+    ],
+    ids=["cancel", "retry", "approve", "approve what is blocked", "reject"],
+)
+async def test_a_verb_says_what_it_did(tmp_path, verb, task, words):
+    async with running(tmp_path) as server, server.engine_off():
+        created = await server.tasks.create(NewTask("prompt", None, "normal", {"prompt": "Look"}))
+        if state := task.get("state"):
+            await server.tasks.move(created.task.id, TaskState.PROCESSING)
+            changes = {name: value for name, value in task.items() if name != "state"}
+            await server.tasks.move(created.task.id, state, **changes)
+        environment = {"AI_OPS_API_KEY": server.key}
+        told = ["task", verb, created.task.id[:8]]
+        code, out, err = await asyncio.to_thread(
+            ai_ops, *told, url=server.listening.url, environment=environment
+        )
+    assert (code, out) == (0, "")
+    assert err.startswith(words)
+
+
+def test_a_list_may_wait_for_a_server_that_starts():
+    code, _, err = ai_ops("pr", "list", "--wait", "1", url="http://127.0.0.1:9")
+    assert code == 5
+    assert "ai-ops server" in err
 
 
 @pytest.mark.parametrize(

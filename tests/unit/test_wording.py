@@ -12,6 +12,10 @@ def test_one_is_singular_and_all_else_is_plural(number, words):
     assert counted(number, "event waits", "events wait") == words
 
 
+def test_most_nouns_need_no_plural_of_their_own():
+    assert [counted(number, "event") for number in (0, 1, 2_000)] == ["0 events", "1 event", "2,000 events"]
+
+
 @pytest.mark.parametrize(
     ("parts", "words"),
     [

@@ -23,6 +23,7 @@ from ai_ops.core.orchestrator.showing import both, context_files, feedback_of, h
 from ai_ops.core.orchestrator.suites import checkout_of, collected_files
 from ai_ops.core.orchestrator.verify import base_report, verify_base, verify_fix
 from ai_ops.core.ports import Outcome
+from ai_ops.core.wording import counted
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import Purpose
 from ai_ops.flow.task import Proof, Reason, Verdict
@@ -173,4 +174,4 @@ async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcom
         judged = proof.blocked(findings)
         return {"proof": proof_to_json(judged), "warnings": [], "words": judged.reasons[0].text}
     warnings = reasons_to_json(Reason(f.rule, f.place, f.text) for f in findings)
-    return {"proof": None, "warnings": warnings, "words": f"allowed, {len(warnings)} warnings"}
+    return {"proof": None, "warnings": warnings, "words": f"allowed, {counted(len(warnings), 'warning')}"}

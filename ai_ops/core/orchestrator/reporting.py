@@ -12,6 +12,7 @@ from ai_ops.core.orchestrator.scene import Job
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome
 from ai_ops.core.report import Report
+from ai_ops.core.wording import counted
 from ai_ops.flow.issue import Issue
 from ai_ops.flow.task import Proof, Verdict
 
@@ -86,7 +87,7 @@ async def send(job: Job, key: str, report: Report) -> Outcome:
         return {"words": "no mail: RECEIVER_EMAIL is not set"}
     await tools.outbox.put(tools.mailroom.render(key, report, recipients, tools.clock.now()))
     sent = await tools.mailroom.deliver_due()
-    words = f"one mail to {len(recipients)} receiver{'s' if len(recipients) > 1 else ''}"
+    words = f"one mail to {counted(len(recipients), 'receiver')}"
     return {"key": key, "words": words if key in sent else f"{words} (waits in the outbox)"}
 
 
