@@ -112,6 +112,8 @@ class ApiClient:
     ) -> http.client.HTTPResponse:
         if not self._url.startswith(("http://", "https://")):
             raise CliError(Exit.USAGE, f"AI_OPS_URL must be an http or https address, not {self._url}")
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise CliError(Exit.USAGE, "AI_OPS_API_KEY holds characters that no key has")
         request = urllib.request.Request(self._url + path, data=data, method=method)  # noqa: S310 - http(s)
         given = {"Accept": "application/json", **(headers or {})}
         if self._key:
@@ -124,7 +126,9 @@ class ApiClient:
             answer: http.client.HTTPResponse = self._opener.open(request, timeout=_TIMEOUT_SECONDS)
         except urllib.error.HTTPError as error:
             raise _failure(error) from None
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        except (ValueError, http.client.InvalidURL):
+            raise CliError(Exit.USAGE, f"AI_OPS_URL is no address: {self._url}") from None
+        except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise CliError(
                 Exit.UNREACHABLE,

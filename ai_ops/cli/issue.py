@@ -26,7 +26,7 @@ def list_issues(limit: LimitOption = 50, wait: WaitOption = 0, as_json: JsonFlag
         return
     columns = [
         Column("issue_id", "ISSUE"),
-        Column("title", "TITLE", least=16, rank=1),
+        Column("title", "TITLE", least=24, rank=1),
         Column("count", "SEEN"),
         Column("last", "LAST SEEN (UTC)", rank=4),
         Column("state", "STATE", rank=3),

@@ -66,7 +66,7 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column | tuple[st
     bold = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     _write("\n".join([f"\x1b[1m{head}\x1b[0m" if bold else head, *body]) + "\n")
     if layout.left_out:
-        missing = ", ".join(layout.left_out).lower()
+        missing = ", ".join(heading.partition(" (")[0] for heading in layout.left_out).lower()
         note(f"(no room for {missing}; a wider terminal or --json shows it)")
 
 

@@ -28,7 +28,7 @@ def list_pull_requests(limit: LimitOption = 50, wait: WaitOption = 0, as_json: J
         Column("pull_request_id", "PULL REQUEST"),
         Column("state", "STATE"),
         Column("verdict", "VERDICT", rank=2),
-        Column("title", "TITLE", least=16, rank=1),
+        Column("title", "TITLE", least=20, rank=1),
         Column("url", "LINK", rank=3),
     ]
     table(({**item, "verdict": item["proof"]["verdict"]} for item in items), columns)

@@ -37,9 +37,9 @@ def list_tasks(
         Column("task_id", "TASK"),
         Column("state", "STATE"),
         Column("verdict", "VERDICT", rank=1),
-        Column("kind", "KIND", rank=2),
-        Column("pull_request_state", "PULL REQUEST", rank=3),
-        Column("outcome_reason", "REASON", least=24, rank=4),
+        Column("kind", "KIND", rank=4),
+        Column("pull_request_state", "PULL REQUEST", rank=2),
+        Column("outcome_reason", "REASON", least=24, rank=3),
         Column("pr_url", "LINK", rank=5),
     ]
     table(({**item, "verdict": item["proof"]["verdict"]} for item in items), columns)

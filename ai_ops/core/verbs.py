@@ -39,7 +39,7 @@ def _require(task: Task, verb: str, states: frozenset[TaskState]) -> None:
         raise PermanentError(
             "illegal_transition",
             f"a task that is {task.state} cannot be {_PAST[verb]}",
-            next_step=f"{verb} applies to tasks that are: {allowed}",
+            next_step=f"`{verb}` applies to tasks that are: {allowed}",
         )
 
 

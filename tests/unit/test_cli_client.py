@@ -73,6 +73,25 @@ def test_a_server_that_is_not_there_is_waited_for_no_longer_than_was_said():
     assert caught.value.code is Exit.UNREACHABLE
 
 
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("ftp://x", ""),
+        ("nonsense", ""),
+        ("http://127.0.0.1:9/a b", ""),
+        ("http://127.0.0.1:port", ""),
+        ("http://127.0.0.1:9", "planted\nkey"),
+        ("http://127.0.0.1:9", "planted-鍵"),
+    ],
+    ids=["scheme", "no scheme", "blank", "port", "key of two lines", "key of no ASCII"],
+)
+def test_an_address_or_a_key_that_cannot_be_is_a_usage_error_that_tells_no_key(url, key):
+    with pytest.raises(CliError) as caught:
+        ApiClient(url, key).get("/v1/tasks")
+    assert caught.value.code is Exit.USAGE
+    assert "planted" not in str(caught.value)
+
+
 @pytest.mark.parametrize("body", [b"<html>hello</html>", b"\xff"], ids=["a page", "bytes"])
 def test_another_server_is_told_apart_from_ours(server, body):
     server.answers = [(200, body)]

@@ -180,7 +180,8 @@ async def _open(job: Job, candidate: Candidate, sha: str) -> Outcome:
     # Said at once: should the mail fail, the task still names its pull request.
     await job.tools.tasks.update(job.task.id, pull_request_id=kept.id, pr_url=kept.url)
     verb = "adopted" if hosted.adopted else "opened"
-    return {"id": kept.id, "url": kept.url, "adopted": hosted.adopted, "words": f"{verb} {kept.url}"}
+    name = kept.id if kept.url.startswith("/") else kept.url
+    return {"id": kept.id, "url": kept.url, "adopted": hosted.adopted, "words": f"{verb} {name}"}
 
 
 async def record(
