@@ -112,7 +112,7 @@ def from_failure(failure: AiOpsError, otherwise: int = 500) -> ProblemError:
     temporary = isinstance(failure, TemporaryError)
     status = _STATUS_OF_CODE.get(failure.code, 503 if temporary else otherwise)
     headers = {}
-    if status == 503:
+    if status in (429, 503):
         delay = failure.delay if isinstance(failure, TemporaryError) else None
         headers["Retry-After"] = str(max(1, math.ceil(delay or _DEFAULT_DELAY_SECONDS)))
     field = _FIELD_OF_CODE.get(failure.code)

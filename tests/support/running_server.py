@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 
 from ai_ops.core.clock import SystemClock
+from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
 from ai_ops.core.ports import CodeHost, Steps
 from ai_ops.core.redaction import Redactor
@@ -23,6 +24,7 @@ from ai_ops.flow.run import Run
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.server.auth import Keyring, RequestHandler
 from ai_ops.server.http_server import Listening, build_app, listen
+from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.services import Services
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.ids import IdRepository
@@ -186,13 +188,15 @@ async def running(
     code_host: str = "github",
     allowed_repos: tuple[str, ...] = (),
     add: tuple[str, str, RequestHandler] | None = None,
+    rules: IntakeRules | None = None,
+    node_rates: NodeRates | None = None,
 ) -> AsyncIterator[Running]:
     """Run a server while entered."""
     clock = SystemClock()
     redactor = Redactor(literals=[OWN_SECRET])
     database = await open_database(sqlite_url(folder))
     tasks = TaskRepository(database, clock)
-    issues = IssueRepository(database, clock)
+    issues = IssueRepository(database, clock, rules)
     pull_requests = PullRequestRepository(database, clock)
     trace = TraceStore(database, clock, redactor)
     worker = SmallWorker(tasks, trace)
@@ -221,6 +225,7 @@ async def running(
         ready=ready,
         ids=IdRepository(database),
         public_url=PUBLIC_URL,
+        node_rates=node_rates or NodeRates(),
     )
     app = build_app(services)
     if add is not None:

@@ -1,0 +1,139 @@
+"""What people decide about issues over HTTP: it sticks, it is on record, and nonsense is refused."""
+
+import pytest
+
+from tests.support.running_server import AGENT_KEY, TRACEBACK, running, wire_event
+
+
+@pytest.fixture
+async def server(tmp_path):
+    async with running(tmp_path) as started:
+        yield started
+
+
+async def send(server, *names, text=TRACEBACK):
+    events = [wire_event(error={"raw_excerpt": text.replace("in rate", f"in {name}")}) for name in names]
+    answer = await server.post("/v1/events", {"events": events}, key=AGENT_KEY)
+    assert answer.json["accepted"] == len(names)
+
+
+async def two(server):
+    """Two open issues, the older one first."""
+    await send(server, "first", "first", "second")
+    newer, older = (await server.get("/v1/issues")).json["items"]
+    return older, newer
+
+
+async def show(server, issue):
+    return (await server.get(f"/v1/issues/{issue['issue_id']}")).json
+
+
+async def decide(server, issue, verb, body=None, **more):
+    return await server.post(f"/v1/issues/{issue['issue_id']}/{verb}", body, **more)
+
+
+async def test_a_merge_sends_later_events_to_the_other_issue_and_a_split_takes_them_back(server):
+    one, other = await two(server)
+    merged = await decide(server, other, "merge", {"into": one["issue_id"]})
+    assert (merged.status, merged.json["issue_id"], merged.json["count"]) == (200, one["issue_id"], 3)
+    await send(server, "second")
+    found = await show(server, one)
+    assert found["count"] == 4
+    assert found["fingerprints"] == [one["fingerprint"], other["fingerprint"]]
+    assert (await show(server, other))["merged_into"] == one["issue_id"]
+    split = await decide(server, one, "split", {"fingerprint": other["fingerprint"]})
+    assert (split.status, split.json["issue_id"], split.json["state"]) == (200, other["issue_id"], "open")
+    await send(server, "second")
+    assert [(await show(server, issue))["count"] for issue in (one, other)] == [3, 2]
+
+
+async def test_each_decision_is_on_record_with_who_and_when(server):
+    one, other = await two(server)
+    await decide(server, one, "ignore")
+    await decide(server, one, "reopen")
+    await decide(server, other, "merge", {"into": one["issue_id"]})
+    made = (await show(server, one))["decisions"]
+    assert [decision["verb"] for decision in made] == ["ignore", "reopen", "merge"]
+    assert {decision["who"] for decision in made} == {"server key, from 127.0.0.1"}
+    assert made[2]["detail"] == {"merged": other["issue_id"], "fingerprints": [other["fingerprint"]]}
+    assert all(decision["at"].endswith("Z") for decision in made)
+
+
+async def test_the_verbs_move_an_issue_and_may_be_repeated(server):
+    one, _ = await two(server)
+    for verb, state in (("ignore", "ignored"), ("resolve", "resolved"), ("reopen", "open")):
+        for _ in range(2):
+            answer = await decide(server, one, verb)
+            assert (answer.status, answer.json["state"]) == (200, state)
+    assert len((await show(server, one))["decisions"]) == 3
+
+
+async def test_a_repair_is_a_persons_word_and_asked_for_twice_it_is_the_same(server):
+    await send(server, "x", text="PermissionDenied: no")
+    (issue,) = (await server.get("/v1/issues")).json["items"]
+    assert (await server.get("/v1/tasks")).json["items"] == []
+    first = await decide(server, issue, "repair")
+    assert (first.status, first.json["issue_id"]) == (201, issue["issue_id"])
+    assert first.headers["Location"] == f"/v1/tasks/{first.json['task_id']}"
+    again = await decide(server, issue, "repair")
+    assert (again.status, again.json["task_id"]) == (200, first.json["task_id"])
+    assert again.json["reason"]
+    assert (await show(server, issue))["count"] == 1
+
+
+async def test_a_repair_after_a_split_belongs_to_the_issue_that_was_asked_about(server):
+    one, other = await two(server)
+    await decide(server, other, "merge", {"into": one["issue_id"]})
+    await send(server, "second")
+    await decide(server, one, "split", {"fingerprint": other["fingerprint"]})
+    answer = await decide(server, one, "repair")
+    assert answer.json["issue_id"] == one["issue_id"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "status", "code"),
+    [
+        ("merge", {}, 422, "invalid_request"),
+        ("merge", {"into": 7}, 422, "invalid_request"),
+        ("merge", {"into": "x", "more": 1}, 422, "invalid_request"),
+        ("merge", {"into": "no-such-issue"}, 404, "issue_not_found"),
+        ("merge", {"into": "\ud800"}, 400, "malformed_json"),
+        ("split", {}, 422, "invalid_request"),
+        ("split", {"fingerprint": "f" * 129}, 422, "invalid_request"),
+        ("split", {"fingerprint": "elsewhere"}, 409, "cannot_split"),
+    ],
+    ids=str,
+)
+async def test_a_decision_that_makes_no_sense_is_refused_by_name(server, verb, body, status, code):
+    one, _ = await two(server)
+    answer = await decide(server, one, verb, body)
+    assert (answer.status, answer.json["code"]) == (status, code)
+    assert (await show(server, one))["decisions"] == []
+
+
+@pytest.mark.parametrize("verb", ["repair", "ignore", "resolve", "reopen", "merge", "split"])
+async def test_an_unknown_issue_is_404_and_an_agents_key_opens_no_verb(server, verb):
+    one, _ = await two(server)
+    body = {"into": one["issue_id"]} if verb == "merge" else {"fingerprint": "x"}
+    unknown = await server.post(f"/v1/issues/00000000-0000-4000-8000-000000000000/{verb}", body)
+    assert (unknown.status, unknown.json["code"]) == (404, "issue_not_found")
+    refused = await decide(server, one, verb, body, key=AGENT_KEY)
+    assert (refused.status, refused.json["code"]) == (403, "scope_missing")
+
+
+async def test_about_a_merged_issue_only_a_split_decides(server):
+    one, other = await two(server)
+    await decide(server, other, "merge", {"into": one["issue_id"]})
+    for verb in ("ignore", "resolve", "reopen"):
+        assert (await decide(server, other, verb)).json["code"] == "issue_merged"
+    again = await decide(server, other, "merge", {"into": one["issue_id"]})
+    assert (again.status, again.json["code"]) == (409, "issue_merged")
+
+
+async def test_readiness_asked_by_many_takes_the_writer_once(server):
+    asked = []
+    write = server.database.write
+    server.database.write = lambda: asked.append(1) or write()
+    for _ in range(20):
+        assert (await server.get("/readyz", key="")).status == 200
+    assert 1 <= len(asked) <= 5
