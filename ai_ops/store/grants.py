@@ -125,12 +125,13 @@ class Grants:
     async def _carried(self, issues: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
         """Return what these wait for already, and why, while that storm's task is not over."""
         c = tables.tasks.c
-        for row in issues:
-            if row["waiting_for"].startswith(STORM):
-                query = select(c.state).where(c.id == row["waiting_for"].removeprefix(STORM))
+        waiting = {row["waiting_for"]: row["waiting_reason"] for row in issues}
+        for what, reason in waiting.items():
+            if what.startswith(STORM):
+                query = select(c.state).where(c.id == what.removeprefix(STORM))
                 state = (await self._connection.execute(query)).scalar_one()
                 if not TaskState(state).final:
-                    return row["waiting_for"], row["waiting_reason"]
+                    return what, reason
         return None
 
     async def _repairs(self, issue_ids: Sequence[str]) -> dict[str, Task]:

@@ -292,6 +292,17 @@ async def test_old_and_new_instances_side_by_side_are_still_one_change(database,
     assert sorted(int(task.fingerprint, 16) for task in answer.tasks) == [0, 1, 2, 4, 6]
 
 
+async def test_new_errors_of_one_release_in_two_places_are_counted_apart(database, clock):
+    issues = with_rules(database, clock, storm_fingerprints=4)
+    for place in ("production", "staging"):
+        await issues.ingest(pairs(replace(denial(900), release="old", environment=place)))
+    clock.forward(3600)
+    assert len((await issues.ingest(pairs(*(seen(n, clock) for n in range(3))))).tasks) == 3
+    staging = [seen(n, clock, environment="staging") for n in range(10, 13)]
+    assert len((await issues.ingest(pairs(*staging))).tasks) == 3
+    assert (await issues.ingest(pairs(seen(20, clock)))).tasks == ()
+
+
 async def test_errors_that_triage_would_not_repair_make_no_storm(database, clock):
     issues = with_rules(database, clock, storm_fingerprints=3)
     await deployed(issues, clock)
