@@ -76,7 +76,7 @@ class Intake:
         return None
 
     def _describe(self, record: Record) -> Description:
-        return describe(record.raw.decode("utf-8", "replace"), redactor=self._redactor)
+        return describe(record.raw.decode("utf-8", "replace"), record.level, redactor=self._redactor)
 
     def _scope(self, source: int, release: str) -> str:
         """Name what a count may not mix: repository, service, environment and deployed commit."""
@@ -105,7 +105,7 @@ class Intake:
         return to_wire(
             Event(
                 event_id=str(uuid.uuid5(_NAMESPACE, name)),
-                occurred_at=occurred_at(record.raw, now),
+                occurred_at=occurred_at(record.raw, now if record.time is None else record.time),
                 repo=EventRepo(of.repo_url, of.code_host),
                 error=error,
                 node=self._options.node,
