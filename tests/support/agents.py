@@ -108,7 +108,7 @@ def problem(status: int, detail: str = "no", **headers: str) -> Answer:
 class AgentProcess:
     """A real agent in a folder of its own."""
 
-    def __init__(self, folder: Path, url: str, *flags: str, **environment: str) -> None:
+    def __init__(self, folder: Path, url: str, *flags: str, stdin: Any = None, **environment: str) -> None:
         self.log = folder / "agent.stderr"
         self._stderr = self.log.open("ab")
         self.process = subprocess.Popen(
@@ -128,6 +128,7 @@ class AgentProcess:
                 "NODE_NAME": "node-1",
                 **environment,
             },
+            stdin=stdin,
             stderr=self._stderr,
         )
 
@@ -151,8 +152,10 @@ class AgentProcess:
 
 
 @contextmanager
-def agent(folder: Path, url: str, *flags: str, **environment: str) -> Iterator[AgentProcess]:
-    made = AgentProcess(folder, url, *flags, **environment)
+def agent(
+    folder: Path, url: str, *flags: str, stdin: Any = None, **environment: str
+) -> Iterator[AgentProcess]:
+    made = AgentProcess(folder, url, *flags, stdin=stdin, **environment)
     try:
         yield made
     finally:
