@@ -11,7 +11,16 @@ from typing import Any
 from aiohttp import web
 
 from ai_ops.server import auth, headers, metrics
-from ai_ops.server.handlers import events, health, issues, pull_requests, stream, tasks, traces
+from ai_ops.server.handlers import (
+    events,
+    health,
+    issues,
+    pull_requests,
+    senders,
+    stream,
+    tasks,
+    traces,
+)
 from ai_ops.server.problems import ProblemError, answer, problem_middleware
 from ai_ops.server.services import SERVICES, Services
 
@@ -20,6 +29,7 @@ log = logging.getLogger(__name__)
 ROUTES = (
     *health.ROUTES,
     *events.ROUTES,
+    *senders.ROUTES,
     *tasks.ROUTES,
     *stream.ROUTES,
     *issues.ROUTES,
@@ -41,6 +51,7 @@ def build_app(services: Services) -> web.Application:
     )
     app[SERVICES] = services
     app[metrics.METRICS] = figures
+    app[auth.KEY_OF] = {(route.method, route.path): route.key for route in ROUTES}
     app[auth.SCOPE_OF] = {(route.method, route.path): route.scope for route in ROUTES}
     app[stream.STREAMS] = set()
     app.on_shutdown.append(stream.end_streams)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -13,11 +13,16 @@ from ai_ops.core.repository import RepositoryRules
 from ai_ops.errors import PermanentError
 from ai_ops.flow.repository import Repository
 from ai_ops.server.auth import Keyring
+from ai_ops.server.senders.mapping import Senders
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The ports the server stands on. ``ready`` raises a named failure when it cannot work."""
+    """The ports the server stands on.
+
+    ``ready`` raises a named failure when it cannot work. ``senders`` says which repositories are meant by
+    applications that send by themselves.
+    """
 
     issues: Issues
     tasks: Tasks
@@ -30,6 +35,7 @@ class Services:
     keyring: Keyring
     clock: Clock
     ready: Callable[[], Awaitable[None]]
+    senders: Senders = field(default_factory=Senders)
 
     def repository(self, repo_url: str, code_host: str) -> Repository:
         """Return the repository an address means, on a code host that this server works with.

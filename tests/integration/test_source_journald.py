@@ -133,8 +133,12 @@ echo '{"__CURSOR": "c2", "MESSAGE": ["one", [116, 119, 111]], "__REALTIME_TIMEST
 exit 1
 """
     found = []
-    with pytest.raises(TemporaryError):
+
+    async def read_all():
         async for entry in fake(tmp_path, script).entries({}):
-            found += [entry] if isinstance(entry, Entry) else []
+            found.extend([entry] if isinstance(entry, Entry) else [])
+
+    with pytest.raises(TemporaryError):
+        await read_all()
     assert [(entry.position, entry.text) for entry in found] == [("c1", b""), ("c2", b"one\ntwo")]
     assert "passed over" in caplog.text

@@ -101,7 +101,7 @@ class DockerDouble:
         self._thread.join(5)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             first = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0].decode()
             method, target, _ = first.split(" ")
             assert method == "GET"

@@ -23,6 +23,7 @@ from ai_ops.flow.run import Run
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.server.auth import Keyring, RequestHandler
 from ai_ops.server.http_server import Listening, build_app, listen
+from ai_ops.server.senders.mapping import Senders
 from ai_ops.server.services import Services
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.issues import IssueRepository
@@ -184,6 +185,7 @@ async def running(
     code_host: str = "github",
     allowed_repos: tuple[str, ...] = (),
     add: tuple[str, str, RequestHandler] | None = None,
+    senders: Senders | None = None,
 ) -> AsyncIterator[Running]:
     """Run a server while entered."""
     clock = SystemClock()
@@ -217,6 +219,7 @@ async def running(
         keyring=Keyring(server_key, agent_keys),
         clock=clock,
         ready=ready,
+        senders=senders or Senders(),
     )
     app = build_app(services)
     if add is not None:

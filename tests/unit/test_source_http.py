@@ -7,6 +7,8 @@ import pytest
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.monitoring.sources.http import Endpoint, ask, request
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
 
 @pytest.fixture
 async def answering():
@@ -52,8 +54,8 @@ async def test_an_answer_is_read_however_it_is_framed(answering, answer):
     ("answer", "kind", "code"),
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 70\r\n\r\n[1", TemporaryError, "source_unreachable"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[1", TemporaryError, "source_unreachable"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", TemporaryError, "source_unreachable"),
+        (CHUNKED + b"5\r\n[1", TemporaryError, "source_unreachable"),
+        (CHUNKED + b"zz\r\n", TemporaryError, "source_unreachable"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", TemporaryError, "source_unreachable"),
         (b"SSH-2.0-x\r\n\r\n", TemporaryError, "source_unreachable"),
         (b"", TemporaryError, "source_unreachable"),
@@ -63,9 +65,20 @@ async def test_an_answer_is_read_however_it_is_framed(answering, answer):
         (b"HTTP/1.1 302 Found\r\nLocation: http://x\r\n\r\n", PermanentError, "source_refused"),
         (b"HTTP/1.1 502 Bad\r\n\r\n", TemporaryError, "source_busy"),
     ],
-    ids=["cut", "cut chunk", "bad chunk", "bad length", "no HTTP", "nothing", "endless head", "no JSON", "too much",
-         "redirect", "bad gateway"],
-)  # fmt: skip
+    ids=[
+        "cut",
+        "cut chunk",
+        "bad chunk",
+        "bad length",
+        "no HTTP",
+        "nothing",
+        "endless head",
+        "no JSON",
+        "too much",
+        "redirect",
+        "bad gateway",
+    ],
+)
 async def test_what_is_no_good_answer_is_a_named_failure(answering, answer, kind, code):
     endpoint, _ = await answering(answer)
     with pytest.raises(kind) as failure:
