@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ai_ops.agent.options import Options, Source
 from ai_ops.monitoring.detect import Detector
+
+_log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from ai_ops.agent.streams import Streams
@@ -33,6 +36,7 @@ def open_streams(options: Options, positions: Mapping[str, str], wake: Callable[
         made[index] = _made(options, source, tuple(earlier))
         if source.kind == "docker":
             earlier.append(source.containers)
+    _log.info("reading %s", ", ".join(source.kind for source in wanted.values()))
     return Streams(
         made,
         Detector(options.keywords, options.log_filter),

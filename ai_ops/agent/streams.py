@@ -172,7 +172,7 @@ class Streams:
                 failures += 1
                 failure = error if isinstance(error, AiOpsError) else _unforeseen(error)
                 if failures == 1:
-                    _log.warning("%s. %s", failure.message, failure.next_step)
+                    _log.warning("%s", ". ".join(filter(None, (failure.message, failure.next_step))))
                 if self._once and isinstance(failure, PermanentError):
                     self.failure = failure
                     return

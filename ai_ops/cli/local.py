@@ -50,6 +50,7 @@ async def _run(settings: Settings) -> None:
     options = load(
         {
             "LOG_FILE_PATH": list(settings.log_file_path) or None,
+            "LOG_SOURCE": list(settings.log_source) or None,
             "AGENT_REPO_URL": settings.agent_repo_url or None,
             "CODE_HOST": settings.code_host,
             "DATA_DIR": str(settings.data_dir),

@@ -1,6 +1,7 @@
 """The systemd journal, read through the real ``journalctl`` where it can run, and through a double."""
 
 import asyncio
+import os
 
 import pytest
 
@@ -19,7 +20,7 @@ def log(request):
 
 
 def source(log, *units, **more):
-    options = {"follow": False, "from_start": True, **more}
+    options = {"follow": False, "from_start": True, "own_pid": 0, **more}
     return JournaldSource(units, [str(log.path / "journalctl")], **options)
 
 
@@ -92,6 +93,25 @@ async def test_without_a_position_it_begins_at_the_end_and_remembers_that(log):
     await settled(log, 2, "shop.service")
     found = await read(log, positions, "shop.service", from_start=False)
     assert [entry.text for entry in found] == [b"new"]
+
+
+async def test_what_follows_an_entry_of_another_unit_is_not_left_out(log):
+    positions = {}
+    log.write("of another", unit="web.service")
+    await settled(log, 1, "web.service")
+    assert await read(log, positions, "shop.service", from_start=False) == []
+    log.write("new")
+    await settled(log, 1, "shop.service")
+    found = await read(log, positions, "shop.service", from_start=False)
+    assert [entry.text for entry in found] == [b"new"]
+
+
+async def test_what_the_agent_itself_says_is_passed_over_and_the_position_moves_on(log):
+    positions = {}
+    log.write("ERROR of the agent", pid=os.getpid())
+    await settled(log, 1, "shop.service")
+    assert await read(log, positions, "shop.service", own_pid=os.getpid()) == []
+    assert await read(log, positions, "shop.service") == []
 
 
 async def test_it_follows_and_leaves_no_process_behind(log):

@@ -91,7 +91,7 @@ import json, sys, time
 options = dict(a.partition("=")[::2] for a in sys.argv[1:])
 units = [a.partition("=")[2] for a in sys.argv[1:] if a.startswith("--unit=")]
 assert options["--output"] == "json" and "--all" in options
-after, seen, lines = options.get("--after-cursor"), False, []
+begin, reached, lines = options.get("--cursor"), False, []
 with open("{log}", "rb") as log:
     while True:
         line = log.readline()
@@ -105,9 +105,8 @@ with open("{log}", "rb") as log:
             time.sleep(0.01)
             continue
         entry = json.loads(line)
-        if after and not seen:
-            seen = entry["__CURSOR"] == after
-        elif not units or entry["_SYSTEMD_UNIT"] in units:
+        reached = reached or not begin or entry["__CURSOR"] == begin
+        if reached and (not units or entry["_SYSTEMD_UNIT"] in units):
             lines = [line.decode()]
             if "--lines" not in options:
                 sys.stdout.writelines(lines)

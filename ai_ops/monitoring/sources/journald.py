@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,7 @@ class JournaldSource:
         command: how ``journalctl`` is called.
         follow: go on when the end is reached.
         from_start: without a position, begin with the oldest entry instead of at the end.
+        own_pid: what this process says is passed over, lest its words about an error become another one.
     """
 
     def __init__(
@@ -41,28 +43,39 @@ class JournaldSource:
         *,
         follow: bool = True,
         from_start: bool = False,
+        own_pid: int | None = None,
     ) -> None:
         self._units = tuple(units)
         self._command = tuple(command)
         self._follow = follow
         self._from_start = from_start
+        self._own = str(os.getpid() if own_pid is None else own_pid)
         self._stream = "journald:" + ",".join(sorted(self._units))
 
     async def entries(self, positions: Mapping[str, str]) -> AsyncGenerator[Entry | Mark, None]:
         """Yield the entries; see ``LogSource``."""
         position = positions.get(self._stream) or (BEGINNING if self._from_start else await self._end())
         yield Mark(self._stream, position)
-        after = [] if position == BEGINNING else [f"--after-cursor={position}"]
-        chosen = [f"--unit={unit}" for unit in self._units]
-        arguments = [*self._how(), f"--output-fields={_FIELDS}", *after, *chosen]
-        async with contextlib.aclosing(self._run(*arguments)) as items:
-            async for item in items:
-                entry = _entry(self._stream, item)
-                if entry is not None:
-                    yield entry
+        # Following shows entries of the current boot alone, so what there is is read without it first.
+        for how in ((), ("--follow", "--no-tail")) if self._follow else ((),):
+            async with contextlib.aclosing(self._after(position, *how)) as items:
+                async for item in items:
+                    entry = _entry(self._stream, item)
+                    if entry is not None:
+                        position = entry.position
+                        yield entry if entry.lane != self._own else Mark(entry.stream, entry.position)
 
-    def _how(self) -> list[str]:
-        return ["--follow", "--no-tail"] if self._follow else []
+    async def _after(self, position: str, *how: str) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield what comes after a position."""
+        # Not --after-cursor: where the entry of the cursor is not one of the units, that leaves one more out.
+        begin = [] if position == BEGINNING else [f"--cursor={position}"]
+        chosen = [f"--unit={unit}" for unit in self._units]
+        async with contextlib.aclosing(
+            self._run(f"--output-fields={_FIELDS}", *how, *begin, *chosen)
+        ) as items:
+            async for item in items:
+                if item.get("__CURSOR") != position:
+                    yield item
 
     async def _end(self) -> str:
         """Return the position of the newest entry of all units; an empty journal has only its beginning."""
