@@ -2,55 +2,26 @@
 
 Order of precedence: flags > environment > ``.env`` > ``ai-ops.toml`` > defaults. Secrets may also come
 from files: ``GITHUB_TOKEN_FILE`` names the file that holds ``GITHUB_TOKEN``. The agent reads the few
-keys it needs by itself (``ai_ops.agent.options``), because this module is too heavy for it.
+keys it needs by itself (``ai_ops.agent.options``), because this module is too heavy for it. Whether the
+world is as the settings say (files, folders, adapters) is asked by ``ai_ops.preflight``.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from dotenv import dotenv_values
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ai_ops import config_places
+from ai_ops.config_places import Problem
 from ai_ops.errors import PermanentError
-
-TOML_FILE = "ai-ops.toml"
-
-
-def _split(value: Any) -> Any:
-    """Turn ``a, b`` into a tuple; lists from TOML pass through."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-"""A comma-separated list."""
-
-
-def _split_secrets(value: Any) -> Any:
-    if isinstance(value, SecretStr):
-        value = value.get_secret_value()
-    return _split(value)
+from ai_ops.setting_values import FilePath, Host, Secrets, WebAddress, Words
 
 
 class SourceTable(BaseModel):
@@ -96,7 +67,7 @@ class Settings(BaseSettings):
     """Where pull requests are opened when neither the request nor the URL's host decides."""
     allowed_repos: Words = ()
     """URL globs of repositories that may be worked on; empty: only those on the configured code host."""
-    github_base_url: str = "https://api.github.com"
+    github_base_url: WebAddress = "https://api.github.com"
     """API root; for GitHub Enterprise ``https://host/api/v3``."""
     github_token: SecretStr | None = None
     """Token with contents and pull-request write access."""
@@ -108,7 +79,7 @@ class Settings(BaseSettings):
     """Id of a GitHub App, instead of a token."""
     github_app_private_key: SecretStr | None = None
     """The App's PEM key."""
-    gitlab_base_url: str = "https://gitlab.com"
+    gitlab_base_url: WebAddress = "https://gitlab.com"
     """Root of the GitLab instance."""
     gitlab_token: SecretStr | None = None
     """Token with the ``api`` scope."""
@@ -136,7 +107,7 @@ class Settings(BaseSettings):
     """Repeats of one error inside it only raise a count; 0: each occurrence is its own event."""
     max_error_queue_size: int = Field(default=10_000, ge=1)
     """Events the agent's spool may hold."""
-    agent_server_url: str = "http://127.0.0.1:8080"
+    agent_server_url: WebAddress = "http://127.0.0.1:8080"
     """The server that the agent ships to."""
     agent_api_key: SecretStr | None = None
     """The key the agent shows there."""
@@ -148,7 +119,7 @@ class Settings(BaseSettings):
     """``production``, ``staging`` …, sent with each event."""
     release: str = ""
     """The deployed commit, sent with each event."""
-    release_file: Path | None = None
+    release_file: FilePath | None = None
     """A file that holds the deployed commit."""
     source: tuple[SourceTable, ...] = ()
     """``[[source]]`` tables: one agent, many apps."""
@@ -174,24 +145,38 @@ class Settings(BaseSettings):
     """How late a document may arrive, by its ``@timestamp``."""
 
     # Server
-    http_host: str = "127.0.0.1"
+    http_host: Host = "127.0.0.1"
     """Address to listen on. Beyond loopback a ``SERVER_API_KEY`` is required."""
     http_port: int = Field(default=8080, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
     server_api_key: SecretStr | None = None
     """Opens every route."""
-    server_agent_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_secrets)] = ()
+    server_agent_keys: Secrets = ()
     """Keys that open ``POST /v1/events`` and nothing else."""
-    public_url: str = ""
+    public_url: WebAddress = ""
     """Prefix of links in mails and pull requests; empty: the address listened on."""
-    data_dir: Path = Path("data")
+    data_dir: FilePath = Path("data")
     """Where databases, mirrors and caches live."""
-    workspaces_dir: Path = Path("workspaces")
+    workspaces_dir: FilePath = Path("workspaces")
     """Where runs check out."""
-    trace_db_path: Path | None = None
+    trace_db_path: FilePath | None = None
     """The SQLite database; empty: ``ai_ops.db`` in ``DATA_DIR``."""
     database_url: str = ""
     """A PostgreSQL URL instead of SQLite."""
+    events_per_minute_per_node: int = Field(default=60_000, ge=0)
+    """Events a node may send a minute; above it the agent is told to wait. 0: any number."""
+    events_per_minute_per_issue: int = Field(default=1_000, ge=0)
+    """Events of one issue that are stored a minute; further ones are only counted. 0: all are stored."""
+    spike_tasks_per_hour: int = Field(default=20, ge=0)
+    """Repairs that events may start in an hour, per repository and per node; others wait. 0: any number."""
+    storm_fingerprints: int = Field(default=10, ge=0)
+    """So many new errors just after a change of release become one task that names it. 0: never."""
+    storm_window_seconds: float = Field(default=600, gt=0)
+    """How long after a change of release new errors are laid to it."""
+    event_retention_days: float = Field(default=90, ge=0)
+    """Events older than this are removed; issues keep their counts. 0: never."""
+    trace_retention_days: float = Field(default=90, ge=0)
+    """Traces of ended runs older than this are removed; runs keep their cost. 0: never."""
     max_concurrent_tasks: int = Field(default=2, ge=1)
     """Tasks worked on at the same time."""
     queue_high: int = Field(default=10, ge=1)
@@ -203,6 +188,12 @@ class Settings(BaseSettings):
     report_language: Literal["en", "zh"] = "en"
     """Language of reports."""
 
+    # Command line
+    ai_ops_url: WebAddress = ""
+    """The server that commands ask; empty: the one at ``HTTP_HOST`` and ``HTTP_PORT``."""
+    ai_ops_api_key: SecretStr | None = None
+    """The key they show there; empty: ``SERVER_API_KEY``."""
+
     # Claude
     anthropic_api_key: SecretStr | None = None
     """Claude credential: an API key …"""
@@ -210,7 +201,7 @@ class Settings(BaseSettings):
     """… or a bearer token …"""
     claude_code_oauth_token: SecretStr | None = None
     """… or a subscription's token."""
-    anthropic_base_url: str = "https://api.anthropic.com"
+    anthropic_base_url: WebAddress = "https://api.anthropic.com"
     """The Messages API."""
     claude_command: str = ""
     """Path of the Claude CLI; empty: the one bundled with the SDK."""
@@ -222,7 +213,7 @@ class Settings(BaseSettings):
     """Model to ask; empty: the CLI's default."""
     claude_allowed_models: Words = ()
     """Models that may be asked; empty: any."""
-    scripted_answers: Path | None = None
+    scripted_answers: FilePath | None = None
     """A script for the deterministic fixer, used instead of Claude; for rehearsals and tests."""
     claude_wall_seconds: float = Field(default=1800, gt=0)
     """The longest one call to Claude may take."""
@@ -260,7 +251,7 @@ class Settings(BaseSettings):
     """Its password."""
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
     """How the connection is protected."""
-    smtp_ca_file: Path | None = None
+    smtp_ca_file: FilePath | None = None
     """Certificates to trust instead of the system's."""
     smtp_sender: str = ""
     """The sender's address, when it is not ``SMTP_USER``."""
@@ -280,6 +271,12 @@ class Settings(BaseSettings):
         return (init_settings,)
 
     @property
+    def own_address(self) -> str:
+        """The root address of a server that listens as said here."""
+        host = f"[{self.http_host}]" if ":" in self.http_host else self.http_host
+        return f"http://{host}:{self.http_port}"
+
+    @property
     def database(self) -> str:
         """The database's URL."""
         path = self.trace_db_path or self.data_dir / "ai_ops.db"
@@ -287,72 +284,29 @@ class Settings(BaseSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """A setting that cannot be used: its key, where it came from, and why."""
-
-    key: str
-    origin: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Loaded:
-    """The settings and where each value that is not a default came from."""
+    """The settings, where each value that is not a default came from, and what in the files has no effect."""
 
     settings: Settings
     origins: Mapping[str, str]
+    idle: tuple[Problem, ...] = ()
+
+    def origin(self, key: str) -> str:
+        """Return where a setting's value came from."""
+        return self.origins.get(key.lower(), "default")
 
 
 class ConfigurationError(PermanentError):
-    """Some settings cannot be used; ``problems`` names every one."""
+    """Some settings cannot be used; ``problems`` names every one, ``idle`` is as in ``Loaded``."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        lines = [f"{p.key} ({p.origin}): {p.reason}" for p in problems]
+    def __init__(self, problems: Iterable[Problem], idle: tuple[Problem, ...] = ()) -> None:
+        self.problems = tuple(problems)
+        self.idle = idle
         super().__init__(
-            "configuration_invalid", "; ".join(lines), next_step="Mend it, then run: ai-ops config check"
+            "configuration_invalid",
+            "\n".join(str(problem) for problem in self.problems),
+            next_step="Mend it, then run: ai-ops config check",
         )
-        self.problems = problems
-
-
-_KEYS = frozenset(Settings.model_fields)
-_NO_FILE_TWIN = frozenset({"release"})  # RELEASE_FILE is a key of its own
-
-
-def _from_names(values: Mapping[str, str | None]) -> tuple[dict[str, Any], list[Problem]]:
-    """Take our keys, and the ``_FILE`` twins of them, out of an environment."""
-    found: dict[str, Any] = {}
-    problems: list[Problem] = []
-    lowered = {name.lower(): value for name, value in values.items() if value is not None}
-    for key in _KEYS - {"source"}:
-        twin = f"{key}_file"
-        if (value := lowered.get(key)) not in (None, ""):
-            found[key] = value
-        elif twin in lowered and twin not in _KEYS and key not in _NO_FILE_TWIN and lowered[twin]:
-            try:
-                found[key] = Path(lowered[twin]).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                problems.append(Problem(twin.upper(), "environment", f"cannot be read: {error}"))
-    return found, problems
-
-
-def _from_toml(path: Path) -> tuple[dict[str, Any], list[Problem]]:
-    """Read ``ai-ops.toml``; a key it does not know is a problem, with a near one suggested."""
-    if not path.is_file():
-        return {}, []
-    try:
-        values = TomlConfigSettingsSource(Settings, path)()
-    except (OSError, ValueError) as error:
-        return {}, [Problem(path.name, path.name, f"cannot be read: {error}")]
-    lowered = {name.lower(): value for name, value in values.items()}
-    problems = [Problem(name, path.name, _unknown(name)) for name in lowered if name not in _KEYS]
-    return {name: value for name, value in lowered.items() if name in _KEYS}, problems
-
-
-def _unknown(name: str) -> str:
-    from rapidfuzz import process
-
-    near = process.extractOne(name, sorted(_KEYS), score_cutoff=75)
-    return f"unknown setting; did you mean {near[0]}?" if near else "unknown setting"
 
 
 def load(
@@ -360,6 +314,7 @@ def load(
     *,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    only: Iterable[str] | None = None,
 ) -> Loaded:
     """Gather the settings from all places.
 
@@ -367,60 +322,93 @@ def load(
         flags: values given on the command line, by field name; None values are not given.
         environment: the process's environment by default.
         folder: where ``.env`` and ``ai-ops.toml`` are looked for; the working folder by default.
+        only: the fields that the caller will look at; the others keep their defaults, whatever is said.
 
     Raises:
         ConfigurationError: with every bad key.
     """
-    here = folder or Path.cwd()
     environment = os.environ if environment is None else environment
-    problems: list[Problem] = []
-    merged: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    toml, bad = _from_toml(here / TOML_FILE)
-    problems += bad
-    dotenv, bad = _from_names(dotenv_values(here / ".env") if (here / ".env").is_file() else {})
-    problems += bad
-    env, bad = _from_names(environment)
-    problems += bad
-    given = {key: value for key, value in (flags or {}).items() if value is not None}
-    for origin, values in ((TOML_FILE, toml), (".env", dotenv), ("environment", env), ("flag", given)):
-        merged |= values
-        origins |= dict.fromkeys(values, origin)
-    settings: Settings | None = None
+    places, problems = config_places.read(folder or Path.cwd(), flags=flags or {}, environment=environment)
+    taken = config_places.take(places, Settings.model_fields if only is None else only)
+    problems += taken.problems
+    idle = tuple(problem for place in places for problem in place.idle)
+    if only is None:
+        problems += [problem for problem in idle if problem.origin == config_places.TOML_FILE]
+        idle = tuple(problem for problem in idle if problem not in problems)
     try:
-        settings = Settings(**merged)
+        loaded = Loaded(Settings(**taken.values), taken.origins, idle)
     except ValidationError as error:
-        for detail in error.errors():
-            key = str(detail["loc"][0])
-            place = ".".join(str(part) for part in detail["loc"])
-            problems.append(Problem(place.upper(), origins.get(key, "default"), detail["msg"]))
-    if settings is not None:
-        problems += _contradictions(settings, origins)
-    if problems or settings is None:
-        raise ConfigurationError(tuple(problems))
-    return Loaded(settings, origins)
+        raise ConfigurationError([*problems, *_invalid(error, taken.origins)], idle) from None
+    if only is None:
+        problems += _contradictions(loaded)
+    if problems:
+        raise ConfigurationError(problems, idle)
+    return loaded
 
 
-def _contradictions(settings: Settings, origins: Mapping[str, str]) -> list[Problem]:
+def forget_secrets(environment: MutableMapping[str, str]) -> None:
+    """Take the secrets out of a process's environment, once they are loaded.
+
+    A library that starts a program the plain way hands its whole environment on.
+    """
+    for name, field in Settings.model_fields.items():
+        if "SecretStr" in str(field.annotation) or name == "database_url":
+            for key in [key for key in environment if key.upper() == name.upper()]:
+                del environment[key]
+
+
+def _invalid(error: ValidationError, origins: Mapping[str, str]) -> Iterable[Problem]:
+    for detail in error.errors(include_url=False):
+        key, *rest = detail["loc"]
+        name = str(key).upper()
+        if key == "source" and rest:
+            name = ", ".join([f"[[source]] {int(rest[0]) + 1}", *map(str, rest[1:])])
+        yield Problem(name, origins.get(str(key), "default"), _reason(detail["type"], detail))
+
+
+def _reason(kind: str, detail: Mapping[str, Any]) -> str:
+    """Return what pydantic found in words for an operator; the value is not repeated, it may be a secret."""
+    told = detail.get("ctx", {})
+    if kind == "literal_error":
+        return f"must be one of {str(told['expected']).replace(chr(39), '').replace(' or ', ', ')}"
+    if kind == "value_error":
+        return str(told["error"])
+    bound = {
+        "greater_than_equal": "must be {ge} or more",
+        "less_than_equal": "must be {le} or less",
+        "greater_than": "must be more than {gt}",
+    }
+    if kind in bound:
+        return bound[kind].format_map(told)
+    plain = {"int": "must be a whole number", "float": "must be a number", "bool": "must be true or false"}
+    named = {"extra_forbidden": "is not a key of a source", "missing": "is missing"}
+    return named.get(kind) or plain.get(kind.partition("_")[0]) or _clause(detail["msg"])
+
+
+def _clause(text: str) -> str:
+    return text[:1].lower() + text[1:].rstrip(".")
+
+
+def _contradictions(loaded: Loaded) -> list[Problem]:
     """Return what is wrong between settings that are each fine."""
-    problems = []
+    settings, problems = loaded.settings, []
     if settings.queue_low >= settings.queue_high:
-        problems.append(Problem("QUEUE_LOW", origins.get("queue_low", "default"), "must be below QUEUE_HIGH"))
+        problems.append(Problem("QUEUE_LOW", loaded.origin("queue_low"), "must be below QUEUE_HIGH"))
     if settings.code_host == "local" and not settings.allowed_repos:
-        problems.append(
-            Problem(
-                "ALLOWED_REPOS",
-                "default",
-                "is required with CODE_HOST=local: name the folder that holds the bare remotes",
-            )
-        )
+        mend = "Name the folder that holds the bare remotes, for example ALLOWED_REPOS=/srv/git."
+        problems.append(Problem("ALLOWED_REPOS", "default", "is required with CODE_HOST=local", mend))
     return problems
 
 
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@")
+
+
 def masked(value: Any) -> str:
-    """Return a setting as it may be shown: secrets as ``***``, lists with commas."""
+    """Return a setting as it may be shown: secrets as ``***``, in addresses too, and lists with commas."""
     if isinstance(value, SecretStr):
         return "***" if value.get_secret_value() else ""
     if isinstance(value, tuple):
         return ", ".join(masked(item) for item in value)
-    return "" if value is None else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else _PASSWORD.sub(r"\1***@", str(value))

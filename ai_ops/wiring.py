@@ -17,8 +17,10 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from ai_ops.core.clock import SystemClock
+from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.tools import Policy, Tools
+from ai_ops.core.orchestrator.upkeep import Upkeep
 from ai_ops.core.orchestrator.worker import Worker
 from ai_ops.core.ports import CodeHost, Fixer, Notifier, Sandbox
 from ai_ops.core.ports import Worker as Work
@@ -37,20 +39,23 @@ from ai_ops.integrations.mail.smtp import SmtpNotifier, SmtpOptions
 from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.server.auth import Keyring, require_safe_listening
 from ai_ops.server.http_server import Listening, build_app, listen
+from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.senders.mapping import Sender, Senders
 from ai_ops.server.services import Services
 from ai_ops.settings import Settings
 from ai_ops.store.database import Database, open_database
+from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pull_requests import PullRequestRepository
+from ai_ops.store.retention import Retention
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.credentials import Credential, token_credential
 from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.github import GitHubHost, home_of
 from ai_ops.vcs.local import LocalHost
-from ai_ops.workspace.edits import CheckoutEdits
+from ai_ops.workspace import edits
 from ai_ops.workspace.orphans import kill_orphans
 from ai_ops.workspace.sandbox import choose
 from ai_ops.workspace.setup_layer import SetupBuilder
@@ -188,6 +193,16 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
     )
 
 
+def intake_rules(settings: Settings) -> IntakeRules:
+    """Return what intake allows."""
+    return IntakeRules(
+        stored_per_minute=settings.events_per_minute_per_issue,
+        tasks_per_hour=settings.spike_tasks_per_hour,
+        storm_fingerprints=settings.storm_fingerprints,
+        storm_seconds=settings.storm_window_seconds,
+    )
+
+
 def _salt(data_dir: Path) -> str:
     """Return this server's secret for nonces, kept so that a request made again has the same one."""
     path = data_dir / "salt"
@@ -214,6 +229,7 @@ class System:
     database: Database
     mailroom: Mailroom
     sandbox: Sandbox
+    retention: Retention
 
     async def ready(self) -> None:
         """Write to the database and take it back; a failure is named."""
@@ -246,7 +262,7 @@ async def build(
         workspaces = WorkspaceManager(settings.workspaces_dir, git)
         tools = Tools(
             tasks=TaskRepository(database, clock),
-            issues=IssueRepository(database, clock),
+            issues=IssueRepository(database, clock, intake_rules(settings)),
             pull_requests=pull_requests,
             trace=trace,
             outbox=outbox,
@@ -254,9 +270,9 @@ async def build(
             workspaces=workspaces,
             suites=SuiteRunner(sandbox, toolbox, wall_seconds=settings.test_wall_seconds),
             setup_layers=SetupBuilder(sandbox, toolbox, settings.data_dir, network=settings.setup_network),
-            edits=CheckoutEdits(),
+            edits=edits,
             fixer=fixer(settings, sandbox),
-            hosts=_hosts(settings, pull_requests, git, public_url),
+            hosts=_hosts(settings, pull_requests, git),
             mailroom=mailroom,
             sandbox=sandbox,
             clock=clock,
@@ -264,13 +280,14 @@ async def build(
             redact=redact.redact,
             spent_today=partial(_spent_today, trace),
         )
-        worker: Work = Worker(tools)
+        worker = Worker(tools)
         engine = DurableEngine(
             f"sqlite:///{settings.data_dir.absolute() / 'engine.db'}",
             settings.data_dir,
             wrap(worker) if wrap else worker,
             tools.tasks,
             trace,
+            failing=worker.fail,
             max_concurrent=settings.max_concurrent_tasks,
         )
         await engine.start()
@@ -279,11 +296,22 @@ async def build(
         await asyncio.to_thread(kill_orphans, settings.workspaces_dir)
         unfinished = await tools.tasks.unfinished()
         await workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
+        retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)
         system = System(
-            settings, tools, engine, repository_rules(settings), redact, database, mailroom, sandbox
+            settings,
+            tools,
+            engine,
+            repository_rules(settings),
+            redact,
+            database,
+            mailroom,
+            sandbox,
+            retention,
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)
+        upkeep = Upkeep(tools.issues, engine, retention)
+        stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
         yield system
 
 
@@ -297,11 +325,9 @@ async def _spent_today(trace: TraceStore) -> float:
     return await trace.spent_since(midnight)
 
 
-def _hosts(
-    settings: Settings, pull_requests: PullRequestRepository, git: GitClient, public_url: str
-) -> dict[str, CodeHost]:
+def _hosts(settings: Settings, pull_requests: PullRequestRepository, git: GitClient) -> dict[str, CodeHost]:
     return {
-        "local": LocalHost(pull_requests, git, public_url),
+        "local": LocalHost(pull_requests, git),
         "github": GitHubHost(settings.github_base_url, secret(settings.github_token)),
     }
 
@@ -322,6 +348,10 @@ def services(system: System) -> Services:
         keyring=Keyring(secret(settings.server_api_key), keys),
         clock=tools.clock,
         ready=system.ready,
+        node_rates=NodeRates(settings.events_per_minute_per_node),
+        removed=system.retention.removed,
+        ids=IdRepository(system.database),
+        public_url=tools.policy.public_url,
         senders=Senders(tuple(_senders(settings))),
     )
 
@@ -354,7 +384,7 @@ async def serving(
         require_safe_listening(settings.http_host, secret(settings.server_api_key))
     except ValueError as error:
         raise PermanentError("unsafe_listening", str(error)) from None
-    public_url = settings.public_url.rstrip("/") or _own_address(settings)
+    public_url = settings.public_url.rstrip("/") or settings.own_address
     async with build(settings, public_url, wrap=wrap) as system:
         try:
             listening = await listen(build_app(services(system)), settings.http_host, settings.http_port)
@@ -368,10 +398,6 @@ async def serving(
             yield system, listening
         finally:
             await listening.stop()
-
-
-def _own_address(settings: Settings) -> str:
-    return f"http://{settings.http_host}:{settings.http_port}"
 
 
 def with_free_port(settings: Settings) -> Settings:

@@ -8,12 +8,24 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
+from ai_ops import config_places
 from ai_ops.agent.agent import Agent
 from ai_ops.agent.delivery import HttpDelivery
 from ai_ops.agent.options import CODE_HOSTS, STREAM_KINDS, load
+from ai_ops.core.wording import sentences
 from ai_ops.errors import AiOpsError
 from ai_ops.monitoring.detect import LogFilter
+
+_FROM_START = (
+    "read files that are there at the start from their beginning, not from their end; a file that was read "
+    "before goes on where it was left, with or without this"
+)
+_RESEND_REJECTED = (
+    "first put the events that the server rejected back into the spool, with the repository that the "
+    "settings name now"
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,8 +60,9 @@ def parser() -> argparse.ArgumentParser:
     add("--keywords", metavar="WORDS", help="words that mark an error, with commas between them")
     add("--filter", choices=[str(value) for value in LogFilter], help="how readily a line is an error")
     add("--data-dir", metavar="FOLDER", help="where the spool lives (default data)")
-    add("--from-start", action="store_true", help="read files that are there already from their beginning")
+    add("--from-start", action="store_true", help=_FROM_START)
     add("--once", action="store_true", help="read to the end, ship, and exit")
+    add("--resend-rejected", action="store_true", help=_RESEND_REJECTED)
     add("-v", "--verbose", action="store_true", help="say more")
     return flags
 
@@ -70,6 +83,7 @@ _KEYS = {
     "DATA_DIR": "data_dir",
     "FROM_START": "from_start",
     "ONCE": "once",
+    "RESEND_REJECTED": "resend_rejected",
 }
 
 
@@ -88,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = load({key: getattr(given, name) for key, name in _KEYS.items()})
     except AiOpsError as error:
         return _complain(error, 2)
+    if idle := config_places.idle(Path.cwd()):
+        logging.getLogger(__name__).warning("settings without effect: %s", " ".join(map(str, idle)))
     stop = threading.Event()
     delivery = HttpDelivery(options.server_url, options.api_key)
     try:
@@ -99,6 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
+        if options.resend_rejected:
+            agent.resend_rejected()
         before = agent.stats()
         stats = agent.run(stop)
     except AiOpsError as error:
@@ -110,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: AiOpsError, code: int) -> int:
-    logging.getLogger(__name__).error("%s. %s", error.message, error.next_step)
+    logging.getLogger(__name__).error("%s", sentences(error.message, error.next_step))
     return code
 
 

@@ -11,17 +11,19 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ai_ops.agent.dedup import DedupWindows
 from ai_ops.agent.delivery import Delivery
 from ai_ops.agent.hints import Hints
 from ai_ops.agent.intake import Intake
 from ai_ops.agent.options import Options
+from ai_ops.agent.paths import matches, source_of, why_nothing
 from ai_ops.agent.shipper import Shipper
 from ai_ops.agent.sources import open_streams
 from ai_ops.agent.spool import Change, Outgoing, Spool, SpoolStats
-from ai_ops.agent.wire import encode, recount
+from ai_ops.agent.wire import addressed, encode, recount
+from ai_ops.core.wording import counted, sentences
 from ai_ops.errors import TemporaryError
 from ai_ops.monitoring.checkpoint import Checkpoint
 from ai_ops.monitoring.detect import Detector
@@ -57,9 +59,8 @@ class Agent:
         self._spool = Spool(Path(options.data_dir) / "spool", options.max_error_queue_size)
         self._windows = DedupWindows(options.dedup_window_seconds, windows=self._spool.windows())
         self._intake = Intake(options, self._windows)
-        self._patterns = [source.path for source in options.sources if source.kind == "file"]
         self._monitor = LogMonitor(
-            self._patterns,
+            [source.path for source in options.sources if source.kind == "file"],
             Detector(options.keywords, options.log_filter),
             options.debounce_seconds,
             known=self._spool.checkpoints(),
@@ -71,11 +72,29 @@ class Agent:
         self._shipper = Shipper(self._spool, delivery)
         self._change = Change()
         self._committed_at = 0.0
+        self._shipped_before = self._spool.stats().shipped
         self._full = False
+        self._missing: set[str] | None = None  # patterns without a file so far; None before the first look
 
     def stats(self) -> SpoolStats:
         """Return what waits in the spool and what became of the rest."""
         return self._spool.stats()
+
+    def resend_rejected(self) -> int:
+        """Move what was rejected back into the spool, as the options address it now; call it before ``run``.
+
+        Returns how many events that were.
+
+        Raises:
+            TemporaryError: ``spool_unavailable``; some may have been moved.
+        """
+        folder = self._spool.rejected
+        moved = self._spool.resend(self._addressed)
+        again = counted(moved, "rejected event is", "rejected events are")
+        _log.info("%s sent again from %s", again, folder.path.absolute())
+        if left := folder.files():
+            _log.warning("%s in %s cannot be read", counted(left, "file", "files"), folder.path.absolute())
+        return moved
 
     def wake(self) -> None:
         """Make the loop look at once, for example because it is to stop."""
@@ -169,16 +188,42 @@ class Agent:
         self._commit(stop)
         self._shipper.finish(None if self._options.once and not stop.is_set() else _LAST_SHIP_SECONDS)
         stats = self._spool.stats()
+        shipped = stats.shipped - self._shipped_before
+        _log.info("%s shipped", counted(shipped, "occurrence was", "occurrences were"))
         if stats.waiting:
-            _log.info("%d events wait in the spool for the next start", stats.waiting)
+            waits = counted(stats.waiting, "event waits", "events wait")
+            _log.info("%s in the spool for the next start", waits)
         if self._streams and self._streams.failure:
             raise self._streams.failure
         return stats
 
     def _discover(self) -> None:
-        for checkpoint in self._monitor.discover():
+        new = self._monitor.discover()
+        for checkpoint in new:
             _log.info("following %s from byte %d", checkpoint.path, checkpoint.offset)
             self._note(checkpoint)
+        self._tell_missing([checkpoint.path for checkpoint in new])
+
+    def _tell_missing(self, new: list[str]) -> None:
+        """Say which patterns find nothing, once, and when that is over."""
+        if self._missing is None:
+            self._missing = {p for p in self._monitor.patterns if not any(matches(path, p) for path in new)}
+            for pattern in sorted(self._missing):
+                if reason := why_nothing(pattern):
+                    then = "There is nothing to read" if self._options.once else "The agent waits for it"
+                    _log.warning("nothing to follow at %s: %s", pattern, sentences(reason, then))
+            return
+        for pattern in [p for p in self._missing if any(matches(path, p) for path in new)]:
+            self._missing.discard(pattern)
+            _log.info("a file for %s has appeared", pattern)
+
+    def _addressed(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return a rejected event with the repository that its source has now."""
+        index = source_of(event["source"]["path"], self._monitor.patterns)
+        if index is None:
+            return event
+        source = self._options.sources[index]
+        return addressed(event, source.repo_url, source.code_host)
 
     def _read(self, stop: threading.Event, now: float) -> bool | None:
         """Read a burst of every file. True: more is there; False: something was; None: nothing."""
@@ -246,7 +291,10 @@ class Agent:
                 if stop.wait(1.0):
                     return  # nothing is lost: the next start reads it again
         if dropped:
-            _log.error("the spool is full: %d occurrences were dropped", dropped)
+            _log.error(
+                "the spool is full: %s",
+                counted(dropped, "occurrence was dropped", "occurrences were dropped"),
+            )
         if change.events or change.counts:
             self._shipper.notice()
         self._change = Change()

@@ -13,11 +13,13 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from ai_ops import __version__
+from ai_ops.core.wording import one_line
 from ai_ops.errors import PermanentError, TemporaryError
 
 _TIMEOUT_SECONDS = 30.0
 _ANSWER_BYTES = 4 << 20
 _LONGEST_WAIT_SECONDS = 3600.0
+_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class HttpDelivery:
 def _acknowledgement(answer: bytes) -> Acknowledgement:
     try:
         value = json.loads(answer)
-        rejected = tuple((int(item["index"]), str(item.get("reason", ""))) for item in value["rejected"])
+        rejected = tuple((int(item["index"]), _reason(item.get("reason"))) for item in value["rejected"])
         return Acknowledgement(int(value["accepted"]), int(value["duplicates"]), rejected)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise TemporaryError(
@@ -134,6 +136,10 @@ def _acknowledgement(answer: bytes) -> Acknowledgement:
             "the server answered 200 without saying what it took",
             next_step="Is AGENT_SERVER_URL an AI-Ops server?",
         ) from None
+
+
+def _reason(said: Any) -> str:
+    return one_line(said, _WORDS) if isinstance(said, str) and said.strip() else "no reason was given"
 
 
 _NEXT_STEPS = {
@@ -166,7 +172,7 @@ def _detail(headers: http.client.HTTPMessage, answer: bytes) -> str:
     except (ValueError, RecursionError):
         return ""
     detail = value.get("detail") if isinstance(value, dict) else None
-    return "".join(c if c.isprintable() else " " for c in detail[:300]) if isinstance(detail, str) else ""
+    return one_line(detail, _WORDS) if isinstance(detail, str) else ""
 
 
 def _retry_after(headers: http.client.HTTPMessage) -> float | None:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import os
 import socket
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
+from ai_ops import config_places
+from ai_ops.config_places import TOML_FILE
 from ai_ops.errors import PermanentError
 from ai_ops.monitoring.detect import DEFAULT_KEYWORDS, LogFilter
 
-TOML_FILE = "ai-ops.toml"
 CODE_HOSTS = ("github", "gitlab", "local")
 STREAM_KINDS = ("stdin", "journald", "elk", "docker")
 _SERVER_KINDS = ("otlp", "sentry")  # tables that tell the server which repository a sender means
@@ -81,6 +79,7 @@ class Options:
     elk_poll_seconds: float = 30.0
     elk_late_seconds: float = 60.0
     docker_host: str = "unix:///var/run/docker.sock"
+    resend_rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,8 @@ def load(
     """Gather the options.
 
     Args:
-        flags: by key (``LOG_FILE_PATH``, …); None is not given. ``FROM_START`` and ``ONCE`` are flags only.
+        flags: by key (``LOG_FILE_PATH``, …); None is not given. ``FROM_START``, ``ONCE`` and
+            ``RESEND_REJECTED`` are flags only.
         environment: the process's own by default.
         folder: where ``.env`` and ``ai-ops.toml`` are looked for; the working folder by default.
 
@@ -159,16 +159,11 @@ def load(
     """
     flags = flags or {}
     folder = folder or Path.cwd()
-    toml, problems = _read_toml(folder / TOML_FILE)
-    values = _Values(
-        (
-            ("flag", flags),
-            ("environment", os.environ if environment is None else environment),
-            (".env", dotenv_values(folder / ".env") if (folder / ".env").is_file() else {}),
-            (TOML_FILE, toml),
-        )
-    )
-    values.problems += problems
+    environment = os.environ if environment is None else environment
+    places, unreadable = config_places.read(folder, flags=flags, environment=environment)
+    values = _Values([(place.origin, place.values) for place in places])
+    values.problems += [f"{problem.key}: {problem.reason}" for problem in unreadable]
+    toml = next((place.values for place in places if place.origin == TOML_FILE), {})
     sources = _sources(values, toml, flags)
     options = Options(
         sources=sources,
@@ -191,22 +186,14 @@ def load(
         elk_poll_seconds=values.parsed("ELK_POLL_SECONDS", _seconds, Options.elk_poll_seconds),
         elk_late_seconds=values.parsed("ELK_LATE_SECONDS", _seconds, Options.elk_late_seconds),
         docker_host=values.text("DOCKER_HOST", Options.docker_host),
+        resend_rejected=bool(flags.get("RESEND_REJECTED")),
     )
     values.problems += _unreachable(options)
     if values.problems:
         raise PermanentError(
-            "options_invalid", "; ".join(values.problems), next_step="Mend it, then run: ai-ops config check"
+            "options_invalid", "; ".join(values.problems), next_step="Mend it, and start again."
         )
     return options
-
-
-def _read_toml(path: Path) -> tuple[dict[str, Any], list[str]]:
-    if not path.is_file():
-        return {}, []
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8")), []
-    except (OSError, ValueError) as error:
-        return {}, [f"{path.name}: cannot be read: {error}"]
 
 
 def _sources(values: _Values, toml: Mapping[str, Any], flags: Mapping[str, Any]) -> tuple[Source, ...]:
@@ -239,7 +226,9 @@ def _sources(values: _Values, toml: Mapping[str, Any], flags: Mapping[str, Any])
     named += [(kind, kind) for kind in dict.fromkeys((*kinds, *(["stdin"] if "-" in paths else ())))]
     sources = [Source(path, kind=kind, **common) for path, kind in named]
     if sources and not repo_url:
-        values.problems.append("AGENT_REPO_URL: is missing; which repository do the errors belong to?")
+        values.problems.append(
+            "AGENT_REPO_URL: is missing; name the repository that the errors belong to, with --repo-url"
+        )
     tables = toml.get("source", [])
     if not by_flag and not isinstance(tables, list):
         values.problems.append(f"source ({TOML_FILE}): must be tables, written [[source]]")

@@ -10,9 +10,12 @@ import json
 import logging
 import random
 import threading
+from collections import Counter
+from pathlib import Path
 
 from ai_ops.agent.delivery import Delivery
 from ai_ops.agent.spool import Spool, Waiting
+from ai_ops.core.wording import counted, sentences
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 
 _log = logging.getLogger(__name__)
@@ -21,6 +24,7 @@ MAX_BATCH = 500
 MAX_BATCH_BYTES = 2 << 20
 _LONGEST_PAUSE_SECONDS = 30.0
 _FIRST_PAUSE_SECONDS = 0.5
+_REASONS = 3
 
 
 class Shipper:
@@ -93,6 +97,9 @@ class Shipper:
         refused = [(batch[index], reason) for index, reason in sorted(rejected.items())]
         if refused:
             self._put_aside(refused)
+        if answer.duplicates:
+            known = counted(answer.duplicates, "event was", "events were")
+            _log.info("%s known to the server already", known)
         self._spool.acknowledge([w for index, w in enumerate(batch) if index not in rejected])
         self._limit = min(MAX_BATCH, self._limit * 2)
 
@@ -107,15 +114,15 @@ class Shipper:
             self._limit = max(1, middle)
 
     def _put_aside(self, refused: list[tuple[Waiting, str]]) -> None:
-        self._spool.reject(refused)
-        _log.warning("%d events were refused and put into rejected/: %s", len(refused), refused[0][1])
+        lost = self._spool.reject(refused)
+        _log.warning("%s", _rejection([reason for _, reason in refused], self._spool.rejected.path, lost))
 
     def _pause(self, failure: AiOpsError) -> float:
         self._failures += 1
         if self._trouble != failure.code:
             self._trouble = failure.code
-            waiting = self._spool.stats().waiting
-            _log.warning("%d events wait: %s %s", waiting, failure.message, failure.next_step)
+            waiting = counted(self._spool.stats().waiting, "event waits", "events wait")
+            _log.warning("%s: %s", waiting, sentences(failure.message, failure.next_step))
         if isinstance(failure, TemporaryError) and failure.delay is not None:
             return failure.delay
         longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures - 1, 10))
@@ -125,3 +132,21 @@ class Shipper:
         if self._trouble:
             _log.info("shipping again")
         self._trouble, self._failures = "", 0
+
+
+def _rejection(reasons: list[str], folder: Path, lost: int) -> str:
+    """Return how many events were rejected and why, where they lie, and how to send them again."""
+    numbers = Counter(reasons).most_common()
+    why = " ".join(
+        sentences(reason) if len(numbers) == 1 else f"{counted(number, 'time', 'times')}: {sentences(reason)}"
+        for reason, number in numbers[:_REASONS]
+    )
+    more = len(numbers) - _REASONS
+    head = counted(len(reasons), "event was rejected", "events were rejected")
+    return sentences(
+        f"{head}: {why}",
+        f"And {counted(more, 'more reason', 'more reasons')}" if more > 0 else "",
+        f"{counted(lost, 'was', 'were')} only counted, since {folder} is full" if lost else "",
+        f"What is kept lies in {folder.absolute()}",
+        "When the cause is mended, --resend-rejected sends it again",
+    )

@@ -7,17 +7,18 @@ any moment finds either all of it or nothing, and reading goes on where the last
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ai_ops.agent.dedup import Window
+from ai_ops.agent.rejected import RejectedFolder
+from ai_ops.agent.wire import encode
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.monitoring.checkpoint import Checkpoint
 
@@ -40,7 +41,6 @@ PRAGMA user_version = 1;
 """
 _FORGET_SECONDS = 30 * 86_400.0
 _FORGET_STREAM_SECONDS = 365 * 86_400.0  # unlike a file, a stream is only mentioned when something happens
-_MAX_REJECTED_FILES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class SpoolStats:
-    """``waiting`` counts events; the totals count occurrences, since the spool was made."""
+    """``waiting`` counts events; the totals count occurrences, since the spool was made.
+
+    What was rejected and sent again is no longer counted as rejected.
+    """
 
     waiting: int
     shipped: int
@@ -108,14 +111,12 @@ class Spool:
             folder.chmod(0o700)
             self._owner = _own(folder / "lock")
         except OSError as error:
-            raise PermanentError(
-                "spool_unwritable",
-                f"{folder}: {error.strerror}",
-                next_step="Point DATA_DIR to a writable folder.",
-            ) from None
+            raise _unwritable(folder, error) from None
+        self._rejected = RejectedFolder(folder / "rejected")
         try:
             self._database = _open(folder / "spool.db")
             self._waiting: int = self._one("SELECT count(*) FROM outbox")
+            self._rejected.settle(self._waits)
         except sqlite3.DatabaseError as error:
             os.close(self._owner)
             raise PermanentError(
@@ -123,6 +124,9 @@ class Spool:
                 f"{folder / 'spool.db'}: {error}",
                 next_step="Keep a copy of the file, move it away, and start again.",
             ) from None
+        except OSError as error:
+            os.close(self._owner)
+            raise _unwritable(self._rejected.path, error) from None
 
     def close(self) -> None:
         """Close the database and give the folder free."""
@@ -230,14 +234,58 @@ class Spool:
         """Delete what the other side has made durable."""
         self._remove(events, "shipped")
 
-    def reject(self, events: Sequence[tuple[Waiting, str]]) -> None:
-        """Keep what the other side will never take, with its reason, in ``rejected/``, and count it."""
-        folder = self._folder / "rejected"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        there = sum(1 for _ in folder.iterdir())
-        for event, reason in events[: max(0, _MAX_REJECTED_FILES - there)]:
-            _write(folder / f"{event.event_id}.json", {"reason": reason, "event": json.loads(event.event)})
-        self._remove([event for event, _ in events], "rejected")
+    @property
+    def rejected(self) -> RejectedFolder:
+        """Where the events lie that the other side did not take."""
+        return self._rejected
+
+    def reject(self, events: Sequence[tuple[Waiting, str]]) -> int:
+        """Move what the other side does not take, with its reason, into ``rejected/``, and count it.
+
+        Returns how many were only counted, because the folder is full.
+
+        Raises:
+            TemporaryError: ``spool_unavailable``; the events still wait.
+        """
+        with self._files():
+            kept = events[: self._rejected.room()]
+            with self._rejected.moving(self._waits):
+                for event, reason in kept:
+                    self._rejected.begin_keeping(event.event_id, reason, event.event)
+                self._rejected.sync()
+                self._remove([event for event, _ in events], "rejected")
+        return len(events) - len(kept)
+
+    def resend(self, mend: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
+        """Move what lies in ``rejected/`` back to the end of the outbox; return how many events that were.
+
+        They find room even in a full spool: they only change their place on the disk.
+
+        Args:
+            mend: returns an event as it is to be sent now.
+
+        Raises:
+            TemporaryError: ``spool_unavailable``; some may have been moved.
+        """
+        moved = 0
+        with self._files():
+            for batch in self._rejected.lift():
+                with self._rejected.moving(self._waits):
+                    self._put_back([Outgoing(r.event_id, r.count, encode(mend(r.event))) for r in batch])
+                moved += len(batch)
+        return moved
+
+    def _put_back(self, events: Sequence[Outgoing]) -> None:
+        with self._transaction() as database:
+            rejected = sum(event.count for event in events if not self._waits(event.event_id))
+            database.executemany(
+                "INSERT INTO outbox (event_id, count, event) VALUES (?, ?, ?)"
+                " ON CONFLICT (event_id) DO UPDATE SET event = excluded.event",
+                [(o.event_id, o.count, o.event) for o in events],
+            )
+            _add(database, "rejected", -rejected)
+        with self._lock:
+            self._waiting = self._one("SELECT count(*) FROM outbox")
 
     def stats(self) -> SpoolStats:
         """Return what waits and the totals."""
@@ -258,6 +306,18 @@ class Spool:
         with self._lock:
             self._waiting -= removed
 
+    def _waits(self, event_id: str) -> bool:
+        with self._lock:
+            found = self._database.execute("SELECT 1 FROM outbox WHERE event_id = ?", (event_id,))
+            return found.fetchone() is not None
+
+    @contextlib.contextmanager
+    def _files(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise _unavailable(self._rejected.path, str(error)) from None
+
     def _one(self, query: str) -> int:
         return int(self._database.execute(query).fetchone()[0])
 
@@ -271,11 +331,7 @@ class Spool:
             except sqlite3.Error as error:
                 with contextlib.suppress(sqlite3.Error):
                     self._database.execute("ROLLBACK")
-                raise TemporaryError(
-                    "spool_unavailable",
-                    f"{self._folder / 'spool.db'}: {error}",
-                    next_step="Is the disk full?",
-                ) from None
+                raise _unavailable(self._folder / "spool.db", str(error)) from None
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -325,18 +381,21 @@ def _row(checkpoint: Checkpoint) -> tuple[Any, ...]:
     )
 
 
+def _unwritable(path: Path, error: OSError) -> PermanentError:
+    return PermanentError(
+        "spool_unwritable",
+        f"{path}: {error.strerror}",
+        next_step="Point DATA_DIR to a writable folder.",
+    )
+
+
+def _unavailable(path: Path, reason: str) -> TemporaryError:
+    return TemporaryError("spool_unavailable", f"{path}: {reason}", next_step="Is the disk full?")
+
+
 def _add(database: sqlite3.Connection, name: str, value: int) -> None:
     if value:
         database.execute(
-            "INSERT INTO totals VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-            (name, value),
+            "INSERT INTO totals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = max(0, value + ?)",
+            (name, max(0, value), value),
         )
-
-
-def _write(path: Path, value: dict[str, Any]) -> None:
-    handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123 - the handle carries the mode
-        json.dump(value, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())

@@ -68,6 +68,11 @@ def recount(encoded: bytes, count: int) -> tuple[str, bytes]:
     return wire["event_id"], encode({**wire, "count": count})
 
 
+def addressed(wire: dict[str, Any], repo_url: str, code_host: str) -> dict[str, Any]:
+    """Return an event for another repository, or for the same on another code host."""
+    return {**wire, "repo": {**wire["repo"], "repo_url": repo_url, "code_host": code_host}}
+
+
 def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

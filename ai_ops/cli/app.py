@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
 import typer
 
 import ai_ops
-from ai_ops.cli import config, demo, doctor, issue, local, pr, serve, task, trace
+from ai_ops.cli import config, demo, doctor, issue, local, pr, replay, serve, task, trace
 from ai_ops.cli.exits import CliError, Exit
+from ai_ops.cli.output import finish, note
 from ai_ops.errors import AiOpsError
 
 app = typer.Typer(
@@ -22,6 +24,7 @@ app.command("server")(serve.server)
 app.command("local")(local.local)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("replay")(replay.replay)
 app.add_typer(task.app, name="task")
 app.add_typer(issue.app, name="issue")
 app.add_typer(trace.app, name="trace")
@@ -54,18 +57,26 @@ def _options(
 
 def run() -> int:
     """Run the command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every terminal can show every character
     try:
-        app()
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        return _run()
     except CliError as error:
-        sys.stderr.write(f"ai-ops: {error}\n")
+        note(f"ai-ops: {error}")
         return error.code
     except AiOpsError as failure:
-        sys.stderr.write(f"ai-ops: {failure.message}\n")
+        note("ai-ops: " + failure.message.replace("\n", "\n        "))
         if failure.next_step:
-            sys.stderr.write(f"        {failure.next_step}\n")
-        return Exit.USAGE if failure.code == "configuration_invalid" else Exit.FAILED
-    except BrokenPipeError:
-        return Exit.FAILED
+            note(f"        {failure.next_step}")
+        wrong = failure.code in ("configuration_invalid", "options_invalid")
+        return Exit.USAGE if wrong else Exit.FAILED
+
+
+def _run() -> int:
+    try:
+        app()
+        finish()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     return Exit.DONE

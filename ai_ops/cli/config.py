@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+
 import typer
 
 from ai_ops.cli.exits import Exit
-from ai_ops.cli.output import JsonFlag, emit_json, note, table
+from ai_ops.cli.output import JsonFlag, emit_json, line, note, table
+from ai_ops.config_places import Problem
+from ai_ops.core.wording import counted
+
+_FINE = "The settings are fine."
 
 app = typer.Typer(no_args_is_help=True, help="Show and check the settings.")
 
@@ -32,19 +39,41 @@ def show_config(as_json: JsonFlag = False) -> None:
 
 @app.command("check")
 def check_config(as_json: JsonFlag = False) -> None:
-    """Name every bad setting and why; exit 1 when there is one."""
+    """Name every bad setting, why, and how to mend it; exit 1 when there is one."""
+    found, idle = examine()
+    if as_json:
+        emit_json(
+            {"ok": not found, "problems": [asdict(p) for p in found], "warnings": [asdict(p) for p in idle]}
+        )
+    else:
+        _tell(found, idle)
+    if found:
+        raise typer.Exit(Exit.FAILED)
+
+
+def examine() -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """Return what a server cannot start on, and what in the files has no effect."""
+    from ai_ops.preflight import listening_problems, problems
     from ai_ops.settings import ConfigurationError, load
 
     try:
-        load()
+        loaded = load()
     except ConfigurationError as error:
-        rows = [{"key": p.key, "origin": p.origin, "reason": p.reason} for p in error.problems]
-        if as_json:
-            emit_json({"ok": False, "problems": rows})
-        else:
-            table(rows, [("key", "KEY"), ("origin", "FROM"), ("reason", "PROBLEM")])
-        raise typer.Exit(Exit.FAILED) from None
-    if as_json:
-        emit_json({"ok": True, "problems": []})
+        return error.problems, error.idle
+    return (*problems(loaded), *listening_problems(loaded)), loaded.idle
+
+
+def _tell(found: Sequence[Problem], idle: Sequence[Problem]) -> None:
+    from ai_ops.config_places import likely
+
+    for problem in found:
+        line(str(problem))
+    mistakes = likely(idle)
+    for warning in mistakes:
+        line(f"warning: {warning}")
+    if others := [problem.key for problem in idle if problem not in mistakes]:
+        note(f"Not settings of AI-Ops, and left alone: {', '.join(others)}.")
+    if found:
+        note(f"{counted(len(found), 'problem')}: a server does not start on these settings.")
     else:
-        note("the settings are fine")
+        note(f"The settings are fine, with {counted(len(mistakes), 'warning')}." if mistakes else _FINE)

@@ -9,13 +9,16 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ai_ops.cli.exits import CliError, Exit
-from ai_ops.cli.output import line
+from ai_ops.cli.follow import print_step
+from ai_ops.cli.output import line, reasons
+from ai_ops.core.links import absolute
 
 if TYPE_CHECKING:
     from ai_ops.core.ports import Trace
@@ -121,12 +124,10 @@ async def _settings(examples: Path, folder: Path) -> AsyncIterator[tuple[Setting
     from ai_ops.settings import Settings, load
     from ai_ops.wiring import claude_credential, with_free_port
 
-    found = load({"code_host": "local", "allowed_repos": (str(folder / "remotes"),)}).settings
-    keep = {
-        name: getattr(found, name)
-        for name in Settings.model_fields
-        if name.startswith(("anthropic_", "claude_"))
-    }
+    # Of the operator's settings those of Claude alone: the demo stands on its own defaults.
+    names = [name for name in Settings.model_fields if name.startswith(("anthropic_", "claude_"))]
+    found = load(only=names).settings
+    keep = {name: getattr(found, name) for name in names}
     wanted: dict[str, Any] = keep | {
         "code_host": "local",
         "allowed_repos": (str(folder / "remotes"),),
@@ -200,7 +201,7 @@ async def _watch(system: System, folder: Path) -> bool:
     line(f"task       {task.id}")
     async for event in system.tools.trace.follow(task.trace_id or ""):
         if event.kind == "step":
-            _print_step(event.data)
+            print_step(event.data)
     done = await system.tools.tasks.find(task.id)
     if done is None or done.pull_request_id is None:
         line(f"The task ended as {done.state if done else 'lost'}: {done.outcome_reason if done else ''}")
@@ -208,7 +209,7 @@ async def _watch(system: System, folder: Path) -> bool:
     found = await system.tools.pull_requests.find(done.pull_request_id)
     if found is None:
         return False
-    await _print_result(system.tools.trace, done, found, folder)
+    await _print_result(system.tools.trace, done, found, folder, system.tools.policy.public_url)
     return found.proof.verdict == "proved"
 
 
@@ -222,25 +223,15 @@ async def _first_task(system: System) -> Task:
         await asyncio.sleep(0.05)
 
 
-def _print_step(data: dict[str, Any]) -> None:
-    state = data.get("state", "")
-    if state == "started":
-        return
-    round = f" {data['round']}" if data.get("round", 1) > 1 else ""
-    words = (data.get("failure") or {}).get("message") or (data.get("output") or {}).get("words", "")
-    line(f"  {'✓' if state == 'done' else '✗'} {data['step'] + round:<20} {words}")
-
-
-async def _print_result(trace: Trace, task: Task, found: PullRequest, folder: Path) -> None:
+async def _print_result(trace: Trace, task: Task, found: PullRequest, folder: Path, url: str) -> None:
     line()
     line(found.diff.rstrip("\n"))
     line()
     line(f"verdict    {found.proof.verdict}")
-    for reason in found.proof.reasons:
-        line(f"           - {reason.rule} {reason.place}: {reason.text}")
+    reasons(asdict(found.proof))
     line(f"cost       {task.cost_usd:.4f} USD")
     line(f"pull request  {found.title}")
-    line(f"              {found.branch} into {found.base}, {found.url}")
+    line(f"              {found.branch} into {found.base}, {absolute(found.url, url)}")
     for mail in sorted((folder / "data" / "outbox").glob("*.eml")):
         line(f"mail       {mail}")
     names = ", ".join(artifact.name for artifact in await trace.artifacts(found.run_id))

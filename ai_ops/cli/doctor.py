@@ -15,6 +15,7 @@ from ai_ops.cli.output import JsonFlag, emit_json, table
 from ai_ops.errors import AiOpsError
 
 if TYPE_CHECKING:
+    from ai_ops.config_places import Problem
     from ai_ops.settings import Settings
 
 _DISK_FLOOR_BYTES = 5 * 1000**3
@@ -31,38 +32,63 @@ class Finding:
 
 
 def doctor(as_json: JsonFlag = False) -> None:
-    """Check git, bubblewrap, Claude, credentials, database, code host and disk."""
-    from ai_ops.settings import load
+    """Check the settings, git, bubblewrap, Claude, credentials, database, code host, mail and disk."""
+    from ai_ops.cli.config import examine
+    from ai_ops.config_places import likely
+    from ai_ops.settings import ConfigurationError, load
 
-    settings = load().settings
-    findings = asyncio.run(_examine(settings))
-    if as_json:
-        emit_json({"findings": [asdict(finding) for finding in findings]})
+    bad, idle = examine()
+    findings = [_of_setting(problem, "failed") for problem in bad]
+    findings += [_of_setting(problem, "warning") for problem in likely(idle)]
+    try:
+        settings = load().settings
+    except ConfigurationError:
+        findings.append(Finding("the rest", "warning", "not looked at", "Mend the settings first."))
     else:
-        rows = [asdict(finding) for finding in findings]
-        table(rows, [("check", "CHECK"), ("state", "STATE"), ("seen", "SEEN"), ("mend", "HOW TO MEND")])
+        findings += asyncio.run(_examine(settings, {problem.key for problem in bad}))
+    _tell(findings, as_json)
     if any(finding.state == "failed" for finding in findings):
         raise typer.Exit(Exit.FAILED)
 
 
-async def _examine(settings: Settings) -> list[Finding]:
-    checks: list[tuple[str, Callable[[Settings], Awaitable[Finding]]]] = [
-        ("git", _git),
-        ("sandbox", _sandbox),
-        ("claude", _claude),
-        ("claude credential", _claude_credential),
-        ("database", _database),
-        ("code host", _code_host),
-        ("mail", _mail),
-        ("disk", _disk),
+def _of_setting(problem: Problem, state: str) -> Finding:
+    return Finding(f"{problem.key} ({problem.origin})", state, problem.reason, problem.mend)
+
+
+def _tell(findings: list[Finding], as_json: bool) -> None:
+    rows = [asdict(finding) for finding in findings]
+    if as_json:
+        emit_json({"findings": rows})
+    else:
+        table(rows, [("check", "CHECK"), ("state", "STATE"), ("seen", "SEEN"), ("mend", "HOW TO MEND")])
+
+
+Check = Callable[["Settings"], Awaitable[Finding]]
+
+
+async def _examine(settings: Settings, bad: set[str]) -> list[Finding]:
+    """Make the checks; one that rests on a bad setting is left out, for the setting is named already."""
+    checks: list[tuple[str, Check, set[str]]] = [
+        ("git", _git, set()),
+        ("sandbox", _sandbox, set()),
+        ("claude", _claude, {"SCRIPTED_ANSWERS"}),
+        ("claude credential", _claude_credential, set()),
+        ("database", _database, {"DATABASE_URL", "TRACE_DB_PATH", "DATA_DIR"}),
+        (f"code host {settings.code_host}", _code_host, {"CODE_HOST", "ALLOWED_REPOS", "GITHUB_BASE_URL"}),
+        ("mail", _mail, {"RECEIVER_EMAIL", "SMTP_CA_FILE"}),
+        ("disk", _disk, {"DATA_DIR"}),
     ]
-    findings = []
-    for name, check in checks:
-        try:
-            findings.append(await check(settings))
-        except AiOpsError as failure:
-            findings.append(Finding(name, "failed", failure.message, failure.next_step))
-    return findings
+    made = [_made(name, check, settings) for name, check, rests_on in checks if not rests_on & bad]
+    return list(await asyncio.gather(*made))
+
+
+async def _made(name: str, check: Check, settings: Settings) -> Finding:
+    try:
+        return await check(settings)
+    except AiOpsError as failure:
+        return Finding(name, "failed", failure.message, failure.next_step)
+    except OSError as error:
+        return Finding(name, "failed", str(error), "Mend what the system says.")
 
 
 async def _git(settings: Settings) -> Finding:
@@ -101,11 +127,12 @@ async def _claude_credential(settings: Settings) -> Finding:
     from ai_ops.wiring import claude_credential
 
     name = "claude credential"
+    if settings.scripted_answers is not None:
+        return Finding(name, "ok", "none is needed for scripted answers")
     found = claude_credential(settings)
     if found is None:
         mend = "Set ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN or CLAUDE_CODE_OAUTH_TOKEN (or …_FILE)."
-        state = "warning" if settings.scripted_answers else "failed"
-        return Finding(name, state, "none", mend)
+        return Finding(name, "failed", "none is set", mend)
     return Finding(name, "ok", f"{found.kind} is set")
 
 
@@ -138,9 +165,7 @@ async def _code_host(settings: Settings) -> Finding:
                 name, "failed", "GITHUB_TOKEN is not set", "Set GITHUB_TOKEN or GITHUB_TOKEN_FILE."
             )
         return Finding(name, "ok", await GitHubHost(settings.github_base_url, token).check())
-    if settings.code_host == "local":
-        return Finding(name, "ok", "below " + ", ".join(settings.allowed_repos))
-    return Finding(name, "failed", "not supported by this version", "Set CODE_HOST to github or local.")
+    return Finding(name, "ok", f"repositories below {', '.join(settings.allowed_repos)}")
 
 
 async def _mail(settings: Settings) -> Finding:

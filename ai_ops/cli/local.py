@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +14,23 @@ from ai_ops.cli.serve import CodeHostOption, DataDir, stop_signal
 
 if TYPE_CHECKING:
     from ai_ops.agent.delivery import Acknowledgement
+    from ai_ops.agent.options import Options
     from ai_ops.server.services import Services
     from ai_ops.settings import Settings
 
 LogPath = Annotated[list[str] | None, typer.Option("--log-path", help="File or glob to follow; repeats.")]
 RepoUrl = Annotated[str | None, typer.Option("--repo-url", help="Repository of the logs. [AGENT_REPO_URL]")]
+FromStart = Annotated[
+    bool,
+    typer.Option(
+        "--from-start",
+        help="Read files that are there at the start from their beginning, not from their end; "
+        "a file that was read before goes on where it was left.",
+    ),
+]
+ResendRejected = Annotated[
+    bool, typer.Option("--resend-rejected", help="Begin by sending rejected events again.")
+]
 
 
 def local(
@@ -25,11 +38,14 @@ def local(
     repo_url: RepoUrl = None,
     data_dir: DataDir = None,
     code_host: CodeHostOption = None,
+    from_start: FromStart = False,
+    resend_rejected: ResendRejected = False,
 ) -> None:
     """Follow logs and repair their errors in this one process."""
-    from ai_ops.cli.logs import configure
-    from ai_ops.settings import load
-    from ai_ops.wiring import redactor
+    from ai_ops.agent.options import load as load_options
+    from ai_ops.cli.logs import configure, warn_of_idle
+    from ai_ops.preflight import require_startable
+    from ai_ops.settings import forget_secrets, load
 
     flags = {
         "log_file_path": tuple(log_path) if log_path else None,
@@ -37,29 +53,36 @@ def local(
         "data_dir": data_dir,
         "code_host": code_host,
     }
-    settings = load(flags).settings
-    configure(settings.log_format, redactor(settings))
-    asyncio.run(_run(settings))
-
-
-async def _run(settings: Settings) -> None:
-    from ai_ops.agent.agent import Agent
-    from ai_ops.agent.options import load
-    from ai_ops.wiring import build, services
-
-    options = load(
+    loaded = require_startable(load(flags))
+    settings = loaded.settings
+    options = load_options(
         {
-            "LOG_FILE_PATH": list(settings.log_file_path) or None,
-            "LOG_SOURCE": list(settings.log_source) or None,
-            "AGENT_REPO_URL": settings.agent_repo_url or None,
-            "CODE_HOST": settings.code_host,
+            "LOG_FILE_PATH": log_path,
+            "AGENT_REPO_URL": repo_url,
+            "CODE_HOST": code_host,
             "DATA_DIR": str(settings.data_dir),
+            "FROM_START": from_start,
+            "RESEND_REJECTED": resend_rejected,
         }
     )
+    forget_secrets(os.environ)
+    from ai_ops.wiring import redactor  # some libraries start programs when imported
+
+    configure(settings.log_format, redactor(settings))
+    warn_of_idle(loaded.idle)
+    asyncio.run(_run(settings, options))
+
+
+async def _run(settings: Settings, options: Options) -> None:
+    from ai_ops.agent.agent import Agent
+    from ai_ops.wiring import build, services
+
     stop = stop_signal()
     stopping = threading.Event()
     async with build(settings, settings.public_url.rstrip("/")) as system:
         agent = Agent(options, StoreDelivery(services(system), asyncio.get_running_loop()))
+        if options.resend_rejected:
+            agent.resend_rejected()
         following = asyncio.create_task(asyncio.to_thread(agent.run, stopping))
         note(f"AI-Ops follows {', '.join(source.path for source in options.sources)}")
         waiting = asyncio.create_task(stop.wait())

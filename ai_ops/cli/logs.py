@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
 
+from ai_ops.config_places import Problem, likely
 from ai_ops.core.redaction import Redactor
+
+log = logging.getLogger(__name__)
 
 
 def configure(log_format: str, redactor: Redactor) -> None:
@@ -43,3 +47,9 @@ def configure(log_format: str, redactor: Redactor) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def warn_of_idle(idle: Iterable[Problem]) -> None:
+    """Say once what in the settings' files has no effect and was probably meant for us."""
+    if found := likely(idle):
+        log.warning("settings without effect: %s", " ".join(map(str, found)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,13 +12,17 @@ from typing import Annotated, Any
 
 import typer
 
+from ai_ops.cli.tables import Column, lay_out
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print the data as JSON.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")]
+
+_PLAIN_COLUMN_WIDTH = 12
 
 
 def emit_json(value: Any) -> None:
     """Print JSON."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    _write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def plain(value: Any) -> str:
@@ -31,7 +37,15 @@ def plain(value: Any) -> str:
 
 def line(text: str = "") -> None:
     """Print a line of data."""
-    sys.stdout.write(plain(text) + "\n")
+    _write(plain(text) + "\n")
+
+
+def passing(text: str) -> None:
+    """Show a line until the next one takes its place; only on a terminal that can."""
+    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        width = shutil.get_terminal_size().columns - 1
+        _write(f"\x1b[K{plain(text)[:width]}\r")
+        finish()
 
 
 def note(text: str) -> None:
@@ -39,18 +53,21 @@ def note(text: str) -> None:
     sys.stderr.write(plain(text) + "\n")
 
 
-def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, str]]) -> None:
-    """Print rows as a table. ``columns`` are (key, heading) pairs."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column | tuple[str, str]]) -> None:
+    """Print rows as a table: as wide as the terminal, or into a pipe as wide as it is.
 
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for _, heading in columns:
-        grid.add_column(heading, overflow="fold")
-    for row in rows:
-        grid.add_row(*(Text(plain(row.get(key)).replace("\n", " ")) for key, _ in columns))
-    Console().print(grid)
+    A column that is only (key, heading) wraps.
+    """
+    whole = [c if isinstance(c, Column) else Column(*c, _PLAIN_COLUMN_WIDTH, wraps=True) for c in columns]
+    cells = [[" ".join(plain(row.get(column.key)).split()) for column in whole] for row in rows]
+    terminal = sys.stdout.isatty()
+    layout = lay_out(cells, whole, shutil.get_terminal_size().columns if terminal else None)
+    head, *body = layout.lines
+    bold = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    _write("\n".join([f"\x1b[1m{head}\x1b[0m" if bold else head, *body]) + "\n")
+    if layout.left_out:
+        missing = ", ".join(heading.partition(" (")[0] for heading in layout.left_out).lower()
+        note(f"(no room for {missing}; a wider terminal or --json shows it)")
 
 
 def fields(pairs: Iterable[tuple[str, Any]]) -> None:
@@ -58,3 +75,31 @@ def fields(pairs: Iterable[tuple[str, Any]]) -> None:
     for name, value in pairs:
         if value not in (None, "", [], {}):
             line(f"{name + ':':<16} {value}")
+
+
+def reasons(proof: Mapping[str, Any]) -> None:
+    """Print the reasons of a verdict."""
+    for reason in proof["reasons"]:
+        where = f" {reason['place']}" if reason["place"] else ""
+        line(f"  - {reason['rule']}{where}: {reason['text']}")
+
+
+def moment(value: str | None) -> str | None:
+    """Return a moment of the API to the second, without what every one of them has."""
+    return value[:19].replace("T", " ") if value else None
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+    except BrokenPipeError:
+        finish()
+
+
+def finish() -> None:
+    """Bring what was printed to its reader; one who has had enough, as ``head`` has, is no failure."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None

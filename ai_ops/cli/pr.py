@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from ai_ops.cli.client import connect
-from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, table
+from ai_ops.cli.client import connect, quoted
+from ai_ops.cli.options import PullRequestId, WaitOption
+from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, reasons, table
+from ai_ops.cli.tables import Column
 
 app = typer.Typer(no_args_is_help=True, help="Review pull requests.")
 
-PullRequestId = Annotated[str, typer.Argument(help="Id of the pull request.")]
-
 
 @app.command("list")
-def list_pull_requests(limit: LimitOption = 50, as_json: JsonFlag = False) -> None:
+def list_pull_requests(limit: LimitOption = 50, wait: WaitOption = 0, as_json: JsonFlag = False) -> None:
     """List pull requests, newest first."""
-    items = list(connect().pages("/v1/pull-requests", [], limit))
+    items = list(connect(wait).pages("/v1/pull-requests", [], limit))
     if as_json:
         emit_json({"items": items})
         return
@@ -25,11 +25,11 @@ def list_pull_requests(limit: LimitOption = 50, as_json: JsonFlag = False) -> No
         note("no pull requests")
         return
     columns = [
-        ("pull_request_id", "PULL REQUEST"),
-        ("state", "STATE"),
-        ("verdict", "VERDICT"),
-        ("title", "TITLE"),
-        ("url", "URL"),
+        Column("pull_request_id", "PULL REQUEST"),
+        Column("state", "STATE"),
+        Column("verdict", "VERDICT", rank=2),
+        Column("title", "TITLE", least=20, rank=1),
+        Column("url", "LINK", rank=3),
     ]
     table(({**item, "verdict": item["proof"]["verdict"]} for item in items), columns)
 
@@ -37,7 +37,7 @@ def list_pull_requests(limit: LimitOption = 50, as_json: JsonFlag = False) -> No
 @app.command("show")
 def show_pull_request(pull_request_id: PullRequestId, as_json: JsonFlag = False) -> None:
     """Show one pull request with its proof and its diff."""
-    found = connect().get(f"/v1/pull-requests/{pull_request_id}")
+    found = connect().get(f"/v1/pull-requests/{quoted(pull_request_id)}")
     if as_json:
         emit_json(found)
     else:
@@ -50,15 +50,15 @@ def print_pull_request(found: dict[str, Any]) -> None:
         [
             ("pull request", found["pull_request_id"]),
             ("title", found["title"]),
-            ("state", found["state"]),
-            ("url", found["url"]),
+            ("state", f"{found['state']}{', a draft' if found['draft'] else ''}"),
+            ("link", found["url"]),
             ("branch", f"{found['branch']} into {found['base']}"),
             ("commit", found["head_sha"]),
+            ("task", found["task_id"]),
             ("verdict", found["proof"]["verdict"]),
         ]
     )
-    for reason in found["proof"]["reasons"]:
-        line(f"  - {reason['rule']} {reason['place']}: {reason['text']}")
+    reasons(found["proof"])
     line()
     line(found["diff"].rstrip("\n"))
 
@@ -66,8 +66,10 @@ def print_pull_request(found: dict[str, Any]) -> None:
 @app.command("merge")
 def merge_pull_request(pull_request_id: PullRequestId, as_json: JsonFlag = False) -> None:
     """Merge a local pull request."""
-    merged = connect().post(f"/v1/pull-requests/{pull_request_id}/merge")
+    merged = connect().post(f"/v1/pull-requests/{quoted(pull_request_id)}/merge")
     if as_json:
         emit_json(merged)
+    elif merged["merge_sha"]:
+        note(f"merged into {merged['base']} by {merged['merge_sha']}")
     else:
-        note(f"merged into {merged['base']}")
+        note(f"it is merged into {merged['base']} already")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,13 +29,18 @@ def server(
     host: Host = None, port: Port = None, data_dir: DataDir = None, code_host: CodeHostOption = None
 ) -> None:
     """Run the server: takes events and tasks, repairs, opens pull requests."""
-    from ai_ops.cli.logs import configure
-    from ai_ops.settings import load
-    from ai_ops.wiring import redactor, with_free_port
+    from ai_ops.cli.logs import configure, warn_of_idle
+    from ai_ops.preflight import require_startable
+    from ai_ops.settings import forget_secrets, load
 
     flags = {"http_host": host, "http_port": port, "data_dir": data_dir, "code_host": code_host}
-    settings = with_free_port(load(flags).settings)
+    loaded = require_startable(load(flags))
+    forget_secrets(os.environ)
+    from ai_ops.wiring import redactor, with_free_port  # some libraries start programs when imported
+
+    settings = with_free_port(loaded.settings)
     configure(settings.log_format, redactor(settings))
+    warn_of_idle(loaded.idle)
     asyncio.run(_serve(settings))
 
 

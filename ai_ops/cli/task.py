@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from ai_ops.cli.client import connect
-from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, table
-from ai_ops.cli.trace import print_steps
+from ai_ops.cli.client import connect, quoted
+from ai_ops.cli.follow import exit_as, follow, print_steps
+from ai_ops.cli.options import FollowFlag, TaskId, WaitOption
+from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, reasons, table
+from ai_ops.cli.tables import Column
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, show and steer tasks.")
-
-TaskId = Annotated[str, typer.Argument(help="Id of the task.")]
 
 
 @app.command("list")
@@ -20,11 +21,12 @@ def list_tasks(
     state: Annotated[list[str] | None, typer.Option(help="Only this state; repeats.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind; repeats.")] = None,
     limit: LimitOption = 50,
+    wait: WaitOption = 0,
     as_json: JsonFlag = False,
 ) -> None:
     """List tasks, newest first."""
     query = [("state", s) for s in state or ()] + [("kind", k) for k in kind or ()]
-    items = list(connect().pages("/v1/tasks", query, limit))
+    items = list(connect(wait).pages("/v1/tasks", query, limit))
     if as_json:
         emit_json({"items": items})
         return
@@ -32,12 +34,13 @@ def list_tasks(
         note("no tasks")
         return
     columns = [
-        ("task_id", "TASK"),
-        ("kind", "KIND"),
-        ("state", "STATE"),
-        ("verdict", "VERDICT"),
-        ("outcome_reason", "REASON"),
-        ("pr_url", "PULL REQUEST"),
+        Column("task_id", "TASK"),
+        Column("state", "STATE"),
+        Column("verdict", "VERDICT", rank=1),
+        Column("kind", "KIND", rank=4),
+        Column("pull_request_state", "PULL REQUEST", rank=2),
+        Column("outcome_reason", "REASON", least=24, rank=3),
+        Column("pr_url", "LINK", rank=5),
     ]
     table(({**item, "verdict": item["proof"]["verdict"]} for item in items), columns)
 
@@ -45,42 +48,56 @@ def list_tasks(
 @app.command("show")
 def show_task(
     task_id: TaskId,
+    follow_it: FollowFlag = False,
     show_logs: Annotated[bool, typer.Option("--show-logs", help="Also the steps of the newest run.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Show one task: state, verdict with its reasons, and what to do next."""
     client = connect()
-    task = client.get(f"/v1/tasks/{task_id}")
+    task = client.get(f"/v1/tasks/{quoted(task_id)}")
+    if follow_it:
+        task = follow(client, task["task_id"], silent=as_json)
     if as_json:
         emit_json(task)
-        return
-    print_task(task)
-    if show_logs and task["trace_id"]:
+    else:
+        print_task(task)
+    if show_logs and task["trace_id"] and not as_json:
         line()
         print_steps(client.get(f"/v1/traces/{task['trace_id']}"))
+    if follow_it:
+        exit_as(task)
 
 
 def print_task(task: dict[str, Any]) -> None:
     """Print a task for people."""
     failure = task["error"] or {}
+    state = task["pull_request_state"]
     fields(
         [
             ("task", task["task_id"]),
+            ("name", task["name"]),
             ("kind", task["kind"]),
             ("state", task["state"]),
             ("reason", task["outcome_reason"]),
             ("repository", task["repo_url"]),
             ("verdict", task["proof"]["verdict"]),
-            ("pull request", task["pr_url"]),
-            ("error", failure.get("message")),
-            ("next step", failure.get("next_step")),
+            ("pull request", f"{task['pull_request_id']} ({state})" if state else task["pull_request_id"]),
+            ("link", task["pr_url"]),
+            ("next step", failure.get("next_step") or _next_step(task)),
             ("issue", task["issue_id"]),
             ("trace", task["trace_id"]),
             ("cost", f"{task['cost_usd']:.4f} USD"),
         ]
     )
-    for reason in task["proof"]["reasons"]:
-        line(f"  - {reason['rule']} {reason['place']}: {reason['text']}")
+    reasons(task["proof"])
+
+
+def _next_step(task: dict[str, Any]) -> str:
+    if task["state"] != "needs_human_review":
+        return ""
+    if task["proof"]["verdict"] in ("refuted", "blocked"):
+        return f"ai-ops task retry {task['task_id']}, or reject; approving publishes nothing"
+    return f"ai-ops trace show {task['trace_id']} --artifact diff; then approve, reject or retry the task"
 
 
 @app.command("create")
@@ -92,6 +109,7 @@ def create_task(
     ] = "lightweight",
     priority: Annotated[str, typer.Option(help="low, normal, high or urgent.")] = "normal",
     repo_url: Annotated[str | None, typer.Option(help="Repository to work on.")] = None,
+    follow_it: FollowFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Create a prompt task."""
@@ -104,29 +122,55 @@ def create_task(
     }
     if repo_url:
         body["repo_url"] = repo_url
-    task = connect().post("/v1/tasks", body)
+    client = connect()
+    task = client.post("/v1/tasks", body)
+    if not as_json:
+        line(task["task_id"])
+    if follow_it:
+        task = follow(client, task["task_id"], silent=as_json)
     if as_json:
         emit_json(task)
-    else:
-        line(task["task_id"])
+    elif follow_it:
+        print_task(task)
+    if follow_it:
+        exit_as(task)
 
 
-def _verb(verb: str, past: str) -> None:
+def _cancelled(task: dict[str, Any]) -> str:
+    return f"the task is {task['state']}"
+
+
+def _retried(task: dict[str, Any]) -> str:
+    return f"run {task['run_number']} waits for its turn; {_watch(task)}"
+
+
+def _approved(task: dict[str, Any]) -> str:
+    if task["state"] == "completed":
+        return f"nothing is published: {task['outcome_reason']}; the task is completed"
+    return f"approved; run {task['run_number']} publishes the change; {_watch(task)}"
+
+
+def _rejected(task: dict[str, Any]) -> str:
+    return f"rejected; nothing is published; the task is {task['state']}"
+
+
+def _watch(task: dict[str, Any]) -> str:
+    return f"watch it with: ai-ops task show --follow {task['task_id']}"
+
+
+def _verb(verb: str, does: str, words: Callable[[dict[str, Any]], str]) -> None:
     def act(task_id: TaskId, as_json: JsonFlag = False) -> None:
-        task = connect().post(f"/v1/tasks/{task_id}/{verb}")
+        task = connect().post(f"/v1/tasks/{quoted(task_id)}/{verb}")
         if as_json:
             emit_json(task)
         else:
-            note(f"{past}; the task is {task['state']}")
+            note(words(task))
 
-    act.__doc__ = f"{verb.capitalize()} a task."
+    act.__doc__ = does
     app.command(verb)(act)
 
 
-for _name, _past in (
-    ("cancel", "cancelled"),
-    ("retry", "retried"),
-    ("approve", "approved"),
-    ("reject", "rejected"),
-):
-    _verb(_name, _past)
+_verb("cancel", "Interrupt a task at once.", _cancelled)
+_verb("retry", "Begin a new run of a task that failed, was cancelled or waits for review.", _retried)
+_verb("approve", "Publish the change that waits for review; a refuted or blocked one never is.", _approved)
+_verb("reject", "End a task that waits for review without publishing anything.", _rejected)

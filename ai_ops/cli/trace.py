@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ai_ops.cli.client import connect
-from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, table
+from ai_ops.cli.client import connect, quoted
+from ai_ops.cli.follow import print_steps
+from ai_ops.cli.options import TraceId, WaitOption
+from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, moment, note, table
+from ai_ops.cli.tables import Column
 
 app = typer.Typer(no_args_is_help=True, help="Read the record of runs.")
 
 
 @app.command("list")
-def list_traces(limit: LimitOption = 50, as_json: JsonFlag = False) -> None:
+def list_traces(limit: LimitOption = 50, wait: WaitOption = 0, as_json: JsonFlag = False) -> None:
     """List runs, newest first."""
-    items = list(connect().pages("/v1/traces", [], limit))
+    items = list(connect(wait).pages("/v1/traces", [], limit))
     if as_json:
         emit_json({"items": items})
         return
@@ -23,27 +26,31 @@ def list_traces(limit: LimitOption = 50, as_json: JsonFlag = False) -> None:
         note("no traces")
         return
     columns = [
-        ("trace_id", "TRACE"),
-        ("task_id", "TASK"),
-        ("run_number", "RUN"),
-        ("started_at", "STARTED"),
-        ("outcome", "OUTCOME"),
+        Column("trace_id", "TRACE"),
+        Column("outcome", "OUTCOME"),
+        Column("run_number", "RUN", rank=1),
+        Column("started", "STARTED (UTC)", rank=2),
+        Column("task_id", "TASK", rank=3),
     ]
-    table(items, columns)
+    rows = [
+        {**item, "started": moment(item["started_at"]), "outcome": item["outcome"] or "running"}
+        for item in items
+    ]
+    table(rows, columns)
 
 
 @app.command("show")
 def show_trace(
-    trace_id: Annotated[str, typer.Argument(help="Id of the trace.")],
+    trace_id: TraceId,
     artifact: Annotated[str | None, typer.Option(help="Print this artifact instead.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show a run's steps, or one of its artifacts."""
     client = connect()
     if artifact is not None:
-        line(client.text(f"/v1/traces/{trace_id}/artifacts/{artifact}"))
+        line(client.text(f"/v1/traces/{quoted(trace_id)}/artifacts/{quoted(artifact)}").removesuffix("\n"))
         return
-    trace = client.get(f"/v1/traces/{trace_id}")
+    trace = client.get(f"/v1/traces/{quoted(trace_id)}")
     if as_json:
         emit_json(trace)
         return
@@ -54,37 +61,10 @@ def show_trace(
             ("task", trace["task_id"]),
             ("run", trace["run_number"]),
             ("outcome", trace["outcome"] or "running"),
+            ("started", f"{moment(trace['started_at'])} UTC"),
             ("tokens", f"{usage['input_tokens']} in, {usage['output_tokens']} out"),
             ("cost", f"{usage['cost_usd']:.4f} USD"),
         ]
     )
     line()
     print_steps(trace)
-
-
-def print_steps(trace: dict[str, Any]) -> None:
-    """Print the steps of a trace, and the artifacts' names."""
-    rows = []
-    for step in trace["steps"]:
-        seconds = step["duration_seconds"]
-        rows.append(
-            {
-                "name": step["name"] if step["round"] <= 1 else f"{step['name']} ({step['round']})",
-                "state": step["state"],
-                "seconds": "" if seconds is None else f"{seconds:.2f} s",
-                "cost": f"{step['usage']['cost_usd']:.4f}" if step["usage"]["cost_usd"] else "",
-                "words": (step["error"] or {}).get("message") or (step["output"] or {}).get("words", ""),
-            }
-        )
-    columns = [
-        ("name", "STEP"),
-        ("state", "STATE"),
-        ("seconds", "TIME"),
-        ("cost", "USD"),
-        ("words", "RESULT"),
-    ]
-    table(rows, columns)
-    names = [artifact["name"] for artifact in trace["artifacts"]]
-    if names:
-        line()
-        line("artifacts: " + ", ".join(names))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ai_ops.core.grouping.v1 import normalise
 from ai_ops.core.triage import short_type
 from ai_ops.flow.event import ErrorDetail, Frame
 from ai_ops.flow.issue import IssueState, TriageDecision
@@ -34,7 +35,9 @@ class IssueStanding:
     """What intake needs to know of an issue that is there already.
 
     ``task`` is the state of the repair of its current episode and ``pull_request`` that of its pull
-    request; None where there is none. ``resolved_at`` is set while the issue is resolved.
+    request; None where there is none. ``resolved_at`` is set while the issue is resolved. ``waiting`` says
+    what its repair waits for, as long as that is not over; ``withdrawn`` that its task was taken back
+    for a deploy storm's.
     """
 
     state: IssueState
@@ -42,6 +45,8 @@ class IssueStanding:
     task: TaskState | None = None
     pull_request: PullRequestState | None = None
     resolved_at: datetime | None = None
+    waiting: str = ""
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,12 @@ def take(known: IssueStanding | None, occurred_at: datetime, triage: TriageDecis
                 "It happened before it was resolved.",
             )
         return _regressed(known, triage)
+    if known.waiting:
+        return IntakeDecision(IntakeOutcome.REPEATED, known.episode, known.state, False, known.waiting)
+    if known.withdrawn:  # what it waited for is over, and here it is again
+        return IntakeDecision(
+            IntakeOutcome.REPEATED, known.episode + 1, known.state, triage.repair, triage.reason
+        )
     if known.task is not None:
         reason = f"This episode has its repair, which is {known.task.value}."
         return IntakeDecision(IntakeOutcome.REPEATED, known.episode, known.state, False, reason)
@@ -146,10 +157,22 @@ def culprit(error: ErrorDetail) -> str:
 
 
 def title(error: ErrorDetail) -> str:
-    """Return an issue's title from the exception's type and place; the raw text never enters it."""
+    """Return an issue's title: the exception's type and its place.
+
+    Without a place the message's template stands for it, which is what all its occurrences share: its
+    values are gone, and of its words only what can address nobody is kept.
+    """
     name = _plain(short_type(error.exception_type)) or "Error"
-    place = culprit(error) or (_plain(error.fingerprint)[:12])
-    return (f"{name} in {place}" if place else name)[:_MAX_TITLE]
+    if place := culprit(error):
+        return f"{name} in {place}"[:_MAX_TITLE]
+    words = template(error)
+    return (f"{name}: {words}" if words else name)[:_MAX_TITLE]
+
+
+def template(error: ErrorDetail) -> str:
+    """Return an error's message without its changing parts, in plain characters: ``user <num> not found``."""
+    masked = normalise(error.message or error.raw_excerpt.strip().partition("\n")[0])
+    return " ".join(re.sub(r"[^\w .:/<>()-]", " ", masked).split()).strip(" :-")
 
 
 def _place(error: ErrorDetail) -> Frame | None:

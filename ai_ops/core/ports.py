@@ -7,7 +7,7 @@ All failures are ``TemporaryError`` or ``PermanentError`` with the codes named h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ai_ops.flow.event import Event
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
-from ai_ops.flow.issue import Issue
+from ai_ops.flow.issue import Issue, IssueDecision
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequest, PullRequestState
 from ai_ops.flow.report import RunEnd
@@ -57,6 +57,11 @@ Worker = Callable[[str, int, Steps], Awaitable[None]]
 
 It leaves the task in a state that says how the run went, and handles the failures it knows itself.
 """
+
+
+Fail = Callable[[Task, Mapping[str, str]], Awaitable[None]]
+"""What an engine calls when a run broke that the worker did not end: the task, and why in
+``{"code", "message", "next_step"}``. It moves the task to ``failed``; harmless when it is over."""
 
 
 class Engine(Protocol):
@@ -166,16 +171,25 @@ class Trace(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of one batch. ``tasks`` are the new tasks that want to be enqueued."""
+    """What became of one batch. ``tasks`` are the new tasks that want to be enqueued.
+
+    ``only_counted`` of the accepted events came faster than their issue's limit. ``withdrawn`` are tasks
+    that were taken back, because a deploy storm's task stands for them.
+    """
 
     accepted: int
     duplicates: int
     tasks: tuple[Task, ...] = ()
+    only_counted: int = 0
+    withdrawn: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A repair or prompt that a person asked for; ``event`` is there for a repair."""
+    """A repair or prompt that a person asked for; ``event`` is there for a repair.
+
+    With ``issue_id`` the event is one of that issue already, and is not counted again.
+    """
 
     kind: str
     repository: Repository | None
@@ -183,6 +197,7 @@ class NewTask:
     payload: dict[str, Any]
     event: Event | None = None
     idempotency_key: str | None = None
+    issue_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +215,14 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The issue that others were merged into, and the tasks of theirs that were taken back."""
+
+    issue: Issue
+    withdrawn: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +250,46 @@ class Issues(Protocol):
         """Return issues, newest first."""
         ...
 
+    async def release_waiting(self) -> Sequence[Task]:
+        """Start repairs that waited for a spike to pass, as far as there is room; to be enqueued."""
+        ...
+
+    async def waiting(self) -> Mapping[str, int]:
+        """Return how many open issues wait, by ``spike`` and ``storm``."""
+        ...
+
+    async def fingerprints(self, issue_id: str) -> Sequence[str]:
+        """Return the fingerprints whose events come to an issue, its own first."""
+        ...
+
+    async def decisions(self, issue_id: str) -> Sequence[IssueDecision]:
+        """Return what people decided about an issue, oldest first."""
+        ...
+
+    async def decide(self, issue_id: str, verb: str, who: str) -> Issue:
+        """Ignore, resolve or reopen an issue.
+
+        Raises:
+            PermanentError: ``issue_not_found``, ``issue_merged``.
+        """
+        ...
+
+    async def merge(self, issue_id: str, into: str, who: str) -> Merged:
+        """Hand the fingerprints and the count of one issue over to another of the same repository.
+
+        Raises:
+            PermanentError: ``issue_not_found``, ``issue_merged``, ``cannot_merge``.
+        """
+        ...
+
+    async def split(self, issue_id: str, fingerprint: str, who: str) -> Issue:
+        """Take a fingerprint out of an issue again and return the issue that it has from now on.
+
+        Raises:
+            PermanentError: ``issue_not_found``, ``cannot_split``.
+        """
+        ...
+
 
 class Tasks(Protocol):
     """Tasks: the truth about what is to be done and how it went."""
@@ -243,8 +306,12 @@ class Tasks(Protocol):
         """Return tasks, newest first."""
         ...
 
-    async def move(self, task_id: str, to: TaskState, **changes: Any) -> Task:
+    async def move(
+        self, task_id: str, to: TaskState, *, mail: Notification | None = None, **changes: Any
+    ) -> Task:
         """Move a task along the table of transitions and change other fields in the same commit.
+
+        ``mail`` is put into the outbox by that commit too: it is sent if the task moved, and only then.
 
         Raises:
             PermanentError: ``illegal_transition`` or ``task_not_found``.
@@ -279,12 +346,24 @@ class PullRequests(Protocol):
         """Return pull requests, newest first."""
         ...
 
+    async def states(self, ids: Collection[str]) -> Mapping[str, PullRequestState]:
+        """Return what became of these, as far as we know; ids that are not there are left out."""
+        ...
+
     async def set_state(self, pull_request_id: str, state: PullRequestState) -> PullRequest:
         """Record what became of it."""
         ...
 
     async def open_in(self, repo_key: str) -> Sequence[PullRequest]:
         """Return those of ours that are open in a repository, as far as we know, oldest first."""
+        ...
+
+
+class Ids(Protocol):
+    """Ids as people type them."""
+
+    async def beginning_with(self, noun: str, beginning: str, limit: int = 5) -> Sequence[str]:
+        """Return ids of a ``task``, ``issue``, ``trace`` or ``pull_request`` that begin like this."""
         ...
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ai_ops.core.guard import Finding, Severity
+from ai_ops.core.wording import counted
 from ai_ops.flow.event import ErrorDetail, Frame
 from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd, SuiteReport
 from ai_ops.flow.task import Proof, Reason, Verdict
@@ -294,7 +295,7 @@ def _judge_suite(before: SuiteReport, after: SuiteReport, test_ids: Sequence[str
             text = f"the command ended with {after.exit_code} though no test failed"
             missing.append(Reason("exit_disagrees", "suite after", text))
     if not missing and not against:
-        notes.insert(0, Reason("suite_clean", "", f"no new failure in {len(now)} tests"))
+        notes.insert(0, Reason("suite_clean", "", f"no new failure in {counted(len(now), 'test')}"))
     return against, missing, notes
 
 

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from ai_ops.core import markdown
+from ai_ops.core.wording import counted
 from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.task import Proof, Verdict
 
@@ -26,7 +27,11 @@ HEADLINES = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The facts of one run, before they are put into words. Money in US dollars."""
+    """The facts of one run, before they are put into words. Money in US dollars.
+
+    ``failure_code`` and ``failure`` are there when the run failed; ``progress`` is then what it did before.
+    ``next_step`` is what a person can do.
+    """
 
     title: str
     error: ErrorDetail
@@ -46,12 +51,16 @@ class Report:
     task_url: str = ""
     pr_url: str = ""
     diff: str = ""
+    failure_code: str = ""
+    failure: str = ""
+    next_step: str = ""
+    progress: tuple[str, ...] = ()
     banners: tuple[str, ...] = field(default_factory=tuple)
 
     @property
     def headline(self) -> str:
-        """The verdict in one sentence."""
-        return HEADLINES[self.proof.verdict]
+        """The end, or the verdict, in one sentence."""
+        return "The run failed." if self.failure_code else HEADLINES[self.proof.verdict]
 
 
 def place(error: ErrorDetail) -> str:
@@ -64,19 +73,24 @@ def place(error: ErrorDetail) -> str:
     return ""
 
 
-def title(error: ErrorDetail) -> str:
-    """Return a title made of the exception type and the place, never of the message."""
+def title(error: ErrorDetail, changed: str = "") -> str:
+    """Return a title made of the exception type and the place, never of the message.
+
+    ``changed`` is the path of the file that is repaired; its name stands in where the log names no place.
+    """
     # "Fix GH-1" or "Fix ABC-1" would close something: a type has no hyphen.
     kind = _safe(error.exception_type.rsplit(".", 1)[-1]).replace("-", "").replace("/", "") or "error"
-    where = place(error)
+    where = place(error) or _safe(changed.rpartition("/")[2])
     return f"Fix {kind} in {where}" if where else f"Fix {kind}"
 
 
-def commit_message(error: ErrorDetail, reproduction: tuple[str, ...], trace_id: str) -> str:
+def commit_message(
+    error: ErrorDetail, reproduction: tuple[str, ...], trace_id: str, changed: str = ""
+) -> str:
     """Return the commit's message. No word of it comes from a log's message or a model."""
     tests = ", ".join(_safe(path) for path in reproduction)
     body = f"Reproduced by {tests}." if tests else "Not reproduced by a test."
-    return f"{title(error)}\n\n{body}\n\nAI-Ops-Run: {trace_id}\n"
+    return f"{title(error, changed)}\n\n{body}\n\nAI-Ops-Run: {trace_id}\n"
 
 
 def body(report: Report, marker: str) -> str:
@@ -101,7 +115,7 @@ def _facts(report: Report) -> str:
     rows = [
         ("Exception", report.error.exception_type),
         ("Place", place(report.error)),
-        ("Seen", f"{report.occurrences} time{'s' if report.occurrences != 1 else ''}"),
+        ("Seen", counted(report.occurrences, "time")),
         ("Service", report.service),
         ("Environment", report.environment),
         ("Release", report.release),

@@ -31,7 +31,6 @@ _SYNTAX_PLACE = re.compile(r'^E\s{1,20}File "([^"\n]{1,4000})", line (\d{1,9})',
 _COLLECTION_ERROR = re.compile(r"^E   ([A-Za-z_][\w.]{0,200})(?:: ([^\n]*))?$")
 _RUNNER = re.compile(r"/site-packages/(?:_pytest|pluggy)/")
 _NO_MODULE = re.compile(r"No module named '?([A-Za-z_][\w.]{0,200})")
-_UNKNOWN_OPTIONS = re.compile(r"error: unrecognized arguments: ([^\n]{1,500})")
 
 
 class _Case(TestCase):
@@ -207,15 +206,3 @@ def missing_modules(report: SuiteReport, repo_files: Sequence[str]) -> tuple[str
         part.removesuffix(".py") for path in repo_files if path.endswith(".py") for part in path.split("/")
     }
     return tuple(sorted(wanted - own))
-
-
-def unknown_options(report: SuiteReport) -> tuple[str, ...]:
-    """Return the pytest options that no installed plugin knows (``--cov``): a sign of missing set-up."""
-    if report.results is not None:
-        return ()
-    return tuple(
-        word
-        for found in _UNKNOWN_OPTIONS.findall(report.output)
-        for word in found.split()
-        if word.startswith("-")
-    )

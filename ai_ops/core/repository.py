@@ -190,7 +190,7 @@ class RepositoryRules:
         path = local_path(text)
         # git also tries these spellings of a path, so none of them may lead outside.
         found = [self.real_path(path + suffix) for suffix in ("", ".git", "/.git")]
-        roots = [root for entry in self.allowed_repos if (root := _local_root(entry, self.real_path))]
+        roots = [root for entry in self.allowed_repos if (root := local_root(entry, self.real_path))]
         if not any(all(_below(real, root) for real in found) for root in roots):
             raise PermanentError(
                 "repo_not_allowed",
@@ -250,8 +250,8 @@ def _is_local(entry: str) -> bool:
     return entry.strip().startswith("/") or entry.strip().lower().startswith("file:")
 
 
-def _local_root(entry: str, real_path: Callable[[str], str]) -> str:
-    """Return the real folder of a local entry, or its glob; empty when the entry is not a local one."""
+def local_root(entry: str, real_path: Callable[[str], str] = os.path.realpath) -> str:
+    """Return the real folder of a local entry of ALLOWED_REPOS, or its glob; empty for another entry."""
     if not _is_local(entry):
         return ""
     path = urlsplit(entry.strip()).path if entry.strip().lower().startswith("file:") else entry.strip()

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ai_ops.core.publishable import publishable
 from ai_ops.errors import PermanentError
 from ai_ops.flow.task import TRANSITIONS, Proof, Task, TaskState, Verdict
 
-PUBLISHABLE = frozenset({Verdict.PROVED, Verdict.UNPROVED})
-"""What an approval may publish."""
-WITHHELD = frozenset({Verdict.REFUTED, Verdict.BLOCKED})
-"""What nobody can publish."""
+_WHY_NOT = {
+    Verdict.REFUTED: "the evidence speaks against it",
+    Verdict.BLOCKED: "the guard withheld it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def _require(task: Task, verb: str, states: frozenset[TaskState]) -> None:
         raise PermanentError(
             "illegal_transition",
             f"a task that is {task.state} cannot be {_PAST[verb]}",
-            next_step=f"{verb} applies to tasks that are: {allowed}",
+            next_step=f"`{verb}` applies to tasks that are: {allowed}",
         )
 
 
@@ -80,9 +81,7 @@ def _retry(task: Task) -> Change:
 
 def _approve(task: Task) -> Change:
     _require(task, "approve", _REVIEW)
-    verdict = task.proof.verdict
-    candidate = task.payload.get("candidate_run")
-    if verdict in PUBLISHABLE and candidate and candidate == task.trace_id:
+    if approval_publishes(task):
         return Change(
             TaskState.PENDING,
             {
@@ -91,8 +90,18 @@ def _approve(task: Task) -> Change:
                 "outcome_reason": "approved by a person",
             },
         )
-    why = f"a {verdict} change is not published" if verdict in WITHHELD else "nothing to publish"
-    return Change(TaskState.COMPLETED, {"outcome_reason": f"approved by a person; {why}"})
+    why = _WHY_NOT.get(task.proof.verdict or Verdict.UNPROVED, "there is none to publish")
+    return Change(TaskState.COMPLETED, {"outcome_reason": f"accepted without a change: {why}"})
+
+
+def approval_publishes(task: Task) -> bool:
+    """Whether a task in review holds a change of its last run that an approval would publish."""
+    candidate = task.payload.get("candidate_run")
+    return (
+        bool(candidate)
+        and candidate == task.trace_id
+        and publishable(task.proof.verdict, require_proof=False)
+    )
 
 
 def _reject(task: Task) -> Change:

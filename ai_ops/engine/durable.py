@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_ops.core.identity import run_id
-from ai_ops.core.ports import Outcome, Tasks, Trace, Worker
+from ai_ops.core.ports import Fail, Outcome, Tasks, Trace, Worker
 from ai_ops.engine.data_lock import DataLock
 from ai_ops.engine.dbos_adapter import Dbos, OutOfStepError, interrupt_self
 from ai_ops.engine.duty import Duty
@@ -124,6 +124,7 @@ class DurableEngine:
         worker: called once for each run whose turn has come.
         tasks: the truth about what is to be done.
         trace: where the outcomes of steps are.
+        failing: fails a task whose run broke; without it the task is moved and no more.
         max_concurrent: runs that work at once in this process.
         poll_seconds: how often the queue is looked at, which is the most that a start is late.
         reconcile_seconds: how often our tables and the engine's are compared.
@@ -137,11 +138,12 @@ class DurableEngine:
         tasks: Tasks,
         trace: Trace,
         *,
+        failing: Fail | None = None,
         max_concurrent: int = 2,
         poll_seconds: float = 0.1,
         reconcile_seconds: float = 30.0,
     ) -> None:
-        self._duty = Duty(tasks, trace, worker)
+        self._duty = Duty(tasks, trace, worker, failing)
         self._lock = DataLock(data_dir)
         self._dbos = Dbos(system_database_url, data_dir, poll_seconds)
         self._slots = Slots(max_concurrent)

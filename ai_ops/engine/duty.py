@@ -11,10 +11,11 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ai_ops.core import retry
 from ai_ops.core.identity import run_id
-from ai_ops.core.ports import Steps, Tasks, Trace, Worker
+from ai_ops.core.ports import Fail, Steps, Tasks, Trace, Worker
 from ai_ops.engine.reconcile import WORKABLE, WORKER_LOST
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.task import Task, TaskState
@@ -24,11 +25,12 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What an engine needs besides its queue."""
+    """What an engine needs besides its queue. Without ``failing`` a task that fails is moved and no more."""
 
     tasks: Tasks
     trace: Trace
     worker: Worker
+    failing: Fail | None = None
 
     async def wanted(self, task_id: str, run_number: int) -> Task | None:
         """Return the task when this run of it is still to be worked on."""
@@ -78,10 +80,13 @@ class Duty:
 
     async def fail(self, task: Task, failure: Mapping[str, str]) -> None:
         """Move the task to ``failed``; harmless when it is over already."""
-        await self.move(task, TaskState.FAILED, failure=dict(failure), outcome_reason=failure["message"])
+        if self.failing is not None:
+            await self.failing(task, failure)
+        else:
+            await self.move(task, TaskState.FAILED, failure=dict(failure), outcome_reason=failure["message"])
         await self.close(task)
 
-    async def move(self, task: Task, to: TaskState, **changes: object) -> None:
+    async def move(self, task: Task, to: TaskState, **changes: Any) -> None:
         """Move the task, unless it has moved on by itself meanwhile."""
         try:
             await self.tasks.move(task.id, to, **changes)

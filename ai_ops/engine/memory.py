@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 from ai_ops.core.identity import run_id
-from ai_ops.core.ports import Outcome, Tasks, Trace, Worker
+from ai_ops.core.ports import Fail, Outcome, Tasks, Trace, Worker
 from ai_ops.engine.duty import Duty
 from ai_ops.engine.recorded import recorded
 from ai_ops.engine.slots import Seat, Slots, rank, turn, workflow_id
@@ -46,8 +46,15 @@ class MemorySteps:
 class MemoryEngine:
     """Implements ``core.ports.Engine`` in this process."""
 
-    def __init__(self, worker: Worker, tasks: Tasks, trace: Trace, max_concurrent: int = 2) -> None:
-        self._duty = Duty(tasks, trace, worker)
+    def __init__(
+        self,
+        worker: Worker,
+        tasks: Tasks,
+        trace: Trace,
+        max_concurrent: int = 2,
+        failing: Fail | None = None,
+    ) -> None:
+        self._duty = Duty(tasks, trace, worker, failing)
         self._slots = Slots(max_concurrent)
         self._turns: dict[str, Slots] = defaultdict(lambda: Slots(1))
         self._running: dict[str, asyncio.Task[None]] = {}

@@ -24,7 +24,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetail:
-    """What went wrong. ``raw_excerpt`` is the joined record as it was logged, redacted."""
+    """What went wrong. ``raw_excerpt`` is the joined record as it was logged, redacted.
+
+    ``earlier_fingerprints`` are what former grouping versions made of it, the newest first: an error that
+    was known under one of them stays with its issue.
+    """
 
     raw_excerpt: str
     language: str = ""
@@ -33,6 +37,7 @@ class ErrorDetail:
     frames: tuple[Frame, ...] = ()
     fingerprint: str = ""
     grouping_version: str = ""
+    earlier_fingerprints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,8 @@ class EventSource:
 class Event:
     """One error, or ``count`` repeats of one error inside the de-duplication window.
 
-    ``event_id`` is a UUIDv5 of node, file identity and offset: the same record read twice has the
-    same id. ``context`` holds the lines logged just before, redacted.
+    ``event_id`` is a UUIDv5 of node, file identity, offset and repository URL: the same record read twice
+    has the same id. ``context`` holds the lines logged just before, redacted.
     """
 
     event_id: str

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from ai_ops.flow.event import Event
 
 
 class IssueState(StrEnum):
-    """Where an issue stands."""
+    """Where an issue stands. A merged one has handed its errors over to another."""
 
     OPEN = "open"
     IGNORED = "ignored"
     RESOLVED = "resolved"
+    MERGED = "merged"
 
 
 class TriageClass(StrEnum):
@@ -37,11 +39,23 @@ class TriageDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class IssueDecision:
+    """What a person decided about an issue: who, when, which verb, and its details as a JSON object."""
+
+    at: datetime
+    who: str
+    verb: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Issue:
-    """Events with one fingerprint. Unique by (repo_key, fingerprint).
+    """Events with one fingerprint, or with those that people merged. Unique by (repo_key, fingerprint).
 
     ``episode`` starts at 1 and rises when a regression or accepted new evidence opens the next
-    repair. ``sample`` is the newest event, redacted.
+    repair. ``sample`` is the newest event, redacted. ``count`` are all occurrences; of ``only_counted``
+    events nothing else is stored, because they came faster than the limit. ``waiting_reason`` says why
+    its repair has to wait, empty when it does not. ``release`` is that of its first event.
     """
 
     id: str
@@ -61,3 +75,7 @@ class Issue:
     last_seen: datetime
     triage: TriageDecision
     sample: Event
+    only_counted: int = 0
+    waiting_reason: str = ""
+    merged_into: str | None = None
+    release: str = ""

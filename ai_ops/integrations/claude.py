@@ -26,6 +26,7 @@ from ai_ops.core.ports import Bind, Sandbox, SandboxSpec
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
 from ai_ops.integrations import claude_cli
+from ai_ops.integrations.claude_args import parse_args
 from ai_ops.integrations.claude_cli import CliTransport
 from ai_ops.integrations.claude_gateway import ClaudeGateway, GatewaySession
 from ai_ops.integrations.claude_messages import Listener
@@ -77,19 +78,11 @@ class ClaudeFixer:
         self._gateway = gateway
         self._sandbox = sandbox
         self._command = command
-        self._extra = claude_cli.parse_args(args)
+        self._extra = parse_args(args)
         self._model = model
         self._allowed_models = tuple(allowed_models)
         self._retries = retries
         self._checked: set[tuple[Path, int]] = set()
-
-    async def cli_version(self) -> str:
-        """Return the CLI's version, for ``doctor``.
-
-        Raises:
-            PermanentError: ``model_cli_missing``, ``model_cli_outdated``.
-        """
-        return await claude_cli.version(claude_cli.locate(self._command))
 
     async def ask(self, request: FixRequest, watch: Watch) -> FixAnswer:
         """Ask once and return the whole answer; in agentic mode the checkout is edited meanwhile.

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import json
 import re
-import shlex
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
@@ -37,9 +36,6 @@ MODEL_URL: Final = "http://model.invalid"
 _LINE_BYTES = 64 * 2**20
 _STDERR_BYTES = 64 * 1024
 _REAP_SECONDS = 5.0
-_ALLOWED_ARGS = frozenset(
-    {"--model", "--fallback-model", "--max-turns", "--effort", "--append-system-prompt"},
-)
 _BUDGET_SLACK = 1.25  # the gateway's word comes first: the CLI's own limit loses the answer
 
 
@@ -73,35 +69,12 @@ async def version(program: Path) -> str:
         raise failure("model_cli_missing", str(error)) from error
     found = re.match(r"(\d+)\.(\d+)\.(\d+)", done.text.strip())
     if not found:
-        raise failure("model_cli_missing", f"{program} tells no version: {done.complaint or done.text}")
+        told = (done.complaint or done.text).strip().partition("\n")[0]
+        raise failure("model_cli_missing", f"{program} tells no version: {told}")
     if tuple(map(int, found.groups())) < LEAST_VERSION:
         needed = ".".join(map(str, LEAST_VERSION))
         raise failure("model_cli_outdated", f"{found[0]}, at least {needed} is needed")
     return found[0]
-
-
-def parse_args(text: str) -> tuple[str, ...]:
-    """Return ``CLAUDE_ARGS`` as ``--flag=value`` words; only flags that cannot widen what a run may do.
-
-    Raises:
-        PermanentError: ``model_bad_flag``.
-    """
-    try:
-        words = iter(shlex.split(text))
-    except ValueError as error:
-        raise failure("model_bad_flag", f"CLAUDE_ARGS: {error}") from error
-    flags = []
-    for word in words:
-        name, given, value = word.partition("=")
-        if name not in _ALLOWED_ARGS:
-            allowed = ", ".join(sorted(_ALLOWED_ARGS))
-            raise failure("model_bad_flag", f"CLAUDE_ARGS may not hold {name}; it may hold {allowed}")
-        if not given:
-            value = next(words, "")
-        if not value:
-            raise failure("model_bad_flag", f"CLAUDE_ARGS: {name} wants a value")
-        flags.append(f"{name}={value}")
-    return tuple(flags)
 
 
 def build_flags(request: FixRequest, extra: Sequence[str]) -> list[str]:

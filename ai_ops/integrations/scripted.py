@@ -33,26 +33,29 @@ class ScriptedFixer:
     """Answers from a script.
 
     Args:
-        script: a JSON or YAML file, or its content: ``{purpose: [entry, …]}``, the n-th entry for round n
-            (or the ``round`` it names), the last repeats. An entry holds ``files`` ({path: content, or
-            null to delete}), the words ``answer``, ``cause``, ``summary``, ``failure`` (a code of
-            ``core.failures``), ``usage`` ({"input_tokens", "output_tokens", "cost_usd"}); or ``raw``, the
-            whole answer, in which ``{nonce}`` becomes the request's.
+        script: a JSON or YAML file, read again for each answer, or its content: ``{purpose: [entry, …]}``,
+            the n-th entry for round n (or the ``round`` it names), the last repeats. An entry holds ``files``
+            ({path: content, or null to delete}), the words ``answer``, ``cause``, ``summary``, ``failure`` (a
+            code of ``core.failures``), ``usage`` ({"input_tokens", "output_tokens", "cost_usd"}); or ``raw``,
+            the whole answer, in which ``{nonce}`` becomes the request's.
 
     Raises:
         PermanentError: ``script_invalid``.
     """
 
     def __init__(self, script: Path | Mapping[str, Any]) -> None:
-        self._entries = _checked(_load(script) if isinstance(script, Path) else script)
+        self._script = script
+        _entries(script)  # what is wrong with it is said at the start
 
     async def ask(self, request: FixRequest, watch: Watch) -> FixAnswer:
         """Write the entry's files (agentic) or answer with them as blocks, and say its words.
 
         Raises:
-            AiOpsError: the entry's ``failure``; ``script_silent`` when no entry is there for the purpose.
+            AiOpsError: the entry's ``failure``; ``script_silent`` when no entry is there for the purpose;
+                ``script_invalid``.
         """
-        entry = choose(self._entries.get(request.purpose.value, ()), request.round)
+        entries = await asyncio.to_thread(_entries, self._script)
+        entry = choose(entries.get(request.purpose.value, ()), request.round)
         if entry is None:
             raise PermanentError("script_silent", f"the script has no answer to {request.purpose.value}")
         usage = Usage(**entry.get("usage", {}))
@@ -67,6 +70,10 @@ class ScriptedFixer:
         text = _answer(entry, files, request)
         await watch("text", {"text": text})
         return FixAnswer(text=text, usage=usage, turns=1, model=_MODEL)
+
+
+def _entries(script: Path | Mapping[str, Any]) -> dict[str, Sequence[Mapping[str, Any]]]:
+    return _checked(_load(script) if isinstance(script, Path) else script)
 
 
 def _load(path: Path) -> Any:

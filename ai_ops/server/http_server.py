@@ -22,6 +22,7 @@ from ai_ops.server.handlers import (
     traces,
 )
 from ai_ops.server.problems import ProblemError, answer, problem_middleware
+from ai_ops.server.readiness import READINESS, Readiness
 from ai_ops.server.services import SERVICES, Services
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ _SHUTDOWN_SECONDS = 2.0
 
 def build_app(services: Services) -> web.Application:
     """Return the app over its services."""
-    figures = metrics.Metrics()
+    figures = metrics.Metrics(services.removed)
     app = web.Application(
         middlewares=[
             metrics.middleware(figures),
@@ -52,6 +53,7 @@ def build_app(services: Services) -> web.Application:
     app[SERVICES] = services
     app[metrics.METRICS] = figures
     app[auth.KEY_OF] = {(route.method, route.path): route.key for route in ROUTES}
+    app[READINESS] = Readiness(services.ready)
     app[auth.SCOPE_OF] = {(route.method, route.path): route.scope for route in ROUTES}
     app[stream.STREAMS] = set()
     app.on_shutdown.append(stream.end_streams)

@@ -3,46 +3,73 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from ai_ops.core.describe import describe
 from ai_ops.core.grouping import v1
-from ai_ops.core.redaction import Redactor
-from ai_ops.errors import PermanentError
+from ai_ops.core.wording import counted, one_line, sentences
+from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.event import ErrorDetail, Event, EventRepo, EventSource, Frame
 from ai_ops.flow.repository import Repository
 from ai_ops.server.problems import from_validation
 from ai_ops.server.schemas import ErrorBody, EventBody
 from ai_ops.server.services import Services
 
+log = logging.getLogger(__name__)
+
+_NAMED = 5
+_WORDS = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a batch. ``rejected`` are ``{"index", "reason", "code"}`` objects."""
+    """What became of a batch. ``rejected`` are ``{"index", "reason", "code"}`` objects.
+
+    ``only_counted`` of the accepted events came faster than their issue's limit: nothing else of them
+    is stored.
+    """
 
     accepted: int
     duplicates: int
     rejected: tuple[dict[str, Any], ...]
+    only_counted: int = 0
 
 
 async def take_batch(batch: Sequence[Any], services: Services) -> Taken:
     """Commit what is valid, durably, enqueue the tasks that follow, and name what is not valid.
 
     Raises:
-        TemporaryError: ``storage_unavailable``; nothing was acknowledged.
+        TemporaryError: ``storage_unavailable``, ``node_rate_exceeded``; nothing was acknowledged.
     """
     # Redaction and parsing of a large batch take their time; the loop goes on answering meanwhile.
     valid, rejected = await asyncio.to_thread(_sort, batch, services)
+    if rejected:
+        log.warning("%s", _rejection(batch, rejected, services.redactor.redact))
     if not valid:
         return Taken(0, 0, tuple(rejected))
+    _hold_to_rates(valid, services)
     ingested = await services.issues.ingest(valid)
+    for task in ingested.withdrawn:
+        await services.engine.cancel(task)
     for task in ingested.tasks:
         await services.engine.enqueue(task)
-    return Taken(ingested.accepted, ingested.duplicates, tuple(rejected))
+    return Taken(ingested.accepted, ingested.duplicates, tuple(rejected), ingested.only_counted)
+
+
+def _hold_to_rates(valid: Sequence[tuple[Event, Repository]], services: Services) -> None:
+    wait = services.node_rates.wait_seconds(event.node for event, _ in valid)
+    if wait > 0:
+        raise TemporaryError(
+            "node_rate_exceeded",
+            "This node sends more events a minute than it may; nothing of this batch was taken.",
+            next_step="Send it again later, or raise EVENTS_PER_MINUTE_PER_NODE.",
+            delay=wait,
+        )
 
 
 def _sort(
@@ -50,65 +77,109 @@ def _sort(
 ) -> tuple[list[tuple[Event, Repository]], list[dict[str, Any]]]:
     valid: list[tuple[Event, Repository]] = []
     rejected: list[dict[str, Any]] = []
+    reader = Reader(services)
     for index, item in enumerate(batch):
         try:
-            valid.append(_take(item, services))
+            valid.append(reader.read(item))
         except ValidationError as error:
             reason = from_validation(error).detail
             rejected.append({"index": index, "reason": reason, "code": "invalid_event"})
         except PermanentError as failure:
-            rejected.append({"index": index, "reason": failure.message, "code": failure.code})
+            reason = sentences(failure.message, failure.next_step)
+            rejected.append({"index": index, "reason": reason, "code": failure.code})
     return valid, rejected
 
 
-def _take(item: Any, services: Services) -> tuple[Event, Repository]:
-    """Return a wire event as ours, redacted again and fingerprinted by us."""
-    body = EventBody.model_validate(item)
-    repository = services.repository(body.repo.repo_url, body.repo.code_host)
-    redact = services.redactor.redact
-    # One text, so that a secret over several lines is seen whole.
-    context = redact(printable("\n".join(body.context))).split("\n") if body.context else ()
-    event = Event(
-        event_id=str(body.event_id),
-        occurred_at=body.occurred_at,
-        repo=EventRepo(repository.url, repository.code_host, redact(body.repo.default_branch)),
-        error=_error(body.error, services.redactor),
-        node=redact(body.node),
-        service=redact(body.service),
-        environment=redact(body.environment),
-        release=redact(body.release),
-        source=EventSource(redact(body.source.path), body.source.offset),
-        level=redact(body.level),
-        context=tuple(context),
-        count=body.count,
-        schema_version=body.schema_version,
-    )
-    return event, repository
+def _rejection(batch: Sequence[Any], rejected: Sequence[dict[str, Any]], redact: Callable[[str], str]) -> str:
+    """Return one line for the log: how many, from which nodes, and why. Nothing of the events' text."""
+    nodes = Counter(_node(batch[item["index"]]) for item in rejected).most_common()
+    reasons = Counter((item["code"], item["reason"]) for item in rejected).most_common()
+    who = [one_line(redact(node), _WORDS) for node, _ in nodes[:_NAMED]]
+    why = [f"{number} {code}: {one_line(redact(text), _WORDS)}" for (code, text), number in reasons[:_NAMED]]
+    events = counted(len(batch), "event", "events")
+    return f"rejected {len(rejected)} of {events} from node {', '.join(who)}: {' | '.join(why)}"
 
 
-def _error(body: ErrorBody, redactor: Redactor) -> ErrorDetail:
-    """Describe the excerpt by our own rules; what the agent parsed counts where ours see nothing.
+def _node(item: Any) -> str:
+    node = item.get("node") if isinstance(item, dict) else None
+    return node if isinstance(node, str) and node else "unnamed"
 
-    A newer agent may know languages that this server does not.
-    """
-    detail, _ = describe(printable(body.raw_excerpt), redactor=redactor)
-    if detail.exception_type or not body.exception_type:
-        return detail
-    redact = redactor.redact
-    language, exception_type = redact(body.language), redact(body.exception_type)
-    message = redact(printable(body.message))
-    frames = tuple(Frame(redact(f.file), f.line, redact(f.function), f.in_app) for f in body.frames)
-    return ErrorDetail(
-        raw_excerpt=detail.raw_excerpt,
-        language=language,
-        exception_type=exception_type,
-        message=message,
-        frames=frames,
-        fingerprint=v1.fingerprint(language, exception_type, message, frames),
-        grouping_version=v1.VERSION,
-    )
+
+class Reader:
+    """Reads the events of one batch, whose short texts and repositories are mostly the same."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._redacted: dict[str, str] = {"": ""}
+        self._repositories: dict[tuple[str, str], Repository] = {}
+
+    def read(self, item: Any) -> tuple[Event, Repository]:
+        """Return a wire event as ours, redacted again and fingerprinted by us.
+
+        Raises:
+            ValidationError: it is no event.
+            PermanentError: its repository is not one of ours.
+        """
+        body = EventBody.model_validate(item)
+        repository = self._repository(body.repo.repo_url, body.repo.code_host)
+        redact = self._redact
+        # One text, so that a secret over several lines is seen whole.
+        context = redact(printable("\n".join(body.context))).split("\n") if body.context else ()
+        event = Event(
+            event_id=str(body.event_id),
+            occurred_at=body.occurred_at,
+            repo=EventRepo(repository.url, repository.code_host, redact(body.repo.default_branch)),
+            error=self._error(body.error),
+            node=redact(body.node),
+            service=redact(body.service),
+            environment=redact(body.environment),
+            release=redact(body.release),
+            source=EventSource(redact(body.source.path), body.source.offset),
+            level=redact(body.level),
+            context=tuple(context),
+            count=body.count,
+            schema_version=body.schema_version,
+        )
+        return event, repository
+
+    def _redact(self, text: str) -> str:
+        found = self._redacted.get(text)
+        if found is None:
+            found = self._redacted[text] = self._services.redactor.redact(text)
+        return found
+
+    def _repository(self, repo_url: str, code_host: str) -> Repository:
+        found = self._repositories.get((repo_url, code_host))
+        if found is None:
+            found = self._services.repository(repo_url, code_host)
+            self._repositories[repo_url, code_host] = found
+        return found
+
+    def _error(self, body: ErrorBody) -> ErrorDetail:
+        """Describe the excerpt by our own rules; what the agent parsed counts where ours see nothing.
+
+        A newer agent may know languages that this server does not.
+        """
+        detail, _ = self._services.descriptions.describe(printable(body.raw_excerpt))
+        if detail.exception_type or not body.exception_type:
+            return detail
+        redact = self._redact
+        language, exception_type = redact(body.language), redact(body.exception_type)
+        message = redact(printable(body.message))
+        frames = tuple(Frame(redact(f.file), f.line, redact(f.function), f.in_app) for f in body.frames)
+        return ErrorDetail(
+            raw_excerpt=detail.raw_excerpt,
+            language=language,
+            exception_type=exception_type,
+            message=message,
+            frames=frames,
+            fingerprint=v1.fingerprint(language, exception_type, message, frames),
+            grouping_version=v1.VERSION,
+        )
 
 
 def printable(text: str) -> str:
     """Replace what no database can keep; a log line is never refused for its bytes."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -3,21 +3,57 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from ai_ops.server.services import Services
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 
+EVENT_OUTCOMES = ("stored", "only_counted", "duplicate", "rejected", "refused")
+
+
+class _Removed(Collector):
+    """What was removed by age, as the keeper of that count has it."""
+
+    def __init__(self, removed: Mapping[str, int]) -> None:
+        self._removed = removed
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield it."""
+        family = CounterMetricFamily("ai_ops_removed", "Records removed by age, by kind.", labels=["kind"])
+        for kind, number in self._removed.items():
+            family.add_metric([kind], number)
+        yield family
+
+
 class Metrics:
     """Counters fed by requests, and gauges read from the ports when they are asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, removed: Mapping[str, int]) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(_Removed(removed))
+        self.events = Counter(
+            "ai_ops_events_total",
+            "Events sent here, by what became of them: stored, only_counted, duplicate, rejected (for good) "
+            "or refused (to be sent again).",
+            ["outcome"],
+            registry=self.registry,
+        )
+        for outcome in EVENT_OUTCOMES:
+            self.events.labels(outcome)
+        self.waiting = Gauge(
+            "ai_ops_issues_waiting",
+            "Open issues whose repair waits, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
         self.requests = Counter(
             "ai_ops_http_requests_total",
             "Requests answered.",
@@ -46,6 +82,8 @@ class Metrics:
     async def refresh(self, services: Services) -> None:
         """Read the gauges."""
         self.queue_depth.set(await services.engine.queue_depth())
+        for reason, number in (await services.issues.waiting()).items():
+            self.waiting.labels(reason).set(number)
         self.unfinished.clear()
         for task in await services.tasks.unfinished():
             self.unfinished.labels(task.state).inc()

@@ -78,6 +78,24 @@ class NewTaskBody(BaseModel):
 
 
 _OF_A_REPAIR = ("fix_mode", "service", "environment", "release")
+
+
+class MergeBody(BaseModel):
+    """``POST /v1/issues/{id}/merge``: the issue that this one is merged into."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    into: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_clean)]
+
+
+class SplitBody(BaseModel):
+    """``POST /v1/issues/{id}/split``: the fingerprint to take out of this issue."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    fingerprint: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_clean)]
+
+
 _OF_A_PROMPT = ("name", "description", "type", "folder", "allowed_tools", "timeout_seconds")
 
 

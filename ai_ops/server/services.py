@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from ai_ops.core.ports import Clock, CodeHost, Engine, Issues, PullRequests, Tasks, Trace
+from ai_ops.core.ports import Clock, CodeHost, Engine, Ids, Issues, PullRequests, Tasks, Trace
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.errors import PermanentError
 from ai_ops.flow.repository import Repository
 from ai_ops.server.auth import Keyring
+from ai_ops.server.descriptions import Descriptions
+from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.senders.mapping import Senders
 
 
@@ -20,8 +22,9 @@ from ai_ops.server.senders.mapping import Senders
 class Services:
     """The ports the server stands on.
 
-    ``ready`` raises a named failure when it cannot work. ``senders`` says which repositories are meant by
-    applications that send by themselves.
+    ``ready`` raises a named failure when it cannot work; ``public_url`` is the prefix of our links;
+    ``removed`` says how much of each kind was removed by age since the start; ``senders`` says which
+    repositories are meant by applications that send by themselves.
     """
 
     issues: Issues
@@ -35,7 +38,16 @@ class Services:
     keyring: Keyring
     clock: Clock
     ready: Callable[[], Awaitable[None]]
+    ids: Ids
+    public_url: str
+    node_rates: NodeRates = field(default_factory=NodeRates)
+    removed: Mapping[str, int] = field(default_factory=dict)
     senders: Senders = field(default_factory=Senders)
+    descriptions: Descriptions = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Give the redactor's answers a memory."""
+        object.__setattr__(self, "descriptions", Descriptions(self.redactor))
 
     def repository(self, repo_url: str, code_host: str) -> Repository:
         """Return the repository an address means, on a code host that this server works with.

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from ai_ops.flow.issue import Issue
-from ai_ops.flow.pull_request import PullRequest
+from ai_ops.core.links import absolute
+from ai_ops.flow.issue import Issue, IssueDecision
+from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.flow.run import Artifact, Run, Step, Usage
 from ai_ops.flow.task import Proof, Task, status_word
 
@@ -22,9 +23,10 @@ def proof(value: Proof) -> dict[str, Any]:
     return {"verdict": value.verdict, "reasons": [asdict(reason) for reason in value.reasons]}
 
 
-def task(value: Task) -> dict[str, Any]:
-    """Return a task."""
+def task(value: Task, public_url: str, pull_request_state: PullRequestState | None) -> dict[str, Any]:
+    """Return a task, with what its pull request is now, as far as we know."""
     payload = value.payload
+    pr_url = absolute(value.pr_url, public_url) or None
     return {
         "task_id": value.id,
         "kind": value.kind,
@@ -44,10 +46,12 @@ def task(value: Task) -> dict[str, Any]:
         "name": payload.get("name", ""),
         "description": payload.get("description", ""),
         "type": payload.get("type"),
+        "storm": payload.get("storm"),
         "trace_id": value.trace_id,
         "pull_request_id": value.pull_request_id,
-        "pr_url": value.pr_url or None,
-        "mr_url": value.pr_url or None,
+        "pull_request_state": pull_request_state,
+        "pr_url": pr_url,
+        "mr_url": pr_url,
         "error": value.failure,
         "cost_usd": round(value.cost_usd, 6),
         "created_at": moment(value.created_at),
@@ -73,6 +77,10 @@ def issue(value: Issue) -> dict[str, Any]:
         "count": value.count,
         "first_seen": moment(value.first_seen),
         "last_seen": moment(value.last_seen),
+        "only_counted": value.only_counted,
+        "release": value.release,
+        "waiting_reason": value.waiting_reason,
+        "merged_into": value.merged_into,
         "triage": asdict(value.triage),
         "sample": {
             "service": value.sample.service,
@@ -84,6 +92,11 @@ def issue(value: Issue) -> dict[str, Any]:
             "error": asdict(value.sample.error),
         },
     }
+
+
+def decision(value: IssueDecision) -> dict[str, Any]:
+    """Return what a person decided about an issue."""
+    return {"at": moment(value.at), "who": value.who, "verb": value.verb, "detail": value.detail}
 
 
 def usage(value: Usage) -> dict[str, Any]:
@@ -135,12 +148,12 @@ def artifact(value: Artifact) -> dict[str, Any]:
     }
 
 
-def pull_request(value: PullRequest) -> dict[str, Any]:
+def pull_request(value: PullRequest, public_url: str) -> dict[str, Any]:
     """Return a pull request with its diff and proof."""
     return {
         "pull_request_id": value.id,
         "number": value.number,
-        "url": value.url,
+        "url": absolute(value.url, public_url),
         "state": value.state,
         "draft": value.draft,
         "title": value.title,

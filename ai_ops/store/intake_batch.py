@@ -1,180 +1,170 @@
 """The issues that one transaction touches: loaded once, judged in memory event by event, written once.
 
-The rules are ``core.intake`` and ``core.triage``; this is their thin shell. It must run inside the one
-writing transaction, so that nothing changes between the look and the write.
+The rules are ``core.intake``, ``core.triage``, ``core.rate`` and ``core.flood``; this is their thin shell. It
+must run inside the one writing transaction, so that nothing changes between the look and the write.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Table, TextClause, bindparam, insert, select, text, tuple_, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.core import intake
-from ai_ops.core.intake import IssueStanding
+from ai_ops.core.flood import IntakeRules
+from ai_ops.core.intake import IntakeOutcome
 from ai_ops.core.ports import NewTask
+from ai_ops.core.rate import Minute, store_one
 from ai_ops.core.triage import triage
 from ai_ops.flow.event import Event
 from ai_ops.flow.issue import IssueState, TriageClass, TriageDecision
-from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.repository import Repository
-from ai_ops.flow.task import Priority, Task, TaskKind, TaskState
+from ai_ops.flow.task import Priority, Task, TaskState
 from ai_ops.store import tables
-from ai_ops.store.rows import NAME, clean, count_of, event_json, moment, task_row
-
-Key = tuple[str, str]
-"""Fingerprint and repository key: what an issue is known by."""
+from ai_ops.store.grants import Candidate, Grants
+from ai_ops.store.open_issue import CHUNK, Key, OpenIssue, known_issues, new_issue, repair_of
+from ai_ops.store.rows import NAME, clean, count_of, error_json, event_json, moment, task_row
 
 KEPT_PAYLOADS = 50
 """How many events of an issue keep their whole payload; later ones keep who, when and how many."""
 
-_CHUNK = 500
 _CHANGING = (
     "episode", "state", "resolved_at", "count", "payloads", "first_seen", "last_seen",
-    "triage_class", "triage_repair", "triage_reason",
+    "triage_class", "triage_repair", "triage_reason", "minute_at", "minute_events", "only_counted",
+    "waiting_for", "waiting_reason",
 )  # fmt: skip
 
 
-@dataclass(slots=True)
-class _OpenIssue:
-    """An issue while the transaction lasts: its columns, and what intake knows of it."""
+@dataclass(frozen=True, slots=True)
+class TakenEvent:
+    """What became of one event; ``candidate`` is the repair it calls for."""
 
-    row: dict[str, Any]
-    standing: IssueStanding
-    fresh: bool = False
-    touched: bool = False
-    sample: Event | None = None
+    new: bool
+    stored: bool = False
+    candidate: Candidate | None = None
 
 
 class IntakeBatch:
     """Takes events into issues, and makes the tasks that follow."""
 
-    def __init__(self, connection: AsyncConnection, now: datetime) -> None:
+    def __init__(self, connection: AsyncConnection, now: datetime, rules: IntakeRules) -> None:
         self._connection = connection
         self._now = now
+        self._rules = rules
         self._seen: set[str] = set()
-        self._issues: dict[Key, _OpenIssue] = {}
+        self._issues: dict[Key, OpenIssue] = {}
+        self._through: dict[Key, str] = {}
+        self._joined: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
+        self._counted: list[dict[str, Any]] = []
+        self._candidates: list[Candidate] = []
         self._tasks: list[Task] = []
+        self._errors: dict[int, dict[str, Any]] = {}
 
     @classmethod
     async def load(
-        cls, connection: AsyncConnection, events: Sequence[tuple[Event, Repository]], now: datetime
+        cls,
+        connection: AsyncConnection,
+        events: Sequence[tuple[Event, Repository]],
+        now: datetime,
+        rules: IntakeRules | None = None,
     ) -> IntakeBatch:
         """Look up everything that these events may touch."""
-        batch = cls(connection, now)
+        batch = cls(connection, now, rules or IntakeRules())
         ids = list({event.event_id for event, _ in events})
-        known = tables.events.c.event_id
-        for start in range(0, len(ids), _CHUNK):
-            rows = await connection.execute(select(known).where(known.in_(ids[start : start + _CHUNK])))
-            batch._seen.update(rows.scalars())
-        keys = list({_key(event, repository) for event, repository in events})
-        for start in range(0, len(keys), _CHUNK):
-            await batch._load_issues(keys[start : start + _CHUNK])
+        for start in range(0, len(ids), CHUNK):
+            some = ids[start : start + CHUNK]
+            stored, counted = tables.events.c.event_id, tables.counted_events.c.event_id
+            either = select(stored).where(stored.in_(some)).union_all(
+                select(counted).where(counted.in_(some))
+            )  # fmt: skip
+            batch._seen.update((await connection.execute(either)).scalars())
+        keys = list({key for event, repository in events for key in _keys(event, repository)})
+        batch._issues, batch._through = await known_issues(connection, keys)
         return batch
 
-    async def _load_issues(self, keys: Sequence[Key]) -> None:
-        issues = tables.issues.c
-        columns = [column for column in issues if column.name != "sample"]
-        found = await self._rows(
-            select(*columns).where(tuple_(issues.fingerprint, issues.repo_key).in_(keys))
-        )
-        if not found:
-            return
-        # SQLite uses a partial index only where its condition stands word for word.
-        repairs = await self._states(tables.tasks, keys, text("kind = 'repair'"))
-        pull_requests = await self._states(tables.pull_requests, keys)
-        for row in found:
-            key = (row["fingerprint"], row["repo_key"])
-            task = repairs.get((*key, row["episode"]))
-            pull_request = pull_requests.get((*key, row["episode"]))
-            standing = IssueStanding(
-                IssueState(row["state"]),
-                row["episode"],
-                TaskState(task) if task else None,
-                PullRequestState(pull_request) if pull_request else None,
-                row["resolved_at"],
-            )
-            self._issues[key] = _OpenIssue(dict(row), standing)
-
-    async def _states(
-        self, table: Table, keys: Sequence[Key], *only: TextClause
-    ) -> dict[tuple[str, str, int], str]:
-        """Return the newest state by fingerprint, repository and episode."""
-        c = table.c
-        wanted = tuple_(c.fingerprint, c.repo_key).in_(keys)
-        query = select(c.fingerprint, c.repo_key, c.episode, c.state).where(wanted, *only).order_by(c.seq)
-        rows = await self._rows(query)
-        return {(row["fingerprint"], row["repo_key"], row["episode"]): row["state"] for row in rows}
-
-    async def _rows(self, query: Any) -> Sequence[RowMapping]:
-        return (await self._connection.execute(query)).mappings().all()
-
-    def take(self, event: Event, repository: Repository) -> tuple[bool, Task | None]:
-        """Take one event: whether it is new, and the repair that it calls for."""
+    def take(self, event: Event, repository: Repository) -> TakenEvent:
+        """Take one event."""
         if event.event_id in self._seen:
-            return False, None
-        key = _key(event, repository)
-        issue = self._issues.get(key)
+            return TakenEvent(new=False)
+        issue = self._find(event, repository)
         decision = intake.take(
             issue.standing if issue else None,
             moment(event.occurred_at, self._now),
             self._judge(issue, event),
         )
         if issue is None:
-            issue = self._open(key, event, repository)
-        issue.standing = replace(
-            issue.standing,
-            state=decision.state,
-            resolved_at=None if decision.state is IssueState.OPEN else issue.standing.resolved_at,
-        )
-        self._move_to(issue, decision.episode)
-        self._count(issue, event)
+            issue = self._open(event, repository)
+        if decision.state is not issue.standing.state:
+            resolved_at = None if decision.state is IssueState.OPEN else issue.standing.resolved_at
+            issue.standing = replace(issue.standing, state=decision.state, resolved_at=resolved_at)
+        issue.move_to(decision.episode)
+        stored = self._count(issue, event)
         if not decision.create_task:
-            return True, None
-        return True, self._repair(issue, event, repository, Priority.NORMAL, {"requested_by": "event"})
+            return TakenEvent(True, stored)
+        issue.judged(triage(event.error, event.level))
+        issue.standing = replace(issue.standing, task=TaskState.PENDING)  # until it is decided
+        candidate = Candidate(issue, decision.outcome is IntakeOutcome.NEW)
+        self._candidates.append(candidate)
+        return TakenEvent(True, stored, candidate)
 
-    def request(self, event: Event, repository: Repository, new: NewTask) -> tuple[Task | None, int, str]:
-        """Take a person's wish: the new repair or None, its episode, and why there is no new one."""
-        key = _key(event, repository)
-        issue = self._issues.get(key)
+    def request(
+        self, event: Event, repository: Repository, new: NewTask
+    ) -> tuple[Task | None, OpenIssue, int, str]:
+        """Take a person's wish: the new repair or None, its issue and episode, and why there is none."""
+        issue = self._find(event, repository)
         decision = intake.request(issue.standing if issue else None)
         if issue is None:
-            issue = self._open(key, event, repository)
-        _record_triage(issue, triage(event.error, event.level))
+            issue = self._open(event, repository)
+        issue.judged(triage(event.error, event.level))
         issue.touched = True
-        if event.event_id not in self._seen:
+        if new.issue_id is None and event.event_id not in self._seen:
             self._count(issue, event)
         if not decision.create_task:
-            return None, decision.episode, decision.reason
+            return None, issue, decision.episode, decision.reason
         issue.standing = replace(issue.standing, state=IssueState.OPEN, resolved_at=None)
-        self._move_to(issue, decision.episode)
+        issue.move_to(decision.episode)
+        issue.wait("", "")
         payload = {"requested_by": "person", **new.payload}
-        task = self._repair(issue, event, repository, Priority(new.priority), payload)
-        return task, decision.episode, ""
+        task = repair_of(issue.row, decision.episode, self._now, payload, Priority(new.priority))
+        self._tasks.append(task)
+        return task, issue, decision.episode, ""
+
+    async def settle(self) -> Grants:
+        """Decide which of the repairs that events call for may begin."""
+        loaded = {issue.row["id"]: issue for issue in self._distinct()}
+        grants = Grants(self._connection, loaded, self._now, self._rules)
+        if self._candidates:
+            await grants.settle(self._candidates)
+        self._tasks += [candidate.task for candidate in self._candidates if candidate.task]
+        self._tasks += grants.extra
+        return grants
 
     async def flush(self) -> None:
         """Write what was taken."""
-        fresh = [issue for issue in self._issues.values() if issue.fresh]
-        changed = [issue for issue in self._issues.values() if issue.touched and not issue.fresh]
-        if fresh:
-            rows = [{**i.row, **_standing_row(i), "sample": event_json(i.sample)} for i in fresh if i.sample]
-            await self._connection.execute(insert(tables.issues), rows)
+        issues = self._distinct()
+        fresh = [issue for issue in issues if issue.fresh]
+        changed = [issue for issue in issues if issue.touched and not issue.fresh]
+        rows = [{**i.columns(), "sample": self._json(i.sample)} for i in fresh if i.sample]
+        await self._insert(tables.issues, rows)
+        await self._insert(tables.issue_fingerprints, self._joined)
         for with_sample in (False, True):
             some = [i for i in changed if (i.sample is not None) is with_sample]
             if some:
                 await self._update(some, with_sample)
-        if self._events:
-            await self._connection.execute(insert(tables.events), self._events)
-        if self._tasks:
-            await self._connection.execute(insert(tables.tasks), [task_row(task) for task in self._tasks])
+        await self._insert(tables.events, self._events)
+        await self._insert(tables.counted_events, self._counted)
+        await self._insert(tables.tasks, [task_row(task) for task in self._tasks])
 
-    async def _update(self, issues: Sequence[_OpenIssue], with_sample: bool) -> None:
+    async def _insert(self, table: Any, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
+            await self._connection.execute(insert(table), rows)
+
+    async def _update(self, issues: Sequence[OpenIssue], with_sample: bool) -> None:
         columns = (*_CHANGING, "sample") if with_sample else _CHANGING
         statement = (
             update(tables.issues)
@@ -183,116 +173,103 @@ class IntakeBatch:
         )
         rows = []
         for issue in issues:
-            row = {**issue.row, **_standing_row(issue)}
+            row = issue.columns()
             if issue.sample is not None:
-                row["sample"] = event_json(issue.sample)
+                row["sample"] = self._json(issue.sample)
             rows.append({f"b_{name}": row[name] for name in ("seq", *columns)})
         await self._connection.execute(statement, rows)
 
-    def _judge(self, issue: _OpenIssue | None, event: Event) -> TriageDecision:
+    def _json(self, event: Event) -> dict[str, Any]:
+        """Return an event's JSON; its error is made only once for all events that share it."""
+        error = self._errors.get(id(event.error))
+        if error is None:
+            error = self._errors[id(event.error)] = error_json(event.error)
+        return event_json(event, error)
+
+    def _distinct(self) -> list[OpenIssue]:
+        return list({id(issue): issue for issue in self._issues.values()}.values())
+
+    def _find(self, event: Event, repository: Repository) -> OpenIssue | None:
+        """Return the issue of an event; one known under an earlier version's fingerprint takes it over."""
+        own, *earlier = _keys(event, repository)
+        if own in self._issues:
+            return self._issues[own]
+        for key in earlier:
+            if key in self._issues:
+                self._join(own, self._issues[key], through=self._through[key])
+                return self._issues[key]
+        return None
+
+    def _open(self, event: Event, repository: Repository) -> OpenIssue:
+        key = _keys(event, repository)[0]
+        issue = new_issue(key[0], event, repository, self._now)
+        self._join(key, issue)
+        return issue
+
+    def _join(self, key: Key, issue: OpenIssue, through: str = "") -> None:
+        fingerprint, repo_key = key
+        self._issues[key] = issue
+        self._through[key] = through or fingerprint
+        self._joined.append(
+            {
+                "fingerprint": fingerprint,
+                "repo_key": repo_key,
+                "issue_id": issue.row["id"],
+                "through": through,
+            }
+        )
+
+    def _judge(self, issue: OpenIssue | None, event: Event) -> TriageDecision:
         """Triage where a task may follow; a repeat of an error that has its repair is not judged again."""
-        if issue is None or issue.standing.task is None or issue.standing.state is IssueState.RESOLVED:
+        standing = issue.standing if issue else None
+        if issue is None or standing is None or standing.state is IssueState.RESOLVED or standing.withdrawn:
+            return triage(event.error, event.level)
+        if standing.task is None:
             return triage(event.error, event.level)
         row = issue.row
         return TriageDecision(TriageClass(row["triage_class"]), row["triage_repair"], row["triage_reason"])
 
-    def _open(self, key: Key, event: Event, repository: Repository) -> _OpenIssue:
-        error, at = event.error, moment(event.occurred_at, self._now)
-        issue = _OpenIssue(
-            {
-                "id": str(uuid.uuid4()),
-                "repo_key": repository.key,
-                "repo_url": repository.url,
-                "code_host": repository.code_host,
-                "fingerprint": key[0],
-                "grouping_version": clean(error.grouping_version, 32),
-                "title": intake.title(error),
-                "language": clean(error.language, 64),
-                "exception_type": clean(error.exception_type, 300),
-                "culprit": clean(intake.culprit(error), 300),
-                "count": 0,
-                "payloads": 0,
-                "first_seen": at,
-                "last_seen": at,
-            },
-            IssueStanding(IssueState.OPEN, 1),
-            fresh=True,
-            sample=event,
-        )
-        _record_triage(issue, triage(error, event.level))
-        self._issues[key] = issue
-        return issue
-
-    @staticmethod
-    def _move_to(issue: _OpenIssue, episode: int) -> None:
-        if episode != issue.standing.episode:
-            issue.standing = replace(issue.standing, episode=episode, task=None, pull_request=None)
-
-    def _count(self, issue: _OpenIssue, event: Event) -> None:
+    def _count(self, issue: OpenIssue, event: Event) -> bool:
+        """Count an event; return whether it is stored too, or came faster than the limit."""
         row, at = issue.row, moment(event.occurred_at, self._now)
-        keep = row["payloads"] < KEPT_PAYLOADS
-        row["count"] += count_of(event)
-        row["payloads"] += keep
+        number = count_of(event)
+        minute, stored = store_one(
+            Minute(row["minute_at"], row["minute_events"]), self._now, self._rules.stored_per_minute
+        )
+        row["minute_at"], row["minute_events"] = minute.began, minute.stored
+        row["count"] += number
         row["first_seen"] = min(row["first_seen"], at)
         issue.touched = True
         if at >= row["last_seen"]:
             row["last_seen"] = at
             issue.sample = event
         self._seen.add(event.event_id)
-        self._events.append(
-            {
-                "event_id": event.event_id,
-                "issue_id": row["id"],
-                "occurred_at": at,
-                "received_at": self._now,
-                "node": clean(event.node, NAME),
-                "service": clean(event.service, NAME),
-                "environment": clean(event.environment, NAME),
-                "release": clean(event.release, NAME),
-                "count": count_of(event),
-                "payload": event_json(event) if keep else None,
-            }
-        )
+        if stored:
+            self._events.append(self._stored(row, event, at, number))
+        else:
+            row["only_counted"] += 1
+            self._counted.append({"event_id": event.event_id, "received_at": self._now})
+        return stored
 
-    def _repair(
-        self,
-        issue: _OpenIssue,
-        event: Event,
-        repository: Repository,
-        priority: Priority,
-        payload: dict[str, Any],
-    ) -> Task:
-        _record_triage(issue, triage(event.error, event.level))
-        issue.standing = replace(issue.standing, task=TaskState.PENDING)
-        task = Task(
-            id=str(uuid.uuid4()),
-            kind=TaskKind.REPAIR,
-            state=TaskState.PENDING,
-            priority=priority,
-            created_at=self._now,
-            updated_at=self._now,
-            repo_key=repository.key,
-            repo_url=repository.url,
-            code_host=repository.code_host,
-            issue_id=issue.row["id"],
-            fingerprint=issue.row["fingerprint"],
-            episode=issue.standing.episode,
-            payload=payload,
-        )
-        self._tasks.append(task)
-        return task
+    def _stored(self, row: dict[str, Any], event: Event, at: datetime, number: int) -> dict[str, Any]:
+        keep = row["payloads"] < KEPT_PAYLOADS
+        row["payloads"] += keep
+        return {
+            "event_id": event.event_id,
+            "issue_id": row["id"],
+            "occurred_at": at,
+            "received_at": self._now,
+            "node": clean(event.node, NAME),
+            "service": clean(event.service, NAME),
+            "environment": clean(event.environment, NAME),
+            "release": clean(event.release, NAME),
+            "count": number,
+            "payload": self._json(event) if keep else None,
+        }
 
 
-def _key(event: Event, repository: Repository) -> Key:
-    return (clean(event.error.fingerprint, 128), repository.key)
-
-
-def _record_triage(issue: _OpenIssue, decision: TriageDecision) -> None:
-    issue.row["triage_class"] = decision.triage_class
-    issue.row["triage_repair"] = decision.repair
-    issue.row["triage_reason"] = clean(decision.reason, 1000)
-
-
-def _standing_row(issue: _OpenIssue) -> dict[str, Any]:
-    standing = issue.standing
-    return {"state": standing.state, "episode": standing.episode, "resolved_at": standing.resolved_at}
+def _keys(event: Event, repository: Repository) -> list[Key]:
+    """Return what an event's issue may be known by, the present grouping first."""
+    error = event.error
+    fingerprints: Iterable[str] = (error.fingerprint, *error.earlier_fingerprints)
+    return [(clean(fingerprint, 128), repository.key) for fingerprint in fingerprints]

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import func, insert, select
 
-from ai_ops.core.ports import Clock, Ingested, Page
-from ai_ops.errors import PermanentError
+from ai_ops.core.flood import IntakeRules
+from ai_ops.core.issue_verbs import VERBS
+from ai_ops.core.ports import Clock, Ingested, Merged, Page
 from ai_ops.flow.event import Event
-from ai_ops.flow.issue import Issue, IssueState
+from ai_ops.flow.issue import Issue, IssueDecision, IssueState
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Task
-from ai_ops.store import tables
+from ai_ops.store import decisions, releases, tables
 from ai_ops.store.database import Database
+from ai_ops.store.grants import release_waiting
 from ai_ops.store.group_commit import GroupCommit
-from ai_ops.store.intake_batch import IntakeBatch
+from ai_ops.store.intake_batch import IntakeBatch, TakenEvent
+from ai_ops.store.open_issue import STORM
 from ai_ops.store.paging import page
-from ai_ops.store.rows import issue_from
+from ai_ops.store.releases import Place
+from ai_ops.store.rows import issue_from, task_row
 
 _Batch = Sequence[tuple[Event, Repository]]
+_REMEMBERED_PLACES = 10_000
+_VERB_OF = {state: verb for verb, state in VERBS.items()}
 
 
 class IssueRepository:
     """Implements ``Issues``. ``ingest`` trusts the fingerprint it is given and expects redacted text."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, rules: IntakeRules | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._rules = rules or IntakeRules()
         self._commits: GroupCommit[_Batch, Ingested] = GroupCommit(self._ingest, weight=len)
+        self._places: set[Place] = set()  # releases that are on record for certain
 
     async def ingest(self, events: Sequence[tuple[Event, Repository]]) -> Ingested:
         """Take events and return when they are on the disk; concurrent callers share a commit.
@@ -40,11 +48,41 @@ class IssueRepository:
 
     async def _ingest(self, calls: Sequence[_Batch]) -> list[Ingested]:
         everything = [pair for events in calls for pair in events]
+        places = releases.places_of(everything)
+        now = self._clock.now()
         async with self._database.write() as connection:
-            batch = await IntakeBatch.load(connection, everything, self._clock.now())
-            answers = [_take(batch, events) for events in calls]
+            if places - self._places:
+                await releases.note(connection, places - self._places, now)
+            batch = await IntakeBatch.load(connection, everything, now, self._rules)
+            taken = [[batch.take(event, repository) for event, repository in events] for events in calls]
+            grants = await batch.settle()
             await batch.flush()
+        if len(self._places) > _REMEMBERED_PLACES:
+            self._places.clear()
+        self._places |= places
+        answers = [_answer(events) for events in taken]
+        answers[0] = _with(answers[0], grants.extra, grants.withdrawn)
         return answers
+
+    async def release_waiting(self) -> Sequence[Task]:
+        """Start repairs that waited for a spike to pass, as far as there is room; to be enqueued."""
+        async with self._database.write() as connection:
+            tasks = await release_waiting(connection, self._clock.now(), self._rules)
+            if tasks:
+                await connection.execute(insert(tables.tasks), [task_row(task) for task in tasks])
+        return tasks
+
+    async def waiting(self) -> Mapping[str, int]:
+        """Return how many open issues wait, by ``spike`` and ``storm``."""
+        c = tables.issues.c
+        query = (
+            select(c.waiting_for, func.count()).where(c.waiting_for != "", c.state == IssueState.OPEN)
+        ).group_by(c.waiting_for)
+        found = {"spike": 0, "storm": 0}
+        async with self._database.read() as connection:
+            for what, number in await connection.execute(query):
+                found["storm" if what.startswith(STORM) else "spike"] += number
+        return found
 
     async def find(self, issue_id: str) -> Issue | None:
         """Return an issue."""
@@ -57,30 +95,65 @@ class IssueRepository:
         """Return issues, newest first."""
         return await page(self._database, tables.issues, issue_from, limit=limit, cursor=cursor)
 
-    async def set_state(self, issue_id: str, state: IssueState) -> Issue:
-        """Record a decision about an issue: ignored, resolved (as of now), or open again.
+    async def fingerprints(self, issue_id: str) -> Sequence[str]:
+        """Return the fingerprints whose events come to an issue, its own first."""
+        async with self._database.read() as connection:
+            row = await decisions.existing(connection, issue_id)
+            return await decisions.fingerprints(connection, row)
+
+    async def decisions(self, issue_id: str) -> Sequence[IssueDecision]:
+        """Return what people decided about an issue, oldest first."""
+        async with self._database.read() as connection:
+            return await decisions.decisions(connection, issue_id)
+
+    async def decide(self, issue_id: str, verb: str, who: str) -> Issue:
+        """Ignore, resolve (as of now) or reopen an issue.
 
         Raises:
-            PermanentError: ``issue_not_found``.
+            PermanentError: ``issue_not_found``, ``issue_merged``.
         """
-        resolved_at = self._clock.now() if state is IssueState.RESOLVED else None
-        known = tables.issues.c.id == issue_id
         async with self._database.write() as connection:
-            await connection.execute(
-                update(tables.issues).where(known).values(state=state, resolved_at=resolved_at)
-            )
-            row = (await connection.execute(select(tables.issues).where(known))).mappings().first()
-        if row is None:
-            raise PermanentError("issue_not_found", "There is no such issue.")
+            row = await decisions.change_state(connection, issue_id, verb, who, self._clock.now())
+        return issue_from(row)
+
+    async def set_state(self, issue_id: str, state: IssueState) -> Issue:
+        """Record the system's own decision about an issue; as ``decide``."""
+        return await self.decide(issue_id, _VERB_OF[state], "ai-ops")
+
+    async def merge(self, issue_id: str, into: str, who: str) -> Merged:
+        """Hand the fingerprints and the count of one issue over to another of the same repository.
+
+        Raises:
+            PermanentError: ``issue_not_found``, ``issue_merged``, ``cannot_merge``.
+        """
+        async with self._database.write() as connection:
+            row, withdrawn = await decisions.merge(connection, issue_id, into, who, self._clock.now())
+        return Merged(issue_from(row), tuple(withdrawn))
+
+    async def split(self, issue_id: str, fingerprint: str, who: str) -> Issue:
+        """Take a fingerprint out of an issue again and return the issue that it has from now on.
+
+        Raises:
+            PermanentError: ``issue_not_found``, ``cannot_split``.
+        """
+        async with self._database.write() as connection:
+            row = await decisions.split(connection, issue_id, fingerprint, who, self._clock.now())
         return issue_from(row)
 
 
-def _take(batch: IntakeBatch, events: _Batch) -> Ingested:
-    accepted = 0
-    tasks: list[Task] = []
-    for event, repository in events:
-        new, task = batch.take(event, repository)
-        accepted += new
-        if task:
-            tasks.append(task)
-    return Ingested(accepted, len(events) - accepted, tuple(tasks))
+def _answer(taken: Sequence[TakenEvent]) -> Ingested:
+    accepted = sum(one.new for one in taken)
+    tasks = tuple(one.candidate.task for one in taken if one.candidate and one.candidate.task)
+    only_counted = sum(one.new and not one.stored for one in taken)
+    return Ingested(accepted, len(taken) - accepted, tasks, only_counted)
+
+
+def _with(answer: Ingested, extra: Sequence[Task], withdrawn: Sequence[Task]) -> Ingested:
+    """Hand what belongs to no caller in particular to one of them."""
+    return Ingested(
+        answer.accepted,
+        answer.duplicates,
+        (*answer.tasks, *extra),
+        answer.only_counted,
+        tuple(withdrawn),
+    )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.flow.notification import Notification, NotificationState
 from ai_ops.store import tables
@@ -21,13 +22,8 @@ class OutboxRepository:
 
     async def put(self, notification: Notification) -> Notification:
         """Keep it; the same key returns the one already kept."""
-        same = tables.notifications.c.key == notification.key
         async with self._database.write() as connection:
-            known = (await connection.execute(select(tables.notifications).where(same))).mappings().first()
-            if known is not None:
-                return notification_from(known)
-            await connection.execute(insert(tables.notifications), notification_row(notification))
-        return notification
+            return await keep(connection, notification)
 
     async def due(self, now: datetime, limit: int = 20) -> Sequence[Notification]:
         """Return pending notifications whose time has come, oldest first."""
@@ -63,3 +59,13 @@ class OutboxRepository:
         waiting = (c.key == key) & (c.state == NotificationState.PENDING)
         async with self._database.write() as connection:
             await connection.execute(update(tables.notifications).where(waiting).values(values))
+
+
+async def keep(connection: AsyncConnection, notification: Notification) -> Notification:
+    """Keep a notification within a transaction; the same key returns the one already kept."""
+    same = tables.notifications.c.key == notification.key
+    known = (await connection.execute(select(tables.notifications).where(same))).mappings().first()
+    if known is not None:
+        return notification_from(known)
+    await connection.execute(insert(tables.notifications), notification_row(notification))
+    return notification

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -55,6 +55,15 @@ class PullRequestRepository:
     async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[PullRequest]:
         """Return pull requests, newest first."""
         return await page(self._database, tables.pull_requests, pull_request_from, limit=limit, cursor=cursor)
+
+    async def states(self, ids: Collection[str]) -> Mapping[str, PullRequestState]:
+        """Return what became of these, as far as we know; ids that are not there are left out."""
+        if not ids:
+            return {}
+        c = tables.pull_requests.c
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(c.id, c.state).where(c.id.in_(ids)))
+            return {row.id: PullRequestState(row.state) for row in rows}
 
     async def set_state(self, pull_request_id: str, state: PullRequestState) -> PullRequest:
         """Record what became of it.

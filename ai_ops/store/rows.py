@@ -31,6 +31,8 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 def clean(text: str, limit: int = MESSAGE) -> str:
     """Return text of at most ``limit`` characters that any database can hold."""
+    if len(text) <= limit and text.isascii() and "\0" not in text:  # nearly all of them
+        return text
     return storable(f"{text[: limit - 1]}…" if len(text) > limit else text)
 
 
@@ -78,18 +80,12 @@ def seq_of(cursor: str) -> int:
     return int(number)
 
 
-def event_json(event: Event) -> dict[str, Any]:
-    """Return an event as JSON, each text capped."""
-    error = event.error
+def error_json(error: ErrorDetail) -> dict[str, Any]:
+    """Return the part of an event's JSON that says what went wrong; events of one text share it."""
     frames = [
         [clean(f.file, 1024), f.line, clean(f.function, 512), f.in_app] for f in error.frames[-_MAX_FRAMES:]
     ]
     return {
-        "event_id": event.event_id,
-        "occurred_at": event.occurred_at.isoformat(),
-        "repo": [
-            clean(v, 2048) for v in (event.repo.repo_url, event.repo.code_host, event.repo.default_branch)
-        ],
         "error": {
             "raw_excerpt": clean(error.raw_excerpt, EXCERPT),
             "language": clean(error.language, 64),
@@ -99,6 +95,18 @@ def event_json(event: Event) -> dict[str, Any]:
             "grouping_version": error.grouping_version,
         },
         "frames": frames,
+    }
+
+
+def event_json(event: Event, error: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return an event as JSON, each text capped; ``error`` is its ``error_json`` when it is there already."""
+    return {
+        "event_id": event.event_id,
+        "occurred_at": event.occurred_at.isoformat(),
+        "repo": [
+            clean(v, 2048) for v in (event.repo.repo_url, event.repo.code_host, event.repo.default_branch)
+        ],
+        **(error or error_json(event.error)),
         "node": clean(event.node, NAME),
         "service": clean(event.service, NAME),
         "environment": clean(event.environment, NAME),
@@ -130,7 +138,7 @@ def event_from(stored: Mapping[str, Any]) -> Event:
     )
 
 
-def issue_from(row: RowMapping) -> Issue:
+def issue_from(row: Mapping[str, Any] | RowMapping) -> Issue:
     """Return the issue of a row."""
     special = {"state", "triage", "sample"}
     return Issue(

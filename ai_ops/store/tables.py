@@ -60,6 +60,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class JsonText(TypeDecorator[Any]):
     """A JSON value as ASCII text, so that any string a program can hold survives on any database."""
 
@@ -68,7 +71,7 @@ class JsonText(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Write as text."""
-        return None if value is None else json.dumps(value, separators=(",", ":"))
+        return None if value is None else _ENCODE(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Read from text."""
@@ -108,8 +111,58 @@ issues = _table(
     Column("triage_repair", Boolean, nullable=False),
     Column("triage_reason", Text, nullable=False),
     Column("sample", JsonText, nullable=False),
+    # Of its first event, by the server's clock: what a deploy storm is recognised by.
+    Column("created_at", UtcDateTime),
+    Column("node", String(256), nullable=False, server_default=""),
+    Column("service", String(256), nullable=False, server_default=""),
+    Column("environment", String(256), nullable=False, server_default=""),
+    Column("release", String(256), nullable=False, server_default=""),
+    # The minute whose events are counted against the limit, and how many were only counted in all.
+    Column("minute_at", UtcDateTime),
+    Column("minute_events", Integer, nullable=False, server_default="0"),
+    Column("only_counted", BigInteger, nullable=False, server_default="0"),
+    # "spike", or "storm:" and the id of the task that stands for all; empty when it waits for nothing.
+    Column("waiting_for", String(64), nullable=False, server_default=""),
+    Column("waiting_reason", Text, nullable=False, server_default=""),
+    Column("merged_into", String(36)),
     Index("uq_issues_fingerprint_repo_key", "fingerprint", "repo_key", unique=True),
     Index("ix_issues_state_seq", "state", "seq"),
+    Index("ix_issues_waiting_for_seq", "waiting_for", "seq"),
+    Index("ix_issues_repo_key_release", "repo_key", "release"),
+)
+
+# Which issue a fingerprint belongs to. At first its own; people merge and split.
+issue_fingerprints = Table(
+    "issue_fingerprints",
+    metadata,
+    Column("fingerprint", String(128), primary_key=True),
+    Column("repo_key", String(2100), primary_key=True),
+    Column("issue_id", String(36), ForeignKey("issues.id"), nullable=False),
+    # The fingerprint of an earlier grouping version through which this one found its issue.
+    Column("through", String(128), nullable=False),
+    Index("ix_issue_fingerprints_issue_id", "issue_id"),
+)
+
+issue_decisions = _table(
+    "issue_decisions",
+    _seq(),
+    Column("issue_id", String(36), ForeignKey("issues.id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("who", String(256), nullable=False),
+    Column("verb", String(16), nullable=False),
+    Column("detail", JsonText, nullable=False),
+    Index("ix_issue_decisions_issue_id_seq", "issue_id", "seq"),
+)
+
+releases = _table(
+    "releases",
+    _seq(),
+    Column("repo_key", String(2100), nullable=False),
+    Column("service", String(256), nullable=False),
+    Column("environment", String(256), nullable=False),
+    Column("release", String(256), nullable=False),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Index("uq_releases_place", "repo_key", "service", "environment", "release", unique=True),
 )
 
 events = _table(
@@ -126,6 +179,14 @@ events = _table(
     Column("count", BigInteger, nullable=False),
     Column("payload", JsonText),  # only the first ones of an issue keep theirs
     Index("ix_events_issue_id_seq", "issue_id", "seq"),
+)
+
+# Events above their issue's limit: counted, and known again when they come twice; nothing else is kept.
+counted_events = _table(
+    "counted_events",
+    _seq(),
+    Column("event_id", String(64), nullable=False, unique=True),
+    Column("received_at", UtcDateTime, nullable=False),
 )
 
 tasks = _table(
@@ -168,6 +229,7 @@ tasks = _table(
     Index("ix_tasks_state_seq", "state", "seq"),
     Index("ix_tasks_kind_seq", "kind", "seq"),
     Index("ix_tasks_issue_id_seq", "issue_id", "seq"),
+    Index("ix_tasks_created_at", "created_at"),
 )
 
 idempotency_keys = Table(

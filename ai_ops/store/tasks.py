@@ -14,10 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.core.ports import Clock, Created, NewTask, Page, TaskFilter
 from ai_ops.errors import PermanentError
+from ai_ops.flow.notification import Notification
 from ai_ops.flow.task import TRANSITIONS, Priority, Task, TaskKind, TaskState
 from ai_ops.store import tables
 from ai_ops.store.database import Database
 from ai_ops.store.intake_batch import IntakeBatch
+from ai_ops.store.outbox import keep
 from ai_ops.store.paging import page
 from ai_ops.store.rows import task_from, task_row, task_value
 
@@ -77,8 +79,12 @@ class TaskRepository:
             narrowed.append(c.issue_id == wanted.issue_id)
         return await page(self._database, tables.tasks, task_from, *narrowed, limit=limit, cursor=cursor)
 
-    async def move(self, task_id: str, to: TaskState, **changes: Any) -> Task:
+    async def move(
+        self, task_id: str, to: TaskState, *, mail: Notification | None = None, **changes: Any
+    ) -> Task:
         """Move a task along the table of transitions and change other fields in the same commit.
+
+        ``mail`` is put into the outbox by that commit too: it is sent if the task moved, and only then.
 
         Raises:
             PermanentError: ``illegal_transition`` or ``task_not_found``.
@@ -93,6 +99,8 @@ class TaskRepository:
                     f"A {task.state.value} task cannot become {to.value}.",
                     next_step=f"From {task.state.value} may follow: {legal}.",
                 )
+            if mail is not None:
+                await keep(connection, mail)
             return await _change(connection, task, {**changes, "state": to, "updated_at": self._clock.now()})
 
     async def update(self, task_id: str, **changes: Any) -> Task:
@@ -118,15 +126,15 @@ async def _repair(connection: AsyncConnection, new: NewTask, now: datetime) -> C
     if new.event is None or new.repository is None:
         raise PermanentError("invalid_task", "A repair needs an error and a repository.")
     batch = await IntakeBatch.load(connection, [(new.event, new.repository)], now)
-    task, episode, reason = batch.request(new.event, new.repository, new)
+    task, issue, episode, reason = batch.request(new.event, new.repository, new)
     await batch.flush()
     if task is not None:
         return Created(task, True)
     c = tables.tasks.c
     query = select(tables.tasks).where(
         text("kind = 'repair'"),
-        c.fingerprint == new.event.error.fingerprint,
-        c.repo_key == new.repository.key,
+        c.fingerprint == issue.row["fingerprint"],
+        c.repo_key == issue.row["repo_key"],
         c.episode == episode,
     )
     row = (await connection.execute(query)).mappings().one()

@@ -18,16 +18,16 @@ from ai_ops.flow.repository import Repository
 class LocalHost:
     """Pull requests in our own store, reviewed and merged by the API.
 
+    The address of one is a path of this server; ``core.links`` makes a link of it where it is shown.
+
     Args:
         pull_requests: the records.
         git: reaches the remote.
-        public_url: prefix of links to this server.
     """
 
-    def __init__(self, pull_requests: PullRequests, git: Git, public_url: str) -> None:
+    def __init__(self, pull_requests: PullRequests, git: Git) -> None:
         self._pull_requests = pull_requests
         self._git = git
-        self._public_url = public_url.rstrip("/")
 
     async def find_pull_request(
         self, repository: Repository, branch: str, base: str
@@ -62,7 +62,7 @@ class LocalHost:
         identity = pull_request_id(repository.key, wanted.branch)
         return HostedPullRequest(
             number=_number(identity),
-            url=f"{self._public_url}/v1/pull-requests/{identity}",
+            url=f"/v1/pull-requests/{identity}",
             state=PullRequestState.OPEN,
             branch=wanted.branch,
             base=wanted.base,

@@ -28,22 +28,6 @@ _LINKED = (errno.ELOOP, errno.ENOTDIR)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
-class CheckoutEdits:
-    """The files of a checkout, read and written as data."""
-
-    def write(self, checkout: Path, changes: Sequence[FileChange]) -> None:
-        """Write all changes; see ``write``."""
-        write(checkout, changes)
-
-    def tree(self, checkout: Path) -> Tree:
-        """Return what the checkout holds, links and submodules too; see ``tree``."""
-        return tree(checkout)
-
-    def read(self, checkout: Path, path: str) -> bytes | None:
-        """Return a regular file's bytes, or None; see ``read``."""
-        return read(checkout, path)
-
-
 def _names(path: str) -> list[str]:
     names = path.split("/")
     if "\0" in path or any(name in ("", ".", "..") or is_git_name(name) for name in names):

@@ -80,7 +80,7 @@ async def local_host(folder: Path):
     database = await open_database(sqlite_url(folder))
     try:
         records = PullRequestRepository(database, FixedClock())
-        host = LocalHost(records, client, "http://127.0.0.1:8080/")
+        host = LocalHost(records, client)
         yield Setting(host, Repository(f"local/{NAME}", str(bare), "local"), bare, client, records=records)
     finally:
         await database.close()
@@ -194,7 +194,7 @@ async def test_a_local_pull_request_has_the_address_of_our_record(local):
     a_fix(local)
     opened = await local.host.open_pull_request(local.repository, WANTED)
     identity = pull_request_id(local.repository.key, BRANCH)
-    assert opened.url == f"http://127.0.0.1:8080/v1/pull-requests/{identity}"
+    assert opened.url == f"/v1/pull-requests/{identity}"
 
 
 async def test_a_local_merge_lands_once_and_is_recorded(local):

@@ -1,16 +1,20 @@
 """Opening, migrating and losing the database."""
 
 import asyncio
+import contextlib
 import sqlite3
 import stat
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
 
 from ai_ops.errors import PermanentError, TemporaryError
-from ai_ops.store import tables
+from ai_ops.store import migrate, tables
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
 from tests.support.store import START, FixedClock, event, pairs, sqlite_url
@@ -33,6 +37,30 @@ async def test_the_migrations_lead_to_the_tables_that_the_code_uses(database):
 
     async with database.write() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_issues_from_before_there_were_merges_keep_their_fingerprints(tmp_path):
+    path = tmp_path / "data" / "ai_ops.db"
+    database = await open_database(sqlite_url(tmp_path))
+    await IssueRepository(database, FixedClock()).ingest(pairs(event(1), event(2)))
+
+    def back(connection):
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrate.__file__).with_name("migrations")))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+
+    async with database.write() as connection:
+        await connection.run_sync(back)
+    await database.close()
+    with contextlib.closing(sqlite3.connect(path)) as plain:
+        names = {row[0] for row in plain.execute("SELECT name FROM sqlite_master")}
+    assert "issue_fingerprints" not in names
+    database = await open_database(sqlite_url(tmp_path))
+    issues = IssueRepository(database, FixedClock())
+    assert (await issues.ingest(pairs(event(1), event(2)))).tasks == ()
+    assert [issue.count for issue in (await issues.list()).items] == [2, 2]
+    await database.close()
 
 
 async def test_opening_again_keeps_everything_and_processes_may_open_at_once(tmp_path):

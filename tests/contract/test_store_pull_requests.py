@@ -105,3 +105,12 @@ async def test_the_oldest_are_due_first_and_no_more_than_asked(database):
     for number in range(5):
         await outbox.put(mail(f"k{number}"))
     assert [m.key for m in await outbox.due(START, limit=3)] == ["k0", "k1", "k2"]
+
+
+async def test_the_states_of_many_are_read_at_once(pull_requests):
+    await pull_requests.record(pull_request(1))
+    await pull_requests.record(pull_request(2))
+    await pull_requests.set_state(pull_request(2).id, PullRequestState.MERGED)
+    states = await pull_requests.states({pull_request(1).id, pull_request(2).id, "elsewhere"})
+    assert states == {pull_request(1).id: "open", pull_request(2).id: "merged"}
+    assert await pull_requests.states([]) == {}

@@ -6,13 +6,15 @@ import pytest
 
 from ai_ops.core.ports import NewTask, TaskFilter
 from ai_ops.errors import PermanentError
+from ai_ops.flow.notification import Notification
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import TRANSITIONS, Proof, Reason, TaskState, Verdict
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
+from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
-from tests.support.store import APP, FixedClock, denial, event, fingerprint, pairs, pull_request
+from tests.support.store import APP, START, FixedClock, denial, event, fingerprint, pairs, pull_request
 
 
 @pytest.fixture
@@ -249,3 +251,28 @@ async def test_lists_are_narrowed_and_paged(tasks, issues):
         TaskFilter(issue_id=repair.issue_id),
     ):
         assert [task.id for task in (await tasks.list(wanted)).items] == [repair.id]
+
+
+def a_mail(key: str = "failed:1") -> Notification:
+    return Notification(
+        key, f"<{key}@x>", ("on-call@example.com",), "It failed", "text", "<p>html</p>", START
+    )
+
+
+async def test_a_mail_enters_the_outbox_with_the_move_and_only_with_it(database, tasks):
+    outbox = OutboxRepository(database)
+    task = (await tasks.create(prompt())).task
+    with pytest.raises(PermanentError):
+        await tasks.move(task.id, TaskState.COMPLETED, mail=a_mail())
+    assert await outbox.due(START) == []
+    await tasks.move(task.id, TaskState.FAILED, mail=a_mail())
+    assert [mail.key for mail in await outbox.due(START)] == ["failed:1"]
+
+
+async def test_a_mail_that_is_kept_already_is_not_kept_twice(database, tasks):
+    outbox = OutboxRepository(database)
+    await outbox.put(a_mail())
+    task = (await tasks.create(prompt())).task
+    await tasks.move(task.id, TaskState.FAILED, mail=a_mail())
+    assert len(await outbox.due(START)) == 1
+    assert (await tasks.find(task.id)).state is TaskState.FAILED

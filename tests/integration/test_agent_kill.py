@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import sqlite3
 import threading
 import time
 
@@ -95,3 +96,33 @@ def test_each_occurrence_is_counted_once_over_kills_and_rotations(tmp_path, rota
         assert server.total == writer.written
         if window != "0":
             assert len(server.events) < writer.written / 4
+
+
+def test_what_is_sent_again_arrives_once_over_kills(tmp_path):
+    log = tmp_path / "app.log"
+    log.write_text("".join(f"2026-03-01 12:00:00 ERROR part{n}x failed\n" for n in range(400)))
+    flags = ("--log-path", str(log), "--from-start")
+    dice = random.Random("again")
+    with event_server() as server:
+        server.behave = lambda batch, headers: (
+            200,
+            {},
+            {"rejected": [{"index": index, "reason": "no"} for index in range(len(batch))]},
+        )
+        with agent(tmp_path, server.url, *flags, "--once", DEDUP_WINDOW_SECONDS="0") as running:
+            assert running.wait() == 1
+        assert len(list((tmp_path / "data" / "spool" / "rejected").iterdir())) == 400
+        server.behave = lambda batch, headers: None
+        with agent(tmp_path, server.url, *flags, "--resend-rejected") as running:
+            until(lambda: len(list((tmp_path / "data" / "spool" / "rejected").glob("*.json"))) < 400)
+            running.kill()
+        for _ in range(6):
+            with agent(tmp_path, server.url, *flags, "--resend-rejected") as running:
+                time.sleep(dice.uniform(0.15, 0.5))
+                running.kill()
+        with agent(tmp_path, server.url, *flags, "--resend-rejected", "--once") as running:
+            assert running.wait() == 0
+        assert server.total == 400
+    assert list((tmp_path / "data" / "spool" / "rejected").iterdir()) == []
+    with sqlite3.connect(tmp_path / "data" / "spool" / "spool.db") as database:
+        assert dict(database.execute("SELECT name, value FROM totals")) == {"shipped": 400, "rejected": 0}

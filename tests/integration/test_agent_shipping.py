@@ -1,8 +1,9 @@
 """A real agent process against a real server that may be down, slow to agree, or refuse."""
 
 import json
-import os
+import re
 import socket
+import sqlite3
 import stat
 
 import pytest
@@ -122,7 +123,7 @@ def test_what_may_pass_by_itself_keeps_the_events(tmp_path, log, server, answer,
     with agent(tmp_path, server.url, "--log-path", str(log), "--from-start") as running:
         until(lambda: server.total == 2)
         assert said in running.said
-        assert running.said.count("events wait") == 1
+        assert len(re.findall(r"events? waits?:", running.said)) == 1
 
 
 def test_retry_after_is_honoured(tmp_path, log, server):
@@ -153,7 +154,9 @@ def test_what_the_server_rejects_is_put_aside_and_counted(tmp_path, log, server)
     write(log, "good failed", "bad failed", "fine failed")
     with agent(tmp_path, server.url, "--log-path", str(log), "--from-start", "--once") as running:
         assert running.wait() == 1
-        assert "1 events were refused" in running.said
+        assert "1 event was rejected: is bad." in running.said
+        assert f"lies in {tmp_path}/data/spool/rejected." in running.said
+        assert "--resend-rejected" in running.said
     assert server.total == 2
     (file,) = (tmp_path / "data" / "spool" / "rejected").iterdir()
     kept = json.loads(file.read_text())
@@ -196,9 +199,140 @@ def test_a_second_agent_on_the_same_spool_is_refused(tmp_path, log, server):
         assert "another agent works on" in running.said
 
 
-def test_a_file_that_may_not_be_read_is_named(tmp_path, log, server):
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
+def rejecting(word):
+    """Return a server's behaviour that rejects the events of repositories with this word."""
+
+    def behave(batch, headers):
+        bad = [index for index, event in enumerate(batch) if word in event["repo"]["repo_url"]]
+        rejected = [{"index": index, "reason": "is not allowed. Allow it."} for index in bad]
+        return 200, {}, {"rejected": rejected}
+
+    return behave
+
+
+def spool_totals(tmp_path):
+    with sqlite3.connect(tmp_path / "data" / "spool" / "spool.db") as database:
+        return dict(database.execute("SELECT name, value FROM totals"))
+
+
+def test_what_was_rejected_is_sent_again_to_the_repository_that_is_configured_now(tmp_path, log, server):
+    server.behave = rejecting("wrong")
+    write(log, *["request failed"] * 3)
+    flags = ("--log-path", str(log), "--from-start", "--once")
+    with agent(tmp_path, server.url, *flags, "--repo-url", "https://git.example/acme/wrong") as running:
+        assert running.wait() == 1
+        said = re.findall(r"(\d) events? \w+ rejected: is not allowed. Allow it. What is kept", running.said)
+        assert sum(map(int, said)) == 2, "in one batch or in two"
+    with agent(tmp_path, server.url, *flags) as running:
+        assert running.wait() == 0, "what lies there is not sent again unasked"
+    assert server.total == 0
+    with agent(tmp_path, server.url, *flags, "--resend-rejected") as running:
+        assert running.wait() == 0
+        assert "2 rejected events are sent again from" in running.said
+    assert server.total == 3
+    assert {e["repo"]["repo_url"] for e in server.events.values()} == {"https://git.example/acme/shop"}
+    assert list((tmp_path / "data" / "spool" / "rejected").iterdir()) == []
+    assert spool_totals(tmp_path) == {"shipped": 3, "rejected": 0}
+
+
+def test_what_is_rejected_again_lies_there_again(tmp_path, log, server):
+    server.behave = rejecting("shop")
+    write(log, "request failed")
+    flags = ("--log-path", str(log), "--from-start", "--once")
+    for more in ((), ("--resend-rejected",), ("--resend-rejected",)):
+        with agent(tmp_path, server.url, *flags, *more) as running:
+            assert running.wait() == 1
+    assert len(list((tmp_path / "data" / "spool" / "rejected").glob("*.json"))) == 1
+    assert spool_totals(tmp_path) == {"rejected": 1}
+
+
+def test_nothing_that_was_rejected_is_nothing_to_send_again(tmp_path, log, server):
+    with agent(tmp_path, server.url, "--log-path", str(log), "--once", "--resend-rejected") as running:
+        assert running.wait() == 0
+        assert "0 rejected events are sent again" in running.said
+
+
+def test_events_of_a_source_that_is_gone_keep_their_repository(tmp_path, log, server):
+    server.behave = rejecting("wrong")
+    write(log, "request failed")
+    flags = ("--from-start", "--once")
+    wrong = ("--log-path", str(log), "--repo-url", "https://git.example/acme/wrong")
+    with agent(tmp_path, server.url, *flags, *wrong) as running:
+        assert running.wait() == 1
+    other = ("--log-path", str(tmp_path / "other.log"), "--resend-rejected")
+    with agent(tmp_path, server.url, *flags, *other) as running:
+        assert running.wait() == 1
+    (file,) = (tmp_path / "data" / "spool" / "rejected").iterdir()
+    assert json.loads(file.read_text())["event"]["repo"]["repo_url"] == "https://git.example/acme/wrong"
+
+
+def test_a_path_that_finds_nothing_is_named_with_the_reason_and_again_when_it_appears(tmp_path, log, server):
+    late = tmp_path / "late" / "app.log"
+    flags = ("--log-path", str(log), "--log-path", str(tmp_path / "late" / "*.log"))
+    with agent(tmp_path, server.url, *flags) as running:
+        until(lambda: "The agent waits for it" in running.said)
+        reason = f"nothing to follow at {late.parent}/*.log: the folder {late.parent} does not exist"
+        assert reason in running.said
+        assert f"nothing to follow at {log}" not in running.said
+        late.parent.mkdir()
+        write(late, "request failed")
+        until(lambda: server.total == 1)
+        assert f"a file for {late.parent}/*.log has appeared" in running.said
+        assert running.said.count("nothing to follow") == 1
+
+
+def test_a_file_that_may_not_be_read_is_named_once_and_followed_when_it_may(tmp_path, log, server):
+    write(log, "old failed")
     log.chmod(0)
     with agent(tmp_path, server.url, "--log-path", str(log)) as running:
-        until(lambda: "cannot open" in running.said)
+        until(lambda: "The agent waits for it" in running.said)
+        assert f"nothing to follow at {log}: no permission to read {log}" in running.said
+        looked_again = len(running.said)
+        log.chmod(0o600)
+        until(lambda: f"a file for {log} has appeared" in running.said)
+        assert running.said[:looked_again].count("nothing to follow") == 1
+        assert running.said.count("cannot open") == 1
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path, server):
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0)
+    try:
+        with agent(tmp_path, server.url, "--log-path", str(folder / "*.log"), "--once") as running:
+            assert running.wait() == 0
+            words = f"nothing to follow at {folder}/*.log: no permission to read {folder}. There is nothing"
+            assert words in running.said
+    finally:
+        folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("from_start", [False, True], ids=["from the end", "from the start"])
+def test_old_lines_are_read_only_when_asked_and_never_twice(tmp_path, log, server, from_start):
+    write(log, "first failed")
+    flags = ("--log-path", str(log), "--once", *(["--from-start"] if from_start else []))
+    for text in ("second failed", "third failed"):
+        with agent(tmp_path, server.url, *flags, DEDUP_WINDOW_SECONDS="0") as running:
+            assert running.wait() == 0
+        write(log, text)
+    with agent(tmp_path, server.url, *flags, DEDUP_WINDOW_SECONDS="0") as running:
+        assert running.wait() == 0
+    seen = sorted(event["error"]["message"] for event in server.events.values())
+    assert seen == (["first failed"] if from_start else []) + ["second failed", "third failed"]
+    assert sum(count for _, _, count in server.requests) == len(seen), "nothing came twice"
+
+
+def test_it_says_at_the_end_what_was_shipped_and_what_the_server_knew(tmp_path, log, server):
+    write(log, "first failed", "second failed")
+    flags = ("--log-path", str(log), "--from-start", "--once")
+    with agent(tmp_path, server.url, *flags) as running:
+        assert running.wait() == 0
+        assert "2 occurrences were shipped" in running.said
+        assert "known" not in running.said
+    write(log, "third failed")
+    with agent(tmp_path, server.url, *flags) as running:
+        assert running.wait() == 0
+        assert "1 occurrence was shipped" in running.said
+    with agent(tmp_path, server.url, *flags, "--data-dir", str(tmp_path / "fresh")) as running:
+        assert running.wait() == 0
+        known = re.findall(r"(\d+) events? (?:was|were) known to the server already", running.said)
+        assert sum(map(int, known)) == 3

@@ -1,15 +1,20 @@
 """The command line against a real server: every command, its --json, its exit codes."""
 
+import asyncio
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from ai_ops.core.ports import NewTask
+from ai_ops.flow.task import Proof, TaskState, Verdict
 from tests.support.local_server import LocalServer
+from tests.support.running_server import running
 
 ROOT = Path(__file__).parents[2]
 AI_OPS = [sys.executable, "-m", "ai_ops"]
@@ -37,6 +42,26 @@ def server(tmp_path_factory):
     with LocalServer(tmp_path_factory.mktemp("cli")) as running:
         running.finish_a_repair()
         yield running
+
+
+def on_a_terminal(*arguments, columns, **environment):
+    """Run a command on a terminal of its own and return (exit code, what it shows)."""
+    ours, theirs = pty.openpty()
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    shown = b""
+    with subprocess.Popen(
+        [*AI_OPS, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**env, "COLUMNS": str(columns), **environment},
+    ) as command:
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while part := os.read(ours, 65536):
+                shown += part
+    os.close(ours)
+    return command.returncode, shown.decode().replace("\r\n", "\n")
 
 
 def read(server, *arguments):
@@ -103,12 +128,79 @@ def test_words_for_people_say_what_happened(server, arguments):
     assert "\x1b" not in out, "NO_COLOR"
 
 
+LISTS = ["task", "issue", "trace", "pr"]
+IDS = {"task": "task_id", "issue": "issue_id", "trace": "trace_id", "pr": "pull_request_id"}
+
+
+@pytest.mark.parametrize("noun", LISTS)
+@pytest.mark.parametrize("columns", [40, 80, 120, 200])
+def test_a_terminal_of_any_width_shows_ids_whole(server, noun, columns):
+    (item, *_) = read(server, noun, "list")["items"]
+    code, shown = on_a_terminal(noun, "list", columns=columns, AI_OPS_URL=server.url, NO_COLOR="1")
+    assert code == 0
+    head, *rows = [line for line in shown.splitlines() if not line.startswith("(no room")]
+    assert rows[0].startswith(item[IDS[noun]] + " ")
+    assert len(rows) == len(read(server, noun, "list")["items"])
+    assert max(map(len, [head, *rows])) <= max(columns, 60)
+    assert "\x1b" not in shown
+
+
+def test_colour_is_for_terminals_that_want_it(server):
+    assert "\x1b[1mTASK" in on_a_terminal("task", "list", columns=80, AI_OPS_URL=server.url)[1]
+    for no in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b" not in on_a_terminal("task", "list", columns=80, AI_OPS_URL=server.url, **no)[1]
+
+
+@pytest.mark.parametrize("noun", LISTS)
+def test_a_pipe_gets_whole_lines_whatever_the_width_is_said_to_be(server, noun):
+    items = read(server, noun, "list")["items"]
+    code, out, err = ai_ops(noun, "list", url=server.url, environment={"COLUMNS": "20"})
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) == 1 + len(items)
+    assert all(
+        item[IDS[noun]] in out and (item.get("url") or item.get("pr_url") or "") in out for item in items
+    )
+
+
+@pytest.mark.parametrize("noun", LISTS)
+def test_the_beginning_of_an_id_is_enough(server, noun):
+    whole = read(server, noun, "list")["items"][0][IDS[noun]]
+    assert read(server, noun, "show", whole[:8])[IDS[noun]] == whole
+    assert ai_ops(noun, "show", whole[:5], url=server.url)[0] == 3
+
+
+def test_a_reader_who_has_had_enough_is_no_failure(server):
+    command = f"{sys.executable} -m ai_ops config show | head -c1"
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": str(ROOT)}
+    for _ in range(3):
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command], env=env, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_task_names_its_pull_request_and_what_it_is_now(server):
+    (task,) = read(server, "task", "list", "--kind", "repair")["items"]
+    _, before, _ = ai_ops("task", "show", task["task_id"], url=server.url)
+    assert f"{task['pull_request_id']} (open)" in before
+    assert f"{server.url}/v1/pull-requests/{task['pull_request_id']}" in before
+    assert "a pull request was opened" in before
+
+
 def test_a_local_pull_request_is_merged_once_and_again_without_harm(server):
     (pull_request,) = read(server, "pr", "list")["items"]
     merged = read(server, "pr", "merge", pull_request["pull_request_id"])
     assert merged["state"] == "merged"
     assert read(server, "pr", "merge", pull_request["pull_request_id"])["state"] == "merged"
     assert "no reviews yet" in server.file_on_main("shop/ratings.py")
+    code, out, err = ai_ops("pr", "merge", pull_request["pull_request_id"], url=server.url)
+    assert (code, out, err) == (0, "", "it is merged into main already\n")
+    for noun, shown in (("pr", "list"), ("task", "list")):
+        assert "merged" in ai_ops(noun, shown, url=server.url)[1]
+    (task,) = read(server, "task", "list", "--kind", "repair")["items"]
+    told = ai_ops("task", "show", task["task_id"], url=server.url)[1]
+    assert f"{task['pull_request_id']} (merged)" in told
+    assert "open:" not in told
 
 
 def test_a_prompt_task_is_created_and_answered(server):
@@ -116,14 +208,69 @@ def test_a_prompt_task_is_created_and_answered(server):
         server, "task", "create", "Review utils", "--description", "What is here?", "--priority", "high"
     )
     assert task["state"] == "pending"
-    for _ in range(100):
-        task = read(server, "task", "show", task["task_id"])
-        if task["state"] == "completed":
-            break
-        time.sleep(0.1)
+    task = read(server, "task", "show", "--follow", task["task_id"])
     assert task["state"] == "completed", task
     code, out, _ = ai_ops("trace", "show", task["trace_id"], "--artifact", "answer", url=server.url)
     assert (code, out.strip()) == (0, "A shop.")
+
+
+def test_following_shows_the_steps_and_then_the_task(server):
+    told = ["Look", "--description", "What is here?", "--follow"]
+    code, out, err = ai_ops("task", "create", *told, url=server.url)
+    assert (code, err) == (0, "")
+    task_id, *steps = out.splitlines()
+    assert [line.split()[:2] for line in steps[:3]] == [["✓", "prepare"], ["✓", "work"], ["✓", "deliver"]]
+    assert steps[3] == f"task:            {task_id}"
+    again = ai_ops("task", "show", task_id[:8], "--follow", url=server.url)
+    assert again == (0, "\n".join([*steps, ""]), "")
+    shown = on_a_terminal("task", "show", task_id, "--follow", columns=80, AI_OPS_URL=server.url)[1]
+    assert "… work" in shown
+
+
+BLOCKED = {"state": TaskState.NEEDS_HUMAN_REVIEW, "proof": Proof(Verdict.BLOCKED)}
+APPROVABLE = {
+    "state": TaskState.NEEDS_HUMAN_REVIEW,
+    "proof": Proof(Verdict.UNPROVED),
+    "payload": {"candidate_run": "run-1"},
+    "trace_id": "run-1",
+}
+
+
+@pytest.mark.parametrize(
+    ("verb", "task", "words"),
+    [
+        ("cancel", {}, "the task is cancelled"),
+        ("retry", {"state": TaskState.FAILED}, "run 2 waits for its turn; watch it with: ai-ops task show"),
+        ("approve", APPROVABLE, "approved; run 2 publishes the change; watch it with: ai-ops task show"),
+        (
+            "approve",
+            BLOCKED,
+            "nothing is published: accepted without a change: the guard withheld it; the task",
+        ),
+        ("reject", BLOCKED, "rejected; nothing is published; the task is cancelled"),
+    ],
+    ids=["cancel", "retry", "approve", "approve what is blocked", "reject"],
+)
+async def test_a_verb_says_what_it_did(tmp_path, verb, task, words):
+    async with running(tmp_path) as server, server.engine_off():
+        created = await server.tasks.create(NewTask("prompt", None, "normal", {"prompt": "Look"}))
+        if state := task.get("state"):
+            await server.tasks.move(created.task.id, TaskState.PROCESSING)
+            changes = {name: value for name, value in task.items() if name != "state"}
+            await server.tasks.move(created.task.id, state, **changes)
+        environment = {"AI_OPS_API_KEY": server.key}
+        told = ["task", verb, created.task.id[:8]]
+        code, out, err = await asyncio.to_thread(
+            ai_ops, *told, url=server.listening.url, environment=environment
+        )
+    assert (code, out) == (0, "")
+    assert err.startswith(words)
+
+
+def test_a_list_may_wait_for_a_server_that_starts():
+    code, _, err = ai_ops("pr", "list", "--wait", "1", url="http://127.0.0.1:9")
+    assert code == 5
+    assert "ai-ops server" in err
 
 
 @pytest.mark.parametrize(
@@ -160,6 +307,18 @@ def test_no_server_is_5_and_says_how_to_start_one():
     assert "ai-ops server" in err
 
 
+def test_the_server_to_ask_and_its_key_may_stand_in_dotenv_and_the_environment_goes_first(server, tmp_path):
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"AI_OPS_URL={server.url}\n")
+    assert ai_ops("task", "list", cwd=tmp_path)[0] == 0
+    code, _, err = ai_ops("task", "list", cwd=tmp_path, url="http://127.0.0.1:9")
+    assert (code, "127.0.0.1:9" in err) == (5, True)
+    dotenv.write_text(f"AI_OPS_URL={server.url}\nAI_OPS_API_KEY_FILE={tmp_path}/key\n")
+    (tmp_path / "key").write_text("of-another-server\n")
+    code, _, err = ai_ops("task", "list", cwd=tmp_path)
+    assert (code, "key_unknown" in err) == (4, True), "the key is shown"
+
+
 def test_config_show_masks_secrets_and_names_origins(tmp_path):
     environment = {"GITHUB_TOKEN": "planted-token-value", "HTTP_PORT": "8099"}
     code, out, _ = ai_ops("config", "show", "--json", cwd=tmp_path, environment=environment)
@@ -181,19 +340,147 @@ def test_config_check_names_every_bad_key(tmp_path, as_json):
 
 
 def test_config_check_is_content_with_defaults(tmp_path):
-    assert ai_ops("config", "check", cwd=tmp_path)[0] == 0
+    assert ai_ops("config", "check", cwd=tmp_path) == (0, "", "The settings are fine.\n")
+
+
+def test_config_check_names_what_the_server_cannot_start_on_and_how_to_mend_it(tmp_path):
+    environment = {"CODE_HOST": "local", "ALLOWED_REPOS": f"{tmp_path}/nowhere", "SCRIPTED_ANSWERS": "no.yml"}
+    code, out, err = ai_ops("config", "check", cwd=tmp_path, environment=environment)
+    assert code == 1
+    first, second = out.splitlines()
+    assert first.startswith("ALLOWED_REPOS (environment) names ") and "Make the folder" in first
+    assert second.startswith("SCRIPTED_ANSWERS (environment) names no.yml, which is not there. Mend")
+    assert err == "2 problems: a server does not start on these settings.\n"
+
+
+def test_config_check_warns_of_typos_and_leaves_other_programs_keys_alone(tmp_path):
+    (tmp_path / ".env").write_text("GITHUB_TOKN=planted-token-value\nPOSTGRES_PASSWORD=planted-too\n")
+    code, out, err = ai_ops("config", "check", cwd=tmp_path)
+    assert code == 0
+    assert out == "warning: GITHUB_TOKN (.env) is not a setting. Did you mean GITHUB_TOKEN?\n"
+    assert "left alone: POSTGRES_PASSWORD." in err
+    assert "fine, with 1 warning." in err
+    code, out, _ = ai_ops("config", "check", "--json", cwd=tmp_path)
+    told = json.loads(out)
+    assert (code, told["ok"], told["problems"]) == (0, True, [])
+    assert [warning["key"] for warning in told["warnings"]] == ["GITHUB_TOKN", "POSTGRES_PASSWORD"]
+    assert "planted" not in out
+
+
+@pytest.mark.parametrize("command", ["server", "local"])
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"CODE_HOST": "gitlab"}, "no adapter for. Set it to github or local."),
+        ({"SCRIPTED_ANSWERS": "no.yml"}, "which is not there"),
+        ({"CODE_HOST": "local", "ALLOWED_REPOS": "/no/such"}, "names /no/such, which is no folder"),
+    ],
+    ids=["gitlab", "script", "folder"],
+)
+def test_nothing_starts_on_what_config_check_names(tmp_path, command, environment, words):
+    code, out, err = ai_ops(command, cwd=tmp_path, environment=environment)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert not (tmp_path / "data").exists(), "refused before anything is made"
+
+
+@pytest.mark.parametrize("name", [".env", "ai-ops.toml"])
+def test_the_agent_warns_once_of_settings_without_effect(tmp_path, name):
+    (tmp_path / name).write_text('agent_repo_ur = "x"\n')
+    arguments = ["--log-path", "a.log", "--repo-url", "https://github.com/acme/shop", "--once"]
+    code, _, err = ai_ops("agent", *arguments, cwd=tmp_path)
+    assert code == 0, err
+    assert err.count(f"agent_repo_ur ({name}) is not a setting. Did you mean agent_repo_url?") == 1
+
+
+@pytest.mark.parametrize("command", ["agent", "server", "config check", "task list"])
+def test_a_file_of_settings_that_is_no_text_is_named(tmp_path, command):
+    (tmp_path / ".env").write_bytes(b"\xff\xfe")
+    code, out, err = ai_ops(*command.split(), cwd=tmp_path)
+    assert code in (1, 2)
+    assert "it is not UTF-8 text" in out + err and "Traceback" not in err
+
+
+def test_the_server_warns_once_of_settings_without_effect(tmp_path):
+    (tmp_path / ".env").write_text("GITHUB_TOKN=planted-token-value\nPOSTGRES_PASSWORD=planted-too\n")
+    code, _, err = ai_ops("server", "--host", "0.0.0.0", cwd=tmp_path)
+    assert code == 1, "it goes no further than the warning"
+    assert err.count("GITHUB_TOKN (.env) is not a setting. Did you mean GITHUB_TOKEN?") == 1
+    assert "POSTGRES" not in err and "planted" not in err
+
+
+BAD_ELSEWHERE = {
+    "SMTP_PASSWORD_FILE": "/no/such",
+    "MAX_ROUNDS": "many",
+    "CODE_HOST": "local",
+    "SCRIPTED_ANSWERS": "no.yml",
+}
+
+
+def test_a_client_asks_for_nothing_but_the_server_and_its_key(server, tmp_path):
+    port = server.url.rsplit(":", 1)[1]
+    for environment in ({"HTTP_PORT": port}, {"AI_OPS_URL": server.url, "HTTP_PORT": "many"}):
+        code, _, err = ai_ops("task", "list", cwd=tmp_path, environment=BAD_ELSEWHERE | environment)
+        assert code == 0, err
+
+
+def test_a_client_reads_its_address_from_the_env_file_too(server, tmp_path):
+    (tmp_path / ".env").write_text(f"AI_OPS_URL={server.url}\nAI_OPS_API_KEY=any\nSERVER_API_KEY_FILE=/no\n")
+    code, _, err = ai_ops("task", "list", cwd=tmp_path)
+    assert (code, "key_unknown" in err) == (4, True), "the server was reached, with that key"
+
+
+def test_a_bad_key_file_that_a_client_needs_is_named(server, tmp_path):
+    environment = {"AI_OPS_URL": server.url, "SERVER_API_KEY_FILE": "/no/such"}
+    code, _, err = ai_ops("task", "list", cwd=tmp_path, environment=environment)
+    assert code == 2
+    assert "SERVER_API_KEY_FILE (environment) names /no/such, which cannot be read" in err
+
+
+def findings(tmp_path, **environment):
+    """Return the doctor's exit code and its findings by name."""
+    code, out, err = ai_ops("doctor", "--json", cwd=tmp_path, environment=environment)
+    assert "Traceback" not in err, err
+    return code, {finding["check"]: finding for finding in json.loads(out)["findings"]}
 
 
 def test_doctor_names_each_check_and_how_to_mend_it(tmp_path):
-    code, out, _ = ai_ops("doctor", "--json", cwd=tmp_path)
-    findings = {finding["check"]: finding for finding in json.loads(out)["findings"]}
+    code, found = findings(tmp_path)
     assert code == 1, "no credential and no token are failures"
-    assert findings["git"]["state"] == "ok"
-    assert findings["sandbox"]["state"] == "ok"
-    assert findings["claude"]["state"] == "ok"
-    assert findings["database"]["state"] == "ok"
-    assert "ANTHROPIC_API_KEY" in findings["claude credential"]["mend"]
-    assert "GITHUB_TOKEN" in findings["code host github"]["mend"]
+    for name in ("git", "sandbox", "claude", "database", "disk"):
+        assert found[name]["state"] == "ok"
+    assert "ANTHROPIC_API_KEY" in found["claude credential"]["mend"]
+    assert "GITHUB_TOKEN" in found["code host github"]["mend"]
+
+
+def test_doctor_asks_for_no_claude_credential_where_answers_are_scripted(tmp_path):
+    (tmp_path / "answers.json").write_text('{"fix": [{"answer": "x"}]}')
+    environment = {"CODE_HOST": "local", "ALLOWED_REPOS": str(tmp_path), "SCRIPTED_ANSWERS": "answers.json"}
+    code, found = findings(tmp_path, **environment)
+    assert code == 0
+    assert found["claude credential"]["state"] == "ok"
+    assert found["claude"]["seen"] == "scripted answers: answers.json"
+
+
+def test_doctor_names_bad_settings_and_says_nothing_that_rests_on_them(tmp_path):
+    bad = {"SCRIPTED_ANSWERS": "no.yml", "CODE_HOST": "gitlab", "DATA_DIR": "/dev/null/x"}
+    code, found = findings(tmp_path, **bad)
+    assert code == 1
+    assert [found[f"{name} (environment)"]["state"] for name in bad] == ["failed"] * 3
+    assert not found.keys() & {"claude", "code host gitlab", "database", "disk"}
+    assert found["git"]["state"] == "ok"
+
+
+def test_doctor_looks_at_nothing_while_settings_cannot_be_read(tmp_path):
+    code, found = findings(tmp_path, HTTP_PORT="many")
+    assert (code, list(found)) == (1, ["HTTP_PORT (environment)", "the rest"])
+
+
+def test_doctor_names_a_check_that_the_system_refuses(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ai_ops.db").mkdir()
+    code, found = findings(tmp_path)
+    assert (code, found["database"]["state"]) == (1, "failed")
 
 
 def test_doctor_never_tells_a_credential(tmp_path):

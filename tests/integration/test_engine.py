@@ -25,7 +25,7 @@ from tests.support.memory_ports import MemoryTasks, MemoryTrace, a_task
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not true():
             await asyncio.sleep(0.01)
 

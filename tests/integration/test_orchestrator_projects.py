@@ -34,6 +34,16 @@ async def test_a_dependency_that_is_missing_is_the_named_failure(workshop):
         assert floor.fixer.purposes == ["reproduce:1"]
 
 
+async def test_a_plugin_that_is_missing_is_the_named_failure_with_its_likely_name(workshop):
+    options = '\n[tool.pytest.ini_options]\naddopts = "--cov=shop --cov-report=term"\n'
+    async with workshop(files={"pyproject.toml": "[project]\nname = 'shop'\n" + options}) as floor:
+        task = await floor.repaired()
+        assert (task.state, task.failure["code"]) == (TaskState.FAILED, "setup_required")
+        assert "pytest-cov (for --cov)" in task.failure["message"]
+        assert ".ai-ops.yml" in task.failure["next_step"]
+        assert floor.fixer.purposes == ["reproduce:1"]
+
+
 async def test_a_missing_dependency_that_only_the_last_reproduction_imports_is_named_too(workshop):
     test = "import stars_library\n" + shop.TEST
     async with workshop(shop.script(reproduce={shop.TEST_PATH: test})) as floor:

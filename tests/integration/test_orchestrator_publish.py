@@ -97,7 +97,7 @@ async def test_pull_requests_that_people_merged_on_the_host_do_not_count(worksho
                     return await local.find_pull_request(repository, branch, base)
                 return HostedPullRequest(other.number, other.url, PullRequestState.MERGED, branch, base)
 
-        floor.tools.hosts["local"] = Merged(floor.tools.pull_requests, floor.tools.git, "")
+        floor.tools.hosts["local"] = Merged(floor.tools.pull_requests, floor.tools.git)
         task = await floor.repaired()
 
         assert task.state is TaskState.COMPLETED
@@ -105,8 +105,8 @@ async def test_pull_requests_that_people_merged_on_the_host_do_not_count(worksho
 
 
 STATES = {
-    PullRequestState.OPEN: "is open already",
-    PullRequestState.MERGED: "is merged already",
+    PullRequestState.OPEN: "was open already",
+    PullRequestState.MERGED: "was merged already",
     PullRequestState.CLOSED: "a person said no",
 }
 

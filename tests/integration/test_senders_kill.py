@@ -51,6 +51,7 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         (folder / "ai-ops.toml").write_text(TABLES.format(repo=f"file://{folder}/remotes/shop.git"))
+        (folder / "remotes").mkdir()
         (folder / "script.json").write_text("{}")
 
     def start(self):

@@ -141,6 +141,52 @@ async def test_what_is_wrong_is_named_by_its_index_and_the_rest_is_taken(server)
     assert all(0 < len(one["reason"]) < 400 for one in rejected)
 
 
+async def test_a_rejected_event_is_new_when_it_comes_again_with_an_address_that_is_allowed(server):
+    event = wire_event(repo={"repo_url": "https://elsewhere.example/acme/shop"})
+    answer = await send(server, event)
+    assert (answer.json["accepted"], answer.json["duplicates"]) == (0, 0)
+    assert answer.json["rejected"][0]["reason"] == (
+        "elsewhere.example/acme/shop lies on another host than the configured one. "
+        "Allow it in ALLOWED_REPOS, for example https://elsewhere.example/*."
+    )
+    await server.nothing_happened()
+    mended = {**event, "repo": wire_event()["repo"]}
+    assert (await send(server, mended)).json == {"accepted": 1, "duplicates": 0, "rejected": []}
+
+
+async def test_a_batch_with_rejected_events_is_one_line_in_the_log(server, caplog):
+    elsewhere = {"repo_url": "https://elsewhere.example/acme/shop"}
+    batch = [
+        wire_event(node="web-1", repo=elsewhere, service="words of the event"),
+        wire_event(node="web-1", repo=elsewhere),
+        wire_event(node="web-1", count=0),
+        wire_event(node="web-2\nforged \x1b[31m", count=0),
+        wire_event(node=7),
+        "words of the event",
+        wire_event(),
+    ]
+    await send(server, *batch)
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "ai_ops.server.intake"]
+    assert said.startswith("rejected 6 of 7 events from node web-1, unnamed, web-2 forged  [31m: ")
+    assert "2 repo_not_allowed: elsewhere.example/acme/shop lies on another host" in said
+    assert "2 invalid_event: count: " in said
+    assert "words of the event" not in said
+    assert "\n" not in said
+
+
+async def test_the_line_about_rejected_events_holds_no_secret_and_has_a_bound(server, caplog):
+    batch = [wire_event(node=f"{TOKEN}-{n}-{'x' * 5000}", count=0, level=OWN_SECRET) for n in range(100)]
+    await send(server, *batch, wire_event(node=OWN_SECRET, count=0))
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "ai_ops.server.intake"]
+    assert TOKEN[:20] not in said and OWN_SECRET not in said
+    assert len(said) < 4000
+
+
+async def test_a_batch_without_a_rejected_event_is_no_line_in_the_log(server, caplog):
+    await send(server, wire_event())
+    assert [record for record in caplog.records if record.name == "ai_ops.server.intake"] == []
+
+
 async def test_fields_of_a_newer_agent_are_ignored(server):
     event = wire_event(schema_version=2, mood="calm", error={"severity": {"x": 1}}, repo={"forge": "x"})
     assert (await send(server, {**event, "trailing": [1]})).json["accepted"] == 1
@@ -260,13 +306,13 @@ async def test_a_task_is_not_taken_either_when_the_disk_is_full(server):
 
 async def test_the_server_answers_others_while_it_reads_a_batch(server, monkeypatch):
     answered = threading.Event()
-    take = intake._take
+    read = intake.Reader.read
 
-    def take_slowly(item, services):
+    def read_slowly(reader, item):
         assert answered.wait(10)
-        return take(item, services)
+        return read(reader, item)
 
-    monkeypatch.setattr(intake, "_take", take_slowly)
+    monkeypatch.setattr(intake.Reader, "read", read_slowly)
     sending = asyncio.create_task(send(server, wire_event()))
     await asyncio.sleep(0.05)
     assert (await server.get("/healthz")).status == 200

@@ -10,7 +10,7 @@ from ai_ops.core.identity import run_id
 from ai_ops.flow.pull_request import NewPullRequest
 from ai_ops.flow.run import Run
 from tests.support.git_server import create_repository, git
-from tests.support.running_server import a_prompt, a_repair, running, wire_event
+from tests.support.running_server import PUBLIC_URL, a_prompt, a_repair, running, wire_event
 from tests.support.store import pull_request
 
 HOSTILE = "<script>alert(1)</script>\u202e"
@@ -83,6 +83,73 @@ async def test_working_patches_are_never_served(server):
 async def test_what_is_not_there_is_named(server, path, code):
     answer = await server.get(path)
     assert (answer.status, answer.json["code"]) == (404, code)
+
+
+async def known_ids(server):
+    """Return the path and id of something of each noun."""
+    task = (await server.post("/v1/tasks", a_repair())).json
+    await server.pull_requests.record(pull_request(id="0a1b2c3d-0000-4000-8000-000000000001"))
+    return {
+        "tasks": task["task_id"],
+        "issues": task["issue_id"],
+        "traces": await a_run(server),
+        "pull-requests": "0a1b2c3d-0000-4000-8000-000000000001",
+    }
+
+
+@pytest.mark.parametrize("noun", ["tasks", "issues", "traces", "pull-requests"])
+async def test_the_beginning_of_an_id_stands_for_it(server, noun):
+    whole = (await known_ids(server))[noun]
+    key = {"pull-requests": "pull_request_id"}.get(noun, f"{noun[:-1]}_id")
+    for length in (6, 8, 35, 36):
+        assert (await server.get(f"/v1/{noun}/{whole[:length]}")).json[key] == whole
+    for other in (whole[:5], whole[:6] + "z", whole[:6] + "_"):
+        assert (await server.get(f"/v1/{noun}/{other}")).status == 404
+
+
+async def test_an_artifact_is_found_by_the_beginning_of_its_trace(server):
+    run = await a_run(server)
+    await server.trace.put_artifact(run, "diff", "a change")
+    assert (await server.get(f"/v1/traces/{run[:6]}/artifacts/diff")).body == b"a change"
+
+
+async def test_a_beginning_that_several_ids_have_is_a_conflict_that_names_them(server):
+    for number in range(3):
+        await server.pull_requests.record(pull_request(number, id=f"abcdef0{number}-0000"))
+    answer = await server.get("/v1/pull-requests/abcdef")
+    assert (answer.status, answer.json["code"]) == (409, "ambiguous_id")
+    assert "abcdef00-0000, abcdef01-0000, abcdef02-0000" in answer.json["detail"]
+    assert (await server.get("/v1/pull-requests/abcdef02")).json["pull_request_id"] == "abcdef02-0000"
+
+
+async def test_a_verb_takes_the_beginning_of_an_id(server):
+    task_id = (await server.post("/v1/tasks", a_repair())).json["task_id"]
+    answer = await server.post(f"/v1/tasks/{task_id[:8]}/cancel")
+    assert (answer.json["task_id"], answer.json["state"]) == (task_id, "cancelled")
+
+
+async def test_a_task_says_what_its_pull_request_is_now(server):
+    task_id = (await server.post("/v1/tasks", a_repair())).json["task_id"]
+    await server.pull_requests.record(pull_request())
+    await server.tasks.update(task_id, pull_request_id="pr-1", pr_url=pull_request().url)
+    for state in ("open", "merged", "closed"):
+        await server.pull_requests.set_state("pr-1", state)
+        task = (await server.get(f"/v1/tasks/{task_id}")).json
+        (listed,) = (await server.get("/v1/tasks")).json["items"]
+        assert task["pull_request_state"] == listed["pull_request_state"] == state
+        assert task["pr_url"] == task["mr_url"] == "https://git.example/acme/app/pull/1"
+
+
+async def test_a_local_link_is_made_with_the_address_of_today(local):
+    server, record, _, _ = local
+    wanted = f"{PUBLIC_URL}/v1/pull-requests/{record.id}"
+    assert record.url == f"/v1/pull-requests/{record.id}"
+    assert (await server.get(f"/v1/pull-requests/{record.id}")).json["url"] == wanted
+    assert (await server.get("/v1/pull-requests")).json["items"][0]["url"] == wanted
+    assert (await server.post(f"/v1/pull-requests/{record.id}/merge")).json["url"] == wanted
+    task_id = (await server.post("/v1/tasks", a_prompt())).json["task_id"]
+    await server.tasks.update(task_id, pull_request_id=record.id, pr_url=record.url)
+    assert (await server.get(f"/v1/tasks/{task_id}")).json["pr_url"] == wanted
 
 
 async def test_issues_and_pull_requests_are_listed_in_pages(server):

@@ -268,12 +268,14 @@ async def test_approving_a_change_publishes_it_in_a_new_run(server):
     await until(server, task_id, "processing")
 
 
-@pytest.mark.parametrize("verdict", [Verdict.REFUTED, Verdict.BLOCKED])
-async def test_approving_never_publishes_what_was_refuted_or_blocked(server, verdict):
+@pytest.mark.parametrize(
+    ("verdict", "why"), [(Verdict.REFUTED, "the evidence"), (Verdict.BLOCKED, "the guard withheld it")]
+)
+async def test_approving_never_publishes_what_was_refuted_or_blocked(server, verdict, why):
     task_id = await in_review(server, verdict)
     answer = await server.post(f"/v1/tasks/{task_id}/approve")
     assert answer.json["state"] == "completed"
-    assert verdict in answer.json["outcome_reason"]
+    assert answer.json["outcome_reason"].startswith(f"accepted without a change: {why}")
     assert server.worker.seen == []
 
 
@@ -286,7 +288,7 @@ async def test_approving_does_not_publish_the_refuted_change_of_an_earlier_run(s
     await server.tasks.move(task_id, REVIEW, proof=Proof(Verdict.UNPROVED))
     answer = await server.post(f"/v1/tasks/{task_id}/approve")
     assert answer.json["state"] == "completed"
-    assert "nothing to publish" in answer.json["outcome_reason"]
+    assert answer.json["outcome_reason"] == "accepted without a change: there is none to publish"
 
 
 async def test_times_are_rfc_3339_in_utc(server):

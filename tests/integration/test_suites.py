@@ -8,7 +8,8 @@ import pytest
 
 from ai_ops.core.ports import SandboxSpec
 from ai_ops.core.project import ProjectFile, discover, plan_tests
-from ai_ops.core.reports import missing_modules, unknown_options
+from ai_ops.core.pytest_plugins import missing_plugins
+from ai_ops.core.reports import missing_modules
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Frame
 from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd
@@ -184,9 +185,19 @@ async def test_a_missing_dependency_is_recognised(run):
     assert missing_modules(report, list(files)) == ("django_nope",)
 
 
-async def test_an_unknown_option_is_recognised(run):
-    report = await run({"pytest.ini": "[pytest]\naddopts = --cov=app\n", "test_a.py": ""})
-    assert unknown_options(report) == ("--cov=app",)
+@pytest.mark.parametrize(
+    ("ini", "wanted"),
+    [
+        ("addopts = --cov=app --cov-report=term -n 4", ["pytest-cov (for --cov)", "pytest-xdist (for -n)"]),
+        ("addopts = --strict-config\nasyncio_mode = auto", ["pytest-asyncio (for asyncio_mode)"]),
+        ("required_plugins = pytest-django>=4 pytest-env", ["pytest-django", "pytest-env"]),
+        ("addopts = -q", []),
+    ],
+    ids=["options", "strict-config", "required", "none"],
+)
+async def test_a_missing_plugin_is_recognised(run, ini, wanted):
+    report = await run({"pytest.ini": f"[pytest]\n{ini}\n", "test_a.py": "def test_a(): pass"})
+    assert [str(plugin) for plugin in missing_plugins(report)] == wanted
 
 
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "../x.py", "a/../../x", "-p", "--version", "a\0b"])

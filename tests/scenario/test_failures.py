@@ -171,16 +171,15 @@ async def test_a_failure_is_named_and_a_retry_ends_in_the_one_pull_request(insta
         assert list(scenario.workspaces.glob("*")) == []
 
         trouble.mend(scenario)
-        if trouble.step == "reproduce":  # the script is read when the server starts
-            await scenario.server.stop()
-            await scenario.restart_server()
         await scenario.post(f"/v1/tasks/{task['task_id']}/retry")
         task = await scenario.ended()
         assert stands(task) == ("completed", "proved", "reproduced"), task["error"]
         assert task["run_number"] == 2
         (pull,) = scenario.pulls()
         assert scenario.branches() == [pull["head"]]
-        assert len(scenario.mail.messages) == 1
+        failed, opened = (mail["Subject"] for mail in scenario.mail.messages)
+        assert failed.startswith(f"[AI-Ops] Failed ({trouble.code}): ")
+        assert opened.startswith("[AI-Ops] Pull request: ")
         await scenario.leaves_nothing_behind()
 
 

@@ -5,8 +5,10 @@ import random
 
 import pytest
 
+from ai_ops.core.identity import message_id
 from tests.support import shop
 from tests.support.children import commands, until
+from tests.support.github_double import ApiFaults
 from tests.support.scenario import stands
 
 STEPS = (
@@ -64,6 +66,29 @@ async def test_a_repair_ends_once_after_the_server_was_killed(install_warm, poin
         work = [line.removeprefix("work: ") for line in scenario.server.lines() if line.startswith("work: ")]
         assert sorted(work) == sorted([*STEPS, *again])
         # A mail whose delivery was not committed comes twice, with one Message-ID.
+        assert len(scenario.mail.messages) == (2 if point == "notify:1:inside" else 1)
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["open_pull_request:1:before", "failed:1:committed", "notify:1:inside"],
+    ids=["before it fails", "when it has failed", "when its mail is sent"],
+)
+async def test_a_run_that_fails_is_told_once_after_the_server_was_killed(install_warm, point):
+    async with install_warm() as scenario:
+        scenario.script(shop.script())
+        scenario.github.faults = ApiFaults(status=403, method="POST", path="/pulls")
+        await scenario.start_server(crash_at=point)
+        await scenario.report(shop.error())
+        assert await scenario.server.died() == -9
+        await scenario.restart_server()
+        task = await scenario.ended()
+        assert stands(task) == ("failed", None, "host_forbidden")
+        await until("the mail is there", lambda: scenario.mail.messages, hint=scenario.server.tail)
+        if point == "notify:1:inside":  # its delivery was not committed: it comes again, as the same mail
+            await until("it came again", lambda: len(scenario.mail.messages) == 2, hint=scenario.server.tail)
+        assert await scenario.server.stop() == 0
+        assert scenario.mail.message_ids == {message_id(f"failed:{task['task_id']}:1")}
         assert len(scenario.mail.messages) == (2 if point == "notify:1:inside" else 1)
 
 

@@ -26,6 +26,7 @@ from ai_ops.server.http_server import Listening, build_app, listen
 from ai_ops.server.senders.mapping import Senders
 from ai_ops.server.services import Services
 from ai_ops.store.database import Database, open_database
+from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
@@ -39,6 +40,7 @@ SERVER_KEY = "server-key-for-tests-0001"
 AGENT_KEY = "agent-key-for-tests-0001"
 OWN_SECRET = "swordfish-of-this-installation"
 REPO = "https://github.com/acme/shop"
+PUBLIC_URL = "https://ai-ops.test"
 
 
 class SmallWorker:
@@ -199,7 +201,7 @@ async def running(
     engine = MemoryEngine(worker, tasks, trace, max_concurrent=4)
     git = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
     hosts: dict[str, CodeHost] = {
-        "local": LocalHost(pull_requests, git, "http://127.0.0.1"),
+        "local": LocalHost(pull_requests, git),
         "github": GitHubHost("https://api.github.com", ""),
     }
 
@@ -219,6 +221,8 @@ async def running(
         keyring=Keyring(server_key, agent_keys),
         clock=clock,
         ready=ready,
+        ids=IdRepository(database),
+        public_url=PUBLIC_URL,
         senders=senders or Senders(),
     )
     app = build_app(services)

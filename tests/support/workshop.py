@@ -44,7 +44,7 @@ from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.local import LocalHost
-from ai_ops.workspace.edits import CheckoutEdits
+from ai_ops.workspace import edits
 from ai_ops.workspace.sandbox import choose
 from ai_ops.workspace.setup_layer import SetupBuilder
 from ai_ops.workspace.suite import SuiteRunner
@@ -271,9 +271,9 @@ async def open_workshop(
         workspaces=WorkspaceManager(folder / "workspaces", git_client),
         suites=SuiteRunner(sandbox, toolbox, wall_seconds=60.0),
         setup_layers=SetupBuilder(sandbox, toolbox, folder / "data"),
-        edits=CheckoutEdits(),
+        edits=edits,
         fixer=fixer,
-        hosts={"local": LocalHost(pull_requests, git_client, POLICY.public_url)},
+        hosts={"local": LocalHost(pull_requests, git_client)},
         mailroom=Mailroom(outbox, FileNotifier(folder / "outbox", "ai-ops@example.test"), clock),
         sandbox=sandbox,
         clock=clock,
@@ -287,7 +287,7 @@ async def open_workshop(
         noting = Waits(inner, partial(tools.tasks.find, task_id), waits)
         await Worker(tools)(task_id, run_number, steps(noting))
 
-    engine = MemoryEngine(worker, tools.tasks, trace)
+    engine = MemoryEngine(worker, tools.tasks, trace, failing=Worker(tools).fail)
     try:
         yield Workshop(folder, remote, repository, tools, fixer, engine, waits)
     finally:

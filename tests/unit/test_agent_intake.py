@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from ai_ops.agent.dedup import DedupWindows
-from ai_ops.agent.intake import Intake, _shape, occurred_at
+from ai_ops.agent.intake import Intake
+from ai_ops.agent.kinds import _shape, occurred_at
 from ai_ops.agent.options import Options, Source
 from ai_ops.core.describe import describe
 from ai_ops.monitoring.followed import Record
@@ -45,6 +46,14 @@ def test_the_same_record_has_the_same_id_and_another_place_another():
     made, _ = intake(window=0.0)
     ids = [made.take(record("ERROR x", offset), 0, NOW)["event_id"] for offset in (0, 0, 9)]
     assert ids[0] == ids[1] != ids[2]
+
+
+def test_the_same_record_for_another_repository_is_another_event():
+    ids = []
+    for repository in ("https://git.example/a/b", "https://git.example/a/c", "https://git.example/a/b"):
+        options = Options(sources=(Source("a.log", repository),), dedup_window_seconds=0.0, node="node-1")
+        ids.append(Intake(options, DedupWindows(0.0)).take(record("ERROR x"), 0, NOW)["event_id"])
+    assert ids[0] == ids[2] != ids[1]
 
 
 def test_secrets_leave_neither_in_the_excerpt_nor_in_the_context():

@@ -9,6 +9,7 @@ import pytest
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixMode, FixRequest, Purpose
 from ai_ops.integrations import claude_cli
+from ai_ops.integrations.claude_args import parse_args
 
 
 def request(**changes: object) -> FixRequest:
@@ -29,7 +30,7 @@ def request(**changes: object) -> FixRequest:
 
 def test_allowed_arguments_become_words_that_bind() -> None:
     text = "--model opus --effort=high --append-system-prompt '--be nice'"
-    flags = claude_cli.parse_args(text)
+    flags = parse_args(text)
     assert flags == ("--model=opus", "--effort=high", "--append-system-prompt=--be nice")
 
 
@@ -52,7 +53,7 @@ def test_allowed_arguments_become_words_that_bind() -> None:
 )
 def test_other_arguments_are_refused(text: str) -> None:
     with pytest.raises(PermanentError) as caught:
-        claude_cli.parse_args(text)
+        parse_args(text)
     assert caught.value.code == "model_bad_flag"
 
 

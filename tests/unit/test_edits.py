@@ -9,7 +9,7 @@ import pytest
 from ai_ops.core.code_blocks import Plan, plan
 from ai_ops.errors import PermanentError
 from ai_ops.flow.edits import CodeBlock, EditOp, FileChange, Replacement
-from ai_ops.workspace.edits import CheckoutEdits, read, tree, write
+from ai_ops.workspace.edits import read, tree, write
 
 
 @pytest.fixture
@@ -159,13 +159,12 @@ def test_the_tree_tells_links_submodules_and_modes_and_leaves_git_out(checkout, 
         "lib": 0o160000,
         "empty": 0o160000,
     }
-    assert CheckoutEdits().tree(checkout).paths == (".gitmodules", "run.sh", "src/a.py")
+    assert tree(checkout).paths == (".gitmodules", "run.sh", "src/a.py")
 
 
 def test_an_answer_is_planned_and_written_on_a_real_checkout(checkout):
-    edits = CheckoutEdits()
     block = CodeBlock("b/src/a.py", EditOp.EDIT, replacements=(Replacement("x = 1", "x = 3"),))
-    planned = plan([block], lambda path: edits.read(checkout, path), edits.tree(checkout))
+    planned = plan([block], lambda path: read(checkout, path), tree(checkout))
     assert isinstance(planned, Plan)
-    edits.write(checkout, planned.changes)
+    write(checkout, planned.changes)
     assert (checkout / "src/a.py").read_bytes() == b"x = 3\n"

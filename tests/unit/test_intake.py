@@ -59,6 +59,26 @@ def test_a_regression_of_an_episode_without_a_repair_stays_in_it():
     assert (found.outcome, found.episode, found.create_task) == ("regressed", 2, False)
 
 
+@pytest.mark.parametrize("task", [None, TaskState.CANCELLED])
+def test_an_issue_that_waits_for_a_storm_counts_on_and_says_why(task):
+    issue = IssueStanding(IssueState.OPEN, 1, task, waiting="a storm", withdrawn=task is not None)
+    found = take(issue, NOW, FAULT)
+    assert (found.outcome, found.episode, found.create_task, found.reason) == (
+        "repeated", 1, False, "a storm",
+    )  # fmt: skip
+
+
+def test_what_a_storm_took_back_is_repaired_in_the_next_episode_when_it_happens_after_it():
+    issue = IssueStanding(IssueState.OPEN, 1, TaskState.CANCELLED, withdrawn=True)
+    found = take(issue, NOW, FAULT)
+    assert (found.episode, found.create_task) == (2, True)
+    assert not take(issue, NOW, DENIED).create_task
+
+
+def test_an_issue_that_waited_without_a_task_is_repaired_in_its_own_episode():
+    assert take(IssueStanding(IssueState.OPEN, 1), NOW, FAULT).episode == 1
+
+
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(hours=-1)], ids=["same moment", "spooled"])
 def test_an_event_from_before_the_resolution_is_old_news(late):
     issue = known(IssueState.RESOLVED, TaskState.COMPLETED, PullRequestState.MERGED, resolved_at=NOW)
@@ -113,9 +133,25 @@ def test_a_title_names_type_and_innermost_own_frame_and_never_the_text():
     assert culprit(error) == "divide (app/calc.py)"
 
 
-def test_a_title_without_a_trace_uses_the_fingerprint():
-    assert title(ErrorDetail("secret text", fingerprint="ab12cd34ef567890")) == "Error in ab12cd34ef56"
-    assert title(ErrorDetail("secret text")) == "Error"
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        ("user 4711 not found", "Error: user <num> not found"),
+        ("cannot reach https://x.example/?t=1 at 10:02", "Error: cannot reach <url> at <time>"),
+        ("token=***3456 refused", "Error: token <secret> refused"),
+        ("/merge Fixes #1 @all [skip ci] `x`\u202e", "Error: <path> Fixes <num> all skip ci <str>"),
+        ("", "Error: ERROR the listing"),
+    ],
+    ids=["numbers", "addresses", "secrets", "what would act", "no message"],
+)
+def test_a_title_without_a_trace_is_the_masked_template_of_the_message(message, wanted):
+    error = ErrorDetail("ERROR the listing\nmore", message=message, fingerprint="ab12cd34ef567890")
+    assert title(error) == wanted
+
+
+def test_a_title_without_any_words_is_the_type_alone():
+    assert title(ErrorDetail("", fingerprint="ab12cd34ef567890")) == "Error"
+    assert title(ErrorDetail("x", "", "ValueError", "12 is bad")) == "ValueError: <num> is bad"
 
 
 def test_names_from_a_hostile_trace_lose_what_could_speak():

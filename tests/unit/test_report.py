@@ -29,6 +29,8 @@ def test_a_title_names_the_type_and_the_place():
     assert report.title(ERROR) == "Fix ZeroDivisionError in rating.py (rate)"
     assert report.title(replace(ERROR, frames=())) == "Fix ZeroDivisionError"
     assert report.title(ErrorDetail("boom")) == "Fix error"
+    assert report.title(ErrorDetail("boom"), "shop/ratings.py") == "Fix error in ratings.py"
+    assert report.title(ERROR, "shop/other.py") == report.title(ERROR)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ai_ops.core.reports import MAX_REPORT_BYTES, missing_modules, parse_junit, unknown_options
+from ai_ops.core.reports import MAX_REPORT_BYTES, missing_modules, parse_junit
 from ai_ops.flow.event import Frame
 from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd, SuiteReport
 
@@ -214,9 +214,3 @@ def uncollected(message):
 def test_missing_dependencies_are_told_from_missing_own_modules(given, missing):
     files = ["src/shop/__init__.py", "tests/helpers.py", "README.md"]
     assert missing_modules(given, files) == missing
-
-
-def test_options_of_plugins_that_are_not_there_are_recognised():
-    output = "ERROR: usage\npytest: error: unrecognized arguments: --cov=app -n 4\n  inifile: /x\n"
-    assert unknown_options(report(None, output, 4)) == ("--cov=app", "-n")
-    assert unknown_options(report((), output)) == ()

@@ -152,6 +152,19 @@ async def test_a_script_is_read_from_a_file(tmp_path: Path, suffix: str) -> None
     assert (await ask(script)).text == "grüße 🙂"
 
 
+async def test_a_script_that_changed_answers_anew_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    script = tmp_path / "script.yml"
+    script.write_text("fix: [{answer: first}]")
+    fixer = ScriptedFixer(script)
+    request = FixRequest("r", Purpose.FIX, 1, "n", FixMode.CODE_BLOCKS, "", None, (), False, 1.0)
+    assert (await fixer.ask(request, Seen())).text == "first"
+    script.write_text("fix: [{answer: other}]")
+    assert (await fixer.ask(request, Seen())).text == "other"
+    script.write_text("fix: other")
+    with pytest.raises(PermanentError, match="script_invalid"):
+        await fixer.ask(request, Seen())
+
+
 @pytest.mark.parametrize(
     "script",
     [[], {"fix": {}}, {"fix": ["x"]}, {"fix": [{"flies": {}}]}],

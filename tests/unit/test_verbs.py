@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from ai_ops.core.publishable import publishable
 from ai_ops.core.verbs import decide
 from ai_ops.errors import PermanentError
 from ai_ops.flow.task import TRANSITIONS, Proof, TaskState, Verdict
@@ -34,6 +35,13 @@ def test_a_verb_applies_where_it_should_and_moves_along_the_table(verb, state):
         assert change.to in TRANSITIONS[state]
 
 
+@pytest.mark.parametrize("require_proof", [True, False], ids=["proof required", "proof not required"])
+@pytest.mark.parametrize("verdict", [*Verdict, None], ids=str)
+def test_refuted_and_blocked_changes_are_published_by_nobody(verdict, require_proof):
+    wanted = {Verdict.PROVED: True, Verdict.UNPROVED: not require_proof}.get(verdict, False)
+    assert publishable(verdict, require_proof=require_proof) is wanted
+
+
 def review(verdict, candidate="run-1", **changes):
     payload = {"fix_mode": "agentic"} | ({"candidate_run": candidate} if candidate else {})
     return a_task(
@@ -64,6 +72,9 @@ def test_approving_anything_else_publishes_nothing(task):
     change = decide("approve", task)
     assert change.to is S.COMPLETED
     assert "action" not in change.changes
+    why = {Verdict.BLOCKED: "the guard withheld it", Verdict.REFUTED: "the evidence speaks against it"}
+    wanted = why.get(task.proof.verdict, "there is none to publish")
+    assert change.changes["outcome_reason"] == f"accepted without a change: {wanted}"
 
 
 def test_a_retry_begins_anew_and_forgets_the_change_it_had():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from ai_ops.core import code_blocks
+from ai_ops.core import code_blocks, context
 from ai_ops.core.identity import nonce
 from ai_ops.core.orchestrator.money import Purse, call_budget
+from ai_ops.core.orchestrator.scene import Scene
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.prompts import Words, parse_words
 from ai_ops.errors import PermanentError
@@ -28,18 +29,32 @@ PromptFor = Callable[[str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Who asks what, about which checkout, and from whose money."""
+    """What is asked in a scene, about which checkout, from whose money.
 
-    run_id: str
+    ``shown`` are the files that the prompt holds whole: only those may be replaced without a look.
+    """
+
+    scene: Scene
     purpose: Purpose
     round: int
-    mode: FixMode
     checkout: Path
     prompt_for: PromptFor
     purse: Purse
-    own_limit: float | None = None
-    roots: tuple[str, ...] = ()
-    shown: frozenset[str] = field(default_factory=frozenset)
+    shown: frozenset[str] = frozenset()
+
+    @property
+    def tools(self) -> Tools:
+        """The ports."""
+        return self.scene.tools
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self.scene.run_id
+
+    def nonce(self, attempt: int) -> str:
+        """Return the word that marks the blocks of one answer; nobody else can know it."""
+        return nonce(self.run_id, f"{self.purpose}:{attempt}", self.round, self.tools.policy.nonce_salt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +71,38 @@ class Asked:
     out_of_bounds: bool = False
 
 
-async def ask(tools: Tools, question: Question) -> Asked:
+async def ask(question: Question) -> Asked:
     """Ask, apply the answer to the checkout, and keep prompt and answer as artifacts."""
     report = ""
     attempt = 0
     while True:
-        answer = await _ask_once(tools, question, attempt, report)
+        answer = await _ask_once(question, attempt, report)
         words = parse_words(answer.text)
-        refused = await _apply(tools, question, answer, attempt)
+        refused = await _apply(question, answer, attempt)
         if refused is None:
-            return await _taken(tools, question, words)
+            return await _taken(question, words)
         attempt += 1
         if refused.final or attempt > MAX_REPORTS:
             reasons = tuple(Reason(p.rule, p.place, p.text) for p in refused.problems)
             return Asked(words, problems=reasons, out_of_bounds=refused.final)
         report = code_blocks.report(refused.problems)
-        await tools.trace.emit(question.run_id, "error", {"message": report})
+        await question.tools.trace.emit(question.run_id, "error", {"message": report})
 
 
-async def _ask_once(tools: Tools, question: Question, attempt: int, report: str) -> FixAnswer:
-    budget = await call_budget(tools, question.purse, question.own_limit)
+async def _ask_once(question: Question, attempt: int, report: str) -> FixAnswer:
+    tools, scene = question.tools, question.scene
+    budget = await call_budget(tools, question.purse, scene.own_limit)
     name = f"{question.purpose}-{question.round}" + (f".{attempt}" if attempt else "")
-    block = _nonce(tools, question, attempt)
+    block = question.nonce(attempt)
     prompt = question.prompt_for(block, report)
     await tools.trace.put_artifact(question.run_id, f"{name}-prompt", prompt)
-    agentic = question.mode is FixMode.AGENTIC
+    agentic = scene.mode is FixMode.AGENTIC
     request = FixRequest(
         run_id=question.run_id,
         purpose=question.purpose,
         round=question.round,
         nonce=block,
-        mode=question.mode,
+        mode=scene.mode,
         prompt=prompt,
         checkout=question.checkout if agentic else None,
         tools=EDIT_TOOLS if agentic else (),
@@ -106,44 +122,39 @@ async def _ask_once(tools: Tools, question: Question, attempt: int, report: str)
     return answer
 
 
-def _nonce(tools: Tools, question: Question, attempt: int) -> str:
-    name = f"{question.purpose}:{attempt}"
-    return nonce(question.run_id, name, question.round, tools.policy.nonce_salt)
-
-
-async def _apply(
-    tools: Tools, question: Question, answer: FixAnswer, attempt: int
-) -> code_blocks.Refused | None:
+async def _apply(question: Question, answer: FixAnswer, attempt: int) -> code_blocks.Refused | None:
     """Write all of the answer's blocks into the checkout, or none and say why."""
-    if question.mode is FixMode.AGENTIC:
+    if question.scene.mode is FixMode.AGENTIC:
         return None  # it has edited the checkout itself
     # Matching a long answer takes its time; the loop goes on meanwhile.
-    plan = await asyncio.to_thread(_plan, tools, question, answer.text, _nonce(tools, question, attempt))
+    plan = await asyncio.to_thread(_plan, question, answer.text, question.nonce(attempt))
     if isinstance(plan, code_blocks.Refused):
         return plan
+    tools = question.tools
     await asyncio.to_thread(tools.edits.write, question.checkout, plan.changes)
     if plan.notes:
         await tools.trace.emit(question.run_id, "text", {"text": "applied with: " + "; ".join(plan.notes)})
     return None
 
 
-def _plan(tools: Tools, question: Question, text: str, block: str) -> code_blocks.Plan | code_blocks.Refused:
+def _plan(question: Question, text: str, block: str) -> code_blocks.Plan | code_blocks.Refused:
     blocks = code_blocks.parse(text, block)
     if isinstance(blocks, code_blocks.Refused):
         return blocks
+    scene, edits = question.scene, question.tools.edits
     return code_blocks.plan(
         blocks,
-        lambda path: tools.edits.read(question.checkout, path),
-        tools.edits.tree(question.checkout),
-        roots=question.roots,
+        lambda path: edits.read(question.checkout, path),
+        edits.tree(question.checkout),
+        roots=context.roots(scene.error.frames, scene.project.files),
         shown=question.shown or None,
     )
 
 
-async def _taken(tools: Tools, question: Question, words: Words) -> Asked:
+async def _taken(question: Question, words: Words) -> Asked:
     """Take the difference to the base; one that cannot be taken is the answer's fault."""
     try:
-        return Asked(words, await tools.git.diff(question.checkout))
+        return Asked(words, await question.tools.git.diff(question.checkout))
     except PermanentError as failure:
         if failure.code not in _BREACHES:
             raise

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from ai_ops.core import context, guard, prompts, proof
+from ai_ops.core import guard, prompts, proof
 from ai_ops.core.orchestrator.asking import Asked, Question, ask
 from ai_ops.core.orchestrator.money import Purse, accounted
 from ai_ops.core.orchestrator.records import (
@@ -23,6 +23,7 @@ from ai_ops.core.orchestrator.showing import both, context_files, feedback_of, h
 from ai_ops.core.orchestrator.suites import checkout_of, collected_files
 from ai_ops.core.orchestrator.verify import base_report, verify_base, verify_fix
 from ai_ops.core.ports import Outcome
+from ai_ops.core.wording import counted
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import Purpose
 from ai_ops.flow.task import Proof, Reason, Verdict
@@ -124,19 +125,15 @@ async def _ask(scene: Scene, reproduction: Reproduction, round: int, feedback: s
         )
 
     return await ask(
-        scene.tools,
         Question(
-            run_id=scene.run_id,
-            purpose=Purpose.FIX,
+            scene,
+            Purpose.FIX,
             round=round,
-            mode=scene.mode,
             checkout=checkout,
             prompt_for=prompt_for,
             purse=purse,
-            own_limit=scene.own_limit,
-            roots=context.roots(scene.error.frames, project.files),
             shown=frozenset(file.path for file in (*files, *tests)),
-        ),
+        )
     )
 
 
@@ -177,4 +174,4 @@ async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcom
         judged = proof.blocked(findings)
         return {"proof": proof_to_json(judged), "warnings": [], "words": judged.reasons[0].text}
     warnings = reasons_to_json(Reason(f.rule, f.place, f.text) for f in findings)
-    return {"proof": None, "warnings": warnings, "words": f"allowed, {len(warnings)} warnings"}
+    return {"proof": None, "warnings": warnings, "words": f"allowed, {counted(len(warnings), 'warning')}"}

@@ -10,6 +10,7 @@ from ai_ops.core.orchestrator.money import Purse, accounted, call_budget
 from ai_ops.core.orchestrator.records import usage_to_json
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome, Steps
+from ai_ops.core.wording import counted
 from ai_ops.flow.fixing import FixMode, FixRequest, Purpose
 from ai_ops.flow.repository import Base, Repository
 from ai_ops.flow.task import Task, TaskState
@@ -38,7 +39,7 @@ async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
 
     async def deliver() -> Outcome:
         kept = await tools.trace.artifact(run_id, "answer")
-        return {"artifact": "answer", "words": f"{len(kept.text) if kept else 0} characters"}
+        return {"artifact": "answer", "words": counted(len(kept.text) if kept else 0, "character")}
 
     await steps.run("deliver", 1, deliver)
     return Ending(TaskState.COMPLETED, "answered; the answer is the artifact named answer")
@@ -86,4 +87,4 @@ async def _work(
     if not answer.text.strip():
         raise failure("model_empty_answer")
     await tools.trace.put_artifact(run_id, "answer", answer.text, "text/markdown")
-    return {"usage": usage_to_json(purse.usage), "words": f"{answer.turns} turns"}
+    return {"usage": usage_to_json(purse.usage), "words": counted(answer.turns, "turn")}

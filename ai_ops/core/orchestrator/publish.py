@@ -11,15 +11,17 @@ from typing import Any
 
 from ai_ops.core import report as words
 from ai_ops.core.identity import pull_request_id
+from ai_ops.core.links import absolute
 from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.records import proof_from_json, proof_to_json
 from ai_ops.core.orchestrator.reporting import Findings, build_report, send
 from ai_ops.core.orchestrator.scene import Job
 from ai_ops.core.ports import Outcome
+from ai_ops.core.publishable import publishable
 from ai_ops.core.report import Report
 from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequest, PullRequestState
 from ai_ops.flow.repository import Base
-from ai_ops.flow.task import TaskState, Verdict
+from ai_ops.flow.task import TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +117,15 @@ async def publish(job: Job, candidate: Candidate, sha: str) -> Ending:
     opened = await job.steps.run("open_pull_request", 1, open_pull_request)
 
     async def notify() -> Outcome:
-        report = await build_report(job, candidate.findings, pr_url=opened["url"])
+        link = absolute(opened["url"], job.tools.policy.public_url)
+        report = await build_report(job, candidate.findings, pr_url=link)
         return await send(job, f"pull_request:{opened['id']}", report)
 
     await job.steps.run("notify", 1, notify)
     return Ending(
         TaskState.COMPLETED,
-        f"pull request {opened['state']}: {opened['url']}",
+        # What becomes of it later is said by its own record.
+        "the branch's pull request was adopted" if opened["adopted"] else "a pull request was opened",
         candidate.findings.proof,
         {"pull_request_id": opened["id"], "pr_url": opened["url"]},
     )
@@ -151,7 +155,7 @@ async def _too_many_open(job: Job) -> str:
 
 async def _commit(job: Job, candidate: Candidate) -> str:
     findings = candidate.findings
-    message = words.commit_message(job.error, findings.reproduction, job.run_id)
+    message = words.commit_message(job.error, findings.reproduction, job.run_id, findings.changed)
     return await job.tools.git.commit(job.repository, candidate.base.sha, findings.patch, message)
 
 
@@ -176,7 +180,8 @@ async def _open(job: Job, candidate: Candidate, sha: str) -> Outcome:
     # Said at once: should the mail fail, the task still names its pull request.
     await job.tools.tasks.update(job.task.id, pull_request_id=kept.id, pr_url=kept.url)
     verb = "adopted" if hosted.adopted else "opened"
-    return {"id": kept.id, "url": kept.url, "state": kept.state, "words": f"{verb} {kept.url}"}
+    name = kept.id if kept.url.startswith("/") else kept.url
+    return {"id": kept.id, "url": kept.url, "adopted": hosted.adopted, "words": f"{verb} {name}"}
 
 
 async def record(
@@ -224,7 +229,6 @@ async def record(
 
 
 def is_publishable(candidate: Candidate, *, require_proof: bool) -> bool:
-    """Whether a change may be published: there is one, and it is proved, or unproved where that is enough."""
-    verdict = candidate.findings.proof.verdict
-    enough = verdict is Verdict.PROVED or (verdict is Verdict.UNPROVED and not require_proof)
-    return enough and bool(candidate.findings.patch)
+    """Whether a change may be published: there is one, and its verdict allows it."""
+    findings = candidate.findings
+    return bool(findings.patch) and publishable(findings.proof.verdict, require_proof=require_proof)

@@ -104,8 +104,8 @@ async def _adopt(job: Job, base: Base, known: dict[str, Any]) -> Ending:
     report = await build_report(job, Findings(Proof()))
     kept = await record(job, base, found, report)
     reasons = {
-        PullRequestState.OPEN: "its pull request is open already",
-        PullRequestState.MERGED: "its pull request is merged already",
+        PullRequestState.OPEN: "its pull request was open already",
+        PullRequestState.MERGED: "its pull request was merged already",
         PullRequestState.CLOSED: "its pull request was closed unmerged: a person said no",
     }
     changes = {"pull_request_id": kept.id, "pr_url": kept.url}
@@ -156,8 +156,16 @@ async def _withhold(job: Job, candidate: Candidate, why: str) -> Ending:
     reason = f"{why}: {first}" if first else why
 
     async def notify() -> Outcome:
-        report = await build_report(job, findings, diagnosis=reason)
+        report = await build_report(job, findings, diagnosis=reason, next_step=_next_step(job, candidate))
         return await send(job, f"review:{task.id}:{task.run_number}", report)
 
     await job.steps.run("notify", 1, notify)
     return Ending(TaskState.NEEDS_HUMAN_REVIEW, reason, findings.proof, changes)
+
+
+def _next_step(job: Job, candidate: Candidate) -> str:
+    """Return what a person can do with a withheld change."""
+    task = job.task.id
+    if is_publishable(candidate, require_proof=False):
+        return f"Read the change, then: ai-ops task approve {task} (publishes it), reject or retry."
+    return f"Nothing of it can be published. To try again: ai-ops task retry {task}; to end it: reject."

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ai_ops.core import diff
 from ai_ops.core import report as words
 from ai_ops.core.orchestrator.money import cost_of
 from ai_ops.core.orchestrator.scene import Job
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome
 from ai_ops.core.report import Report
+from ai_ops.core.wording import counted
 from ai_ops.flow.issue import Issue
 from ai_ops.flow.task import Proof, Verdict
 
@@ -26,18 +28,27 @@ class Findings:
     reproduction: tuple[str, ...] = ()
     patch: str = ""
 
+    @property
+    def changed(self) -> str:
+        """The first file of the change that is not its own test; empty when there is none."""
+        paths = (file.path for file in diff.parse(self.patch))
+        return next((path for path in paths if path not in self.reproduction), "")
 
-async def build_report(job: Job, findings: Findings, *, diagnosis: str = "", pr_url: str = "") -> Report:
+
+async def build_report(
+    job: Job, findings: Findings, *, diagnosis: str = "", next_step: str = "", pr_url: str = ""
+) -> Report:
     """Return the report of a run."""
     tools, task, sample = job.tools, job.task, job.issue.sample
     redact, url = tools.redact, tools.policy.public_url
     return Report(
-        title=words.title(sample.error),
+        title=words.title(sample.error, findings.changed),
         error=sample.error,
         proof=redacted(findings.proof, redact),
         cause=redact(findings.cause),
         summary=redact(findings.summary),
         diagnosis=redact(diagnosis),
+        next_step=next_step,
         commands=tuple(redact(command) for command in findings.commands),
         reproduction=findings.reproduction,
         occurrences=job.issue.count,
@@ -76,7 +87,7 @@ async def send(job: Job, key: str, report: Report) -> Outcome:
         return {"words": "no mail: RECEIVER_EMAIL is not set"}
     await tools.outbox.put(tools.mailroom.render(key, report, recipients, tools.clock.now()))
     sent = await tools.mailroom.deliver_due()
-    words = f"one mail to {len(recipients)} receiver{'s' if len(recipients) > 1 else ''}"
+    words = f"one mail to {counted(len(recipients), 'receiver')}"
     return {"key": key, "words": words if key in sent else f"{words} (waits in the outbox)"}
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ai_ops.core import context, guard, prompts, proof
+from ai_ops.core import guard, prompts, proof
 from ai_ops.core.diff import parse as parse_diff
 from ai_ops.core.orchestrator.asking import Asked, Question, ask
 from ai_ops.core.orchestrator.money import Purse, accounted
@@ -147,19 +147,15 @@ async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
         )
 
     return await ask(
-        scene.tools,
         Question(
-            run_id=scene.run_id,
-            purpose=Purpose.REPRODUCE,
+            scene,
+            Purpose.REPRODUCE,
             round=round,
-            mode=scene.mode,
             checkout=checkout,
             prompt_for=prompt_for,
             purse=purse,
-            own_limit=scene.own_limit,
-            roots=context.roots(scene.error.frames, project.files),
             shown=frozenset(file.path for file in files),
-        ),
+        )
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ai_ops.core.orchestrator.records import describe_report
 from ai_ops.core.orchestrator.scene import Scene
+from ai_ops.core.pytest_plugins import missing_plugins
 from ai_ops.core.reports import missing_modules
 from ai_ops.errors import PermanentError
 from ai_ops.flow.report import CaseOutcome, CaseResult, SuiteReport
@@ -56,7 +57,7 @@ def command(scene: Scene, paths: tuple[str, ...] = ()) -> str:
 
 
 def refuse_missing_setup(report: SuiteReport, files: Sequence[str], *, forgiven: Sequence[str] = ()) -> None:
-    """Raise the named failure when tests cannot run for want of an installed package.
+    """Raise the named failure when tests cannot run for want of an installed package or pytest plugin.
 
     Args:
         report: the run.
@@ -69,7 +70,7 @@ def refuse_missing_setup(report: SuiteReport, files: Sequence[str], *, forgiven:
     if report.results is not None:
         kept = tuple(case for case in report.results if not _imports_it_itself(case, forgiven))
         report = replace(report, results=kept)
-    missing = missing_modules(report, files)
+    missing = [*missing_modules(report, files), *map(str, missing_plugins(report))]
     if missing:
         raise PermanentError(
             "setup_required",

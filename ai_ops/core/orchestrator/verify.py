@@ -25,6 +25,7 @@ from ai_ops.core.orchestrator.suites import (
     setup_layer,
 )
 from ai_ops.core.ports import Outcome
+from ai_ops.core.wording import counted
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.report import SuiteReport
@@ -56,7 +57,7 @@ async def _verify_base(scene: Scene, reproduction: Reproduction) -> Outcome:
     await scene.tools.trace.put_patch(scene.run_id, _BASELINE, report_to_json(report))
     judged = proof.judge_reproduction(again, error=scene.error, new_tests=frozenset(reproduction.paths))
     flaky = proof.unsteady_on_base(judged, reproduction.test_ids)
-    words = f"base: {len(report.results or ())} tests, exit code {report.exit_code}"
+    words = f"base: {counted(len(report.results or ()), 'test')}, exit code {report.exit_code}"
     return {"flaky": reasons_to_json(flaky), "words": f"{words}; {flaky[0].text}" if flaky else words}
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.ending import Ending
+from ai_ops.core.orchestrator.failing import fail, warn
 from ai_ops.core.orchestrator.money import cost_of
 from ai_ops.core.orchestrator.persistent import Persistent
 from ai_ops.core.orchestrator.prompt import prompt
@@ -42,12 +43,16 @@ class Worker:
         await tools.trace.run_started(Run(run, task_id, run_number, tools.clock.now()))
         task = await self._begin(task, run)
         try:
-            ending = await self._work(task, run, Persistent(tools, task, steps))
+            result: Ending | PermanentError = await self._work(task, run, Persistent(tools, task, steps))
         except PermanentError as failure:
-            ending = _failed(failure, tools.redact)
+            result = failure
         finally:
             await self._settle(task, run)
-        await self._finish(task, run, ending)
+        await self._finish(task, run, result)
+
+    async def fail(self, task: Task, failure: Mapping[str, str]) -> None:
+        """Fail a task whose run broke outside of our hands; the engine calls it."""
+        await fail(self._tools, task, failure)
 
     async def _begin(self, task: Task, run: str) -> Task:
         """Say that the task is being worked on; after a crash it says so already."""
@@ -71,24 +76,31 @@ class Worker:
         except (AiOpsError, OSError):
             log.exception("run %s is not settled", run)  # it takes the place of no result and no failure
 
-    async def _finish(self, task: Task, run: str, ending: Ending) -> None:
-        """Commit the ending."""
+    async def _finish(self, task: Task, run: str, result: Ending | PermanentError) -> None:
+        """Commit how it ended."""
         tools = self._tools
+        if isinstance(result, PermanentError):
+            await fail(tools, task, result.as_dict())
+        else:
+            await self._end(task, result)
+        current = await tools.tasks.find(task.id)
+        if current is not None:
+            await tools.trace.run_ended(run, current.state)
+
+    async def _end(self, task: Task, ending: Ending) -> None:
+        tools, reason = self._tools, self._tools.redact(ending.reason)
         try:
             await tools.tasks.move(
                 task.id,
                 ending.state,
-                outcome_reason=tools.redact(ending.reason),
+                outcome_reason=reason,
                 proof=redacted(ending.proof, tools.redact),
                 **ending.changes,
             )
         except PermanentError as refused:
             # A person was faster: the task was cancelled meanwhile.
             log.info("task %s: %s", task.id, refused)
-        current = await tools.tasks.find(task.id)
-        await tools.trace.run_ended(run, current.state if current else ending.state)
-
-
-def _failed(failure: PermanentError, redact: Callable[[str], str]) -> Ending:
-    words = {name: redact(text) for name, text in failure.as_dict().items()}
-    return Ending(TaskState.FAILED, f"{failure.code}: {failure.message}", changes={"failure": words})
+            return
+        if ending.state is TaskState.NEEDS_HUMAN_REVIEW:
+            rule = ending.proof.reasons[0].rule if ending.proof.reasons else "withheld"
+            warn(task, ending.state, rule, reason)

@@ -51,5 +51,7 @@ class MailRenderer:
 
 def _subject(report: Report) -> str:
     lead = "Pull request" if report.pr_url else "Needs review"
+    if report.failure_code:
+        lead = f"Failed ({report.failure_code})"
     where = f" [{report.service}]" if report.service else ""
     return f"[AI-Ops] {lead}:{where} {report.title}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ai_ops.errors import AiOpsError
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.bodies import read_json
 from ai_ops.server.intake import take_batch
+from ai_ops.server.metrics import METRICS
 from ai_ops.server.problems import ProblemError, json_response
 from ai_ops.server.services import SERVICES
 
@@ -24,7 +26,19 @@ async def post_events(request: web.Request) -> web.StreamResponse:
         raise ProblemError(422, "invalid_request", f"events: {reason}", errors=errors)
     if len(batch) > MAX_BATCH:
         raise ProblemError(413, "too_many_events", f"Send at most {MAX_BATCH} events at once")
-    taken = await take_batch(batch, request.app[SERVICES])
+    events = request.app[METRICS].events
+    try:
+        taken = await take_batch(batch, request.app[SERVICES])
+    except AiOpsError:
+        events.labels("refused").inc(len(batch))
+        raise
+    for outcome, number in (
+        ("stored", taken.accepted - taken.only_counted),
+        ("only_counted", taken.only_counted),
+        ("duplicate", taken.duplicates),
+        ("rejected", len(taken.rejected)),
+    ):
+        events.labels(outcome).inc(number)
     return json_response(
         {"accepted": taken.accepted, "duplicates": taken.duplicates, "rejected": taken.rejected}
     )

@@ -11,6 +11,7 @@ import ai_ops
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.metrics import METRICS
 from ai_ops.server.problems import json_response
+from ai_ops.server.readiness import READINESS
 from ai_ops.server.services import SERVICES
 
 
@@ -21,7 +22,7 @@ async def healthz(request: web.Request) -> web.StreamResponse:
 
 async def readyz(request: web.Request) -> web.StreamResponse:
     """Say that the database can be written; otherwise 503."""
-    await request.app[SERVICES].ready()
+    await request.app[READINESS].check()
     return json_response({"status": "ready"})
 
 

@@ -1,13 +1,24 @@
-"""Issues: what goes wrong, how often, and what was made of it."""
+"""Issues: what goes wrong, how often, what was made of it, and what people decide about it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
+from ai_ops.core.issue_verbs import VERBS
+from ai_ops.core.ports import NewTask
+from ai_ops.flow.issue import Issue
+from ai_ops.flow.repository import Repository
+from ai_ops.flow.task import Priority, TaskKind
 from ai_ops.server import views
-from ai_ops.server.auth import Route, Scope
-from ai_ops.server.paging import page, path_id
+from ai_ops.server.auth import RequestHandler, Route, Scope
+from ai_ops.server.bodies import read_model
+from ai_ops.server.handlers.tasks import create_task
+from ai_ops.server.lookup import whole_id
+from ai_ops.server.paging import page
 from ai_ops.server.problems import ProblemError, json_response
+from ai_ops.server.schemas import MergeBody, SplitBody
 from ai_ops.server.services import SERVICES
 
 
@@ -19,14 +30,74 @@ async def list_issues(request: web.Request) -> web.StreamResponse:
 
 
 async def get_issue(request: web.Request) -> web.StreamResponse:
-    """Answer one issue."""
-    issue = await request.app[SERVICES].issues.find(path_id(request))
+    """Answer one issue, with its fingerprints and what people decided about it."""
+    issue = await _find(request)
+    issues = request.app[SERVICES].issues
+    decisions = [views.decision(decision) for decision in await issues.decisions(issue.id)]
+    fingerprints = await issues.fingerprints(issue.id)
+    return json_response(views.issue(issue) | {"fingerprints": fingerprints, "decisions": decisions})
+
+
+def verb(name: str) -> RequestHandler:
+    """Return the handler of a verb that changes an issue's state."""
+
+    async def post_verb(request: web.Request) -> web.StreamResponse:
+        issue = await _find(request)
+        changed = await request.app[SERVICES].issues.decide(issue.id, name, _who(request))
+        return json_response(views.issue(changed))
+
+    return post_verb
+
+
+async def post_merge(request: web.Request) -> web.StreamResponse:
+    """Merge this issue into another, and answer that one."""
+    issue = await _find(request)
+    services = request.app[SERVICES]
+    body = await read_model(request, MergeBody)
+    merged = await services.issues.merge(issue.id, body.into, _who(request))
+    for task in merged.withdrawn:
+        await services.engine.cancel(task)
+    return json_response(views.issue(merged.issue))
+
+
+async def post_split(request: web.Request) -> web.StreamResponse:
+    """Take a fingerprint out of this issue, and answer the issue that it has from now on."""
+    issue = await _find(request)
+    body = await read_model(request, SplitBody)
+    off = await request.app[SERVICES].issues.split(issue.id, body.fingerprint, _who(request))
+    return json_response(views.issue(off))
+
+
+async def post_repair(request: web.Request) -> web.StreamResponse:
+    """Ask for a repair of the issue's newest error, or answer the task that already stands for it."""
+    issue = await _find(request)
+    services = request.app[SERVICES]
+    repository = Repository(issue.repo_key, issue.repo_url, issue.code_host)
+    # The newest event may have come by a fingerprint that has left the issue meanwhile.
+    error = replace(issue.sample.error, fingerprint=issue.fingerprint, earlier_fingerprints=())
+    event = replace(issue.sample, error=error)
+    new = NewTask(TaskKind.REPAIR, repository, Priority.NORMAL, {}, event=event, issue_id=issue.id)
+    return await create_task(services, new)
+
+
+async def _find(request: web.Request) -> Issue:
+    issue = await request.app[SERVICES].issues.find(await whole_id(request, "issue"))
     if issue is None:
         raise ProblemError(404, "issue_not_found", "There is no issue with this id")
-    return json_response(views.issue(issue))
+    return issue
+
+
+def _who(request: web.Request) -> str:
+    """Return who decides, as far as the server knows: keys have no owners yet, but an address."""
+    key = "server key" if request.headers.get("X-API-Key") else "no key"
+    return f"{key}, from {request.remote or 'somewhere'}"
 
 
 ROUTES = (
     Route("GET", "/v1/issues", Scope.READ, list_issues),
     Route("GET", "/v1/issues/{id}", Scope.READ, get_issue),
+    Route("POST", "/v1/issues/{id}/repair", Scope.WRITE, post_repair),
+    *(Route("POST", f"/v1/issues/{{id}}/{name}", Scope.WRITE, verb(name)) for name in VERBS),
+    Route("POST", "/v1/issues/{id}/merge", Scope.WRITE, post_merge),
+    Route("POST", "/v1/issues/{id}/split", Scope.WRITE, post_split),
 )

@@ -8,7 +8,8 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.server import views
 from ai_ops.server.auth import Route, Scope
-from ai_ops.server.paging import page, path_id
+from ai_ops.server.lookup import whole_id
+from ai_ops.server.paging import page
 from ai_ops.server.problems import ProblemError, from_failure, json_response
 from ai_ops.server.services import SERVICES
 
@@ -16,14 +17,15 @@ from ai_ops.server.services import SERVICES
 async def list_pull_requests(request: web.Request) -> web.StreamResponse:
     """Answer pull requests, newest first."""
     limit, cursor = page(request)
-    found = await request.app[SERVICES].pull_requests.list(limit=limit, cursor=cursor)
-    items = [views.pull_request(p) for p in found.items]
+    services = request.app[SERVICES]
+    found = await services.pull_requests.list(limit=limit, cursor=cursor)
+    items = [views.pull_request(p, services.public_url) for p in found.items]
     return json_response({"items": items, "next_cursor": found.next_cursor})
 
 
 async def get_pull_request(request: web.Request) -> web.StreamResponse:
     """Answer one pull request."""
-    return json_response(views.pull_request(await _find(request)))
+    return json_response(views.pull_request(await _find(request), request.app[SERVICES].public_url))
 
 
 async def merge_pull_request(request: web.Request) -> web.StreamResponse:
@@ -31,7 +33,7 @@ async def merge_pull_request(request: web.Request) -> web.StreamResponse:
     services = request.app[SERVICES]
     found = await _find(request)
     if found.state is PullRequestState.MERGED:
-        return json_response(views.pull_request(found) | {"merge_sha": None})
+        return json_response(views.pull_request(found, services.public_url) | {"merge_sha": None})
     if found.state is not PullRequestState.OPEN:
         raise PermanentError("pull_request_not_open", f"the pull request is {found.state}")
     repository = services.repository(found.repo_url, found.code_host)
@@ -41,11 +43,11 @@ async def merge_pull_request(request: web.Request) -> web.StreamResponse:
         # Whatever the remote or the host has against it: it is their state that does not allow it.
         raise from_failure(failure, otherwise=409) from failure
     merged = await services.pull_requests.set_state(found.id, PullRequestState.MERGED)
-    return json_response(views.pull_request(merged) | {"merge_sha": merge_sha})
+    return json_response(views.pull_request(merged, services.public_url) | {"merge_sha": merge_sha})
 
 
 async def _find(request: web.Request) -> PullRequest:
-    found = await request.app[SERVICES].pull_requests.find(path_id(request))
+    found = await request.app[SERVICES].pull_requests.find(await whole_id(request, "pull_request"))
     if found is None:
         raise ProblemError(404, "pull_request_not_found", "There is no pull request with this id")
     return found

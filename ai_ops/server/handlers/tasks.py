@@ -16,7 +16,8 @@ from ai_ops.flow.task import Priority, Task, TaskKind, TaskState
 from ai_ops.server import views
 from ai_ops.server.auth import RequestHandler, Route, Scope
 from ai_ops.server.bodies import read_model
-from ai_ops.server.paging import choices, page, path_id, query_id
+from ai_ops.server.lookup import whole_id
+from ai_ops.server.paging import choices, page, query_id
 from ai_ops.server.problems import ProblemError, invalid, json_response
 from ai_ops.server.schemas import NewTaskBody
 from ai_ops.server.services import SERVICES, Services
@@ -33,10 +34,16 @@ async def post_task(request: web.Request) -> web.StreamResponse:
         raise invalid(*misfits)
     # Redaction and parsing of a long text take their time; the loop goes on answering meanwhile.
     new = await asyncio.to_thread(_new_task, body, services, key)
+    return await create_task(services, new)
+
+
+async def create_task(services: Services, new: NewTask) -> web.Response:
+    """Create a task and answer it: 201, or 200 with the reason when another stands for the same wish."""
     created = await services.tasks.create(new)
     if created.task.state is TaskState.PENDING:
         await services.engine.enqueue(created.task)  # also one whose first request failed half-way
-    answer = views.task(created.task) | ({"reason": created.reason} if created.reason else {})
+    (answer,) = await _shown(services, created.task)
+    answer |= {"reason": created.reason} if created.reason else {}
     return json_response(
         answer,
         status=201 if created.created else 200,
@@ -98,7 +105,7 @@ def _prompt(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
 
 async def get_task(request: web.Request) -> web.StreamResponse:
     """Answer one task."""
-    return json_response(views.task(await find_task(request)))
+    return await _answer(request.app[SERVICES], await find_task(request))
 
 
 async def list_tasks(request: web.Request) -> web.StreamResponse:
@@ -110,8 +117,10 @@ async def list_tasks(request: web.Request) -> web.StreamResponse:
         priorities=choices(request, "priority", [p.value for p in Priority]),
         issue_id=query_id(request, "issue_id"),
     )
-    found = await request.app[SERVICES].tasks.list(wanted, limit=limit, cursor=cursor)
-    return json_response({"items": [views.task(t) for t in found.items], "next_cursor": found.next_cursor})
+    services = request.app[SERVICES]
+    found = await services.tasks.list(wanted, limit=limit, cursor=cursor)
+    items = await _shown(services, *found.items)
+    return json_response({"items": items, "next_cursor": found.next_cursor})
 
 
 def verb(name: str) -> RequestHandler:
@@ -122,23 +131,34 @@ def verb(name: str) -> RequestHandler:
         before = await find_task(request)
         change = decide(name, before)
         if change.to is None:
-            return json_response(views.task(before))
+            return await _answer(services, before)
         task = await services.tasks.move(before.id, change.to, **change.changes)
         if task.state is TaskState.PENDING:
             await services.engine.enqueue(task)
         elif task.state is TaskState.CANCELLED:
             await services.engine.cancel(task)
-        return json_response(views.task(task))
+        return await _answer(services, task)
 
     return post_verb
 
 
 async def find_task(request: web.Request) -> Task:
     """Return the task that the path names, or answer 404."""
-    task = await request.app[SERVICES].tasks.find(path_id(request))
+    task = await request.app[SERVICES].tasks.find(await whole_id(request, "task"))
     if task is None:
         raise ProblemError(404, "task_not_found", "There is no task with this id")
     return task
+
+
+async def _answer(services: Services, task: Task) -> web.Response:
+    (shown,) = await _shown(services, task)
+    return json_response(shown)
+
+
+async def _shown(services: Services, *tasks: Task) -> list[dict[str, Any]]:
+    """Return tasks as JSON, each with what its pull request is now."""
+    states = await services.pull_requests.states({t.pull_request_id for t in tasks if t.pull_request_id})
+    return [views.task(t, services.public_url, states.get(t.pull_request_id or "")) for t in tasks]
 
 
 ROUTES = (

@@ -7,6 +7,7 @@ from aiohttp import web
 from ai_ops.flow.run import Run
 from ai_ops.server import views
 from ai_ops.server.auth import Route, Scope
+from ai_ops.server.lookup import whole_id
 from ai_ops.server.paging import page, path_id
 from ai_ops.server.problems import ProblemError, json_response
 from ai_ops.server.services import SERVICES
@@ -43,7 +44,8 @@ async def list_artifacts(request: web.Request) -> web.StreamResponse:
 
 async def get_artifact(request: web.Request) -> web.StreamResponse:
     """Answer an artifact as text. It came from outside: it is never a page of ours."""
-    found = await request.app[SERVICES].trace.artifact(path_id(request), path_id(request, "name"))
+    run_id = await whole_id(request, "trace")
+    found = await request.app[SERVICES].trace.artifact(run_id, path_id(request, "name"))
     if found is None:
         raise ProblemError(404, "artifact_not_found", "There is no such artifact")
     return web.Response(
@@ -59,7 +61,7 @@ async def get_artifact(request: web.Request) -> web.StreamResponse:
 
 
 async def _find(request: web.Request) -> Run:
-    run = await request.app[SERVICES].trace.find_run(path_id(request))
+    run = await request.app[SERVICES].trace.find_run(await whole_id(request, "trace"))
     if run is None:
         raise ProblemError(404, "trace_not_found", "There is no trace with this id")
     return run

@@ -1,0 +1,151 @@
+"""Reading old logs from end to end, as the agent would have read them while they were written.
+
+Nothing is remembered, shipped or written, but for a temporary copy of what a compressed log holds.
+"""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import os
+import shutil
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from ai_ops.agent.kinds import Kinds, occurred_at
+from ai_ops.core.forecast import Forecast
+from ai_ops.errors import PermanentError
+from ai_ops.monitoring.checkpoint import Checkpoint
+from ai_ops.monitoring.detect import Detector
+from ai_ops.monitoring.followed import Changed, FollowedFile
+
+_GZIP = b"\x1f\x8b"
+_COPY_BYTES = 1 << 20
+_AT_ONCE = 1000
+
+Progress = Callable[[int], None]
+"""Told how many bytes of the logs were read since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLog:
+    """One log that was read. ``problem`` says why it was not read to its end, in words for people."""
+
+    path: str
+    bytes: int
+    errors: int
+    problem: str = ""
+
+
+def find_logs(patterns: Sequence[str]) -> list[str]:
+    """Return the files that paths and globs name, each once, oldest change first.
+
+    Raises:
+        PermanentError: ``log_not_found`` with the first pattern that names no file.
+    """
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        paths = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+        files = [path for path in paths if Path(path).is_file()]
+        if not files:
+            raise PermanentError(
+                "log_not_found",
+                f"{pattern} names no file",
+                next_step="Give a path or a glob in quotes; a folder is not read by itself.",
+            )
+        found |= dict.fromkeys(files)
+    return sorted(found, key=lambda path: (Path(path).stat().st_mtime, path))
+
+
+def read_log(
+    path: str,
+    forecast: Forecast,
+    kinds: Kinds,
+    detector: Detector,
+    *,
+    since: datetime | None = None,
+    ignore: Sequence[bytes] = (),
+    progress: Progress = lambda _: None,
+) -> ReadLog:
+    """Read one log into the forecast.
+
+    Args:
+        path: a text file, or one that gzip compressed.
+        forecast: takes the records.
+        kinds: describes them.
+        detector: which lines begin an error.
+        since: earlier records are passed over; one without a time counts as of the file's last change.
+        ignore: records that hold one of these texts are passed over.
+        progress: told as it goes on.
+    """
+    size = errors = 0
+    with ExitStack() as stack:
+        try:
+            changed_at = Path(path).stat().st_mtime
+            plain, problem = _plain(path, stack)
+            for raw, read in _records(plain, detector):
+                progress(read)
+                size += read
+                if not raw or any(word in raw for word in ignore):
+                    continue
+                at = occurred_at(raw, time.time(), changed_at)
+                if since is None or at >= since:
+                    _take(raw, at, path, forecast, kinds)
+                    errors += 1
+        except OSError as error:
+            problem = f"cannot be read: {error.strerror or error}"
+        except Changed:
+            problem = "was replaced while it was read"
+    return ReadLog(path, size, errors, problem)
+
+
+def _take(raw: bytes, at: datetime, path: str, forecast: Forecast, kinds: Kinds) -> None:
+    fingerprint, description = kinds.of(raw)
+    if not forecast.knows(fingerprint):
+        forecast.begin(description or kinds.describe(raw), at)
+    forecast.count(fingerprint, at, path)
+
+
+def _records(path: str, detector: Detector) -> Iterator[tuple[bytes, int]]:
+    """Yield each record, and how many bytes were read since the last; empty ones tell the bytes alone."""
+    status = Path(path).stat()
+    file = FollowedFile(path, Checkpoint(status.st_dev, status.st_ino, path), detector, 0.0)
+    try:
+        done, more = 0, True
+        while more:
+            reading = file.read(_AT_ONCE, time.monotonic(), final=True)
+            more = reading is not None and reading.more
+            offset = file.checkpoint.offset
+            yield b"", max(0, offset - done)
+            done = max(done, offset)
+            for record in reading.records if reading else ():
+                yield record.raw, 0
+    finally:
+        file.close()
+
+
+def _plain(path: str, stack: ExitStack) -> tuple[str, str]:
+    """Return a file with the log's text, and what was wrong with a compressed one."""
+    with Path(path).open("rb") as file:
+        if file.read(len(_GZIP)) != _GZIP:
+            return path, ""
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ai-ops-replay-"))
+    copy = os.path.join(folder, "log")  # noqa: PTH118
+    with gzip.open(path) as packed, Path(copy).open("wb") as plain:
+        return copy, _unpack(packed, plain)
+
+
+def _unpack(packed: gzip.GzipFile, plain: BinaryIO) -> str:
+    """Copy what can be unpacked; a damaged file gives its beginning."""
+    try:
+        shutil.copyfileobj(packed, plain, _COPY_BYTES)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return "is damaged; only its beginning was read"
+    return ""

@@ -1,0 +1,107 @@
+"""How a run fails: the task's state, the one mail that says so to people, and a line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ai_ops.core.identity import run_id
+from ai_ops.core.links import absolute
+from ai_ops.core.orchestrator.money import cost_of
+from ai_ops.core.orchestrator.reporting import redacted_issue
+from ai_ops.core.orchestrator.tools import Tools
+from ai_ops.core.report import Report
+from ai_ops.core.untrusted import clean
+from ai_ops.errors import PermanentError
+from ai_ops.flow.event import ErrorDetail
+from ai_ops.flow.issue import Issue
+from ai_ops.flow.notification import Notification
+from ai_ops.flow.run import Step
+from ai_ops.flow.task import Proof, Task, TaskState
+
+log = logging.getLogger(__name__)
+
+_LOG_LIMIT = 500
+
+
+async def fail(tools: Tools, task: Task, failure: Mapping[str, str]) -> None:
+    """Move a task to ``failed``; its mail enters the outbox with the same commit, so it is sent once or not.
+
+    Args:
+        tools: what the run worked with.
+        task: the task, in the run that failed.
+        failure: ``{"code", "message", "next_step"}``.
+    """
+    words = {name: tools.redact(text) for name, text in failure.items()}
+    reason = f"{words['code']}: {words['message']}"
+    mail = await _mail(tools, task, words)
+    try:
+        await tools.tasks.move(task.id, TaskState.FAILED, mail=mail, outcome_reason=reason, failure=words)
+    except PermanentError as refused:
+        # A person was faster: the task was cancelled meanwhile.
+        log.info("task %s: %s", task.id, refused)
+        return
+    warn(task, TaskState.FAILED, words["code"], words["message"])
+
+
+def warn(task: Task, state: TaskState, code: str, reason: str) -> None:
+    """Say in one line of the log that a person is wanted, and why."""
+    told = " ".join(clean(reason).text.split())[:_LOG_LIMIT]
+    log.warning("task %s ended as %s (%s): %s", task.id, state, code, told)
+
+
+async def _mail(tools: Tools, task: Task, failure: Mapping[str, str]) -> Notification | None:
+    recipients = tools.policy.recipients
+    if not recipients:
+        return None
+    try:
+        report = await _report(tools, task, failure)
+        key = f"failed:{task.id}:{task.run_number}"
+        return tools.mailroom.render(key, report, recipients, tools.clock.now())
+    except Exception:
+        log.exception("no mail says that task %s failed", task.id)
+        return None
+
+
+async def _report(tools: Tools, task: Task, failure: Mapping[str, str]) -> Report:
+    """Return what is known of a run that failed."""
+    task = await tools.tasks.find(task.id) or task
+    issue = await tools.issues.find(task.issue_id) if task.issue_id else None
+    run, url = run_id(task.id, task.run_number), tools.policy.public_url
+    report = Report(
+        title=f"Task {tools.redact(str(task.payload.get('name') or task.id))}",
+        error=ErrorDetail(""),
+        proof=Proof(),
+        failure_code=failure["code"],
+        failure=failure["message"],
+        next_step=failure["next_step"] or "Look into the trace, then retry the task.",
+        progress=tuple(_told(step) for step in await tools.trace.steps(run)),
+        cost_usd=await cost_of(tools, task),
+        trace_id=run,
+        trace_url=f"{url}/v1/traces/{run}" if url else "",
+        task_url=f"{url}/v1/tasks/{task.id}" if url else "",
+        pr_url=absolute(task.pr_url, url),
+    )
+    return report if issue is None else await asyncio.to_thread(_about, tools, report, issue)
+
+
+def _about(tools: Tools, report: Report, issue: Issue) -> Report:
+    """Add what the issue says."""
+    sample = redacted_issue(issue, tools.redact).sample
+    return replace(
+        report,
+        title=issue.title,
+        error=sample.error,
+        occurrences=issue.count,
+        service=sample.service,
+        environment=sample.environment,
+        release=sample.release,
+    )
+
+
+def _told(step: Step) -> str:
+    words = (step.failure or {}).get("message") or str((step.output or {}).get("words", ""))
+    name = step.name if step.round <= 1 else f"{step.name} ({step.round})"
+    return f"{name}: {step.state}" + (f", {words}" if words else "")

@@ -1,0 +1,53 @@
+"""What is done from time to time without anybody asking: repairs that waited begin, what is too old goes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from ai_ops.core.ports import Engine, Issues
+from ai_ops.errors import AiOpsError
+
+log = logging.getLogger(__name__)
+
+_RELEASE_SECONDS = 30.0
+_SWEEP_SECONDS = 3600.0
+
+
+class Sweeps(Protocol):
+    """Removes what is older than it may be."""
+
+    async def sweep(self) -> None:
+        """Remove all that is too old, a little at a time."""
+        ...
+
+
+class Upkeep:
+    """The duties of a server, each at its own pace. A failure is told and tried again at the next turn."""
+
+    def __init__(self, issues: Issues, engine: Engine, retention: Sweeps) -> None:
+        self._issues = issues
+        self._engine = engine
+        self._retention = retention
+
+    async def run(self) -> None:
+        """Do them until cancelled."""
+        async with asyncio.TaskGroup() as duties:
+            duties.create_task(_every(_RELEASE_SECONDS, self.release))
+            duties.create_task(_every(_SWEEP_SECONDS, self._retention.sweep))
+
+    async def release(self) -> None:
+        """Begin the repairs that waited for a flood of errors to pass, as far as there is room."""
+        for task in await self._issues.release_waiting():
+            await self._engine.enqueue(task)
+
+
+async def _every(seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await duty()
+        except AiOpsError as failure:
+            log.warning("upkeep: %s", failure)
+        await asyncio.sleep(seconds)

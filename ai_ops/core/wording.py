@@ -1,0 +1,23 @@
+"""Small rules of English for messages: one event, two events; sentences that end."""
+
+from __future__ import annotations
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return ``number`` with the words that fit it: ``1 event``, ``2 events``, or as ``many`` says."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def sentences(*parts: str) -> str:
+    """Join what is said into sentences: each ends, and empty ones are left out."""
+    said = [
+        text if text.endswith((".", "?", "!", "…")) else f"{text}."
+        for part in parts
+        if (text := part.strip())
+    ]
+    return " ".join(said)
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return at most ``limit`` characters for a log line: whatever a terminal would obey becomes a space."""
+    return "".join(c if c.isprintable() else " " for c in text[:limit])

@@ -1,0 +1,172 @@
+"""Whether the world is as the settings say: adapters, folders and files. Asked before anything starts.
+
+``ai_ops.settings`` judges what is written alone. ``ai-ops config check`` asks here too, so what it accepts
+starts. Looks at this machine only; what needs a program or the network is for ``ai-ops doctor``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ai_ops.config_places import Problem
+from ai_ops.core.repository import local_root
+from ai_ops.errors import PermanentError
+from ai_ops.settings import ConfigurationError, Loaded
+
+CODE_HOSTS = ("github", "local")
+"""The code hosts that have an adapter in ``ai_ops.wiring``."""
+
+_DATABASES = ("sqlite", "postgres", "postgresql")
+
+
+def require_startable(loaded: Loaded) -> Loaded:
+    """Return the settings, if something that repairs can start on them.
+
+    Raises:
+        ConfigurationError: naming every setting that it cannot start on.
+    """
+    if found := problems(loaded):
+        raise ConfigurationError(found, loaded.idle)
+    return loaded
+
+
+def problems(loaded: Loaded) -> tuple[Problem, ...]:
+    """Return what keeps a server or a local monitor from working, in the settings' order."""
+    checks = (_code_host, _allowed_repos, _github, _database, _folders, _claude, _script, _mail)
+    return tuple(problem for check in checks for problem in check(loaded))
+
+
+def listening_problems(loaded: Loaded) -> tuple[Problem, ...]:
+    """Return what keeps a server from listening; ``serving`` refuses by itself."""
+    from ai_ops.server.auth import is_loopback
+
+    settings = loaded.settings
+    if settings.server_api_key is not None or is_loopback(settings.http_host):
+        return ()
+    reason = "would be reachable from other machines without a key"
+    mend = "Set SERVER_API_KEY or SERVER_API_KEY_FILE, or HTTP_HOST=127.0.0.1."
+    return (Problem("HTTP_HOST", loaded.origin("http_host"), reason, mend),)
+
+
+def _code_host(loaded: Loaded) -> Iterator[Problem]:
+    name = loaded.settings.code_host
+    if name not in CODE_HOSTS:
+        reason = f"is {name}, which this version has no adapter for"
+        yield Problem(
+            "CODE_HOST", loaded.origin("code_host"), reason, f"Set it to {' or '.join(CODE_HOSTS)}."
+        )
+
+
+def _allowed_repos(loaded: Loaded) -> Iterator[Problem]:
+    for entry in loaded.settings.allowed_repos:
+        if fault := _repos_fault(entry):
+            yield Problem("ALLOWED_REPOS", loaded.origin("allowed_repos"), *fault)
+
+
+def _repos_fault(entry: str) -> tuple[str, str] | None:
+    """Return what is wrong with an entry, and how to mend it."""
+    root = local_root(entry)
+    if not root:
+        bare = entry.lower().startswith("file:") or ("://" not in entry and _is_folder(Path(entry)))
+        if bare or entry.startswith((".", "~")):
+            return (
+                f"names the folder {entry} by a relative path",
+                "Write its whole path, for example /srv/git.",
+            )
+    elif not set(root) & set("*?[") and not _is_folder(Path(root)):
+        return f"names {root}, which is no folder", "Make the folder of the bare remotes, or name another."
+    return None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # not ours to look at
+        return False
+
+
+def _github(loaded: Loaded) -> Iterator[Problem]:
+    if urlsplit(loaded.settings.github_base_url).hostname in ("github.com", "www.github.com"):
+        reason = "is the website and not the root of its API"
+        mend = "Leave it out, or set it to https://api.github.com."
+        yield Problem("GITHUB_BASE_URL", loaded.origin("github_base_url"), reason, mend)
+
+
+def _database(loaded: Loaded) -> Iterator[Problem]:
+    url = loaded.settings.database_url
+    if url and ("://" not in url or url.partition("://")[0].partition("+")[0] not in _DATABASES):
+        mend = "Use postgresql://host/name, or leave it out for SQLite in DATA_DIR."
+        yield Problem(
+            "DATABASE_URL", loaded.origin("database_url"), "is no SQLite or PostgreSQL address", mend
+        )
+
+
+def _folders(loaded: Loaded) -> Iterator[Problem]:
+    settings = loaded.settings
+    for key, path in (("data_dir", settings.data_dir), ("workspaces_dir", settings.workspaces_dir)):
+        if fault := _folder_fault(path):
+            mend = "Name a folder that can be made or written."
+            yield Problem(key.upper(), loaded.origin(key), fault, mend)
+    if settings.trace_db_path and _is_folder(settings.trace_db_path):
+        mend = "Name a file, for example data/ai_ops.db."
+        yield Problem("TRACE_DB_PATH", loaded.origin("trace_db_path"), "is a folder", mend)
+
+
+def _folder_fault(path: Path) -> str:
+    try:
+        nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+        if not nearest.is_dir():
+            return f"leads to {nearest}, which is no folder"
+    except OSError as error:
+        return f"cannot be reached: {(error.strerror or str(error)).lower()}"
+    return "" if os.access(nearest, os.W_OK | os.X_OK) else f"cannot be written: {nearest} is another user's"
+
+
+def _claude(loaded: Loaded) -> Iterator[Problem]:
+    from ai_ops.integrations.claude_args import parse_args
+
+    settings = loaded.settings
+    try:
+        parse_args(settings.claude_args)
+    except PermanentError as error:
+        reason = error.message.removeprefix("CLAUDE_ARGS ")
+        yield Problem("CLAUDE_ARGS", loaded.origin("claude_args"), reason, error.next_step)
+    allowed = settings.claude_allowed_models
+    if settings.claude_model and allowed and settings.claude_model not in allowed:
+        mend = f"Set it to one of {', '.join(allowed)}."
+        yield Problem("CLAUDE_MODEL", loaded.origin("claude_model"), "is not in CLAUDE_ALLOWED_MODELS", mend)
+
+
+def _script(loaded: Loaded) -> Iterator[Problem]:
+    path = loaded.settings.scripted_answers
+    if path is None:
+        return
+    from ai_ops.integrations.scripted import ScriptedFixer
+
+    try:
+        ScriptedFixer(path)
+        return
+    except PermanentError as error:
+        reason = f"cannot be used: {' '.join(error.message.split()).rstrip('.')}"
+    if not os.path.lexists(path):
+        reason = f"names {path}, which is not there"
+    mend = "Mend the script, or take the setting out to ask Claude."
+    yield Problem("SCRIPTED_ANSWERS", loaded.origin("scripted_answers"), reason, mend)
+
+
+def _mail(loaded: Loaded) -> Iterator[Problem]:
+    settings = loaded.settings
+    for address in settings.receiver_email:
+        if not all(address.partition("@")):
+            mend = "Write addresses with commas between them."
+            yield Problem("RECEIVER_EMAIL", loaded.origin("receiver_email"), "holds what is no address", mend)
+            break
+    trusted = settings.smtp_ca_file
+    if settings.smtp_server and trusted and (_is_folder(trusted) or not os.access(trusted, os.R_OK)):
+        reason = f"names {trusted}, which cannot be read"
+        yield Problem(
+            "SMTP_CA_FILE", loaded.origin("smtp_ca_file"), reason, "Name a PEM file, or leave it out."
+        )

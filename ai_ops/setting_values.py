@@ -1,0 +1,75 @@
+"""What kinds of values settings have, and the words for those that are none.
+
+No word repeats the value: a secret may have landed in the wrong line.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
+
+
+def _split(value: Any) -> Any:
+    """Turn ``a, b`` into a tuple; lists from TOML pass through."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _split_secrets(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return _split(value)
+
+
+def _web_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if value and not usable:
+        raise ValueError("must look like https://host or https://host:port/path")
+    if value and (parts.username is not None or parts.query or parts.fragment):
+        raise ValueError("must be an address without user, password, query and fragment")
+    return value
+
+
+def _host(value: str) -> str:
+    try:
+        ipaddress.ip_address(value.strip("[]"))
+    except ValueError:
+        if not value or set(value) & set(":/ @"):
+            raise ValueError(
+                "must be an address like 127.0.0.1 or a host name; the port goes into HTTP_PORT"
+            ) from None
+    return value.strip("[]")
+
+
+def _at_home(value: Path) -> Path:
+    """Let ``~`` mean the home folder, as in a shell."""
+    try:
+        return value.expanduser()
+    except RuntimeError:
+        raise ValueError("begins with ~, and there is no such home folder") from None
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""A comma-separated list."""
+
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_secrets)]
+"""A comma-separated list of secrets."""
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+"""An ``http`` or ``https`` address, or nothing."""
+
+Host = Annotated[str, AfterValidator(_host)]
+"""A host name or an IP address, without port."""
+
+FilePath = Annotated[Path, AfterValidator(_at_home)]
+"""A path; ``~`` is the home folder."""

@@ -1,0 +1,284 @@
+"""Which of the repairs that a transaction's events call for may begin now; the rest wait, with the reason.
+
+The rules are ``core.flood``. Storms are judged over the whole transaction and over what came before it
+since the release changed; spikes by how many repairs the last hour has seen.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ai_ops.core import flood
+from ai_ops.core.flood import IntakeRules, Newcomer, Progress, Storm
+from ai_ops.flow.issue import IssueState
+from ai_ops.flow.task import Task, TaskState
+from ai_ops.store import tables
+from ai_ops.store.open_issue import SPIKE, STORM, OpenIssue, repair_of
+from ai_ops.store.releases import Place, change_at
+from ai_ops.store.rows import task_from, task_value
+
+_HOUR = timedelta(hours=1)
+_BY_EVENT = {"requested_by": "event"}
+
+
+@dataclass(slots=True, eq=False)
+class Candidate:
+    """A repair that an event calls for; ``task`` is set once it may begin. ``new``: its error is new."""
+
+    issue: OpenIssue
+    new: bool
+    task: Task | None = None
+
+    def begin(self, now: datetime, storm: Mapping[str, Any] | None = None, reason: str = "") -> Task:
+        """Make the task."""
+        payload = {**_BY_EVENT, "storm": dict(storm)} if storm else dict(_BY_EVENT)
+        self.issue.wait("", "")
+        self.task = repair_of(self.issue.row, self.issue.standing.episode, now, payload, reason=reason)
+        return self.task
+
+    def wait(self, what: str, reason: str) -> None:
+        """Let it wait; its issue has no repair in this episode yet."""
+        self.issue.wait(what, reason)
+        self.issue.standing = replace(self.issue.standing, task=None)
+
+
+class Grants:
+    """Decides on the candidates of one transaction.
+
+    Args:
+        connection: the writing transaction.
+        loaded: the issues that are in memory and will be written at its end, by id.
+        now: the time.
+        rules: the limits.
+    """
+
+    def __init__(
+        self, connection: AsyncConnection, loaded: Mapping[str, OpenIssue], now: datetime, rules: IntakeRules
+    ) -> None:
+        self._connection = connection
+        self._loaded = loaded
+        self._now = now
+        self._rules = rules
+        self.extra: list[Task] = []
+        """Repairs of issues that no candidate stands for."""
+        self.withdrawn: list[Task] = []
+        """Tasks taken back, as they are now."""
+
+    async def settle(self, candidates: Sequence[Candidate]) -> None:
+        """Let each candidate begin or wait."""
+        left = list(candidates)
+        if self._rules.storm_fingerprints:
+            for place, some in _by_place(candidates).items():
+                decided = await self._storm(place, some)
+                left = [one for one in left if one not in decided]
+        room = await Room.load(self._connection, self._now, self._rules) if left else None
+        for candidate in left:
+            if room is not None and (reason := room.take(candidate.issue.row)):
+                candidate.wait(SPIKE, reason)
+            else:
+                candidate.begin(self._now)
+
+    async def _storm(self, place: Place, candidates: Sequence[Candidate]) -> set[Candidate]:
+        """Return the candidates that a deploy storm has decided on."""
+        change = await change_at(self._connection, place, self._now, self._rules.storm_seconds)
+        if change is None:
+            return set()
+        before = await self._earlier(place, change.at)
+        if carried := await self._carried(before):
+            for candidate in candidates:
+                candidate.wait(*carried)
+            return set(candidates)
+        tasks = await self._repairs([row["id"] for row in before])
+        newcomers = [
+            Newcomer(row["fingerprint"], row["created_at"], _progress(tasks.get(row["id"]))) for row in before
+        ]
+        newcomers += [
+            Newcomer(c.issue.row["fingerprint"], c.issue.row["created_at"], Progress.NONE) for c in candidates
+        ]
+        storm = flood.storm(change, newcomers, self._rules)
+        if storm is None:
+            return set()
+        await self._collapse(storm, place, candidates, before, tasks)
+        return set(candidates)
+
+    async def _earlier(self, place: Place, since: datetime) -> Sequence[dict[str, Any]]:
+        """Return the issues, not of this transaction, that came with this release and want a repair."""
+        c = tables.issues.c
+        query = select(*(column for column in c if column.name != "sample")).where(
+            c.repo_key == place.repo_key,
+            c.release == place.release,
+            c.service == place.service,
+            c.environment == place.environment,
+            c.created_at >= since,
+            c.state == IssueState.OPEN,
+            c.triage_repair,
+        )
+        return [dict(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def _carried(self, issues: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
+        """Return what these wait for already, and why, while that storm's task is not over."""
+        c = tables.tasks.c
+        for row in issues:
+            if row["waiting_for"].startswith(STORM):
+                query = select(c.state).where(c.id == row["waiting_for"].removeprefix(STORM))
+                state = (await self._connection.execute(query)).scalar_one()
+                if not TaskState(state).final:
+                    return row["waiting_for"], row["waiting_reason"]
+        return None
+
+    async def _repairs(self, issue_ids: Sequence[str]) -> dict[str, Task]:
+        """Return the newest repair of each issue."""
+        c = tables.tasks.c
+        wanted = (text("kind = 'repair'"), c.issue_id.in_(issue_ids))
+        rows = await self._connection.execute(select(tables.tasks).where(*wanted).order_by(c.seq))
+        return {row["issue_id"]: task_from(row) for row in rows.mappings()}
+
+    async def _collapse(
+        self,
+        storm: Storm,
+        place: Place,
+        candidates: Sequence[Candidate],
+        before: Sequence[dict[str, Any]],
+        tasks: Mapping[str, Task],
+    ) -> None:
+        told = {
+            "release_before": storm.change.before,
+            "release_after": storm.change.after,
+            "service": place.service,
+            "environment": place.environment,
+            "fingerprints": list(storm.fingerprints),
+        }
+        here = {c.issue.row["fingerprint"]: c for c in candidates}
+        there = {row["fingerprint"]: row for row in before}
+        if storm.carrier in here:
+            carrier = here[storm.carrier].begin(self._now, told, storm.reason)
+        else:
+            row = there[storm.carrier]
+            carrier = await self._carry(row, tasks.get(row["id"]), told, storm.reason)
+        for fingerprint in storm.waiting:
+            if fingerprint in here:
+                here[fingerprint].wait(STORM + carrier.id, storm.reason)
+            else:
+                row = there[fingerprint]
+                await self._wait(row["id"], STORM + carrier.id, storm.reason)
+                await self._withdraw(tasks.get(row["id"]), carrier, storm.reason)
+
+    async def _carry(self, row: dict[str, Any], task: Task | None, told: dict[str, Any], reason: str) -> Task:
+        """Make the repair of an earlier issue, which has not begun, the one that stands for all."""
+        await self._wait(row["id"], "", "")
+        if task is None:
+            task = repair_of(row, row["episode"], self._now, {**_BY_EVENT, "storm": told}, reason=reason)
+            self.extra.append(task)
+            return task
+        changes = {
+            "payload": {**task.payload, "storm": told},
+            "outcome_reason": reason,
+            "updated_at": self._now,
+        }
+        return await self._change(task, changes)
+
+    async def _withdraw(self, task: Task | None, carrier: Task, reason: str) -> None:
+        if task is not None:
+            said = f"taken back for task {carrier.id}: {reason}"
+            changes = {"state": TaskState.CANCELLED, "outcome_reason": said, "updated_at": self._now}
+            self.withdrawn.append(await self._change(task, changes))
+
+    async def _change(self, task: Task, changes: Mapping[str, Any]) -> Task:
+        values = {name: task_value(name, value) for name, value in changes.items()}
+        await self._connection.execute(
+            update(tables.tasks).where(tables.tasks.c.id == task.id).values(values)
+        )
+        return replace(task, **changes)
+
+    async def _wait(self, issue_id: str, what: str, reason: str) -> None:
+        if issue_id in self._loaded:
+            self._loaded[issue_id].wait(what, reason)
+            return
+        values = {"waiting_for": what, "waiting_reason": reason}
+        await self._connection.execute(
+            update(tables.issues).where(tables.issues.c.id == issue_id).values(values)
+        )
+
+
+class Room:
+    """How many repairs may still begin, by the repairs of the last hour."""
+
+    def __init__(self, repositories: Counter[str], nodes: Counter[str], rules: IntakeRules) -> None:
+        self._repositories = repositories
+        self._nodes = nodes
+        self._rules = rules
+
+    @classmethod
+    async def load(cls, connection: AsyncConnection, now: datetime, rules: IntakeRules) -> Room:
+        """Count the repairs of the last hour."""
+        repositories: Counter[str] = Counter()
+        nodes: Counter[str] = Counter()
+        if rules.tasks_per_hour:
+            tasks, issues = tables.tasks.c, tables.issues.c
+            query = (
+                select(tasks.repo_key, issues.node, func.count())
+                .join(tables.issues, issues.id == tasks.issue_id)
+                .where(tasks.created_at > now - _HOUR, text("kind = 'repair'"))
+                .group_by(tasks.repo_key, issues.node)
+            )
+            for repo_key, node, number in await connection.execute(query):
+                repositories[repo_key] += number
+                nodes[node] += number
+        return cls(repositories, nodes, rules)
+
+    def take(self, issue: Mapping[str, Any]) -> str:
+        """Take a place for the repair of an issue; without one, return why it has to wait."""
+        repo_key, node = issue["repo_key"], issue["node"]
+        reason = flood.spike(self._repositories[repo_key], self._nodes[node], node, self._rules)
+        if not reason:
+            self._repositories[repo_key] += 1
+            self._nodes[node] += 1
+        return reason
+
+
+def _by_place(candidates: Sequence[Candidate]) -> dict[Place, list[Candidate]]:
+    """Return the new errors that name a release, by where it runs."""
+    found: dict[Place, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        row = candidate.issue.row
+        if candidate.new and row["release"]:
+            found[Place(row["repo_key"], row["service"], row["environment"], row["release"])].append(
+                candidate
+            )
+    return found
+
+
+def _progress(task: Task | None) -> Progress:
+    if task is None:
+        return Progress.NONE
+    return Progress.PENDING if task.state is TaskState.PENDING else Progress.BEGUN
+
+
+async def release_waiting(connection: AsyncConnection, now: datetime, rules: IntakeRules) -> list[Task]:
+    """Return new repairs of issues that waited for a spike to pass, each repository's oldest first."""
+    c = tables.issues.c
+    turn = func.row_number().over(partition_by=c.repo_key, order_by=c.seq)
+    columns = (c.id, c.repo_key, c.repo_url, c.code_host, c.fingerprint, c.episode, c.node)
+    waiting = (
+        select(*columns, turn.label("turn"))
+        .where(c.waiting_for == SPIKE, c.state == IssueState.OPEN)
+        .subquery()
+    )
+    some = select(waiting).where(waiting.c.turn <= max(1, rules.tasks_per_hour))
+    rows = [dict(row) for row in (await connection.execute(some)).mappings()]
+    if not rows:
+        return []
+    room = await Room.load(connection, now, rules)
+    tasks = [repair_of(row, row["episode"], now, dict(_BY_EVENT)) for row in rows if not room.take(row)]
+    begun = [{"b_id": task.issue_id} for task in tasks]
+    if begun:
+        done = update(tables.issues).where(c.id == bindparam("b_id"))
+        await connection.execute(done.values(waiting_for="", waiting_reason=""), begun)
+    return tasks

@@ -1,0 +1,88 @@
+"""Forgets by age, a little at a time, so that intake never waits long for the writer.
+
+Events go; their issues keep the counts, the first and the last time, and the newest sample. Of an ended run
+goes what was recorded on the way; the run itself stays, with its outcome and cost. A run that may still be
+published, because a person has not decided, keeps everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, Table, delete, exists, or_, select
+
+from ai_ops.core.ports import Clock
+from ai_ops.flow.task import TaskState
+from ai_ops.store import tables
+from ai_ops.store.database import Database
+
+_ROWS = 500
+_PAUSE_SECONDS = 0.02
+_OF_A_RUN = (tables.steps, tables.trace_events, tables.artifacts, tables.patches)
+_FINAL = tuple(state for state in TaskState if state.final)
+
+
+class Retention:
+    """Removes what is older than it may be.
+
+    Args:
+        database: where it lies.
+        clock: the time.
+        event_days: age of events; 0 keeps them.
+        trace_days: age of ended runs' traces; 0 keeps them.
+    """
+
+    def __init__(self, database: Database, clock: Clock, event_days: float, trace_days: float) -> None:
+        self._database = database
+        self._clock = clock
+        self._event_days = event_days
+        self._trace_days = trace_days
+
+        self.removed = {"events": 0, "traces": 0}
+        """What was removed since the start."""
+
+    async def sweep(self) -> None:
+        """Remove all that is too old.
+
+        Raises:
+            TemporaryError: ``storage_unavailable``; what was removed before stays removed.
+        """
+        now = self._clock.now()
+        if self._event_days:
+            for table in (tables.events, tables.counted_events):
+                await self._forget_events(table, now - timedelta(days=self._event_days))
+        if self._trace_days:
+            await self._forget_traces(now - timedelta(days=self._trace_days))
+
+    async def _forget_events(self, table: Table, before: datetime) -> None:
+        """Remove the oldest. They were received in the order of their numbers, so no index is needed."""
+        c = table.c
+        oldest = select(c.seq, c.received_at).order_by(c.seq).limit(_ROWS)
+        while True:
+            async with self._database.write() as connection:
+                rows = (await connection.execute(oldest)).all()
+                last = max((seq for seq, received_at in rows if received_at < before), default=None)
+                if last is None:
+                    return
+                removed = await connection.execute(delete(table).where(c.seq <= last))
+            self.removed["events"] += removed.rowcount
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _forget_traces(self, before: datetime) -> None:
+        async with self._database.read() as connection:
+            ids = list((await connection.execute(_over(before))).scalars())
+        for run_id in ids:
+            for table in _OF_A_RUN:
+                async with self._database.write() as connection:
+                    await connection.execute(delete(table).where(table.c.run_id == run_id))
+                await asyncio.sleep(_PAUSE_SECONDS)
+            self.removed["traces"] += 1
+
+
+def _over(before: datetime) -> Select[tuple[str]]:
+    """Return the query of the runs that ended before a time, have a trace, and need it no more."""
+    runs, tasks = tables.runs.c, tables.tasks.c
+    wanted = exists().where(tasks.id == runs.task_id, tasks.state.not_in(_FINAL))
+    has_trace = or_(*(exists().where(table.c.run_id == runs.id) for table in _OF_A_RUN))
+    return select(runs.id).where(runs.ended_at < before, ~wanted, has_trace).order_by(runs.seq)

@@ -1,0 +1,242 @@
+"""What people decide about issues sticks: for later events, after a restart, and under later groupings."""
+
+from dataclasses import replace
+
+import pytest
+
+from ai_ops.core.ports import NewTask
+from ai_ops.errors import PermanentError
+from ai_ops.flow.repository import Repository
+from ai_ops.flow.task import TaskState
+from ai_ops.store.database import open_database
+from ai_ops.store.issues import IssueRepository
+from ai_ops.store.tasks import TaskRepository
+from tests.support.store import APP, FixedClock, denial, event, fingerprint, pairs
+
+WHO = "server key, from 10.0.0.9"
+
+
+@pytest.fixture
+def clock():
+    return FixedClock()
+
+
+@pytest.fixture
+async def database(store_url):
+    made = await open_database(store_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def issues(database, clock):
+    return IssueRepository(database, clock)
+
+
+@pytest.fixture
+def tasks(database, clock):
+    return TaskRepository(database, clock)
+
+
+async def by_number(issues):
+    return {int(issue.fingerprint, 16): issue for issue in (await issues.list(limit=200)).items}
+
+
+async def two(issues, first=3, second=2):
+    """Issues 1 and 2 with some events each."""
+    await issues.ingest(pairs(*(event(1) for _ in range(first)), *(event(2) for _ in range(second))))
+    found = await by_number(issues)
+    return found[1], found[2]
+
+
+async def counts(issues):
+    return {number: issue.count for number, issue in (await by_number(issues)).items()}
+
+
+async def test_a_merged_issue_hands_over_its_count_and_its_later_events(issues):
+    one, other = await two(issues)
+    merged = (await issues.merge(other.id, one.id, WHO)).issue
+    assert (merged.id, merged.count) == (one.id, 5)
+    answer = await issues.ingest(pairs(event(2), event(2), event(1)))
+    assert (answer.accepted, answer.tasks) == (3, ())
+    found = await by_number(issues)
+    assert (found[1].count, found[2].count) == (8, 2)
+    assert (found[2].state, found[2].merged_into) == ("merged", one.id)
+    assert await issues.fingerprints(one.id) == [fingerprint(1), fingerprint(2)]
+    assert await issues.fingerprints(other.id) == []
+
+
+async def test_a_merge_outlives_a_restart(store_url, clock):
+    database = await open_database(store_url)
+    issues = IssueRepository(database, clock)
+    one, other = await two(issues)
+    await issues.merge(other.id, one.id, WHO)
+    await database.close()
+    database = await open_database(store_url)
+    issues = IssueRepository(database, clock)
+    await issues.ingest(pairs(event(2)))
+    assert await counts(issues) == {1: 6, 2: 2}
+    await database.close()
+
+
+async def test_the_pending_repair_of_a_merged_issue_is_taken_back_and_one_at_work_goes_on(issues, tasks):
+    one, other = await two(issues)
+    merged = await issues.merge(other.id, one.id, WHO)
+    (task,) = merged.withdrawn
+    assert (task.issue_id, task.state) == (other.id, "cancelled")
+    assert await tasks.find(task.id) == task
+    assert one.id in task.outcome_reason
+    (third,) = (await issues.ingest(pairs(event(3)))).tasks
+    await tasks.move(third.id, TaskState.PROCESSING)
+    assert (await issues.merge(third.issue_id, one.id, WHO)).withdrawn == ()
+    assert (await tasks.find(third.id)).state == "processing"
+
+
+async def test_a_split_gives_each_what_it_had_and_sends_later_events_back(issues):
+    one, other = await two(issues)
+    await issues.merge(other.id, one.id, WHO)
+    await issues.ingest(pairs(event(2)))
+    off = await issues.split(one.id, fingerprint(2), WHO)
+    assert (off.id, off.state, off.merged_into, off.count) == (other.id, "open", None, 2)
+    assert await counts(issues) == {1: 4, 2: 2}
+    await issues.ingest(pairs(event(2), event(1)))
+    assert await counts(issues) == {1: 5, 2: 3}
+    assert await issues.fingerprints(one.id) == [fingerprint(1)]
+
+
+async def test_a_split_outlives_a_restart(store_url, clock):
+    database = await open_database(store_url)
+    issues = IssueRepository(database, clock)
+    one, other = await two(issues)
+    await issues.merge(other.id, one.id, WHO)
+    await issues.split(one.id, fingerprint(2), WHO)
+    await database.close()
+    database = await open_database(store_url)
+    issues = IssueRepository(database, clock)
+    await issues.ingest(pairs(event(2)))
+    assert await counts(issues) == {1: 3, 2: 3}
+    await database.close()
+
+
+async def test_merges_add_up_and_one_fingerprint_can_leave_again(issues):
+    one, other = await two(issues)
+    await issues.ingest(pairs(event(3)))
+    third = (await by_number(issues))[3]
+    await issues.merge(third.id, other.id, WHO)
+    await issues.merge(other.id, one.id, WHO)
+    assert await issues.fingerprints(one.id) == [fingerprint(n) for n in (1, 2, 3)]
+    assert (await counts(issues))[1] == 6
+    off = await issues.split(one.id, fingerprint(3), WHO)
+    assert off.id == third.id
+    await issues.ingest(pairs(event(2), event(3)))
+    assert await counts(issues) == {1: 6, 2: 2, 3: 2}
+    await issues.split(one.id, fingerprint(2), WHO)
+    assert await counts(issues) == {1: 4, 2: 2, 3: 2}
+
+
+def regrouped(number, *earlier):
+    """An event under a later grouping version, with what the earlier ones made of it."""
+    made = event(number, grouping_version="v2")
+    error = replace(made.error, earlier_fingerprints=tuple(fingerprint(n) for n in earlier))
+    return replace(made, error=error)
+
+
+async def test_a_known_error_stays_one_issue_under_a_later_grouping(issues):
+    await issues.ingest(pairs(event(1)))
+    answer = await issues.ingest(pairs(regrouped(11, 1), regrouped(11, 1)))
+    assert answer.tasks == ()
+    assert await counts(issues) == {1: 3}
+    await issues.ingest(pairs(regrouped(21, 11, 1), event(11)))
+    assert await counts(issues) == {1: 5}
+    await issues.ingest(pairs(regrouped(12, 2)))
+    assert await counts(issues) == {1: 5, 12: 1}
+
+
+async def test_a_merge_holds_under_a_later_grouping(issues):
+    one, other = await two(issues)
+    await issues.merge(other.id, one.id, WHO)
+    await issues.ingest(pairs(regrouped(12, 2)))
+    assert await counts(issues) == {1: 6, 2: 2}
+
+
+async def test_a_split_takes_along_what_a_later_grouping_made_of_the_fingerprint(issues):
+    one, other = await two(issues)
+    await issues.merge(other.id, one.id, WHO)
+    await issues.ingest(pairs(regrouped(12, 2)))
+    await issues.ingest(pairs(regrouped(22, 12, 2)))
+    await issues.split(one.id, fingerprint(2), WHO)
+    await issues.ingest(pairs(regrouped(12, 2), regrouped(22, 12, 2), regrouped(32, 22, 12, 2)))
+    assert (await counts(issues))[2] == 5
+
+
+async def test_a_fingerprint_that_never_had_an_issue_gets_one_when_it_is_split_off(issues):
+    await issues.ingest(pairs(event(1), regrouped(11, 1)))
+    one = (await by_number(issues))[1]
+    off = await issues.split(one.id, fingerprint(11), WHO)
+    assert (off.fingerprint, off.count, off.state, off.title) == (fingerprint(11), 0, "open", one.title)
+    (task,) = (await issues.ingest(pairs(regrouped(11, 1)))).tasks
+    assert task.issue_id == off.id
+    assert await counts(issues) == {1: 2, 11: 1}
+
+
+async def test_a_repair_of_a_merged_error_belongs_to_the_issue_it_went_to(issues, tasks):
+    await issues.ingest(pairs(denial(1), denial(2)))
+    found = await by_number(issues)
+    await issues.merge(found[2].id, found[1].id, WHO)
+    (task,) = (await issues.ingest(pairs(event(2)))).tasks
+    assert (task.issue_id, task.fingerprint) == (found[1].id, fingerprint(1))
+    again = await tasks.create(NewTask("repair", APP, "normal", {}, event=event(2)))
+    assert (again.created, again.task.id) == (False, task.id)
+
+
+async def test_a_repair_of_an_issue_counts_nothing(issues, tasks):
+    await issues.ingest(pairs(denial(1)))
+    issue = (await by_number(issues))[1]
+    sample = replace(issue.sample, event_id="removed-by-age")
+    created = await tasks.create(NewTask("repair", APP, "normal", {}, event=sample, issue_id=issue.id))
+    assert created.created
+    assert (await issues.find(issue.id)).count == 1
+
+
+async def test_every_decision_says_who_when_and_what(issues, clock):
+    one, other = await two(issues)
+    start = clock.now()
+    await issues.decide(other.id, "ignore", WHO)
+    clock.forward(10)
+    await issues.decide(other.id, "ignore", "somebody else")  # nothing changes
+    await issues.decide(other.id, "reopen", WHO)
+    await issues.merge(other.id, one.id, WHO)
+    await issues.split(one.id, fingerprint(2), WHO)
+    made = await issues.decisions(other.id)
+    assert [(d.verb, d.who) for d in made] == [(v, WHO) for v in ("ignore", "reopen", "merge", "split")]
+    assert [(d.at - start).total_seconds() for d in made] == [0, 10, 10, 10]
+    assert made[0].detail == {"from": "open"}
+    assert made[2].detail == {"into": one.id, "from": "open"}
+    there = await issues.decisions(one.id)
+    assert there[0].detail == {"merged": other.id, "fingerprints": [fingerprint(2)]}
+    assert there[1].detail == {"fingerprint": fingerprint(2), "off": other.id}
+
+
+async def test_decisions_without_sense_are_refused_and_change_nothing(issues):
+    one, other = await two(issues)
+    elsewhere = Repository("git.example/acme/other", "https://git.example/acme/other", "gitlab")
+    await issues.ingest([(event(5), elsewhere)])
+    foreign = (await by_number(issues))[5]
+    before = (await issues.list()).items
+    for refused, code in (
+        (issues.merge(one.id, one.id, WHO), "cannot_merge"),
+        (issues.merge(one.id, foreign.id, WHO), "cannot_merge"),
+        (issues.merge(one.id, "none", WHO), "issue_not_found"),
+        (issues.merge("none", one.id, WHO), "issue_not_found"),
+        (issues.split(one.id, fingerprint(1), WHO), "cannot_split"),
+        (issues.split(one.id, fingerprint(2), WHO), "cannot_split"),
+        (issues.decide("none", "ignore", WHO), "issue_not_found"),
+    ):
+        with pytest.raises(PermanentError, match=code):
+            await refused
+    assert (await issues.list()).items == before
+    await issues.merge(other.id, one.id, WHO)
+    for refused in (issues.decide(other.id, "reopen", WHO), issues.merge(one.id, other.id, WHO)):
+        with pytest.raises(PermanentError, match="issue_merged"):
+            await refused
+    assert await issues.decisions(foreign.id) == []

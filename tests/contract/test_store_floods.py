@@ -1,0 +1,374 @@
+"""Limits, spikes and deploy storms on a real database: nothing lost, nothing counted twice, few tasks."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import func, select, text
+
+from ai_ops.core.flood import IntakeRules
+from ai_ops.core.ports import NewTask
+from ai_ops.flow.issue import IssueState
+from ai_ops.flow.repository import Repository
+from ai_ops.flow.task import TaskState
+from ai_ops.store import tables
+from ai_ops.store.database import open_database
+from ai_ops.store.issues import IssueRepository
+from ai_ops.store.open_issue import belonging
+from ai_ops.store.tasks import TaskRepository
+from tests.support.store import APP, FixedClock, denial, event, fingerprint, pairs
+
+OTHER = Repository("git.example/acme/other", "https://git.example/acme/other", "gitlab")
+RULES = IntakeRules(stored_per_minute=10, tasks_per_hour=5, storm_fingerprints=4, storm_seconds=600)
+
+
+@pytest.fixture
+def clock():
+    return FixedClock()
+
+
+@pytest.fixture
+async def database(store_url):
+    made = await open_database(store_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def tasks(database, clock):
+    return TaskRepository(database, clock)
+
+
+def with_rules(database, clock, **rules):
+    return IssueRepository(database, clock, IntakeRules(**rules))
+
+
+def seen(number, clock, release="new", **more):
+    """An event of the error with this number, now, from a release."""
+    return replace(event(number, at=clock.now()), release=release, **more)
+
+
+async def by_number(issues):
+    return {int(issue.fingerprint, 16): issue for issue in (await issues.list(limit=200)).items}
+
+
+async def rows(database, table):
+    async with database.read() as connection:
+        return (await connection.execute(select(func.count()).select_from(table))).scalar_one()
+
+
+# --- One issue above its limit
+
+
+async def test_above_its_limit_an_issue_counts_on_exactly_and_stores_no_more(database, clock):
+    issues = with_rules(database, clock, stored_per_minute=10)
+    answer = await issues.ingest(pairs(*(event(count=3) for _ in range(25))))
+    assert (answer.accepted, answer.duplicates, answer.only_counted) == (25, 0, 15)
+    issue = (await by_number(issues))[1]
+    assert (issue.count, issue.only_counted) == (75, 15)
+    assert await rows(database, tables.events) == 10
+    assert await rows(database, tables.counted_events) == 15
+
+
+async def test_an_event_that_was_only_counted_is_a_duplicate_when_it_comes_again(database, clock):
+    issues = with_rules(database, clock, stored_per_minute=2)
+    batch = pairs(*(event() for _ in range(6)))
+    await issues.ingest(batch)
+    again = await issues.ingest(batch)
+    assert (again.accepted, again.duplicates, again.only_counted) == (0, 6, 0)
+    assert (await by_number(issues))[1].count == 6
+
+
+async def test_the_next_minute_stores_again_and_another_issue_has_its_own(database, clock):
+    issues = with_rules(database, clock, stored_per_minute=2)
+    await issues.ingest(pairs(*(event() for _ in range(3)), event(2)))
+    assert await rows(database, tables.events) == 3
+    clock.forward(59)
+    assert (await issues.ingest(pairs(event()))).only_counted == 1
+    clock.forward(1)
+    assert (await issues.ingest(pairs(event()))).only_counted == 0
+    found = await by_number(issues)
+    assert (found[1].count, found[1].only_counted, found[2].only_counted) == (5, 2, 0)
+
+
+async def test_concurrent_callers_above_the_limit_lose_no_count(database, clock):
+    issues = with_rules(database, clock, stored_per_minute=7)
+    answers = await asyncio.gather(*(issues.ingest(pairs(event(), event())) for _ in range(30)))
+    assert sum(answer.accepted for answer in answers) == 60
+    assert sum(answer.only_counted for answer in answers) == 53
+    issue = (await by_number(issues))[1]
+    assert (issue.count, issue.only_counted) == (60, 53)
+
+
+# --- Spikes
+
+
+async def test_a_flood_of_new_errors_makes_no_flood_of_tasks_and_the_rest_say_why_they_wait(
+    database, clock, tasks
+):
+    issues = with_rules(database, clock, tasks_per_hour=5)
+    answer = await issues.ingest(pairs(*(event(n) for n in range(200))))
+    assert (answer.accepted, len(answer.tasks)) == (200, 5)
+    found = await by_number(issues)
+    assert [n for n in found if not found[n].waiting_reason] == [4, 3, 2, 1, 0]
+    assert "this repository had 5 repairs in the last hour" in found[100].waiting_reason
+    assert await issues.waiting() == {"spike": 195, "storm": 0}
+    assert len(await tasks.unfinished()) == 5
+
+
+async def test_what_waited_begins_by_itself_the_oldest_first_as_there_is_room(database, clock, tasks):
+    issues = with_rules(database, clock, tasks_per_hour=5)
+    await issues.ingest(pairs(*(event(n) for n in range(12))))
+    assert await issues.release_waiting() == []
+    clock.forward(3601)
+    begun = await issues.release_waiting()
+    assert [int(task.fingerprint, 16) for task in begun] == [5, 6, 7, 8, 9]
+    assert await tasks.find(begun[0].id) == begun[0]
+    assert await issues.release_waiting() == []
+    clock.forward(3601)
+    assert len(await issues.release_waiting()) == 2
+    assert await issues.waiting() == {"spike": 0, "storm": 0}
+
+
+async def test_what_waited_begins_when_it_happens_again_and_there_is_room(database, clock):
+    issues = with_rules(database, clock, tasks_per_hour=1)
+    await issues.ingest(pairs(event(1), event(2)))
+    assert (await issues.ingest(pairs(event(2)))).tasks == ()
+    clock.forward(3601)
+    (task,) = (await issues.ingest(pairs(event(2)))).tasks
+    assert (task.fingerprint, task.episode) == (fingerprint(2), 1)
+    assert (await by_number(issues))[2].waiting_reason == ""
+
+
+async def test_one_flooding_repository_leaves_room_for_the_others(database, clock):
+    issues = with_rules(database, clock, tasks_per_hour=3)
+    flood = [(replace(event(n), node="a"), APP) for n in range(50)]
+    answer = await issues.ingest([*flood, (replace(event(1), node="b"), OTHER)])
+    assert [task.repo_key for task in answer.tasks].count(OTHER.key) == 1
+    clock.forward(3601)
+    more = [(replace(event(n), node="b"), OTHER) for n in range(50, 60)]
+    await issues.ingest(more)
+    begun = await issues.release_waiting()
+    assert [task.repo_key for task in begun] == [APP.key] * 3
+
+
+async def test_one_flooding_node_leaves_room_for_the_others(database, clock):
+    issues = with_rules(database, clock, tasks_per_hour=3)
+    flood = [
+        (replace(event(n), node="a"), Repository(f"git.example/acme/{n}", "u", "github")) for n in range(9)
+    ]
+    assert len((await issues.ingest(flood)).tasks) == 3
+    assert "node a" in (await issues.list()).items[0].waiting_reason
+    assert len((await issues.ingest([(replace(event(99), node="b"), APP)])).tasks) == 1
+
+
+async def test_a_person_does_not_wait_and_an_ignored_issue_waits_for_nothing(database, clock, tasks):
+    issues = with_rules(database, clock, tasks_per_hour=1)
+    await issues.ingest(pairs(event(1), event(2), event(3)))
+    found = await by_number(issues)
+    await issues.set_state(found[3].id, IssueState.IGNORED)
+    new = NewTask("repair", APP, "normal", {}, event=found[2].sample, issue_id=found[2].id)
+    created = await tasks.create(new)
+    assert created.created
+    after = await by_number(issues)
+    assert (after[2].waiting_reason, after[2].count, after[3].waiting_reason) == ("", 1, "")
+    clock.forward(3601)
+    assert await issues.release_waiting() == []
+
+
+# --- Deploy storms
+
+
+async def deployed(issues, clock):
+    """An old release that has run for a while; then errors of a new one are a change."""
+    await issues.ingest(pairs(replace(denial(900), release="old")))
+    clock.forward(3600)
+
+
+async def test_many_new_errors_after_a_release_are_one_task_that_names_it(database, clock, tasks):
+    issues = with_rules(database, clock, storm_fingerprints=4)
+    await deployed(issues, clock)
+    answer = await issues.ingest(pairs(*(seen(n, clock) for n in range(10))))
+    (task,) = answer.tasks
+    assert (task.fingerprint, answer.withdrawn) == (fingerprint(0), ())
+    assert task.payload["storm"] == {
+        "release_before": "old",
+        "release_after": "new",
+        "service": "shop",
+        "environment": "production",
+        "fingerprints": [fingerprint(n) for n in range(10)],
+    }
+    assert "from old to new" in task.outcome_reason
+    found = await by_number(issues)
+    assert found[0].waiting_reason == ""
+    assert {found[n].waiting_reason for n in range(1, 10)} == {task.outcome_reason}
+    assert await issues.waiting() == {"spike": 0, "storm": 9}
+    assert (await tasks.find(task.id)) == task
+
+
+async def test_errors_that_come_one_by_one_collapse_too_and_later_ones_wait_at_once(database, clock, tasks):
+    issues = with_rules(database, clock, storm_fingerprints=4)
+    await deployed(issues, clock)
+    early = []
+    for number in range(3):
+        early += (await issues.ingest(pairs(seen(number, clock)))).tasks
+        clock.forward(1)
+    assert len(early) == 3
+    answer = await issues.ingest(pairs(seen(3, clock)))
+    assert answer.tasks == ()
+    assert [(task.id, task.state) for task in answer.withdrawn] == [
+        (early[1].id, "cancelled"),
+        (early[2].id, "cancelled"),
+    ]
+    carrier = await tasks.find(early[0].id)
+    assert (carrier.state, carrier.payload["storm"]["release_after"]) == ("pending", "new")
+    assert carrier.id in (await tasks.find(early[1].id)).outcome_reason
+    assert (await issues.ingest(pairs(seen(4, clock), seen(5, clock)))).tasks == ()
+    assert [task.id for task in await tasks.unfinished()] == [carrier.id]
+    assert await issues.waiting() == {"spike": 0, "storm": 5}
+
+
+async def test_a_repair_that_has_begun_is_not_taken_back(database, clock, tasks):
+    issues = with_rules(database, clock, storm_fingerprints=3)
+    await deployed(issues, clock)
+    (first,) = (await issues.ingest(pairs(seen(0, clock)))).tasks
+    await tasks.move(first.id, TaskState.PROCESSING)
+    answer = await issues.ingest(pairs(seen(1, clock), seen(2, clock)))
+    (carrier,) = answer.tasks
+    assert (carrier.fingerprint, answer.withdrawn) == (fingerprint(1), ())
+    assert (await tasks.find(first.id)).state == "processing"
+    assert (await by_number(issues))[0].waiting_reason == ""
+
+
+async def finish(tasks, task_id):
+    await tasks.move(task_id, TaskState.PROCESSING)
+    await tasks.move(task_id, TaskState.COMPLETED)
+
+
+async def test_what_happens_again_after_the_storms_task_gets_a_repair_of_its_own(database, clock, tasks):
+    issues = with_rules(database, clock, storm_fingerprints=3)
+    await deployed(issues, clock)
+    (early,) = (await issues.ingest(pairs(seen(0, clock)))).tasks
+    (second,) = (await issues.ingest(pairs(seen(1, clock)))).tasks
+    await issues.ingest(pairs(seen(2, clock)))
+    assert (await issues.ingest(pairs(seen(1, clock), seen(2, clock)))).tasks == ()
+    await finish(tasks, early.id)
+    own = (await issues.ingest(pairs(seen(1, clock), seen(2, clock), seen(0, clock)))).tasks
+    assert [(int(task.fingerprint, 16), task.episode) for task in own] == [(1, 2), (2, 1)]
+    assert (await tasks.find(second.id)).state == "cancelled"
+    assert await issues.waiting() == {"spike": 0, "storm": 0}
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"release": "old"},
+        {"release": ""},
+        {"environment": "staging"},
+        {"service": "other"},
+    ],
+    ids=["the release that was there", "no release", "first in another place", "first of another service"],
+)
+async def test_new_errors_without_a_change_of_release_are_no_storm(database, clock, others):
+    issues = with_rules(database, clock, storm_fingerprints=3)
+    await deployed(issues, clock)
+    some = [replace(seen(n, clock), **others) for n in range(5)]
+    assert len((await issues.ingest(pairs(*some))).tasks) == 5
+
+
+async def test_new_errors_long_after_the_release_are_no_storm(database, clock):
+    issues = with_rules(database, clock, storm_fingerprints=3, storm_seconds=600)
+    await deployed(issues, clock)
+    await issues.ingest(pairs(replace(denial(901, at=clock.now()), release="new")))
+    clock.forward(601)
+    assert len((await issues.ingest(pairs(*(seen(n, clock) for n in range(5))))).tasks) == 5
+
+
+async def test_old_and_new_instances_side_by_side_are_still_one_change(database, clock):
+    issues = with_rules(database, clock, storm_fingerprints=3)
+    await deployed(issues, clock)
+    mixed = [seen(n, clock, release=("old", "new")[n % 2]) for n in range(8)]
+    answer = await issues.ingest(pairs(*mixed))
+    assert sorted(int(task.fingerprint, 16) for task in answer.tasks) == [0, 1, 2, 4, 6]
+
+
+async def test_errors_that_triage_would_not_repair_make_no_storm(database, clock):
+    issues = with_rules(database, clock, storm_fingerprints=3)
+    await deployed(issues, clock)
+    denials = [replace(denial(n, at=clock.now()), release="new") for n in range(10)]
+    assert len((await issues.ingest(pairs(*denials, seen(50, clock)))).tasks) == 1
+
+
+async def test_known_errors_of_a_new_release_are_no_part_of_a_storm(database, clock):
+    issues = with_rules(database, clock, storm_fingerprints=3)
+    await issues.ingest(pairs(*(seen(n, clock, release="old") for n in range(5))))
+    clock.forward(3600)
+    answer = await issues.ingest(pairs(*(seen(n, clock) for n in range(5)), seen(7, clock)))
+    assert [int(task.fingerprint, 16) for task in answer.tasks] == [7]
+
+
+async def test_a_storm_is_recognised_after_a_restart(store_url, clock):
+    for numbers, wanted in ((range(2), 2), (range(2, 5), 0), (range(5, 9), 0)):
+        database = await open_database(store_url)
+        issues = with_rules(database, clock, storm_fingerprints=4)
+        if numbers[0] == 0:
+            await deployed(issues, clock)
+        answer = await issues.ingest(pairs(*(seen(n, clock) for n in numbers)))
+        assert len(answer.tasks) == wanted
+        clock.forward(1)
+        await database.close()
+
+
+async def test_a_storm_beside_a_spike_still_has_its_one_task(database, clock):
+    issues = with_rules(database, clock, storm_fingerprints=4, tasks_per_hour=2)
+    await deployed(issues, clock)
+    old = [seen(n, clock, release="old") for n in range(20, 30)]
+    answer = await issues.ingest(pairs(*old, *(seen(n, clock) for n in range(10))))
+    assert sum("storm" in task.payload for task in answer.tasks) == 1
+    assert len(answer.tasks) <= 3
+    assert (await issues.waiting())["storm"] == 9
+
+
+async def test_the_release_of_every_stored_event_is_kept(database, clock):
+    issues = with_rules(database, clock)
+    await issues.ingest(pairs(*(seen(1, clock, release=f"r{n}") for n in range(3))))
+    async with database.read() as connection:
+        kept = (await connection.execute(select(tables.events.c.release))).scalars()
+        assert sorted(kept) == ["r0", "r1", "r2"]
+    (issue,) = (await issues.list()).items
+    assert issue.release == "r0"
+
+
+async def test_rules_apply_together_and_every_event_is_accounted_for(database, clock):
+    issues = IssueRepository(database, clock, RULES)
+    await deployed(issues, clock)
+    batch = pairs(*(seen(n % 40, clock, release=("old", "new")[n % 2]) for n in range(800)))
+    answer = await issues.ingest(batch)
+    found = await by_number(issues)
+    assert answer.accepted == 800
+    assert sum(issue.count for issue in found.values()) == 801
+    assert sum(issue.only_counted for issue in found.values()) == answer.only_counted == 400
+    assert await rows(database, tables.events) == 401
+    unfinished = {task.issue_id for task in answer.tasks}
+    for number in range(40):
+        assert bool(found[number].waiting_reason) is (found[number].id not in unfinished)
+
+
+async def test_looking_up_issues_reads_no_whole_table(database):
+    async with database.read() as connection:
+        if connection.dialect.name != "sqlite":
+            pytest.skip("PostgreSQL plans by statistics")
+        query = belonging([(fingerprint(n), APP.key) for n in range(3)])
+        sql = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+        plan = [row[3] for row in await connection.execute(text(f"EXPLAIN QUERY PLAN {sql}"))]
+    assert [step for step in plan if step.startswith("SCAN") and "CONSTANT" not in step] == []
+    assert any("repair USING INDEX uq_tasks_repair" in step for step in plan)
+
+
+async def test_an_hour_is_counted_from_its_repairs_whenever_they_were_asked_for(database, clock):
+    issues = with_rules(database, clock, tasks_per_hour=2)
+    assert len((await issues.ingest(pairs(event(1)))).tasks) == 1
+    clock.forward(1800)
+    assert len((await issues.ingest(pairs(event(2), event(3)))).tasks) == 1
+    clock.forward(1801)
+    assert len(await issues.release_waiting()) == 1

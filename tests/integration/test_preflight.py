@@ -1,0 +1,140 @@
+"""What `config check` accepts starts, and what it names does not: real folders, files and scripts."""
+
+import json
+
+import pytest
+
+from ai_ops import preflight
+from ai_ops.settings import ConfigurationError, Settings, load
+from ai_ops.vcs.git import GitClient
+from ai_ops.wiring import _hosts
+
+
+def found(tmp_path, **environment):
+    """Return what is named: {key: whole words}."""
+    given = load(environment=environment, folder=tmp_path)
+    named = {problem.key: str(problem) for problem in preflight.problems(given)}
+    if named:
+        with pytest.raises(ConfigurationError):
+            preflight.require_startable(given)
+    else:
+        assert preflight.require_startable(given) is given
+    return named
+
+
+def test_the_defaults_start(tmp_path):
+    assert found(tmp_path, DATA_DIR=str(tmp_path / "data"), WORKSPACES_DIR=str(tmp_path / "w")) == {}
+
+
+def test_every_code_host_has_an_adapter_or_is_refused(tmp_path):
+    git = GitClient(tmp_path, lambda _: None)
+    built = set(_hosts(Settings(), None, git, ""))
+    assert built == set(preflight.CODE_HOSTS)
+
+
+def test_a_code_host_without_an_adapter_is_named(tmp_path):
+    assert found(tmp_path, CODE_HOST="gitlab") == {
+        "CODE_HOST": "CODE_HOST (environment) is gitlab, which this version has no adapter for. "
+        "Set it to github or local."
+    }
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("{}/nowhere", "nowhere, which is no folder. Make the folder"),
+        ("file://{}/nowhere", "nowhere, which is no folder"),
+        ("{}/file", "file, which is no folder"),
+        ("https://git.example/*,{}/nowhere", "nowhere, which is no folder"),
+        ("remotes", "by a relative path"),
+        ("./remotes", "by a relative path"),
+        ("~/remotes", "by a relative path"),
+        ("file:remotes", "by a relative path"),
+    ],
+    ids=["missing", "missing-url", "file", "one-of-two", "bare-name", "dot", "tilde", "relative-url"],
+)
+@pytest.mark.parametrize("host", ["local", "github"])
+def test_an_allowed_folder_that_is_none_is_named(tmp_path, monkeypatch, host, entry, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "remotes").mkdir()
+    (tmp_path / "file").touch()
+    named = found(tmp_path, CODE_HOST=host, ALLOWED_REPOS=entry.format(tmp_path))
+    assert words in named["ALLOWED_REPOS"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{}",
+        "{}/*",
+        "file://{}",
+        "{}/team-*",
+        "https://git.example/acme/*",
+        "git.example/acme/*",
+        "git/acme/*",
+    ],
+)
+def test_allowed_folders_that_are_there_and_address_globs_are_fine(tmp_path, entry):
+    assert found(tmp_path, CODE_HOST="local", ALLOWED_REPOS=entry.format(tmp_path)) == {}
+
+
+GOOD_SCRIPT = json.dumps({"fix": [{"files": {"a.py": "x = 1\n"}}]})
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (None, "script.yml, which is not there. Mend the script"),
+        ("fix: {a: [}", "while parsing"),
+        ("- fix", "not a table of purposes"),
+        ("fix: {files: {}}", "a list of entries is wanted"),
+        ("fix: [{fils: {}}]", "unknown fils"),
+        (GOOD_SCRIPT, ""),
+    ],
+    ids=["missing", "no-yaml", "list", "no-list", "unknown-key", "good"],
+)
+def test_a_script_that_cannot_be_used_is_named(tmp_path, script, words):
+    path = tmp_path / "script.yml"
+    if script is not None:
+        path.write_text(script)
+    named = found(tmp_path, SCRIPTED_ANSWERS=str(path))
+    assert words in named["SCRIPTED_ANSWERS"] if words else named == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "environment", "words"),
+    [
+        ("CLAUDE_ARGS", {"CLAUDE_ARGS": "--tools Bash"}, "may not hold --tools. Allowed are"),
+        ("CLAUDE_ARGS", {"CLAUDE_ARGS": "--model"}, "holds --model without a value"),
+        ("CLAUDE_ARGS", {"CLAUDE_ARGS": "--model 'x"}, "cannot be read"),
+        ("CLAUDE_MODEL", {"CLAUDE_MODEL": "a", "CLAUDE_ALLOWED_MODELS": "b,c"}, "Set it to one of b, c."),
+        ("GITHUB_BASE_URL", {"GITHUB_BASE_URL": "https://github.com"}, "https://api.github.com"),
+        ("DATABASE_URL", {"DATABASE_URL": "mysql://ada:planted@db/x"}, "no SQLite or PostgreSQL address"),
+        ("DATABASE_URL", {"DATABASE_URL": "data/x.db"}, "no SQLite or PostgreSQL address"),
+        ("DATA_DIR", {"DATA_DIR": "/dev/null/data"}, "leads to /dev/null, which is no folder"),
+        ("WORKSPACES_DIR", {"WORKSPACES_DIR": "/dev/null"}, "leads to /dev/null, which is no folder"),
+        ("TRACE_DB_PATH", {"TRACE_DB_PATH": "/dev"}, "is a folder"),
+        ("RECEIVER_EMAIL", {"RECEIVER_EMAIL": "ada@example.com,bob"}, "no address"),
+        ("SMTP_CA_FILE", {"SMTP_SERVER": "mail.example", "SMTP_CA_FILE": "/no/such"}, "/no/such"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value.isupper() else "",
+)
+def test_what_a_server_cannot_work_with_is_named_with_how_to_mend_it(tmp_path, key, environment, words):
+    named = found(tmp_path, **environment)
+    assert list(named) == [key]
+    assert words in named[key]
+    assert "planted" not in named[key]
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"HTTP_HOST": "0.0.0.0"}, ["HTTP_HOST"]),
+        ({"HTTP_HOST": "0.0.0.0", "SERVER_API_KEY": "k"}, []),
+        ({"HTTP_HOST": "::1"}, []),
+    ],
+    ids=["open", "with-key", "loopback"],
+)
+def test_listening_beyond_loopback_without_a_key_is_named(tmp_path, environment, named):
+    given = load(environment=environment, folder=tmp_path)
+    assert [problem.key for problem in preflight.listening_problems(given)] == named

@@ -1,0 +1,113 @@
+"""``ai-ops replay`` over real files, as a person runs it."""
+
+import gzip
+import json
+import os
+
+import pytest
+
+from tests.integration.test_cli import ai_ops
+
+TRACE = (
+    "2026-11-{day:02} 08:00:00,123 ERROR shop: request {number} failed\n"
+    "Traceback (most recent call last):\n"
+    '  File "/srv/app/shop/ratings.py", line 12, in summary\n'
+    "    return total / count\n"
+    "ZeroDivisionError: division by zero\n"
+)
+REFUSED = "2026-11-{day:02} 09:00:00,000 ERROR shop: ConnectionRefusedError: [Errno 111] Connection refused\n"
+CALM = "2026-11-{day:02} 07:00:00,000 INFO shop: all is well\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def day(number, repeats):
+        return CALM.format(day=number) * 50 + "".join(
+            TRACE.format(day=number, number=n) + REFUSED.format(day=number) for n in range(repeats)
+        )
+
+    (tmp_path / "app.log").write_text(day(3, 2))
+    (tmp_path / "app.log.1").write_text(day(2, 3))
+    (tmp_path / "app.log.2.gz").write_bytes(gzip.compress(day(1, 4).encode()))
+    for age, name in enumerate(["app.log", "app.log.1", "app.log.2.gz"]):
+        os.utime(tmp_path / name, (1_700_000_000 - age, 1_700_000_000 - age))
+    return tmp_path
+
+
+def replayed(folder, *arguments, **environment):
+    code, out, err = ai_ops("replay", *arguments, "--json", cwd=folder, environment=environment)
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_all_generations_of_a_log_are_read_and_grouped(folder):
+    found = replayed(folder, "app.log*")
+    assert [(log["path"], log["errors"], log["problem"]) for log in found["logs"]] == [
+        ("app.log.2.gz", 8, None),
+        ("app.log.1", 6, None),
+        ("app.log", 4, None),
+    ]
+    fault, refused = found["groups"]
+    assert (fault["count"], fault["task"], fault["triage"]) == (9, True, "code_fault")
+    assert fault["exception_type"] == "ZeroDivisionError"
+    assert fault["paths"] == ["app.log", "app.log.1", "app.log.2.gz"]
+    assert fault["first_seen"].startswith("2026-11-01")
+    assert fault["last_seen"].startswith("2026-11-03")
+    assert (refused["count"], refused["task"], refused["triage"]) == (9, False, "infrastructure")
+    assert refused["reason"]
+    assert found["prediction"]["pull_requests_at_most"] == 1
+    assert found["prediction"]["cost_usd"]["at_most"] == 2.0
+
+
+@pytest.mark.parametrize("since", ["2026-11-03", "2026-11-03T00:00:00+00:00"])
+def test_since_leaves_out_what_is_older(folder, since):
+    found = replayed(folder, "app.log*", "--since", since, TZ="UTC")
+    assert [group["count"] for group in found["groups"]] == [2, 2]
+
+
+def test_since_takes_an_age(folder):
+    assert replayed(folder, "app.log*", "--since", "1h")["groups"] == []
+
+
+def test_a_repository_that_would_be_refused_is_said(folder):
+    found = replayed(folder, "app.log", "--repo-url", "https://elsewhere.example/a/b")
+    assert "elsewhere.example" in found["refused"]
+    assert [group["task"] for group in found["groups"]] == [False, False]
+    assert found["prediction"]["pull_requests_at_most"] == 0
+    assert replayed(folder, "app.log", "--repo-url", "https://github.com/a/b")["refused"] is None
+
+
+def test_people_get_a_table_and_the_prediction_in_words(folder):
+    code, out, err = ai_ops("replay", "app.log*", cwd=folder)
+    assert (code, err) == (0, "")
+    assert "3 logs" in out
+    assert "18 errors, 2 groups" in out
+    assert "ZeroDivisionError in summary" in out
+    assert "1 repair, at most as many pull requests" in out
+
+
+def test_nothing_is_written(folder):
+    before = sorted(path.name for path in folder.iterdir())
+    replayed(folder, "app.log*", TMPDIR=str(folder))
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_secrets_are_masked(folder):
+    (folder / "s.log").write_text("2026-11-01 08:00:00 ERROR login with password=hunter2hunter2 failed\n")
+    code, out, _ = ai_ops("replay", "s.log", "--json", cwd=folder)
+    assert code == 0
+    assert "hunter2hunter2" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["nowhere.log"], 3, "names no file"),
+        (["app.log", "--since", "yesterday-ish"], 2, "is no time"),
+        ([], 2, "LOG"),
+    ],
+    ids=["no file", "no time", "no argument"],
+)
+def test_wrong_arguments_are_said_with_their_code(folder, arguments, code, words):
+    ended, _, err = ai_ops("replay", *arguments, cwd=folder)
+    assert (ended, words in err) == (code, True), err
