@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ai_ops import config_places
@@ -25,11 +25,16 @@ from ai_ops.setting_values import FilePath, Host, Secrets, WebAddress, Words
 
 
 class SourceTable(BaseModel):
-    """One ``[[source]]`` of ``ai-ops.toml``: an app's logs, and the repository its errors belong to."""
+    """One ``[[source]]`` of ``ai-ops.toml``: an app's logs, and the repository its errors belong to.
+
+    The agent reads those of most kinds. ``otlp`` and ``sentry`` are the server's: they say which repository
+    a service of OpenTelemetry or a project of Sentry means.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    path: str
+    kind: Literal["file", "stdin", "journald", "elk", "docker", "otlp", "sentry"] = "file"
+    path: str = ""
     repo_url: str = ""
     code_host: str = ""
     service: str = ""
@@ -37,6 +42,19 @@ class SourceTable(BaseModel):
     release: str = ""
     language: str = ""
     ignore: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
+    index: str = ""
+    query: str = ""
+    project: str = ""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> SourceTable:
+        needed = {"file": ("path",), "otlp": ("repo_url",), "sentry": ("repo_url", "project")}
+        for name in needed.get(self.kind, ()):
+            if not getattr(self, name):
+                raise ValueError(f"a source of kind {self.kind} needs {name}")
+        return self
 
 
 class Settings(BaseSettings):
@@ -105,14 +123,26 @@ class Settings(BaseSettings):
     """A file that holds the deployed commit."""
     source: tuple[SourceTable, ...] = ()
     """``[[source]]`` tables: one agent, many apps."""
-    elk_url: str = ""
-    """Elasticsearch to read errors from."""
+    log_source: Words = ()
+    """What the agent reads besides files: ``stdin``, ``journald``, ``elk``, ``docker``."""
+    journald_units: Words = ()
+    """The systemd units whose journal is read; empty: all."""
+    docker_host: str = "unix:///var/run/docker.sock"
+    """The engine whose containers' logs are read."""
+    docker_containers: Words = ()
+    """Globs over the names of containers, or ``label:key=value``; empty: all."""
+    elk_url: SecretStr | None = None
+    """Elasticsearch to read errors from; a user and a password may stand in it."""
+    elk_api_key: SecretStr | None = None
+    """Its API key, instead of a user."""
     elk_index: str = ""
     """Its index or pattern."""
     elk_query: str = ""
     """A query string that narrows the documents."""
     elk_poll_seconds: float = Field(default=30, gt=0)
     """How often it is asked."""
+    elk_late_seconds: float = Field(default=60, ge=0)
+    """How late a document may arrive, by its ``@timestamp``."""
 
     # Server
     http_host: Host = "127.0.0.1"

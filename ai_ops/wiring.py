@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -40,6 +40,7 @@ from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.server.auth import Keyring, require_safe_listening
 from ai_ops.server.http_server import Listening, build_app, listen
 from ai_ops.server.node_rates import NodeRates
+from ai_ops.server.senders.mapping import Sender, Senders
 from ai_ops.server.services import Services
 from ai_ops.settings import Settings
 from ai_ops.store.database import Database, open_database
@@ -351,7 +352,22 @@ def services(system: System) -> Services:
         removed=system.retention.removed,
         ids=IdRepository(system.database),
         public_url=tools.policy.public_url,
+        senders=Senders(tuple(_senders(settings))),
     )
+
+
+def _senders(settings: Settings) -> Iterator[Sender]:
+    for table in settings.source:
+        if table.kind in ("otlp", "sentry"):
+            yield Sender(
+                table.kind,
+                table.project if table.kind == "sentry" else table.service,
+                table.repo_url,
+                table.code_host,
+                table.service,
+                table.environment,
+                table.release,
+            )
 
 
 @contextlib.asynccontextmanager

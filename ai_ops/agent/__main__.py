@@ -13,7 +13,7 @@ from pathlib import Path
 from ai_ops import config_places
 from ai_ops.agent.agent import Agent
 from ai_ops.agent.delivery import HttpDelivery
-from ai_ops.agent.options import CODE_HOSTS, load
+from ai_ops.agent.options import CODE_HOSTS, STREAM_KINDS, load
 from ai_ops.core.wording import sentences
 from ai_ops.errors import AiOpsError
 from ai_ops.monitoring.detect import LogFilter
@@ -32,11 +32,25 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's flags; each overrides the environment, ``.env`` and ``ai-ops.toml``."""
     flags = argparse.ArgumentParser(
         prog="ai-ops agent",
-        description="Follow log files and ship their errors to an AI-Ops server.",
+        description="Follow logs and ship their errors to an AI-Ops server.",
         argument_default=None,
     )
     add = flags.add_argument
-    add("--log-path", action="append", metavar="PATH", help="file or glob to follow; may be repeated")
+    add(
+        "--log-path",
+        action="append",
+        metavar="PATH",
+        help="file or glob to follow, - for standard input; repeats",
+    )
+    add("--stdin", action="store_true", help="read standard input to its end; the same as --source stdin")
+    add("--source", action="append", choices=STREAM_KINDS, help="read something else than files; repeats")
+    add("--unit", action="append", metavar="NAME", help="with --source journald: this systemd unit; repeats")
+    add(
+        "--container",
+        action="append",
+        metavar="GLOB",
+        help="with --source docker: name or label:key=value; repeats",
+    )
     add("--repo-url", metavar="URL", help="repository that the errors belong to")
     add("--code-host", choices=CODE_HOSTS, help="where that repository lives")
     add("--server-url", metavar="URL", help="the AI-Ops server (default http://127.0.0.1:8080)")
@@ -55,6 +69,9 @@ def parser() -> argparse.ArgumentParser:
 
 _KEYS = {
     "LOG_FILE_PATH": "log_path",
+    "LOG_SOURCE": "source",
+    "JOURNALD_UNITS": "unit",
+    "DOCKER_CONTAINERS": "container",
     "AGENT_REPO_URL": "repo_url",
     "CODE_HOST": "code_host",
     "AGENT_SERVER_URL": "server_url",
@@ -79,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream=sys.stderr,
     )
     logging.getLogger("watchdog").setLevel(logging.WARNING)
+    if given.stdin:
+        given.source = [*(given.source or ()), "stdin"]
     try:
         options = load({key: getattr(given, name) for key, name in _KEYS.items()})
     except AiOpsError as error:

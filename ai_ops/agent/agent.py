@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ai_ops.agent.dedup import DedupWindows
 from ai_ops.agent.delivery import Delivery
@@ -19,13 +20,18 @@ from ai_ops.agent.intake import Intake
 from ai_ops.agent.options import Options
 from ai_ops.agent.paths import matches, source_of, why_nothing
 from ai_ops.agent.shipper import Shipper
+from ai_ops.agent.sources import open_streams
 from ai_ops.agent.spool import Change, Outgoing, Spool, SpoolStats
 from ai_ops.agent.wire import addressed, encode, recount
 from ai_ops.core.wording import counted, sentences
 from ai_ops.errors import TemporaryError
 from ai_ops.monitoring.checkpoint import Checkpoint
 from ai_ops.monitoring.detect import Detector
+from ai_ops.monitoring.followed import Record
 from ai_ops.monitoring.log_monitor import LogMonitor, Progress
+
+if TYPE_CHECKING:
+    from ai_ops.agent.streams import StreamProgress
 
 _log = logging.getLogger(__name__)
 
@@ -54,15 +60,16 @@ class Agent:
         self._windows = DedupWindows(options.dedup_window_seconds, windows=self._spool.windows())
         self._intake = Intake(options, self._windows)
         self._monitor = LogMonitor(
-            [source.path for source in options.sources],
+            [source.path for source in options.sources if source.kind == "file"],
             Detector(options.keywords, options.log_filter),
             options.debounce_seconds,
             known=self._spool.checkpoints(),
             followed_before=self._spool.patterns(),
             from_start=options.from_start,
         )
-        self._shipper = Shipper(self._spool, delivery)
         self._hints = Hints()
+        self._streams = open_streams(options, self._spool.positions(), self._hints.wake)
+        self._shipper = Shipper(self._spool, delivery)
         self._change = Change()
         self._committed_at = 0.0
         self._shipped_before = self._spool.stats().shipped
@@ -98,6 +105,9 @@ class Agent:
 
         Open records and counts are spooled before it returns, and shipped if that takes no longer than
         five seconds. The agent cannot be run again. Returns what became of the events.
+
+        Raises:
+            PermanentError: with ``once``: a source could not be read; what was read is spooled.
         """
         try:
             self._discover()
@@ -105,6 +115,8 @@ class Agent:
             self._commit(stop)
             self._spool.forget(time.time())  # what is there was just seen
             self._shipper.start()
+            if self._streams:
+                self._streams.start()
             if self._options.once:
                 self._read_all(stop)
             else:
@@ -112,6 +124,8 @@ class Agent:
             return self._finish(stop)
         finally:
             self._hints.close()
+            if self._streams:
+                self._streams.close()
             self._monitor.close()
             self._spool.close()
 
@@ -140,19 +154,22 @@ class Agent:
             return True
         else:
             seconds = _IDLE_POLL_SECONDS
-        due = self._monitor.waits_until
-        if due is not None:
-            seconds = min(seconds, max(0.001, due - time.monotonic()))
+        for due in (self._monitor.waits_until, self._streams.waits_until if self._streams else None):
+            if due is not None:
+                seconds = min(seconds, max(0.001, due - time.monotonic()))
         return self._hints.wait(seconds)
 
     def _read_all(self, stop: threading.Event) -> None:
         while not stop.is_set():
             now = time.monotonic()
             more = self._read(stop, now)
+            self._settle_counts()
             if self._change.events or now - self._committed_at >= _LAZY_COMMIT_SECONDS:
                 self._commit(stop)
             if self._full:
                 stop.wait(_BUSY_POLL_SECONDS)
+            elif self._streams and not self._streams.ended:
+                self._hints.wait(0 if more else _IDLE_POLL_SECONDS)
             elif not more:
                 break
         if not stop.is_set():
@@ -161,6 +178,10 @@ class Agent:
 
     def _finish(self, stop: threading.Event) -> SpoolStats:
         """Spool what is open, and ship once more within a bound."""
+        if self._streams:
+            self._streams.close()
+            for ending in self._streams.read(self._room, time.monotonic(), final=True):
+                self._take_stream(ending)
         for progress in self._monitor.end_records():
             self._take(progress)
         self._settle_counts(everything=True)
@@ -172,6 +193,8 @@ class Agent:
         if stats.waiting:
             waits = counted(stats.waiting, "event waits", "events wait")
             _log.info("%s in the spool for the next start", waits)
+        if self._streams and self._streams.failure:
+            raise self._streams.failure
         return stats
 
     def _discover(self) -> None:
@@ -212,6 +235,12 @@ class Agent:
                 self._commit(stop)
             if stop.is_set():
                 break
+        if self._streams:
+            for reached in self._streams.read(self._room, now):
+                more = bool(more) or reached.more
+                self._take_stream(reached)
+                if self._change.events:
+                    self._commit(stop)
         return more and not self._full if more is not None else None
 
     def _room(self) -> int:
@@ -222,12 +251,19 @@ class Agent:
         return room
 
     def _take(self, progress: Progress) -> None:
+        self._take_records(progress.records, progress.source)
+        self._note(progress.checkpoint)
+
+    def _take_stream(self, progress: StreamProgress) -> None:
+        self._take_records(progress.records, progress.source)
+        self._change.positions[progress.stream] = progress.position
+
+    def _take_records(self, records: Sequence[Record], source: int) -> None:
         now = time.time()
-        for record in progress.records:
-            event = self._intake.take(record, progress.source, now)
+        for record in records:
+            event = self._intake.take(record, source, now)
             if event is not None:
                 self._change.events.append(Outgoing(event["event_id"], 1, encode(event)))
-        self._note(progress.checkpoint)
 
     def _settle_counts(self, *, everything: bool = False) -> None:
         if self._spool.room() > 0:  # else the counts go on where they are, durably

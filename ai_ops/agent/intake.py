@@ -41,14 +41,16 @@ class Intake:
         scope = self._scope(source, release)
         description: Description | None = None
         if self._options.dedup_window_seconds > 0:
-            fingerprint, description = self._kinds.of(record.raw, scope)
+            fingerprint, description = self._kinds.of(record.raw, scope, record.level)
             key = f"{scope}:{fingerprint}"
             sighting = self._windows.see(key, now)
             if sighting is Sighting.REPEAT:
                 return None
         else:
             key, sighting = "", Sighting.FIRST
-        event = self._event(record, source, release, description or self._kinds.describe(record.raw), now)
+        event = self._event(
+            record, source, release, description or self._kinds.describe(record.raw, record.level), now
+        )
         if sighting is Sighting.FIRST:
             return event
         self._windows.describe(key, encode(event))
@@ -76,7 +78,7 @@ class Intake:
         return to_wire(
             Event(
                 event_id=str(uuid.uuid5(_NAMESPACE, name)),
-                occurred_at=occurred_at(record.raw, now),
+                occurred_at=occurred_at(record.raw, now, record.time),
                 repo=EventRepo(of.repo_url, of.code_host),
                 error=error,
                 node=self._options.node,

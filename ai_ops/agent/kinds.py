@@ -34,21 +34,21 @@ class Kinds:
         self._redactor = redactor
         self._remembered: OrderedDict[bytes, str] = OrderedDict()
 
-    def of(self, raw: bytes, scope: str = "") -> tuple[str, Description | None]:
+    def of(self, raw: bytes, scope: str = "", level: str = "") -> tuple[str, Description | None]:
         """Return a record's fingerprint, and its description unless a record of its shape was met before."""
         shape = _shape(raw, scope)
         fingerprint = self._remembered.get(shape)
         if fingerprint is not None:
             return fingerprint, None
-        description = self.describe(raw)
+        description = self.describe(raw, level)
         fingerprint = self._remembered[shape] = description.error.fingerprint
         if len(self._remembered) > _REMEMBERED:
             self._remembered.popitem(last=False)
         return fingerprint, description
 
-    def describe(self, raw: bytes) -> Description:
-        """Describe a record."""
-        return describe(raw.decode("utf-8", "replace"), redactor=self._redactor)
+    def describe(self, raw: bytes, level: str = "") -> Description:
+        """Describe a record; ``level`` is what its source knows of it."""
+        return describe(raw.decode("utf-8", "replace"), level, redactor=self._redactor)
 
 
 def occurred_at(raw: bytes, now: float, otherwise: float | None = None) -> datetime:

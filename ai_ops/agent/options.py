@@ -20,8 +20,11 @@ from ai_ops.errors import PermanentError
 from ai_ops.monitoring.detect import DEFAULT_KEYWORDS, LogFilter
 
 CODE_HOSTS = ("github", "gitlab", "local")
+STREAM_KINDS = ("stdin", "journald", "elk", "docker")
+_SERVER_KINDS = ("otlp", "sentry")  # tables that tell the server which repository a sender means
 
 T = TypeVar("T")
+_NOTHING: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Source:
 
     ``path`` may be a glob. An empty ``code_host`` leaves it to the server. ``language`` is what errors
     without a trace are taken for. A record that holds one of the texts in ``ignore`` is passed over.
+    ``kind`` is ``file`` or one of ``STREAM_KINDS``; then ``path`` is the same word, and the last four say
+    what is read: systemd units, globs over containers, an index and a query of Elasticsearch.
     """
 
     path: str
@@ -40,6 +45,11 @@ class Source:
     release: str = ""
     language: str = ""
     ignore: tuple[str, ...] = ()
+    kind: str = "file"
+    units: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
+    index: str = ""
+    query: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,11 @@ class Options:
     node: str = ""
     from_start: bool = False
     once: bool = False
+    elk_url: str = ""
+    elk_api_key: str = ""
+    elk_poll_seconds: float = 30.0
+    elk_late_seconds: float = 60.0
+    docker_host: str = "unix:///var/run/docker.sock"
     resend_rejected: bool = False
 
 
@@ -149,8 +164,9 @@ def load(
     values = _Values([(place.origin, place.values) for place in places])
     values.problems += [f"{problem.key}: {problem.reason}" for problem in unreadable]
     toml = next((place.values for place in places if place.origin == TOML_FILE), {})
+    sources = _sources(values, toml, flags)
     options = Options(
-        sources=_sources(values, toml, by_flag=bool(flags.get("LOG_FILE_PATH"))),
+        sources=sources,
         server_url=values.parsed("AGENT_SERVER_URL", _server_url, Options.server_url),
         api_key=values.secret("AGENT_API_KEY"),
         keywords=values.parsed("KEYWORDS", _words, DEFAULT_KEYWORDS),
@@ -163,9 +179,16 @@ def load(
         data_dir=values.parsed("DATA_DIR", _path, None) or Path("data"),
         node=values.text("NODE_NAME") or socket.gethostname(),
         from_start=bool(flags.get("FROM_START")),
-        once=bool(flags.get("ONCE")),
+        # Standard input has an end.
+        once=bool(flags.get("ONCE")) or {source.kind for source in sources} == {"stdin"},
+        elk_url=values.secret("ELK_URL"),
+        elk_api_key=values.secret("ELK_API_KEY"),
+        elk_poll_seconds=values.parsed("ELK_POLL_SECONDS", _seconds, Options.elk_poll_seconds),
+        elk_late_seconds=values.parsed("ELK_LATE_SECONDS", _seconds, Options.elk_late_seconds),
+        docker_host=values.text("DOCKER_HOST", Options.docker_host),
         resend_rejected=bool(flags.get("RESEND_REJECTED")),
     )
+    values.problems += _unreachable(options)
     if values.problems:
         raise PermanentError(
             "options_invalid", "; ".join(values.problems), next_step="Mend it, and start again."
@@ -173,14 +196,35 @@ def load(
     return options
 
 
-def _sources(values: _Values, toml: Mapping[str, Any], *, by_flag: bool) -> tuple[Source, ...]:
-    """Return the sources of ``LOG_FILE_PATH`` and of the ``[[source]]`` tables; flags alone when given."""
+def _sources(values: _Values, toml: Mapping[str, Any], flags: Mapping[str, Any]) -> tuple[Source, ...]:
+    """Return the sources of ``LOG_FILE_PATH``, ``LOG_SOURCE`` and the ``[[source]]`` tables, files first.
+
+    Those that were named by flags stand alone.
+    """
     repo_url, code_host = values.text("AGENT_REPO_URL"), values.parsed("CODE_HOST", _code_host, "")
-    service, environment = values.text("SERVICE_NAME"), values.text("ENVIRONMENT")
-    common = {"repo_url": repo_url, "code_host": code_host, "service": service, "environment": environment}
-    none: tuple[str, ...] = ()
-    paths = values.parsed("LOG_FILE_PATH", _words, none)
-    sources = [Source(path, repo_url, code_host, service, environment) for path in paths]
+    common: dict[str, Any] = {
+        "repo_url": repo_url,
+        "code_host": code_host,
+        "service": values.text("SERVICE_NAME"),
+        "environment": values.text("ENVIRONMENT"),
+        "index": values.text("ELK_INDEX"),
+        "query": values.text("ELK_QUERY"),
+        "units": values.parsed("JOURNALD_UNITS", _words, _NOTHING),
+        "containers": values.parsed("DOCKER_CONTAINERS", _words, _NOTHING),
+    }
+    by_flag = any(flags.get(key) for key in ("LOG_FILE_PATH", "LOG_SOURCE"))
+    paths, kinds = (
+        values.parsed("LOG_FILE_PATH", _words, _NOTHING),
+        values.parsed("LOG_SOURCE", _kinds, _NOTHING),
+    )
+    if by_flag:
+        paths, kinds = (
+            (paths if flags.get("LOG_FILE_PATH") else ()),
+            (kinds if flags.get("LOG_SOURCE") else ()),
+        )
+    named = [(path, "file") for path in paths if path != "-"]
+    named += [(kind, kind) for kind in dict.fromkeys((*kinds, *(["stdin"] if "-" in paths else ())))]
+    sources = [Source(path, kind=kind, **common) for path, kind in named]
     if sources and not repo_url:
         values.problems.append(
             "AGENT_REPO_URL: is missing; name the repository that the errors belong to, with --repo-url"
@@ -195,28 +239,50 @@ def _sources(values: _Values, toml: Mapping[str, Any], *, by_flag: bool) -> tupl
         values.problems.append(
             f"LOG_FILE_PATH: is missing; name a log with --log-path, or in a [[source]] of {TOML_FILE}"
         )
-    return tuple(sources)
+    return tuple(sorted(sources, key=lambda source: source.kind != "file"))
 
 
-def _source(values: _Values, place: str, table: Any, common: Mapping[str, str]) -> list[Source]:
+def _source(values: _Values, place: str, table: Any, common: Mapping[str, Any]) -> list[Source]:
     if not isinstance(table, dict):
         values.problems.append(f"{place}: must be a table")
+        return []
+    kind = table.get("kind", "stdin" if table.get("path") == "-" else "file")
+    if kind in _SERVER_KINDS:
         return []
     known = {field.name for field in fields(Source)}
     bad = [
         f"{place}: {key} is not a key; known are {', '.join(sorted(known))}" for key in table.keys() - known
     ]
+    if kind not in ("file", *STREAM_KINDS):
+        bad.append(f"{place}: kind must be one of {', '.join(('file', *STREAM_KINDS, *_SERVER_KINDS))}")
     merged: dict[str, Any] = dict(common)
     for key, value in table.items():
         try:
-            merged[key] = _words(value) if key == "ignore" else _line(value)
+            merged[key] = _words(value) if key in ("ignore", "units", "containers") else _line(value)
         except ValueError as reason:
             bad.append(f"{place}: {key} {reason}")
+    merged |= {"kind": kind} if kind == "file" else {"kind": kind, "path": kind}
     bad += [f"{place}: {key} is missing" for key in ("path", "repo_url") if not merged.get(key)]
     if merged.get("code_host") not in ("", *CODE_HOSTS):
         bad.append(f"{place}: code_host must be one of {', '.join(CODE_HOSTS)}")
     values.problems += bad
     return [] if bad else [Source(**merged)]
+
+
+def _unreachable(options: Options) -> list[str]:
+    """Return what is wrong with the addresses of sources."""
+    kinds = {source.kind for source in options.sources}
+    places = [("ELK_URL", options.elk_url, "elk"), ("DOCKER_HOST", options.docker_host, "docker")]
+    bad = []
+    for key, url, kind in places:
+        if kind in kinds:
+            from ai_ops.monitoring.sources.http import Endpoint  # only these need it
+
+            try:
+                Endpoint.parse(url)
+            except ValueError as reason:
+                bad.append(f"{key}: {reason if url else 'is missing; where is it read from?'}")
+    return bad
 
 
 def _line(value: Any) -> str:
@@ -238,6 +304,14 @@ def _words(value: Any) -> tuple[str, ...]:
     if not isinstance(parts, list | tuple):
         raise ValueError("must be a list, or words with commas between them")
     return tuple(word for part in parts if (word := _line(part)))
+
+
+def _kinds(value: Any) -> tuple[str, ...]:
+    kinds = tuple(kind for kind in _words(value) if kind != "file")
+    for kind in kinds:
+        if kind not in STREAM_KINDS:
+            raise ValueError(f"{kind!r} must be one of {', '.join(('file', *STREAM_KINDS))}")
+    return kinds
 
 
 def _seconds(value: Any) -> float:

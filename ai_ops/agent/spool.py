@@ -10,6 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,10 +34,13 @@ CREATE TABLE IF NOT EXISTS windows (
   key TEXT PRIMARY KEY, opened_at REAL NOT NULL, count INTEGER NOT NULL, counted_since REAL NOT NULL,
   event BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS patterns (pattern TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS positions (
+  stream TEXT PRIMARY KEY, position TEXT NOT NULL, seen_at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
 _FORGET_SECONDS = 30 * 86_400.0
+_FORGET_STREAM_SECONDS = 365 * 86_400.0  # unlike a file, a stream is only mentioned when something happens
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Change:
     checkpoints: dict[tuple[int, int], Checkpoint] = field(default_factory=dict)
     windows: dict[str, Window | None] = field(default_factory=dict)
     patterns: Sequence[str] = ()
+    positions: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +135,13 @@ class Spool:
             os.close(self._owner)
 
     def forget(self, now: float) -> None:
-        """Forget the positions of files that no look has found for 30 days; look first."""
+        """Forget the positions of files that no look has found for 30 days; look first.
+
+        Streams keep theirs for a year.
+        """
         with self._transaction() as database:
             database.execute("DELETE FROM checkpoints WHERE seen_at < ?", (now - _FORGET_SECONDS,))
+            database.execute("DELETE FROM positions WHERE seen_at < ?", (now - _FORGET_STREAM_SECONDS,))
 
     def checkpoints(self) -> list[Checkpoint]:
         """Return the file positions."""
@@ -147,6 +156,11 @@ class Spool:
         """Return the patterns whose files have all been seen."""
         with self._lock:
             return [row[0] for row in self._database.execute("SELECT pattern FROM patterns")]
+
+    def positions(self) -> dict[str, str]:
+        """Return how far each stream that is no file was read."""
+        with self._lock:
+            return dict(self._database.execute("SELECT stream, position FROM positions").fetchall())
 
     def windows(self) -> list[Window]:
         """Return the open windows, oldest first."""
@@ -192,6 +206,10 @@ class Spool:
                 [(key,) for key, w in change.windows.items() if w is None],
             )
             database.executemany("INSERT OR IGNORE INTO patterns VALUES (?)", [(p,) for p in change.patterns])
+            database.executemany(
+                "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
+                [(stream, position, time.time()) for stream, position in change.positions.items()],
+            )
             _add(database, "dropped", dropped)
         with self._lock:
             self._waiting += added

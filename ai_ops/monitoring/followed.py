@@ -38,13 +38,18 @@ _NUL_RUN = bytes(16)
 
 
 class Record(NamedTuple):
-    """The joined lines of one error. ``context`` reads the lines before it, if they are wanted."""
+    """The joined lines of one error. ``context`` reads the lines before it, if they are wanted.
+
+    ``time`` (Unix seconds) and ``level`` are what the source knows besides the text.
+    """
 
     raw: bytes
     path: str
     identity: str
     offset: int
     context: Callable[[], tuple[bytes, ...]]
+    time: float | None = None
+    level: str = ""
 
 
 @dataclass(frozen=True, slots=True)

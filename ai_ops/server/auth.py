@@ -21,6 +21,11 @@ from ai_ops.server.problems import ProblemError
 RequestHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+def header_key(request: web.Request) -> str:
+    """Return the key of a request as our own clients send it; empty when there is none."""
+    return request.headers.get("X-API-Key", "")
+
+
 class Scope(StrEnum):
     """What a route needs."""
 
@@ -33,15 +38,17 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route: method, path, the scope it needs, and its handler."""
+    """One route: method, path, the scope it needs, its handler, and where a request's key stands."""
 
     method: str
     path: str
     scope: Scope
     handler: RequestHandler
+    key: Callable[[web.Request], str] = header_key
 
 
 SCOPE_OF = web.AppKey("scope_of", dict[tuple[str, str], Scope])
+KEY_OF = web.AppKey("key_of", dict[tuple[str, str], Callable[[web.Request], str]])
 
 
 def _digest(key: str) -> bytes:
@@ -124,18 +131,18 @@ def middleware(keyring: Keyring) -> Middleware:
             return await handler(request)
         resource = request.match_info.route.resource
         method = "GET" if request.method == "HEAD" else request.method
-        scope = request.app[SCOPE_OF].get((method, resource.canonical if resource else ""))
+        name = (method, resource.canonical if resource else "")
+        scope = request.app[SCOPE_OF].get(name)
         if scope is None:
             raise ProblemError(403, "scope_undeclared", "This route is closed: it declares no scope")
         if scope is not Scope.PUBLIC:
-            _authorise(request, keyring, scope)
+            _authorise(request, request.app[KEY_OF].get(name, header_key)(request), keyring, scope)
         return await handler(request)
 
     return check
 
 
-def _authorise(request: web.Request, keyring: Keyring, scope: Scope) -> None:
-    key = request.headers.get("X-API-Key", "")
+def _authorise(request: web.Request, key: str, keyring: Keyring, scope: Scope) -> None:
     if not key:
         if not keyring.open:
             raise _unauthorised("key_missing", "Send a key in the X-API-Key header")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import orjson
@@ -26,7 +27,7 @@ async def read_json(request: web.Request, *, limit: int = BODY_LIMIT) -> Any:
         ProblemError: 400 ``malformed_json``, ``malformed_gzip`` or ``malformed_body``, 408 ``too_slow``,
             413 ``too_large``, 415 ``unsupported_media_type`` or ``unsupported_encoding``.
     """
-    return _parse(await _read_raw(request, limit))
+    return parse_json(await read_bytes(request, limit=limit))
 
 
 async def read_model(request: web.Request, model: type[MODEL]) -> MODEL:
@@ -35,8 +36,8 @@ async def read_model(request: web.Request, model: type[MODEL]) -> MODEL:
     Raises:
         ProblemError: as ``read_json``; 422 ``invalid_request`` with the path of each bad field.
     """
-    raw = await _read_raw(request, BODY_LIMIT)
-    value = _parse(raw)
+    raw = await read_bytes(request, limit=BODY_LIMIT)
+    value = parse_json(raw)
     _refuse_repeated_names(raw)
     try:
         return model.model_validate(value)
@@ -44,9 +45,16 @@ async def read_model(request: web.Request, model: type[MODEL]) -> MODEL:
         raise from_validation(error) from None
 
 
-async def _read_raw(request: web.Request, limit: int) -> bytes:
-    if request.content_type != "application/json":
-        raise ProblemError(415, "unsupported_media_type", "Send Content-Type: application/json")
+async def read_bytes(
+    request: web.Request, *, limit: int, types: Sequence[str] = ("application/json",)
+) -> bytes:
+    """Return the body of at most ``limit`` bytes, inflated, when it is of one of the ``types``.
+
+    Raises:
+        ProblemError: as ``read_json``, but for ``malformed_json``.
+    """
+    if request.content_type not in types:
+        raise ProblemError(415, "unsupported_media_type", f"Send Content-Type: {' or '.join(types)}")
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("gzip", "identity"):
         raise ProblemError(415, "unsupported_encoding", "Only gzip is accepted as Content-Encoding")
@@ -90,7 +98,12 @@ def _inflate(raw: bytes, limit: int) -> bytes:
     return data
 
 
-def _parse(raw: bytes) -> Any:
+def parse_json(raw: bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ProblemError: 400 ``malformed_json``.
+    """
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:

@@ -11,7 +11,16 @@ from typing import Any
 from aiohttp import web
 
 from ai_ops.server import auth, headers, metrics
-from ai_ops.server.handlers import events, health, issues, pull_requests, stream, tasks, traces
+from ai_ops.server.handlers import (
+    events,
+    health,
+    issues,
+    pull_requests,
+    senders,
+    stream,
+    tasks,
+    traces,
+)
 from ai_ops.server.problems import ProblemError, answer, problem_middleware
 from ai_ops.server.readiness import READINESS, Readiness
 from ai_ops.server.services import SERVICES, Services
@@ -21,6 +30,7 @@ log = logging.getLogger(__name__)
 ROUTES = (
     *health.ROUTES,
     *events.ROUTES,
+    *senders.ROUTES,
     *tasks.ROUTES,
     *stream.ROUTES,
     *issues.ROUTES,
@@ -42,6 +52,7 @@ def build_app(services: Services) -> web.Application:
     )
     app[SERVICES] = services
     app[metrics.METRICS] = figures
+    app[auth.KEY_OF] = {(route.method, route.path): route.key for route in ROUTES}
     app[READINESS] = Readiness(services.ready)
     app[auth.SCOPE_OF] = {(route.method, route.path): route.scope for route in ROUTES}
     app[stream.STREAMS] = set()

@@ -66,6 +66,12 @@ class Metrics:
             ["route"],
             registry=self.registry,
         )
+        self.sender_items = Counter(
+            "ai_ops_sender_items_total",
+            "Items of senders that are not our agent (sentry, otlp), and what became of them.",
+            ["sender", "outcome"],
+            registry=self.registry,
+        )
         self.queue_depth = Gauge(
             "ai_ops_queue_depth", "Runs that wait for their turn.", registry=self.registry
         )

@@ -15,6 +15,7 @@ from ai_ops.flow.repository import Repository
 from ai_ops.server.auth import Keyring
 from ai_ops.server.descriptions import Descriptions
 from ai_ops.server.node_rates import NodeRates
+from ai_ops.server.senders.mapping import Senders
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Services:
     """The ports the server stands on.
 
     ``ready`` raises a named failure when it cannot work; ``public_url`` is the prefix of our links;
-    ``removed`` says how much of each kind was removed by age since the start.
+    ``removed`` says how much of each kind was removed by age since the start; ``senders`` says which
+    repositories are meant by applications that send by themselves.
     """
 
     issues: Issues
@@ -40,6 +42,7 @@ class Services:
     public_url: str
     node_rates: NodeRates = field(default_factory=NodeRates)
     removed: Mapping[str, int] = field(default_factory=dict)
+    senders: Senders = field(default_factory=Senders)
     descriptions: Descriptions = field(init=False)
 
     def __post_init__(self) -> None:

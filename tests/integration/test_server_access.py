@@ -41,7 +41,7 @@ def is_problem(answer, status, code):
 
 
 def path_of(route):
-    return route.path.replace("{id}", "an-id").replace("{name}", "a-name")
+    return route.path.replace("{id}", "an-id").replace("{name}", "a-name").replace("{project}", "7")
 
 
 async def test_every_role_meets_every_route_as_its_scope_says(server):
@@ -65,14 +65,15 @@ async def test_every_role_meets_every_route_as_its_scope_says(server):
             assert answer.status != 500, said
 
 
-async def test_an_agent_key_opens_the_events_route_and_nothing_else(server):
+async def test_an_agent_key_opens_the_routes_that_take_events_and_nothing_else(server):
     opened = [
         (route.method, route.path)
         for route in ROUTES
         if route.scope is not Scope.PUBLIC
         and (await server.call(route.method, path_of(route), key=AGENT_KEY)).status not in (401, 403)
     ]
-    assert opened == [("POST", "/v1/events")]
+    taking = [("POST", "/v1/events"), ("POST", "/v1/logs"), ("POST", "/api/{project}/envelope/")]
+    assert opened == taking
 
 
 async def test_every_route_of_the_app_declares_a_scope(server):

@@ -115,7 +115,7 @@ def lay_down_root() -> None:
 class AgentProcess:
     """A real agent in a folder of its own. It may read what its owner may, even when root runs the tests."""
 
-    def __init__(self, folder: Path, url: str, *flags: str, **environment: str) -> None:
+    def __init__(self, folder: Path, url: str, *flags: str, stdin: Any = None, **environment: str) -> None:
         self.log = folder / "agent.stderr"
         self._stderr = self.log.open("ab")
         self.process = subprocess.Popen(
@@ -135,6 +135,7 @@ class AgentProcess:
                 "NODE_NAME": "node-1",
                 **environment,
             },
+            stdin=stdin,
             stderr=self._stderr,
             preexec_fn=lay_down_root if sys.platform == "linux" else None,
         )
@@ -159,8 +160,10 @@ class AgentProcess:
 
 
 @contextmanager
-def agent(folder: Path, url: str, *flags: str, **environment: str) -> Iterator[AgentProcess]:
-    made = AgentProcess(folder, url, *flags, **environment)
+def agent(
+    folder: Path, url: str, *flags: str, stdin: Any = None, **environment: str
+) -> Iterator[AgentProcess]:
+    made = AgentProcess(folder, url, *flags, stdin=stdin, **environment)
     try:
         yield made
     finally:

@@ -25,6 +25,7 @@ from ai_ops.flow.task import Task, TaskState
 from ai_ops.server.auth import Keyring, RequestHandler
 from ai_ops.server.http_server import Listening, build_app, listen
 from ai_ops.server.node_rates import NodeRates
+from ai_ops.server.senders.mapping import Senders
 from ai_ops.server.services import Services
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.ids import IdRepository
@@ -190,6 +191,7 @@ async def running(
     add: tuple[str, str, RequestHandler] | None = None,
     rules: IntakeRules | None = None,
     node_rates: NodeRates | None = None,
+    senders: Senders | None = None,
 ) -> AsyncIterator[Running]:
     """Run a server while entered."""
     clock = SystemClock()
@@ -226,6 +228,7 @@ async def running(
         ids=IdRepository(database),
         public_url=PUBLIC_URL,
         node_rates=node_rates or NodeRates(),
+        senders=senders or Senders(),
     )
     app = build_app(services)
     if add is not None:

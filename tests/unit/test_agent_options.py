@@ -147,3 +147,68 @@ def test_a_wrong_option_ends_with_2(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEBOUNCE_SECONDS", "soon")
     assert main(["--log-path", "a.log", "--repo-url", "https://git.example/a/b"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "kinds", "once"),
+    [
+        ({"LOG_SOURCE": ["stdin"]}, ["stdin"], True),
+        ({"LOG_FILE_PATH": ["-"]}, ["stdin"], True),
+        ({"LOG_FILE_PATH": ["-", "a.log"]}, ["file", "stdin"], False),
+        ({"LOG_SOURCE": ["journald", "docker"]}, ["journald", "docker"], False),
+        ({"LOG_SOURCE": ["journald"], "LOG_FILE_PATH": ["b.log"]}, ["file", "journald"], False),
+    ],
+    ids=["stdin", "dash", "dash and file", "two", "source and file"],
+)
+def test_sources_that_flags_name_stand_alone_and_files_come_first(tmp_path, flags, kinds, once):
+    loaded = options(tmp_path, flags=flags, toml='[[source]]\npath = "c.log"\n')
+    assert [source.kind for source in loaded.sources] == kinds
+    assert loaded.once is once, "standard input alone has an end"
+
+
+def test_tables_name_other_sources_and_those_of_the_server_are_passed_over(tmp_path):
+    toml = """
+    [[source]]
+    kind = "journald"
+    units = ["shop.service"]
+    [[source]]
+    kind = "elk"
+    index = "logs-*"
+    [[source]]
+    kind = "sentry"
+    project = "7"
+    repo_url = "https://git.example/acme/web"
+    [[source]]
+    path = "c.log"
+    [[source]]
+    path = "-"
+    """
+    environment = {"ELK_URL": "https://es.example", "ELK_INDEX": "others", "LOG_FILE_PATH": ""}
+    sources = options(tmp_path, toml=toml, environment=environment).sources
+    assert [source.kind for source in sources] == ["file", "journald", "elk", "stdin"]
+    assert (sources[1].units, sources[2].index) == (("shop.service",), "logs-*")
+    assert {source.repo_url for source in sources} == {BASE["AGENT_REPO_URL"]}
+
+
+@pytest.mark.parametrize(
+    ("places", "words"),
+    [
+        ({"environment": {"LOG_SOURCE": "syslog"}}, "LOG_SOURCE (environment): 'syslog' must be one of"),
+        ({"environment": {"LOG_SOURCE": "elk"}}, "ELK_URL: is missing"),
+        ({"environment": {"LOG_SOURCE": "elk", "ELK_URL": "es:9200"}}, "ELK_URL: must look like"),
+        (
+            {"environment": {"LOG_SOURCE": "docker", "DOCKER_HOST": "tcp://x:1"}},
+            "DOCKER_HOST: must look like",
+        ),
+        ({"toml": '[[source]]\nkind = "syslog"\n'}, "kind must be one of"),
+        ({"toml": '[[source]]\nkind = "file"\n'}, "path is missing"),
+    ],
+    ids=["kind", "no address", "no URL", "no socket", "kind of a table", "no path"],
+)
+def test_a_wrong_source_is_named(tmp_path, places, words):
+    assert words in complaint(tmp_path, **places)
+
+
+def test_the_password_in_an_address_is_not_said_when_it_is_wrong(tmp_path):
+    environment = {"LOG_SOURCE": "elk", "ELK_URL": "https://elastic:s3cret@es.example/?a=b"}
+    assert "s3cret" not in complaint(tmp_path, environment=environment)

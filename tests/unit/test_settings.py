@@ -215,6 +215,28 @@ def test_secrets_are_masked_when_shown(tmp_path):
     assert shown["http_host"] == "127.0.0.1"
 
 
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ('kind = "sentry"\nproject = "7"', "needs repo_url"),
+        ('kind = "sentry"\nrepo_url = "https://github.com/a/b"', "needs project"),
+        ('kind = "otlp"', "needs repo_url"),
+        ('kind = "file"', "needs path"),
+        ('kind = "syslog"', "must be one of file, stdin"),
+    ],
+)
+def test_a_source_that_lacks_something_is_named(tmp_path, table, complaint):
+    (tmp_path / "ai-ops.toml").write_text(f"[[source]]\n{table}\n")
+    with pytest.raises(ConfigurationError) as failure:
+        load(environment={}, folder=tmp_path)
+    assert complaint in failure.value.message
+
+
+def test_the_address_of_elasticsearch_is_shown_masked(tmp_path):
+    loaded = load(environment={"ELK_URL": "https://elastic:s3cret@es.example"}, folder=tmp_path)
+    assert masked(loaded.settings.elk_url) == "***"
+
+
 def test_no_password_in_an_address_is_shown():
     assert masked("postgresql://ada:p@ss@db.example/x") == "postgresql://ada:***@db.example/x"
     assert masked(("https://ada:pass@git.example/*", "https://git.example/*")).count("***") == 1

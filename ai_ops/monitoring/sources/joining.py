@@ -1,0 +1,163 @@
+"""Entries of one stream to records, released in the order of their positions.
+
+Several writers share a stream, each with lines of its own to be joined. A position may be committed only
+when everything before it is, so a record that is complete waits for older ones that are still open. They
+wait for the debounce time at most.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+from ai_ops.monitoring.detect import Detector
+from ai_ops.monitoring.followed import CONTEXT_LINES, Record
+from ai_ops.monitoring.multiline import Fed, Joiner
+from ai_ops.monitoring.sources.port import Entry, Mark
+
+_CONTEXT_LINE_BYTES = 1000
+_MAX_LANES = 1000
+
+
+@dataclass(slots=True)
+class _Slot:
+    """What lies between two positions. It may be released when it has its position and nothing is open."""
+
+    position: str = ""
+    open: int = 0
+    records: list[Record] = field(default_factory=list)
+
+
+class _Lane:
+    """The lines of one writer."""
+
+    def __init__(self, debounce_seconds: float) -> None:
+        self.joiner = Joiner(debounce_seconds)
+        self.context: deque[bytes] = deque(maxlen=CONTEXT_LINES)
+        self.slot = _Slot()
+        self.first: Entry | None = None
+        self.before: tuple[bytes, ...] = ()
+
+
+class StreamJoiner:
+    """Joins the entries of one stream.
+
+    Args:
+        detector: which lines begin an error.
+        debounce_seconds: how long a record may wait for its lines.
+    """
+
+    def __init__(self, detector: Detector, debounce_seconds: float) -> None:
+        self._detector = detector
+        self._debounce = debounce_seconds
+        self._lanes: OrderedDict[tuple[str, str], _Lane] = OrderedDict()
+        self._slots: deque[_Slot] = deque()
+        self._held = 0
+
+    @property
+    def held(self) -> int:
+        """How many complete records wait."""
+        return self._held
+
+    @property
+    def waits_until(self) -> float | None:
+        """When the next open record is due, in monotonic seconds."""
+        return min((lane.joiner.deadline for lane in self._open()), default=None)
+
+    def take(self, entry: Entry | Mark, now: float) -> None:
+        """Take the next entry; ``now`` in monotonic seconds."""
+        if not self._slots or self._slots[-1].position:
+            self._slots.append(_Slot())
+        slot = self._slots[-1]
+        if isinstance(entry, Entry):
+            lane = self._lane(entry)
+            if entry.whole or b"\n" in entry.text:
+                self._take_whole(lane, entry, slot)
+            else:
+                self._take_line(lane, entry, slot, now)
+        slot.position = entry.position
+        if slot.position and not slot.open and not slot.records and len(self._slots) > 1:
+            self._slots.pop()  # nothing came of it: it only moves the position on
+            self._slots[-1].position = slot.position
+
+    def close_due(self, now: float) -> None:
+        """Close the records whose time is up."""
+        for lane in self._open():
+            if now >= lane.joiner.deadline:
+                self._close(lane, on_time=True)
+
+    def close_all(self) -> None:
+        """Close every record, because nothing more will come."""
+        for lane in self._open():
+            self._close(lane)
+
+    def release(self, limit: int) -> tuple[list[Record], str]:
+        """Return the next records, at most ``limit``, and the position after them; '' when nothing is."""
+        records: list[Record] = []
+        position = ""
+        while self._slots:
+            slot = self._slots[0]
+            if slot.open or not slot.position or len(records) + len(slot.records) > limit:
+                break
+            records += slot.records
+            position = slot.position
+            self._slots.popleft()
+        self._held -= len(records)
+        return records, position
+
+    def _open(self) -> list[_Lane]:
+        return [lane for lane in self._lanes.values() if lane.joiner.is_open]
+
+    def _lane(self, entry: Entry) -> _Lane:
+        key = (entry.origin, entry.lane)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(self._debounce)
+            if len(self._lanes) > _MAX_LANES:
+                _, oldest = self._lanes.popitem(last=False)
+                if oldest.joiner.is_open:
+                    self._close(oldest)
+        self._lanes.move_to_end(key)
+        return lane
+
+    def _take_whole(self, lane: _Lane, entry: Entry, slot: _Slot) -> None:
+        if lane.joiner.is_open:
+            self._close(lane)
+        lines = entry.text.split(b"\n")
+        if any(self._is_error(line, entry.level) for line in lines):
+            self._add(slot, _record(entry, entry.text, tuple(lane.context)))
+        lane.context.extend(line[:_CONTEXT_LINE_BYTES] for line in lines[-CONTEXT_LINES:])
+
+    def _take_line(self, lane: _Lane, entry: Entry, slot: _Slot, now: float) -> None:
+        line, joiner = entry.text, lane.joiner
+        is_error = self._is_error(line, entry.level)
+        if joiner.is_open:
+            if joiner.feed(line, is_error) is not Fed.OVER:
+                lane.context.append(line[:_CONTEXT_LINE_BYTES])
+                return
+            self._close(lane)
+        elif joiner.has_late and joiner.is_late(line, is_error):
+            return
+        if is_error:
+            joiner.begin(line, 0, now)
+            lane.slot, lane.first, lane.before = slot, entry, tuple(lane.context)
+            slot.open += 1
+        lane.context.append(line[:_CONTEXT_LINE_BYTES])
+
+    def _close(self, lane: _Lane, *, on_time: bool = False) -> None:
+        assert lane.first is not None  # it is open
+        lane.slot.open -= 1
+        self._add(lane.slot, _record(lane.first, lane.joiner.close(on_time=on_time), lane.before))
+
+    def _add(self, slot: _Slot, record: Record) -> None:
+        slot.records.append(record)
+        self._held += 1
+
+    def _is_error(self, line: bytes, level: str) -> bool:
+        # The detector takes a level at its word, and knows what each filter makes of it.
+        said = b"%s %s" % (level.encode(), line) if level else line
+        return self._detector.hits(said).next(0) >= 0 and self._detector.is_error(said)
+
+
+def _record(entry: Entry, raw: bytes, before: tuple[bytes, ...]) -> Record:
+    return Record(raw, entry.origin, entry.identity, entry.offset, lambda: before, entry.time, entry.level)

@@ -1,0 +1,156 @@
+"""Log records of OpenTelemetry: the errors among them, as our events."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ai_ops.core.logline import LEVELS
+from ai_ops.server.senders.mapping import Sender, items, mapping, text, wire_event
+
+_ERROR, _FATAL = 17, 21
+_LOUD = ("ERROR", "CRITICAL")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_DEPTH = 20
+
+
+@dataclass(slots=True)
+class Read:
+    """What a request held: events, records that are no errors, and how many of services nobody knows."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    dropped: int = 0
+    unmapped: Counter[str] = field(default_factory=Counter)
+
+
+def read_logs(request: Any, find: Callable[[str], Sender | None], now: datetime) -> Read:
+    """Return the errors of an ``ExportLogsServiceRequest`` in the shape of its JSON form.
+
+    Args:
+        request: the parsed body.
+        find: a service name's sender.
+        now: counts where a record says no time.
+    """
+    read = Read()
+    seen: Counter[str] = Counter()
+    for group in items(mapping(request).get("resourceLogs")):
+        resource = _attributes(mapping(mapping(group).get("resource")).get("attributes"))
+        service = text(resource.get("service.name"))
+        sender = find(service)
+        for record in _records(group):
+            level = _level(record)
+            if level is None:
+                read.dropped += 1
+            elif sender is None:
+                read.unmapped[service] += 1
+            else:
+                read.events.append(_event(record, resource, service, sender, level, seen, now))
+    return read
+
+
+def _records(group: Any) -> Iterator[dict[str, Any]]:
+    for scope in items(mapping(group).get("scopeLogs")):
+        for record in items(mapping(scope).get("logRecords")):
+            yield mapping(record)
+
+
+def _level(record: Mapping[str, Any]) -> str | None:
+    """Return the level of an error; None for what is none. An exception without a level is one."""
+    number = _integer(record.get("severityNumber"))
+    if number:
+        return None if number < _ERROR else "ERROR" if number < _FATAL else "CRITICAL"
+    said = LEVELS.get(text(record.get("severityText")).strip().upper(), "")
+    if said:
+        return said if said in _LOUD else None
+    names = {mapping(item).get("key") for item in items(record.get("attributes"))}
+    return "ERROR" if names & {"exception.type", "exception.stacktrace"} else None
+
+
+def _event(
+    record: Mapping[str, Any],
+    resource: Mapping[str, Any],
+    service: str,
+    sender: Sender,
+    level: str,
+    seen: Counter[str],
+    now: datetime,
+) -> dict[str, Any]:
+    attributes = _attributes(record.get("attributes"))
+    at = _integer(record.get("timeUnixNano")) or _integer(record.get("observedTimeUnixNano"))
+    excerpt = _excerpt(_words(_value(record.get("body"), 0)), attributes)
+    instance = text(resource.get("service.instance.id")) or text(resource.get("host.name"))
+    # A record has no id. An exporter that repeats a request repeats its bytes, so what it says is the id,
+    # with a number for records of one request that say the same.
+    parts = (service, instance, str(at), text(record.get("traceId")), text(record.get("spanId")), excerpt)
+    name = "\0".join(parts)
+    seen[name] += 1
+    return wire_event(
+        sender,
+        identity=f"{name}\0{seen[name]}",
+        path=f"otlp:{service}",
+        occurred_at=_moment(at, now),
+        excerpt=excerpt,
+        level=level,
+        node=text(resource.get("host.name")) or instance,
+        service=service,
+        environment=text(resource.get("deployment.environment.name"))
+        or text(resource.get("deployment.environment")),
+        release=text(resource.get("service.version")),
+    )
+
+
+def _excerpt(body: str, attributes: Mapping[str, Any]) -> str:
+    """Write a record as a logger would: its message, and its trace below."""
+    trace = text(attributes.get("exception.stacktrace")).strip("\n")
+    kind, words = text(attributes.get("exception.type")), text(attributes.get("exception.message"))
+    if not trace and kind:
+        trace = f"{kind}: {words or body}"
+        body = "" if trace.endswith(body) else body
+    if not body and not trace:
+        return "an error without a message"
+    return body if trace in body else f"{body}\n{trace}".strip("\n")
+
+
+def _moment(at: int, now: datetime) -> str:
+    try:
+        found = _EPOCH + timedelta(microseconds=at // 1000)
+    except OverflowError:
+        found = now
+    return (found if at and 2000 <= found.year <= 2200 else now).isoformat()
+
+
+def _integer(value: Any) -> int:
+    """Return a whole number, which JSON writes as text when it is long."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 20:
+        return int(value)
+    return value if type(value) is int and 0 <= value < 1 << 64 else 0
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    pairs = [mapping(item) for item in items(value)]
+    return {text(pair.get("key")): _value(pair.get("value"), 0) for pair in pairs}
+
+
+def _value(value: Any, depth: int) -> Any:
+    """Return what an ``AnyValue`` holds."""
+    for name, held in mapping(value).items():
+        if name in ("arrayValue", "kvlistValue") and depth < _MAX_DEPTH:
+            inner = items(mapping(held).get("values"))
+            if name == "arrayValue":
+                return [_value(item, depth + 1) for item in inner]
+            return {
+                text(mapping(item).get("key")): _value(mapping(item).get("value"), depth + 1)
+                for item in inner
+            }
+        return held
+    return None
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,119 @@
+"""Sources in their thread: what was handed over, how much waits, and what a failure does."""
+
+import threading
+import time
+
+import pytest
+
+from ai_ops.agent import streams as module
+from ai_ops.agent.streams import Streams
+from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.monitoring.detect import Detector
+from ai_ops.monitoring.sources.port import Entry, Mark
+
+
+class Numbers:
+    """Yields numbered errors from the position on; at some of them it fails once."""
+
+    def __init__(self, count, failures=None):
+        self.count, self.failures = count, dict(failures or {})
+        self.begun, self.yielded = [], 0
+
+    async def entries(self, positions):
+        begin = int(positions.get("s", 0))
+        self.begun.append(begin)
+        yield Mark("s", str(begin))
+        for number in range(begin, self.count):
+            if failure := self.failures.pop(number, None):
+                raise failure
+            self.yielded += 1
+            yield Entry("s", str(number + 1), "o", b"ERROR %d" % number, f"i{number}", whole=True)
+
+
+@pytest.fixture
+def started(monkeypatch):
+    monkeypatch.setattr(module, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_PERSON_SECONDS", 0.01)
+    made = []
+
+    def start(source, *, once=False, positions=None):
+        woken = threading.Event()
+        streams = Streams({3: source}, Detector(), 0.0, positions=positions or {}, once=once, wake=woken.set)
+        streams.start()
+        made.append(streams)
+        return streams
+
+    yield start
+    for streams in made:
+        streams.close()
+
+
+def read_all(streams, room=lambda: 10_000):
+    """Read until everything has ended; return the texts and the last position."""
+    texts, position, end = [], "", time.monotonic() + 20
+    while True:
+        ended = streams.ended
+        for progress in streams.read(room, 0.0):
+            assert (progress.source, progress.stream) == (3, "s")
+            texts += [record.raw.decode() for record in progress.records]
+            position = progress.position
+        if ended:
+            return texts, position
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def errors(*numbers):
+    return [f"ERROR {number}" for number in numbers]
+
+
+def test_everything_is_handed_over_in_order(started):
+    assert read_all(started(Numbers(5000))) == (errors(*range(5000)), "5000")
+
+
+def test_reading_begins_at_the_durable_position(started):
+    assert read_all(started(Numbers(5), positions={"s": "3"})) == (errors(3, 4), "5")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [TemporaryError("a", "b"), PermanentError("a", "b"), RuntimeError("a fault of ours")],
+    ids=["temporary", "permanent", "unforeseen"],
+)
+def test_a_source_that_fails_goes_on_from_the_last_position_that_was_handed_over(started, failure):
+    source = Numbers(10, {4: failure})
+    assert read_all(started(source)) == (errors(*range(10)), "10")
+    assert source.begun == [0, 4]
+
+
+def test_with_once_a_failure_that_needs_a_person_ends_the_source_and_is_kept(started):
+    failure = PermanentError("source_refused", "no")
+    streams = started(Numbers(10, {4: failure}), once=True)
+    assert read_all(streams) == (errors(*range(4)), "4")
+    assert streams.failure is failure
+
+
+def test_a_source_is_not_read_on_while_the_agent_has_no_room(started):
+    source = Numbers(100_000)
+    streams = started(source)
+    end = time.monotonic() + 20
+    while source.yielded < module._QUEUED_ENTRIES - 1:
+        assert time.monotonic() < end
+        assert list(streams.read(lambda: 0, 0.0)) == []
+        time.sleep(0.001)
+    for _ in range(50):
+        list(streams.read(lambda: 0, 0.0))
+        time.sleep(0.001)
+    assert source.yielded <= module._QUEUED_ENTRIES
+    assert len(read_all(streams)[0]) == 100_000
+
+
+def test_what_is_queued_when_it_is_closed_can_still_be_read(started):
+    source = Numbers(100)
+    streams = started(source)
+    end = time.monotonic() + 20
+    while source.yielded < 100:
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    streams.close()
+    assert len(read_all(streams)[0]) == 100
