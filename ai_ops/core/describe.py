@@ -81,7 +81,7 @@ def describe(raw: str, level_hint: str = "", *, redactor: Redactor | None = None
         exception_type=kind,
         message=message,
         frames=frames,
-        fingerprint=v1.fingerprint(language, kind, message, frames),
+        fingerprint=v1.fingerprint(language, kind, message, frames, trace.cause_types if trace else ()),
         grouping_version=v1.VERSION,
     )
     return Description(error, level or ("ERROR" if trace else ""))
