@@ -81,7 +81,8 @@ def _said(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_tables(values: Mapping[str, Any]) -> dict[str, Any]:
     said = _said(values)
-    said.pop("source", None)  # tables of ai-ops.toml
+    for name in setting_names.TABLES:
+        said.pop(name.lower(), None)
     return said
 
 

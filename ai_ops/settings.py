@@ -13,13 +13,15 @@ import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ai_ops import config_places
 from ai_ops.config_places import Problem
+from ai_ops.core import setting_names
+from ai_ops.core.redaction.rules import compiled
 from ai_ops.errors import PermanentError
 from ai_ops.setting_values import FilePath, Host, Secrets, WebAddress, Words
 
@@ -55,6 +57,20 @@ class SourceTable(BaseModel):
             if not getattr(self, name):
                 raise ValueError(f"a source of kind {self.kind} needs {name}")
         return self
+
+
+def _harmless(pattern: str) -> str:
+    compiled(pattern)
+    return pattern
+
+
+class RedactTable(BaseModel):
+    """One ``[[redact]]`` of ``ai-ops.toml``: what is a secret here besides; group 1, or the whole match."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    pattern: Annotated[str, AfterValidator(_harmless)]
 
 
 class Settings(BaseSettings):
@@ -123,6 +139,8 @@ class Settings(BaseSettings):
     """A file that holds the deployed commit."""
     source: tuple[SourceTable, ...] = ()
     """``[[source]]`` tables: one agent, many apps."""
+    redact: tuple[RedactTable, ...] = ()
+    """``[[redact]]`` tables: rules of redaction beside the built-in ones, for the agent and the server."""
     log_source: Words = ()
     """What the agent reads besides files: ``stdin``, ``journald``, ``elk``, ``docker``."""
     journald_units: Words = ()
@@ -361,8 +379,8 @@ def _invalid(error: ValidationError, origins: Mapping[str, str]) -> Iterable[Pro
     for detail in error.errors(include_url=False):
         key, *rest = detail["loc"]
         name = str(key).upper()
-        if key == "source" and rest:
-            name = ", ".join([f"[[source]] {int(rest[0]) + 1}", *map(str, rest[1:])])
+        if name in setting_names.TABLES and rest:
+            name = ", ".join([f"[[{key}]] {int(rest[0]) + 1}", *map(str, rest[1:])])
         yield Problem(name, origins.get(str(key), "default"), _reason(detail["type"], detail))
 
 

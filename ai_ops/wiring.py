@@ -92,7 +92,10 @@ def redactor(settings: Settings) -> Redactor:
     values = [getattr(settings, name) for name in Settings.model_fields]
     flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
     literals = [secret(item) for item in flat if isinstance(item, SecretStr)]
-    return Redactor(literals=[literal for literal in literals if len(literal) >= 8])
+    return Redactor(
+        extra_patterns=[rule.pattern for rule in settings.redact],
+        literals=[literal for literal in literals if len(literal) >= 8],
+    )
 
 
 def fixer(settings: Settings, sandbox: Sandbox) -> Fixer:

@@ -27,7 +27,10 @@ class Intake:
     def __init__(self, options: Options, windows: DedupWindows) -> None:
         self._options = options
         self._windows = windows
-        self._redactor = Redactor(literals=[options.api_key] if options.api_key else ())
+        self._redactor = Redactor(
+            extra_patterns=[rule.pattern for rule in options.redact],
+            literals=[options.api_key] if options.api_key else (),
+        )
         self._release = Release(options.release, options.release_file)
         self._kinds = Kinds(self._redactor)
         self._scopes: dict[tuple[int, str], str] = {}

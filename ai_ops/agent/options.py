@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from ai_ops import config_places
 from ai_ops.config_places import TOML_FILE
+from ai_ops.core.redaction.rules import Rule, rules_of
 from ai_ops.errors import PermanentError
 from ai_ops.monitoring.detect import DEFAULT_KEYWORDS, LogFilter
 
@@ -80,6 +81,7 @@ class Options:
     elk_late_seconds: float = 60.0
     docker_host: str = "unix:///var/run/docker.sock"
     resend_rejected: bool = False
+    redact: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ def load(
         elk_late_seconds=values.parsed("ELK_LATE_SECONDS", _seconds, Options.elk_late_seconds),
         docker_host=values.text("DOCKER_HOST", Options.docker_host),
         resend_rejected=bool(flags.get("RESEND_REJECTED")),
+        redact=_redact(values, toml.get("redact", [])),
     )
     values.problems += _unreachable(options)
     if values.problems:
@@ -283,6 +286,16 @@ def _unreachable(options: Options) -> list[str]:
             except ValueError as reason:
                 bad.append(f"{key}: {reason if url else 'is missing; where is it read from?'}")
     return bad
+
+
+def _redact(values: _Values, tables: Any) -> tuple[Rule, ...]:
+    try:
+        if not isinstance(tables, list):
+            raise ValueError("redact: must be tables, written [[redact]]")
+        return rules_of(tables)
+    except ValueError as reason:
+        values.problems.append(f"{TOML_FILE}: {reason}")
+        return ()
 
 
 def _line(value: Any) -> str:

@@ -6,6 +6,9 @@ are too heavy for it. A test holds both lists together.
 
 from __future__ import annotations
 
+TABLES = ("SOURCE", "REDACT")
+"""Settings that are tables of ``ai-ops.toml`` and stand nowhere else."""
+
 NAMES = frozenset(
     {
         "CODE_HOST",
@@ -42,7 +45,7 @@ NAMES = frozenset(
         "ENVIRONMENT",
         "RELEASE",
         "RELEASE_FILE",
-        "SOURCE",
+        *TABLES,
         "ELK_URL",
         "ELK_INDEX",
         "ELK_QUERY",

@@ -9,10 +9,11 @@ from pathlib import Path
 from tests.bench.agent_scan import agent_scan
 from tests.bench.grouping import grouping
 from tests.bench.ingest import ingest
+from tests.bench.redaction import redaction
 from tests.bench.spine import spine
 
 HISTORY = Path(__file__).parents[2] / "doc" / "benchmarks.md"
-SUITES = {"spine": spine, "ingest": ingest, "agent": agent_scan, "grouping": grouping}
+SUITES = {"spine": spine, "ingest": ingest, "agent": agent_scan, "grouping": grouping, "redaction": redaction}
 
 
 def main(arguments):

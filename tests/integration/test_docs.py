@@ -118,14 +118,15 @@ def agent_keys() -> set[str]:
 
 
 def test_the_example_environment_names_exactly_the_settings_there_are() -> None:
-    settings = {name.upper() for name in Settings.model_fields} - {"SOURCE"}  # tables of ai-ops.toml
+    tables = {"SOURCE", "REDACT"}  # of ai-ops.toml
+    settings = {name.upper() for name in Settings.model_fields} - tables
     assert sorted(key for key, _ in _SETTING.findall(read(".env.example"))) == sorted(settings | agent_keys())
 
 
 def test_the_example_environment_shows_the_defaults_and_no_secret() -> None:
     shown = dict(_SETTING.findall(read(".env.example")))
     for name, field in Settings.model_fields.items():
-        if name == "source":
+        if name in ("source", "redact"):
             continue
         value = field.default
         if value is None or isinstance(value, SecretStr):

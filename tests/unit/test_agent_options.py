@@ -128,6 +128,12 @@ def test_a_wrong_key_is_named_with_its_place_and_the_reason(tmp_path, environmen
             "[[source]] 1 (ai-ops.toml): code_host must be one of",
         ),
         ('source = "a"\n', "source (ai-ops.toml): must be tables"),
+        ('redact = "a"\n', "ai-ops.toml: redact: must be tables"),
+        ('[[redact]]\nname = "x"\n', "ai-ops.toml: [[redact]] 1: name and pattern must both be there"),
+        (
+            '[[redact]]\nname = "x"\npattern = "a*"\n',
+            "ai-ops.toml: [[redact]] 1 (x): pattern matches nothing",
+        ),
     ],
 )
 def test_a_wrong_file_is_named_with_the_reason(tmp_path, toml, words):

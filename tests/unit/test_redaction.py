@@ -36,6 +36,23 @@ TOKENS = [
     "SG." + "abcdefghijklmnopqrst." + RANDOM,
     "LTAI" + "5tAbCdEfGhIjKlMnOpQr",
     "123456789:AA" + RANDOM,
+    "xkeysib-" + "0123456789abcdef" * 4,
+    "pul-" + "0123456789" * 4,
+    "sbp_" + "0123456789" * 4,
+    "nfp_" + RANDOM,
+    "CCIPAT_" + RANDOM,
+    "pcsk_" + RANDOM,
+    "lsv2_pt_" + RANDOM,
+    "AKCp" + RANDOM,
+    "oy2" + "a" * 42 + "1",
+    "cio" + RANDOM[:32],
+    "secret_" + (RANDOM * 2)[:43],
+    "HRKU-" + RANDOM,
+    "dp.pt." + (RANDOM * 2)[:43],
+    "figd_" + RANDOM,
+    "rzp_live_" + RANDOM[:14],
+    "EAAA" + RANDOM * 2,
+    "hvs." + RANDOM,
     JWT,
 ]
 
@@ -110,6 +127,22 @@ ASSIGNED = [
     ("app:secretpw@tcp(10.0.0.1:3306)/db", "secretpw"),
     ("jdbc:oracle:thin:scott/tiger@//h:1521/x", "tiger"),
     ("https://hooks.slack.com/services/" + "T00000000/B00000000/XXXXXXXXXXXXXXXX", "T00000000"),
+    ("0123456789abcdef" * 2 + "-us12", "0123456789abcdef"),
+    ("abc8Q~" + RANDOM[:33], RANDOM[:20]),
+    ("https://discord.com/api/webhooks/123/" + RANDOM, RANDOM[:20]),
+    ("the password is hunter2!", "hunter2"),
+    ("密码是abc123", "abc123"),
+    ('<add key="Password" value="hunter2"/>', "hunter2"),
+    ('{"name": "DB_PASSWORD", "value": "x"}', '"x"'),
+    ("DB_PASS: 'x1'", "x1"),
+    ("MYSQL_PWD=hunter2", "hunter2"),
+    ("sshpass -p hunter2 ssh h", "hunter2"),
+    ("mysql -u root -phunter2 shop", "hunter2"),
+    ("redis-cli -h x -a hunter2 ping", "hunter2"),
+    ("smtp://me%40x.org:s3cr3t@h:587", "s3cr3t"),
+    ("SharedAccessKey=abcDEF123456=", "abcDEF"),
+    ("Cookie: JSESSIONID=ABCDEF123456; a=b", "ABCDEF123456"),
+    ("pwd:hunter2", "hunter2"),
     (PEM.format("RSA ", "\n"), "MIIE"),
     ("key=" + PEM.format("", "\\n"), "MIIE"),
     ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk", "b3Blbn"),
@@ -216,6 +249,36 @@ java.lang.IllegalStateException: Token has expired
 signature: verification failed, csrf token missing, otp: expired, auth: ldap
 blk_-1608999687919862906 /10.251.73.220:50010
 jdbc:postgresql://db:5432/x
+panicked at src/key.rs:41:30
+/rustc/90b35a6239c3d8bdabc530a6a0816f7ff89a0aaf/library/std/src/panicking.rs:662:5
+ at shop::token::parse::h0123456789abcdef
+com.acme.auth.PasswordEncoder.encode(PasswordEncoder.java:88)
+    at Object.token (/app/src/auth/token.js:12:5)
+app.3f9a1c2b4d5e6f70.js:2:14512
+request_id=7b1e9c2a-4f6d-4b8e-9a3c-1d2e3f4a5b6c span_id=00f067aa0ba902b7
+goroutine 34 [running]: main.auth(0xc000112000, {0x7a1d10, 0xc0001a6000})
+prompt_tokens=1200 completion_tokens=77
+primary_key=id foreign_key: user_id sort_key=name partition_key=2026-01-02
+TypeError: Cannot read properties of undefined (reading 'password')
+ValidationError: password: String should have at least 8 characters
+FATAL: password authentication failed for user "bob"
+Invalid API key provided, api_key is required, Missing required parameter: 'token'
+the password is required, password is incorrect, password was changed
+auth=ldap auth=none auth_type=basic session=new cookies: disabled sig=SIGKILL signal=9 sid=ORCL
+first_pass=3 bypass=true compass=north secretariat=open keyboard=us
+order 20261125123456789 id 1700000000123 pid 12345678901
+isbn 978-3-16-148410-0
+2026-11-25 12:00:00.123456789
+ssh://git@github.com/acme/shop.git postgres://app@db/x http://example.com:8080/a:b@c
+@app.route("/login") @Override npm ERR! code E404 foo@1.2.3
+token := os.Getenv("TOKEN")
+$password = $_POST['password'];
+unknown field "secret_key" class TokenError(Exception) token_bucket=full
+access denied for user 'bob'@'localhost' (using password: YES)
+SK-1009 SKU-4411 task-us12 secret_access_key_for_production_use
+{"name": "LOG_LEVEL", "value": "debug"} <add key="PasswordMinLength" value="8"/>
+mysql --host db --port 3306 com.mysql.jdbc -p
+0000000000000000 1111111111111111
 """
 
 
@@ -312,7 +375,14 @@ def test_any_json_is_redacted(value: object) -> None:
     assert repr(redactor.redact_json(once)) == repr(once)
 
 
+def test_numbers_beside_each_other_are_both_masked() -> None:
+    assert redact("11010519491231002X-11010519491231002X") == "***002X-***002X"
+
+
 NAUGHTY = [
+    "pw:", "密码:", "key=", "key:'", "gh", "://a:b@", "@tcp(", " -u a:b ", "a@b.c ", "a%40b.", "4111-",
+    "password is a", "name='password' value='", "mysql -", "redis-cli ", "a::token", "passpass=", "x=1\n",
+    "_key_", "DE89 ",
     "a", "a.", "a@", "a@b.", "1", "1 ", "1-", "4111 ", "86", "DE12", "password", "password=", "password: ",
     "token:",
     "password=a,", 'password="', "password='\\", "--token ", "Cookie: a=", "Bearer ", "Basic a", "eyJ",

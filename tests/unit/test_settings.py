@@ -7,6 +7,7 @@ import pytest
 from ai_ops.config_places import likely
 from ai_ops.core.setting_names import NAMES, is_known
 from ai_ops.settings import ConfigurationError, Settings, forget_secrets, load, masked
+from ai_ops.wiring import redactor
 
 
 def loaded(tmp_path, environment=None, flags=None, dotenv="", toml=""):
@@ -158,6 +159,12 @@ def test_sources_are_read_from_toml(tmp_path):
     assert [source.path for source in loaded(tmp_path, toml=toml).settings.source] == ["a.log", "b.log"]
 
 
+def test_own_rules_of_redaction_are_read_from_toml(tmp_path):
+    toml = "[[redact]]\nname = 'badge'\npattern = 'badge-(\\d+)'\n"
+    settings = loaded(tmp_path, toml=toml).settings
+    assert redactor(settings).redact("badge-123456789012") == "badge-***9012"
+
+
 @pytest.mark.parametrize(
     ("places", "key", "origin", "reason"),
     [
@@ -180,6 +187,12 @@ def test_sources_are_read_from_toml(tmp_path):
             "ai-ops.toml",
             "not a key",
         ),
+        (
+            {"toml": '[[redact]]\nname = "x"\npattern = "(a+)+b"\n'},
+            "[[redact]] 1, pattern",
+            "ai-ops.toml",
+            "repeats without a bound",
+        ),
     ],
     ids=[
         "type",
@@ -191,6 +204,7 @@ def test_sources_are_read_from_toml(tmp_path):
         "local-roots",
         "queue",
         "source-field",
+        "redact-pattern",
     ],
 )
 def test_a_bad_key_is_named_with_its_place_and_the_reason(tmp_path, places, key, origin, reason):

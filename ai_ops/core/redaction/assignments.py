@@ -8,6 +8,7 @@ separator to separator and looks back for a name: separators are rarer than the 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from ai_ops.core.redaction.mask import mask
@@ -16,6 +17,7 @@ from ai_ops.core.redaction.values import is_code, is_nothing, is_path, is_prose,
 _STRONG = (
     r"pass[_-]?words?|passwd|passphrase|pass[_-]?code|passwort|pwd|secret|api[_-]?key|access[_-]?key|"
     r"(?:private|encryption|signing|account|storage|master|service|license|auth|ssh|subscription|hmac|shared)[_-]?key|"
+    r"(?:db|database|smtp|mail|ftp|ssh|redis|mysql|pg|postgres|mongo|amqp|ldap|proxy|admin|root)[_-]?pass|"
     r"credentials?|cvv2?|cvc2?|密码|口令|密钥|秘钥|令牌"
 )
 _WEAK = (
@@ -30,13 +32,21 @@ _NAME = re.compile(
     rf"(?:(?P<strong>{_STRONG})|(?P<weak>{_WEAK}))(?:[_.-]?(?:{_MORE}|id(?=[_-]?(?:token|key))|\d{{1,3}})){{0,3}}\Z",
     re.IGNORECASE,
 )
+_NAME_BACKWARDS = re.compile(r"[\w.-]+")
+# Every name has one of these in it.
+_STEM_WORDS = """
+pass pwd secret key cred cvv cvc token auth sess sid sig pw csrf xsrf otp jwt bearer verifier 密 口令 秘 令牌
+"""
+_STEMS = tuple(_STEM_WORDS.split())
 _LAST_WORDS = """
 word words passwd phrase code wort pwd credential credentials cvv cvc 密码 口令 密钥 秘钥 令牌 authorization
 sessionid session_id session-id sessid sid sig pw csrf xsrf otp jwt signature verifier
 """
 _ENDINGS = (*_MORE.split("|"), *_LAST_WORDS.split())
+_LAST_TWO = frozenset(ending[-2:] for ending in _ENDINGS)
 _CLOSERS = " \t\"'\\[]"
-_SEPARATOR = re.compile(r"=>|:=|==?|[:＝：>]")
+# The colons of a time are none, nor are those of a path (shop::token::parse).
+_SEPARATOR = re.compile(r"=>|:=|==?|[＝：>]|(?<!:):(?!:|(?<=[^A-Za-z]\d\d:)\d\d)")
 _FLAG = re.compile(r"(?<![\w-])--[A-Za-z][\w-]{1,63}([ \t])[ \t]{0,8}(?=[^\s-])")
 _OPEN = re.compile(r"[ \t]{0,8}(?:[bru]?(\\{0,3}[\"']))?", re.IGNORECASE)
 
@@ -61,7 +71,17 @@ _COOKIE = re.compile(
     re.IGNORECASE,
 )
 _IDENTIFIED = re.compile(r"\b(?:IDENTIFIED[ \t]{1,4}BY|PASSWORD)[ \t]{1,4}'([^'\n]+)'", re.IGNORECASE)
-_DECIDE_ON = 256
+# Said in a sentence, and as a pair of name and value (XML settings, the environment of a container).
+_SPOKEN = re.compile(
+    r"(?:\b(?:password|passwd|passcode|passphrase)[ \t]{1,4}(?:is|was)[ \t:]{1,4}|密码[是为]\s?)"
+    r"[\"']?([^\s\"'，。,;]{6,128})",
+    re.IGNORECASE,
+)
+_PAIR = re.compile(
+    r"\b(?:key|name)[\"']?\s?[=:]\s?[\"']([^\"'\n]{1,64})[\"'],?\s{0,8}[\"']?value[\"']?\s?[=:]\s?[\"']([^\"'\n]{1,512})",
+    re.IGNORECASE,
+)
+_DECIDE_ON = 96
 
 
 class _Name(NamedTuple):
@@ -81,6 +101,12 @@ def assigned(text: str) -> str:
         text = _BEARER.sub(_bearer, text)
     if "identified" in lower or "password '" in lower:
         text = _IDENTIFIED.sub(lambda found: _keep(found, mask(found.group(1))), text)
+    if not any(stem in lower for stem in _STEMS):
+        return text
+    if ("pass" in lower and (" is" in lower or " was" in lower)) or "密码" in lower:
+        text = _SPOKEN.sub(_spoken, text)
+    if "value" in lower:
+        text = _PAIR.sub(_pair, text)
     text = _named_values(text, _SEPARATOR)
     return _named_values(text, _FLAG) if "--" in text else text
 
@@ -107,6 +133,19 @@ def _bearer(found: re.Match[str]) -> str:
     )
 
 
+def _spoken(found: re.Match[str]) -> str:
+    value = found.group(1).rstrip(".!")
+    return _keep(found, mask(found.group(1))) if looks_secret(value) else found.group()
+
+
+def _pair(found: re.Match[str]) -> str:
+    name, value = found.groups()
+    start, end = (at - found.start() for at in found.span(2))
+    if is_nothing(value) or not is_secret_at(name, value):
+        return found.group()
+    return found.group()[:start] + mask(value) + found.group()[end:]
+
+
 def _named_values(text: str, separator: re.Pattern[str]) -> str:
     parts: list[str] = []
     done = at = 0
@@ -126,14 +165,26 @@ def _name_before(text: str, end: int) -> _Name | None:
     """Return the secret name that ends here, but for quotes, blanks and brackets."""
     head = text[max(0, end - 72) : end]
     tail = head.rstrip(_CLOSERS)
-    if not tail.lower().rstrip("0123456789").endswith(_ENDINGS):
+    if tail[-2:].lower() not in _LAST_TWO and not tail[-1:].isdigit():
         return None
-    found = _NAME.search(tail.rsplit(None, 1)[-1])
-    if not found:
+    run = _NAME_BACKWARDS.match(tail[::-1])
+    name = _secret_name(tail[len(tail) - run.end() :]) if run else None
+    if not name:
         return None
     closed = head[len(tail) :]
+    return name._replace(quoted=True) if '"' in closed or "'" in closed else name
+
+
+@lru_cache(maxsize=512)
+def _secret_name(word: str) -> _Name | None:
+    """Return what makes a word a secret's name. Remembered: a log has few names, and they come again."""
+    if not word.lower().rstrip("0123456789").endswith(_ENDINGS):
+        return None
+    found = _NAME.search(word)
+    if not found:
+        return None
     own = found.group("strong") or found.group("weak")
-    return _Name(own.lower(), bool(found.group("strong")), '"' in closed or "'" in closed)
+    return _Name(own.lower(), bool(found.group("strong")))
 
 
 def _value(text: str, name: _Name, at: int, separator: str) -> tuple[int, int] | None:
@@ -144,6 +195,8 @@ def _value(text: str, name: _Name, at: int, separator: str) -> tuple[int, int] |
     start = scheme.end() if scheme else start
     if opened and opened.group(1):
         return _quoted_value(text, name, start, separator, opened.group(1), bool(scheme))
+    if name.own in ("sid", "sig", "pass", "pw") and not (name.quoted or separator == "="):
+        return None
     head = _BARE.match(text, start, start + _DECIDE_ON)
     if not head or (separator == ">" and not text.startswith("</", head.end())):
         return None
@@ -174,12 +227,10 @@ def _quoted_value(
 
 
 def _is_secret(value: str, name: _Name, separator: str, rest: str, *, spaced: bool, scheme: bool) -> bool:
-    """Decide on an unquoted value, of which at most the first 256 characters are given."""
+    """Decide on an unquoted value, of which only the beginning is given."""
     if is_nothing(value) or repeats_name(value, name.own) or is_code(value + rest[:1]) or separator == "==":
         return False
     if not name.strong:
-        if name.own in ("sid", "sig", "pass", "pw") and not (name.quoted or separator == "="):
-            return False
         return looks_secret(value.rstrip("=")) or (scheme and len(value) >= 8 and not value.isalpha())
     if name.own.startswith("cv"):
         return value.isdigit() and 3 <= len(value) <= 4

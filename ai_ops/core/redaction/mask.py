@@ -13,7 +13,7 @@ def mask(secret: str) -> str:
     if is_masked(secret):
         return secret
     tail = secret[-4:] if len(secret) >= _LONG else ""
-    return "***" + ("" if any(char.isspace() for char in tail) else tail)
+    return "***" + (tail if tail.split() == [tail] else "")
 
 
 def is_masked(text: str) -> bool:

@@ -15,7 +15,7 @@ _EMAIL = re.compile(
     re.ASCII,
 )
 _NOT_DOMAINS = re.compile(r".*\.(?:png|jpe?g|gif|webp|svg|ico|js|css|html?|json|jar)\Z", re.IGNORECASE)
-_LONG_NUMBER = re.compile(r"[0-9]{11}|[0-9]{3}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{4}[ -][0-9]{6}[ -][0-9]{4}")
+_LONG_NUMBER = re.compile(r"[0-9]{3}(?:[0-9]{8}|[0-9]?[ -][0-9]{4}(?:[0-9]{2})?[ -][0-9]{4})")
 # Each pattern begins with a plain character, which the engine seeks fast, and looks back from there.
 _ALONE = r"(?:(?<![A-Za-z0-9_.].)(?<![0-9]-.)|(?<=\\[nrt].))"
 _END = r"(?![A-Za-z0-9_]|[.-][0-9])"

@@ -11,10 +11,12 @@ from urllib.parse import quote
 from ai_ops.core.redaction.assignments import assigned, is_secret_at
 from ai_ops.core.redaction.mask import mask
 from ai_ops.core.redaction.personal import personal
-from ai_ops.core.redaction.tokens import tokens
+from ai_ops.core.redaction.tokens import private_keys, tokens
 
 _SHORTEST_LITERAL = 4
+_SHORTEST_LINE = 5  # pwd=x
 _ROUNDS = 4
+_PASSES = (tokens, assigned, personal)
 _DEEPEST = 64
 
 
@@ -23,7 +25,7 @@ class Redactor:
 
     Args:
         extra_patterns: regular expressions; group 1, when there is one, is the secret, else the whole
-            match. They run on untrusted text, so they should be linear.
+            match. They run on untrusted text: ``rules.compiled`` refuses those that could hang.
         literals: secrets known word for word, found also URL-encoded or inside JSON. Shorter than four
             characters they are ignored.
     """
@@ -32,27 +34,29 @@ class Redactor:
         self, extra_patterns: Iterable[str | re.Pattern[str]] = (), literals: Iterable[str] = ()
     ) -> None:
         self._extra = tuple(re.compile(pattern) for pattern in extra_patterns)
-        self._literals = _one_of(literals)
+        self._literals = _forms(literals)
 
     def redact(self, text: str) -> str:
         """Return the text without secrets. Never raises; redacting again changes nothing."""
-        # Masking can bring a neighbour into sight, so it goes on until a round changes nothing.
+        text = _built_in(self._own(text))
         for _ in range(_ROUNDS):
-            before, text = text, self._round(text)
-            if text == before:
+            again = self._own(text)
+            if again == text:
                 break
+            text = _built_in(again)
         return text
 
     def redact_json(self, value: Any) -> Any:
         """Return the same structure of dicts, lists and tuples with every text redacted, keys too."""
         return self._walk(value, "", 0)
 
-    def _round(self, text: str) -> str:
-        if self._literals:
-            text = self._literals.sub(lambda found: mask(found.group()), text)
+    def _own(self, text: str) -> str:
+        for literal, masked in self._literals:
+            if literal in text:
+                text = text.replace(literal, masked)
         for pattern in self._extra:
             text = pattern.sub(_extra_mask, text)
-        return personal(assigned(tokens(text)))
+        return text
 
     def _walk(self, value: Any, name: str, depth: int) -> Any:
         if depth > _DEEPEST:
@@ -79,6 +83,26 @@ class Redactor:
         return value if redacted == text else redacted
 
 
+def _built_in(text: str) -> str:
+    # Only a key goes over several lines; a line without its signs skips most rules.
+    text = private_keys(text)
+    return "\n".join(map(_line, text.split("\n"))) if "\n" in text else _line(text)
+
+
+def _line(line: str) -> str:
+    """Mask one line until every pass has seen the result: masking can bring a neighbour into sight."""
+    if len(line) < _SHORTEST_LINE:
+        return line
+    idle = 0
+    for one in _PASSES * _ROUNDS:
+        before, line = line, one(line)
+        # What names or shapes give away is masked at once; a number may wait for the one before it.
+        idle = idle + 1 if line == before else int(one is not personal)
+        if idle == len(_PASSES):
+            break
+    return line
+
+
 def redact(text: str) -> str:
     """Return the text without secrets and personal data, by the built-in rules."""
     return _BUILT_IN.redact(text)
@@ -91,13 +115,13 @@ def _extra_mask(found: re.Match[str]) -> str:
     return whole[:start] + mask(whole[start:end]) + whole[end:]
 
 
-def _one_of(literals: Iterable[str]) -> re.Pattern[str] | None:
+def _forms(literals: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return (form, mask) of each literal, plain, URL-encoded and inside JSON, the longest first."""
     forms: set[str] = set()
     for literal in literals:
         if len(literal) >= _SHORTEST_LITERAL and literal.strip("*"):
             forms |= {literal, quote(literal, safe=""), json.dumps(literal)[1:-1]}
-    ordered = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, ordered))) if ordered else None
+    return tuple((form, mask(form)) for form in sorted(forms, key=lambda form: (-len(form), form)))
 
 
 _BUILT_IN = Redactor()

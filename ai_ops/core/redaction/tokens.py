@@ -1,4 +1,8 @@
-"""Secrets that give themselves away by their own shape: vendors' tokens, JWTs, private keys, URLs."""
+"""Secrets that give themselves away by their own shape: vendors' tokens, JWTs, private keys, URLs.
+
+A shape is a needle, the few letters that the token begins with, and what follows. The needle is sought as
+plain text, which is fast, and only where it stands is looked back for the beginning of a word.
+"""
 
 from __future__ import annotations
 
@@ -14,92 +18,147 @@ def _masked(found: re.Match[str]) -> str:
     return whole[:start] + mask(whole[start:end]) + whole[end:]
 
 
-def _rule(needles: str, pattern: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Return a pattern under each needle, one of which stands in every text that it matches."""
-    compiled = re.compile(pattern, re.ASCII)
-    return tuple((needle, compiled) for needle in needles.split("|"))
+def _begins(width: int) -> str:
+    """Match where a token of which ``width`` characters are read began: not inside a longer word.
+
+    An escaped line feed or character before it is no word.
+    """
+    return (
+        rf"(?:(?<![A-Za-z0-9].{{{width}}})|(?<=\\[nrt].{{{width}}})"
+        rf"|(?<=%[0-9A-Fa-f]{{2}}.{{{width}}}))"
+    )
 
 
-# A token begins here: not inside a longer word, where an escaped line feed or character is none.
-_B = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
+_Shape = tuple[str, re.Pattern[str]]
+
+
+def _shapes(needles: str, rest: str, *, anywhere: bool = False) -> tuple[_Shape, ...]:
+    """Return a pattern for each needle: the needle, at a word's beginning unless ``anywhere``, the rest."""
+    return tuple(
+        (needle, re.compile(re.escape(needle) + ("" if anywhere else _begins(len(needle))) + rest, re.ASCII))
+        for needle in needles.split()
+    )
+
+
 _E = r"(?![A-Za-z0-9])"
+_HEX = "[0-9a-fA-F]"
 
-_RULES = (
-    *_rule("eyJ", _B + r"eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?(?:\.[\w-]+\.[\w-]+)?"),
-    *_rule(
-        "ghp_|gho_|ghu_|ghs_|ghr_|github_pat_",
-        _B + r"(?:gh[pousr]_[A-Za-z0-9]{16,255}|github_pat_\w{20,255})",
+# All of them have fifteen letters, digits, hyphens or underscores in a row.
+_LONG_RUN = re.compile(r"[\w-]{15}", re.ASCII)
+_TOKENS = (
+    *_shapes("eyJ", r"[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?(?:\.[\w-]+\.[\w-]+)?"),
+    # Code hosts, registries, build services
+    *_shapes("ghp_ gho_ ghu_ ghs_ ghr_", r"[A-Za-z0-9]{16,255}"),
+    *_shapes("github_pat_", r"\w{20,255}"),
+    *_shapes(
+        "glpat- gldt- glrt- glrtr- glcbt- glptt- glft- glimt- glagent- glsoat- glffct-",
+        r"[\w-]{16,}(?:\.[\w.-]+)?",
     ),
-    *_rule(
-        "glpat-|gldt-|glrt-|glrtr-|glcbt-|glptt-|glft-|glimt-|glagent-|glsoat-|glffct-",
-        _B + r"gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct)-[\w-]{16,}(?:\.[\w.-]+)?",
-    ),
-    *_rule(
+    *_shapes("npm_", r"[A-Za-z0-9]{30,}"),
+    *_shapes("pypi-AgE", r"[\w-]{32,}"),
+    *_shapes("rubygems_", r"[0-9a-f]{40,}"),
+    *_shapes("oy2", r"[a-z0-9]{43}" + _E),
+    *_shapes("cio", r"(?=[A-Za-z]*\d)[A-Za-z0-9]{32}" + _E),
+    *_shapes("CLOJARS_", r"[a-z0-9]{60}" + _E),
+    *_shapes("AKCp", r"[A-Za-z0-9]{10,}" + _E),
+    *_shapes("dckr_pat_ dckr_oat_ CCIPAT_ bkua_ nfp_ pnu_ figd_ tfp_", r"[\w-]{20,}"),
+    *_shapes("ATATT3 ATCTT3 ATBB", r"[\w=+/-]{24,}"),
+    *_shapes("PMAK-", r"[\w-]{30,}"),
+    *_shapes(".atlasv1.", r"([\w-]{40,})", anywhere=True),
+    # Models
+    *_shapes(
         "sk-",
-        _B + r"(?<!-)sk-(?:(?:ant|proj|svcacct|admin|or|lf)-[\w-]{16,}|(?=[A-Za-z]*\d)[A-Za-z0-9]{20,})",
+        r"(?<!-sk-)(?:(?:ant|proj|svcacct|admin|or|lf)-[\w-]{16,}|(?=[A-Za-z]*\d)[A-Za-z0-9]{20,})",
     ),
-    *_rule("AKIA|ASIA|ABIA|ACCA", _B + r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}" + _E),
-    *_rule("xox|xapp-", _B + r"(?:xox[abeoprs](?:\.xox[bp])?-[\w-]{10,}|xapp-\d-[\w-]{10,})"),
-    *_rule("hooks.slack.com", r"hooks\.slack\.com/(?:services|workflows|triggers)/([\w/-]{16,})"),
-    *_rule("discord", r"discord(?:app)?\.com/api/webhooks/([\w/-]{20,})"),
-    *_rule(
-        "_live_|_test_|whsec_", _B + r"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{16,})"
+    *_shapes("hf_ gsk_ xai- pplx- r8_ api_org_", r"[A-Za-z0-9]{30,}"),
+    *_shapes("lsv2_pt_ lsv2_sk_ pcsk_", r"\w{20,}"),
+    # Clouds
+    *_shapes("AKIA ASIA ABIA ACCA", r"[A-Z0-9]{16}" + _E),
+    *_shapes("AIza", r"[\w-]{35}"),
+    *_shapes("GOCSPX-", r"[\w-]{20,}"),
+    *_shapes("ya29.", r"[\w.-]{20,}"),
+    *_shapes("LTAI", r"[A-Za-z0-9]{12,30}" + _E),
+    *_shapes("AKID", r"[A-Za-z0-9]{28,40}" + _E),
+    *_shapes("AKLT", r"[\w-]{30,60}" + _E),
+    *_shapes("doo_v1_ dop_v1_ dor_v1_", r"[0-9a-f]{64}"),
+    *_shapes("HRKU-", r"[\w-]{30,}"),
+    *_shapes("dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.", r"[\w.-]{40,}"),
+    *_shapes("dapi", r"[0-9a-f]{32}(?:-\d)?"),
+    *_shapes("hvs. hvb. hvr.", r"[\w-]{20,}"),
+    *_shapes("pscale_tkn_ pscale_pw_ pscale_oauth_", r"[\w.-]{20,}"),
+    *_shapes("sbp_", r"[0-9a-f]{40}" + _E),
+    *_shapes("sb_secret_", r"[\w-]{20,}"),
+    *_shapes("pul-", r"[0-9a-f]{40}" + _E),
+    *_shapes("8Q~", r"[\w~.-]{31,34}", anywhere=True),
+    # Money, mail, chat, monitoring
+    *_shapes("sk_live_ sk_test_ rk_live_ rk_test_ rzp_live_", r"[A-Za-z0-9]{10,}"),
+    *_shapes("whsec_", r"[A-Za-z0-9+/=]{16,}"),
+    *_shapes("shpat_ shpca_ shppa_ shpss_", rf"{_HEX}{{32}}"),
+    *_shapes("sq0atp- sq0csp- sq0idp-", r"[\w-]{20,}"),
+    *_shapes("EAAA EAACEdEose0cBA", r"[\w-]{56,}"),
+    *_shapes("SG.", r"[\w-]{16,}\.[\w-]{16,}"),
+    *_shapes("xkeysib-", r"[0-9a-f]{40,}"),
+    *_shapes("key-", r"[0-9a-f]{32}" + _E),
+    *_shapes("SK", r"[0-9a-f]{32}" + _E),
+    *_shapes("xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs- xoxe.xoxp- xoxe.xoxb-", r"[\w-]{10,}"),
+    *_shapes("xapp-", r"\d-[\w-]{10,}"),
+    *_shapes("hooks.slack.com/", r"(?:services|workflows|triggers)/([\w/-]{16,})", anywhere=True),
+    *_shapes(
+        "discord.com/api/webhooks/ discordapp.com/api/webhooks/ office.com/webhook/",
+        r"([\w/@-]{20,})",
+        anywhere=True,
     ),
-    *_rule("AIza|GOCSPX-|ya29.", _B + r"(?:AIza[\w-]{35}|GOCSPX-[\w-]{20,}|ya29\.[\w.-]{20,})"),
-    *_rule("npm_", _B + r"npm_[A-Za-z0-9]{30,}"),
-    *_rule("pypi-", _B + r"pypi-AgE[\w-]{32,}"),
-    *_rule("SG.", _B + r"SG\.[\w-]{16,}\.[\w-]{16,}"),
-    *_rule("SK", _B + r"SK[0-9a-f]{32}" + _E),
-    *_rule("key-", _B + r"key-[0-9a-f]{32}" + _E),
-    *_rule(":AA", r"(?<!\d)\d{8,10}:AA[\w-]{32,}"),
-    *_rule("hf_|gsk_|xai-|pplx-|r8_", _B + r"(?:hf_|gsk_|xai-|pplx-|r8_)[A-Za-z0-9]{30,}"),
-    *_rule("_v1_", _B + r"do[opr]_v1_[0-9a-f]{64}"),
-    *_rule("shpat_|shpca_|shppa_|shpss_", _B + r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
-    *_rule("hvs.|hvb.|hvr.", _B + r"hv[bsr]\.[\w-]{20,}"),
-    *_rule("dapi", _B + r"dapi[0-9a-f]{32}(?:-\d)?"),
-    *_rule("dckr_", _B + r"dckr_[po]at_[\w-]{20,}"),
-    *_rule(
-        "glsa_|glc_|NRAK-|ntn_|lin_api_|sntry",
-        _B + r"(?:glsa_|glc_|NRAK-|ntn_|lin_api_|sntry[su]_)[\w+/=-]{20,}",
-    ),
-    *_rule("sq0", _B + r"sq0(?:atp|csp|idp)-[\w-]{20,}"),
-    *_rule("ATATT3|ATCTT3|ATBB", _B + r"(?:ATATT3|ATCTT3|ATBB)[\w=+/-]{24,}"),
-    *_rule(
-        "pscale_|atlasv1",
-        _B + r"(?:pscale_(?:tkn|pw|oauth)_[\w.-]{20,}|[A-Za-z0-9]{14}\.atlasv1\.[\w-]{40,})",
-    ),
-    *_rule(
-        "PMAK-|dop_|rubygems_|EAACE",
-        _B + r"(?:PMAK-[\w-]{30,}|rubygems_[0-9a-f]{40,}|EAACEdEose0cBA[A-Za-z0-9]+)",
-    ),
-    *_rule("LTAI|AKID|AKLT", _B + r"(?:LTAI[A-Za-z0-9]{12,30}|AKID[A-Za-z0-9]{28,40}|AKLT[\w-]{30,60})" + _E),
-    *_rule("AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[A-Z0-9]{50,}"),
-    # Credentials in addresses: a password after a name, or one long word alone.
-    *_rule(
-        "://",
-        r"(?<![\w+.-])[A-Za-z][\w+.-]{1,30}://[^\s:/@?#\"'<>]{0,256}:([^\s/\"'<>]{1,1024})@(?=[\w\[${%*-])",
-    ),
-    *_rule("://", r"(?<![\w+.-])https?://(?=[\w~.-]*\d)([\w~.-]{16,1024})@(?=\w)"),
-    *_rule("@tcp(|@unix(", r"(?<![\w.-])[\w.-]{1,128}:([^\s:/@\"']{1,256})@(?:tcp|unix)\("),
-    *_rule("jdbc:oracle", r"jdbc:oracle:\w{1,10}:[^\s/@\"']{1,128}/([^\s@\"']{1,256})@"),
-    *_rule(" -u|--user", r"\s(?:-u|--user)[\s=]['\"]?[^\s:'\"/]{1,128}:([^\s'\"]{3,256})"),
+    *_shapes(":AA", r"(?<=\d{8}:AA)([\w-]{32,})", anywhere=True),
+    *_shapes("glsa_ glc_ NRAK- NRII- NRJS- ntn_ lin_api_ sntrys_ sntryu_ dt0c01.", r"[\w+/=.-]{20,}"),
+    *_shapes("secret_", r"[A-Za-z0-9]{43}" + _E),
+    *_shapes("AGE-SECRET-KEY-1", r"[A-Z0-9]{50,}"),
+)
+# Most lines have none of the signs that most needles have.
+_BY_SIGN = tuple(
+    (sign, tuple(shape for shape in _TOKENS if next((own for own in "_-" if own in shape[0]), "") == sign))
+    for sign in ("_", "-", "")
+)
+# Credentials in addresses: a password after a name, or one long word alone.
+_PLACES = (
+    ("://", re.compile(r"://(?<=[\w+.-]://)[^\s:/@?#\"'<>]{0,256}:([^\s/\"'<>]{1,1024})@(?=[\w\[${%*-])")),
+    ("://", re.compile(r"://(?<=http://|ttps://)(?=[\w~.-]*\d)([\w~.-]{16,1024})@(?=\w)", re.ASCII)),
+    ("@tcp(", re.compile(r":(?<=[\w.-]:)([^\s:/@\"']{1,256})@tcp\(")),
+    ("@unix(", re.compile(r":(?<=[\w.-]:)([^\s:/@\"']{1,256})@unix\(")),
+    ("jdbc:oracle", re.compile(r"jdbc:oracle:\w{1,10}:[^\s/@\"']{1,128}/([^\s@\"']{1,256})@")),
+    (" -u", re.compile(r" -u[\s=]['\"]?[^\s:'\"/]{1,128}:([^\s'\"]{3,256})")),
+    (" --user", re.compile(r" --user[\s=]['\"]?[^\s:'\"/]{1,128}:([^\s'\"]{3,256})")),
+    ("sshpass", re.compile(r"sshpass[ \t]{1,4}-p[ \t]{0,4}['\"]?([^\s'\"]{1,256})")),
+    ("redis-cli", re.compile(r"redis-cli[ \t][^\n|;&]{0,99}?(?<=[ \t])-a[ \t]{1,4}['\"]?([^\s'\"]{1,256})")),
+    ("mysql", re.compile(r"mysql(?:dump|admin)?[ \t][^\n|;&]{0,99}?(?<=[ \t])-p['\"]?([^\s'\"]{3,256})")),
+    ("-us", re.compile(r"(?<![0-9a-f])[0-9a-f]{32}-us\d{1,2}(?!\w)")),
 )
 
 
 def tokens(text: str) -> str:
     """Return the text with everything masked that has the shape of a secret."""
-    for needle, pattern in _RULES:
+    text = _each(_PLACES, private_keys(text))
+    if _LONG_RUN.search(text):
+        for sign, shapes in _BY_SIGN:
+            if sign in text:
+                text = _each(shapes, text)
+    return text
+
+
+def _each(shapes: tuple[_Shape, ...], text: str) -> str:
+    for needle, pattern in shapes:
         if needle in text:
             text = pattern.sub(_masked, text)
-    return _private_keys(text) if "PRIVATE KEY" in text else text
+    return text
 
 
 _BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _END = re.compile(r"-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 
 
-def _private_keys(text: str) -> str:
+def private_keys(text: str) -> str:
     """Return the text with private key blocks replaced whole; one without an end goes on to the text's."""
+    if "PRIVATE KEY" not in text:
+        return text
     parts: list[str] = []
     at = 0
     while begin := _BEGIN.search(text, at):

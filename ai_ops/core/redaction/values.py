@@ -31,7 +31,9 @@ _GOES_ON = re.compile(r"\s[A-Za-z|=]")
 def is_nothing(value: str) -> bool:
     """Return whether a value only says that there is none, or stands for one filled in later."""
     word = value.strip(".,:;!?()[]").lower()
-    return not word or word in _NOTHING or is_masked(value) or _PLACEHOLDER.match(value) is not None
+    if not word or word in _NOTHING:
+        return True
+    return value[0] in "*${<%" and (is_masked(value) or _PLACEHOLDER.match(value) is not None)
 
 
 def is_code(value: str) -> bool:
