@@ -44,7 +44,7 @@ def redaction():
 def _line(number, secret):
     return (
         f"2026-11-25 12:{number // 60 % 60:02}:{number % 60:02},{number % 1000:03} ERROR [shop.web] req "
-        f"{number} of user {number * 7} failed after {number % 97} ms: {secret} at /srv/shop/views.py:{number}"
+        f"{number} of user {number * 7} failed after {number % 97} ms: {secret} at /app/views.py:{number}"
     )
 
 
