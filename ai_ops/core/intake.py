@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ai_ops.core.grouping.v1 import normalise
+from ai_ops.core.grouping import v1
 from ai_ops.core.triage import short_type
 from ai_ops.flow.event import ErrorDetail, Frame
 from ai_ops.flow.issue import IssueState, TriageDecision
@@ -170,8 +170,8 @@ def title(error: ErrorDetail) -> str:
 
 
 def template(error: ErrorDetail) -> str:
-    """Return an error's message without its changing parts, in plain characters: ``user <num> not found``."""
-    masked = normalise(error.message or error.raw_excerpt.strip().partition("\n")[0])
+    """Return an error's message without its changing parts, in plain characters: ``user ... not found``."""
+    masked = v1.template(error.message or error.raw_excerpt.strip().partition("\n")[0]).replace("<*>", "...")
     return " ".join(re.sub(r"[^\w .:/<>()-]", " ", masked).split()).strip(" :-")
 
 

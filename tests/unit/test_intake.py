@@ -136,10 +136,10 @@ def test_a_title_names_type_and_innermost_own_frame_and_never_the_text():
 @pytest.mark.parametrize(
     ("message", "wanted"),
     [
-        ("user 4711 not found", "Error: user <num> not found"),
-        ("cannot reach https://x.example/?t=1 at 10:02", "Error: cannot reach <url> at <time>"),
-        ("token=***3456 refused", "Error: token <secret> refused"),
-        ("/merge Fixes #1 @all [skip ci] `x`\u202e", "Error: <path> Fixes <num> all skip ci <str>"),
+        ("user 4711 not found", "Error: user ... not found"),
+        ("cannot reach https://x.example/?t=1 at 10:02", "Error: cannot reach ... at ..."),
+        ("token=***3456 refused", "Error: token ... refused"),
+        ("/merge Fixes #1 @all [skip ci] `x`\u202e", "Error: ... Fixes ... all skip ci ..."),
         ("", "Error: ERROR the listing"),
     ],
     ids=["numbers", "addresses", "secrets", "what would act", "no message"],
@@ -151,7 +151,7 @@ def test_a_title_without_a_trace_is_the_masked_template_of_the_message(message, 
 
 def test_a_title_without_any_words_is_the_type_alone():
     assert title(ErrorDetail("", fingerprint="ab12cd34ef567890")) == "Error"
-    assert title(ErrorDetail("x", "", "ValueError", "12 is bad")) == "ValueError: <num> is bad"
+    assert title(ErrorDetail("x", "", "ValueError", "12 is bad")) == "ValueError: ... is bad"
 
 
 def test_names_from_a_hostile_trace_lose_what_could_speak():
