@@ -15,6 +15,7 @@ _FUNCTION = 1024
 _MESSAGE = 16_384
 _EXCERPT = 1 << 20
 _FRAMES = 1000
+_CAUSES = 100
 
 
 def to_wire(event: Event) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def to_wire(event: Event) -> dict[str, Any]:
         "error": {
             "language": error.language,
             "exception_type": _text(error.exception_type, _SHORT),
+            "cause_types": [_text(kind, _SHORT) for kind in error.cause_types[:_CAUSES]],
             "message": _text(error.message, _MESSAGE),
             "frames": [
                 {

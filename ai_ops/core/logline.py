@@ -1,14 +1,15 @@
 """The head of a log line: where it came from, when, how bad, and where the message begins.
 
-Loggers, container runtimes and syslog each put their own words before the message. The joiner asks
-whether a line opens a record of its own; ``describe`` wants the message and the level. Both work on
-text; bytes are read as latin-1, which never fails and leaves ASCII where it is.
+Loggers put their own words before the message, container runtimes and syslog theirs before those. The
+joiner asks whether a line opens a record of its own; ``describe`` wants the message and the level. Both
+work on text; bytes are read as latin-1, which never fails and leaves ASCII where it is.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+
+from ai_ops.core.container import container_prefix
 
 LEVELS = {
     "TRACE": "DEBUG",
@@ -16,6 +17,8 @@ LEVELS = {
     "FINER": "DEBUG",
     "FINEST": "DEBUG",
     "VERBOSE": "DEBUG",
+    "TRCE": "DEBUG",
+    "DBUG": "DEBUG",
     "DEBUG": "DEBUG",
     "DBG": "DEBUG",
     "CONFIG": "INFO",
@@ -47,7 +50,7 @@ _DAY = r"(?:\d{4}[-/.]\d{2}[-/.]\d{2}|\d{2}[-/.](?:\d{2}|[A-Z][a-z]{2})[-/.]\d{2
 _ZONE = r"(?:\s?(?:Z|UTC|GMT|[A-Z]{3,4}(?=\s)|[+-]\d{2}:?\d{2}))?"
 _CLOCK = rf"\d{{1,2}}:\d{{2}}:\d{{2}}(?:[.,:]\d{{1,9}})?(?:\s?[AP]M)?{_ZONE}"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_TIME = (
+TIME = (
     rf"(?:{_DAY}[T :,]{{1,2}}{_CLOCK}|{_DAY}(?![\w-])|"
     rf"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\s)?{_MONTH}\s{{1,2}}\d{{1,2}},?\s(?:\d{{4}},?\s)?{_CLOCK}(?:\s\d{{4}}(?!\d))?|"
     rf"\d{{1,2}}\s{_MONTH}\s\d{{4}}\s{_CLOCK}|{_CLOCK}|1[5-9]\d{{8}}(?:\.\d{{1,9}}|\d{{3}})?(?![\w]))"
@@ -56,29 +59,15 @@ _LEVEL = rf"(?:{_ALWAYS})"
 _ANY_LEVEL = "|".join(sorted(LEVELS, key=len, reverse=True))
 
 RECORD_START = re.compile(
-    rf"[\[(<|]?\s?(?:{_TIME})|"
+    rf"[\[(<|]?\s?(?:{TIME})|"
     rf"[\[(<|]?\s?{_LEVEL}(?=[\s:|\])>/-])|"
     rf"\[(?:(?i:{_ANY_LEVEL}))\]|"
-    r"[IWEF]\d{4}\s\d{2}:|<\d{1,3}>|"
+    r"[IWEF]\d{4}\s\d{2}:|<\d{1,3}>|[DIWEFA],\s\[\d{4}-|(?:trce|dbug|info|warn|fail|crit):\s|"
     rf"\w[\w.-]{{0,40}}\s?[-:]\s?{_LEVEL}[\s:]|"
     r"\{\s?\"|"
     r"(?:time|ts|level|timestamp)=\S"
 )
 """Matches at the first column of a line that opens a record of its own."""
-
-_CONTAINER = re.compile(
-    r"\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:\d{2})\s(?:stdout|stderr)\s[FP]\s|"  # CRI
-    r"(?:<\d{1,3}>)?[A-Z][a-z]{2}\s[\s\d]\d\s\d{2}:\d{2}:\d{2}"  # syslog
-    r"\s\S{1,255}\s[^\s\[:]{1,255}(?:\[\d+\])?:\s|"
-    r"<\d{1,3}>1\s\S+\s\S+\s\S+\s\S+\s\S+\s-\s(?:\ufeff|\xef\xbb\xbf)?|"  # RFC 5424
-    r"[a-z0-9][\w.-]{0,63}(?:[-_]\d{1,3}\s*|\s{2,})\|\s"  # docker compose
-)
-
-
-def container_prefix(line: str) -> str:
-    """Return what a container runtime or syslog put before the application's own line, or ''."""
-    found = _CONTAINER.match(line[:1024])
-    return found.group() if found else ""
 
 
 def begins_record(line: str) -> bool:
@@ -86,46 +75,7 @@ def begins_record(line: str) -> bool:
     return RECORD_START.match(line) is not None
 
 
-@lru_cache(maxsize=256)
-def _compiled(shape: str) -> re.Pattern[str]:
-    return re.compile(re.escape(shape).replace("0", r"\d+"))
-
-
-class Envelope:
-    """The words that stand before every line of a record, alike but for their numbers."""
-
-    def __init__(self, prefix: str) -> None:
-        self._shape = re.sub(r"\d+", "0", prefix[:256]) if len(prefix) <= 256 else ""
-
-    def strip(self, line: str) -> str | None:
-        """Return the line without the envelope, or None when it does not carry it."""
-        if not self._shape.strip():
-            return None
-        found = _compiled(self._shape).match(line)
-        if found:
-            return line[found.end() :]
-        # A trimmed line ends where the envelope's last blanks would be.
-        found = _compiled(self._shape.rstrip()).fullmatch(line) if self._shape[-1].isspace() else None
-        return "" if found else None
-
-
-def without_container(lines: list[str]) -> list[str]:
-    """Return the application's own lines."""
-    return [line[len(container_prefix(line)) :] for line in lines]
-
-
-def without_envelope(lines: list[str], prefix: str) -> list[str]:
-    """Return the lines without the prefix, which the first has lost already, if the next one carries it.
-
-    Lines without it came in between and are left out.
-    """
-    envelope = Envelope(prefix)
-    if len(lines) < 2 or envelope.strip(lines[1]) is None:
-        return lines
-    return [lines[0], *(bare for line in lines[1:] if (bare := envelope.strip(line)) is not None)]
-
-
-_STAMP = re.compile(rf"\s*[\[(]?{_TIME}[\])]?\s*[-|:,]?\s*")
+_STAMP = re.compile(rf"\s*[\[(]?{TIME}[\])]?\s*[-|:,]?\s*")
 _LEVEL_WORD = re.compile(
     rf"\s*(?:[\[(<|]\s?(?i:{_ANY_LEVEL})\s?[\])>|]|(?:{_ANY_LEVEL})(?=[\s:|\])/,-]))(?:/[\w-]+\])?\s*[-|:]?\s*"
 )
@@ -137,14 +87,18 @@ _NAME = re.compile(
     r"|[A-Za-z_$][\w$<>-]*(?:\s[-|]\s|\s:\s)"
     r"|[a-z_][\w-]*:\s?(?=\S))"
 )
-_GLOG = re.compile(r"[IWEF]\d{4}\s[\d:.]+\s+\d+\s[^\s\]]{1,255}\]\s")
+# Loggers whose whole head has one shape: glog, and Ruby's.
+_WHOLE = re.compile(
+    r"[IWEF]\d{4}\s[\d:.]+\s+\d+\s[^\s\]]{1,255}\]\s|"
+    r"[DIWEFA],\s\[\d{4}-[^\]\n]{1,80}\]\s{1,4}[A-Z]{3,7}\s--\s[^:\n]{0,80}:\s"
+)
 
 
 def split_prefix(line: str) -> tuple[str, str]:
     """Return (prefix, message) of one line. The prefix is '' when the line has none."""
     head = line[:1024]
     at = len(container_prefix(head))
-    found = _GLOG.match(head, at)
+    found = _WHOLE.match(head, at)
     if found:
         return line[: found.end()], line[found.end() :]
     anchored = False

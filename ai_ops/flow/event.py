@@ -26,6 +26,7 @@ class Frame:
 class ErrorDetail:
     """What went wrong. ``raw_excerpt`` is the joined record as it was logged, redacted.
 
+    ``exception_type`` is the one that escaped; ``cause_types`` are those behind it, nearest first.
     ``earlier_fingerprints`` are what former grouping versions made of it, the newest first: an error that
     was known under one of them stays with its issue.
     """
@@ -38,6 +39,12 @@ class ErrorDetail:
     fingerprint: str = ""
     grouping_version: str = ""
     earlier_fingerprints: tuple[str, ...] = ()
+    cause_types: tuple[str, ...] = ()
+
+    @property
+    def root_type(self) -> str:
+        """The type of the innermost cause; the exception's own when it has none."""
+        return self.cause_types[-1] if self.cause_types else self.exception_type
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from ai_ops.core import stacktrace
+from ai_ops.core.container import DOCKER_JSON, unwrap
 
 DEFAULT_KEYWORDS = ("ERROR", "Exception", "CRITICAL")
 
@@ -21,6 +22,7 @@ DEFAULT_KEYWORDS = ("ERROR", "Exception", "CRITICAL")
 _TELLTALES = (b"ERROR", b"EXCEPTION", b"FATAL", b"PANIC", b"TRACEBACK (MOST RECENT CALL LAST)")
 # F, R → P; I → A; N → T; C → L: fatal, panic and (c)ritical(al) all become PATAL.
 _FOLD = bytes(range(256)).upper().translate(bytes.maketrans(b"FRINC", b"PPATL"))
+_DOCKER_JSON = DOCKER_JSON.encode()
 _NOWHERE = 1 << 62
 _LEVEL_WINDOW = 200
 
@@ -31,7 +33,7 @@ _LEVEL = re.compile(
 _FIELD_LEVEL = re.compile(
     rb"""["']?\b(?:level|severity|levelname|log\.level|lvl)["']?\s*[:=]\s*["']?"""
     rb"""(?:(?P<error>error|fatal|critical|panic|severe)|(?P<low>trace|debug|info|notice))\b"""
-    rb"""|\[(?:\w+:)?(?P<bracket>error|fatal)\]""",
+    rb"""|\[(?:\w+:)?(?P<bracket>error|fatal)\]|"level":\s?(?:[56]0|(?P<quiet>[123]0))\b""",
     re.IGNORECASE,
 )
 
@@ -102,6 +104,8 @@ class Detector:
 
     def is_error(self, line: bytes) -> bool:
         """Whether a line that was hit begins an error."""
+        if line.startswith(_DOCKER_JSON):
+            line = unwrap(line.decode("latin-1")).text.encode()
         if self._own and _holds_any(line, self._own):
             return True
         keyword = _holds_any(line, self._keywords)
@@ -114,7 +118,7 @@ class Detector:
             return False
         if keyword and self._filter is LogFilter.BALANCED:
             return True
-        return stacktrace.start(line) is not None
+        return stacktrace.may_begin(line)
 
 
 def _holds_any(line: bytes, words: tuple[bytes, ...]) -> bool:
@@ -139,4 +143,4 @@ def _field_level(line: bytes) -> str:
     if b"[" not in line and b"evel" not in line and b"everity" not in line and b"lvl" not in line:
         return ""
     found = _FIELD_LEVEL.search(line)
-    return "" if not found else "low" if found.group("low") else "error"
+    return "" if not found else "low" if found.group("low") or found.group("quiet") else "error"

@@ -24,9 +24,10 @@ from ai_ops.monitoring.checkpoint import (
     read_at,
     still_the_same,
 )
-from ai_ops.monitoring.detect import Detector
+from ai_ops.monitoring.detect import Detector, Hits
 from ai_ops.monitoring.encoding import Encoding, encoding_of
 from ai_ops.monitoring.multiline import CUT, MAX_LINE_BYTES, Fed, Joiner, stands_alone
+from ai_ops.monitoring.plain import plain_end
 
 CHUNK_BYTES = 128 << 10
 CONTEXT_LINES = 20
@@ -198,13 +199,13 @@ class FollowedFile:
         return reading
 
     def end_record(self) -> list[Record]:
-        """End the open record, if there is one."""
-        return [self._record()] if self._joiner.is_open else []
+        """End the open records, if there are any."""
+        return self._close() if self._joiner.is_open else []
 
     def _by_time(self, now: float) -> Reading | None:
         """Do what is due by time alone."""
         if self._joiner.is_open and now >= self._joiner.deadline and self._skipping is None:
-            return Reading([self._record(on_time=True)], more=False)
+            return Reading(self._close(on_time=True), more=False)
         partial_line = self._seen is not None and self._seen[0] > self._position
         if partial_line and now - self._news_at > _PARTIAL_SECONDS:
             self._news_at = now
@@ -274,19 +275,23 @@ class FollowedFile:
         joiner = self._joiner
         position, size = 0, len(text)
         while position < size:
-            hit = hits.next(position)
             if joiner.is_open or joiner.has_late:
                 end = text.find(b"\n", position)
                 line = _trimmed(text[position:end])
-                is_error = 0 <= hit < end and self._detector.is_error(line)
+                is_error = partial(self._is_error, hits, position, end, line)
                 if not joiner.is_open:
                     if joiner.is_late(line, is_error):
                         position = end + 1
                     continue
-                if joiner.feed(line, is_error) is not Fed.OVER:
-                    position = end + 1
+                fed = joiner.feed(line, is_error)
+                if fed is Fed.BESIDE and joiner.has_room(now, limit - len(records)):
+                    joiner.begin(line, self._position + self._encoding.raw_offset(text, position), now)
+                elif fed in (Fed.BESIDE, Fed.OVER):
+                    records.extend(self._close())
                     continue
-                records.append(self._record())
+                position = end + 1
+                continue
+            hit = hits.next(position)
             if hit < 0:
                 return size
             start = text.rfind(b"\n", position, hit) + 1 or position
@@ -298,15 +303,20 @@ class FollowedFile:
                 at = self._encoding.raw_offset(text, start)
                 if stands_alone(line, text[end + 1 : text.find(b"\n", end + 1) + 1]):
                     records.append(self._record_of(line, self._position + at))
+                elif (stop := plain_end(line, text, end + 1, self._detector.is_error)) >= 0:
+                    records.append(self._record_of(text[start:stop], self._position + at))
+                    end = stop
                 else:
                     self._open_tail = self._tail_at(raw, at)
                     joiner.begin(line, self._position + at, now)
             position = end + 1
         return position
 
-    def _record(self, *, on_time: bool = False) -> Record:
-        offset = self._joiner.offset
-        return self._record_of(self._joiner.close(on_time=on_time), offset)
+    def _is_error(self, hits: Hits, position: int, end: int, line: bytes) -> bool:
+        return 0 <= hits.next(position) < end and self._detector.is_error(line)
+
+    def _close(self, *, on_time: bool = False) -> list[Record]:
+        return [self._record_of(raw, offset) for offset, raw in self._joiner.close(on_time=on_time)]
 
     def _record_of(self, raw: bytes, offset: int) -> Record:
         return Record(raw, self.path, self._identity, offset, partial(self._context, offset))

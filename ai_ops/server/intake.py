@@ -167,14 +167,16 @@ class Reader:
         language, exception_type = redact(body.language), redact(body.exception_type)
         message = redact(printable(body.message))
         frames = tuple(Frame(redact(f.file), f.line, redact(f.function), f.in_app) for f in body.frames)
+        causes = tuple(map(redact, body.cause_types))
         return ErrorDetail(
             raw_excerpt=detail.raw_excerpt,
             language=language,
             exception_type=exception_type,
             message=message,
             frames=frames,
-            fingerprint=v1.fingerprint(language, exception_type, message, frames),
+            fingerprint=v1.fingerprint(language, exception_type, message, frames, causes),
             grouping_version=v1.VERSION,
+            cause_types=causes,
         )
 
 

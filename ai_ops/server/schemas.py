@@ -118,6 +118,7 @@ class ErrorBody(_EventModel):
     raw_excerpt: Annotated[str, Field(min_length=1, max_length=_SAFE_TEXT_LIMIT), AfterValidator(_not_blank)]
     language: Short = ""
     exception_type: Short = ""
+    cause_types: Annotated[list[Short], Field(max_length=2000)] = []
     message: Annotated[str, Field(max_length=100_000)] = ""
     frames: Annotated[list[FrameBody], Field(max_length=2000)] = []
 

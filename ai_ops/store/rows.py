@@ -24,6 +24,7 @@ MESSAGE = 8_192
 EXCERPT = 65_536
 DOCUMENT = 2_000_000
 _MAX_FRAMES = 200
+_MAX_CAUSES = 100
 _MAX_CONTEXT = 50
 _MAX_COUNT = 1_000_000_000
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -94,6 +95,7 @@ def error_json(error: ErrorDetail) -> dict[str, Any]:
             "fingerprint": error.fingerprint,
             "grouping_version": error.grouping_version,
         },
+        "cause_types": [clean(kind, 300) for kind in error.cause_types[:_MAX_CAUSES]],
         "frames": frames,
     }
 
@@ -131,7 +133,7 @@ def event_from(stored: Mapping[str, Any]) -> Event:
     return Event(
         occurred_at=datetime.fromisoformat(stored["occurred_at"]),
         repo=EventRepo(*stored["repo"]),
-        error=ErrorDetail(**stored["error"], frames=frames),
+        error=ErrorDetail(**stored["error"], frames=frames, cause_types=tuple(stored.get("cause_types", ()))),
         source=EventSource(*stored["source"]),
         context=tuple(stored["context"]),
         **{name: stored[name] for name in same},

@@ -4,10 +4,9 @@ import io
 
 import pytest
 
-from ai_ops.monitoring.checkpoint import Checkpoint
 from ai_ops.monitoring.detect import Detector, LogFilter
-from ai_ops.monitoring.followed import FollowedFile
 from ai_ops.monitoring.multiline import MAX_RECORD_BYTES, Fed, Joiner
+from tests.support.joining import records_of
 
 STAMP = "2026-03-01 12:00:00,123"
 PYTHON = """Traceback (most recent call last):
@@ -20,22 +19,6 @@ JAVA = """java.lang.IllegalStateException: no customer
 Caused by: java.lang.NullPointerException: id
 \tat com.acme.Order.id(Order.java:7)
 \t... 2 more"""
-
-
-def records_of(tmp_path, text, **options):
-    path = tmp_path / "app.log"
-    path.write_text(text)
-    status = path.stat()
-    file = FollowedFile(
-        str(path), Checkpoint(status.st_dev, status.st_ino, str(path)), Detector(**options), 0.5
-    )
-    found = []
-    while reading := file.read(1000, 0.0, final=True):
-        found += [record.raw.decode() for record in reading.records]
-        if not reading.more:
-            break
-    file.close()
-    return found
 
 
 @pytest.mark.parametrize("trace", [PYTHON, JAVA], ids=["python", "java"])
@@ -85,7 +68,7 @@ def test_indented_lines_belong_to_the_message_before_them(tmp_path):
 def test_the_time_of_a_record_is_counted_from_its_first_line():
     joiner = Joiner(0.5)
     joiner.begin(b"Traceback (most recent call last):", 0, 100.0)
-    assert joiner.feed(b'  File "a.py", line 1, in f', False) is Fed.JOINED
+    assert joiner.feed(b'  File "a.py", line 1, in f', lambda: False) is Fed.JOINED
     assert joiner.deadline == 100.5
 
 
@@ -94,16 +77,17 @@ def test_the_rest_of_a_record_that_was_closed_on_time_is_no_record_of_its_own():
     first, *rest = PYTHON.encode().split(b"\n")
     joiner.begin(first, 0, 100.0)
     joiner.close(on_time=True)
-    assert all(joiner.is_late(line, True) for line in rest)
-    assert not joiner.is_late(f"{STAMP} ERROR another".encode(), True)
+    assert all(joiner.is_late(line, lambda: True) for line in rest)
+    assert not joiner.is_late(f"{STAMP} ERROR another".encode(), lambda: True)
 
 
 def test_a_record_without_end_is_capped():
     joiner = Joiner(0.5)
     joiner.begin(b"java.lang.StackOverflowError", 0, 0.0)
     for n in range(100_000):
-        joiner.feed(b"\tat com.acme.Deep.call(Deep.java:%d)" % n, False)
-    record = joiner.close()
+        joiner.feed(b"\tat com.acme.Deep.call(Deep.java:%d)" % n, lambda: False)
+    ((offset, record),) = joiner.close()
+    assert offset == 0
     assert len(record) <= MAX_RECORD_BYTES + 100
     assert record.endswith(b"[cut]")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_ops.core.stacktrace import parse, start
+from ai_ops.core.stacktrace import java, may_begin, parse
 from tests.support.joining import records
 
 DATA = Path(__file__).parent.parent / "data" / "stacktraces"
@@ -103,7 +103,7 @@ LATER = b"2026-01-02 03:04:06.000  INFO 7 --- [nio-8080-exec-1] c.acme.shop.Cart
 )
 def test_a_trace_is_one_record_behind_any_first_prefix(trace: str, first: str) -> None:
     lines = (first + trace).encode().split(b"\n")
-    assert start(lines[0]) == "java"
+    assert may_begin(lines[0])
     assert records([*lines, LATER]) == [lines, [LATER]]
 
 
@@ -146,7 +146,7 @@ def test_an_error_line_takes_the_trace_that_follows_it(name: str) -> None:
 def test_the_uncaught_exception_of_a_thread_may_have_any_name() -> None:
     text = 'Exception in thread "main" Shop$Closed: wrapped\n\tat Shop.open(Shop.java:4)'
     lines = text.encode().split(b"\n")
-    assert start(lines[0]) == "java"
+    assert may_begin(lines[0])
     assert records([*lines, b"done"]) == [lines, [b"done"]]
     parsed = parse(text)
     assert parsed is not None
@@ -274,11 +274,11 @@ def test_generated_classes_and_native_methods_are_not_the_applications() -> None
     ],
 )
 def test_lines_that_only_look_like_java_begin_no_trace(line: str) -> None:
-    assert start(line.encode()) is None
+    assert java.start(line) is None
 
 
 @pytest.mark.parametrize(
     "line", ["    at next (/app/index.js:256:14)", "at the end (of the day)", "it was at home (at last)"]
 )
 def test_frames_of_other_languages_and_prose_are_no_java_trace(line: str) -> None:
-    assert parse(f"ERROR it broke\n{line}\n{line}") is None
+    assert java.parse(["ERROR it broke", line, line]) is None

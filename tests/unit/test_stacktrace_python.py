@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_ops.core.stacktrace import Follower, last_python_exception, parse, python_frames, start
+from ai_ops.core.stacktrace import Follower, last_python_exception, parse, python_frames
 from tests.support.joining import records
 
 DATA = Path(__file__).parent.parent / "data" / "stacktraces"
@@ -250,7 +250,7 @@ def test_lines_taken_provisionally_are_given_back() -> None:
 
 def test_a_refused_line_changes_nothing() -> None:
     lines = printed(explicit_chain).encode().split(b"\n")
-    follower = Follower(start(lines[0]), lines[0])
+    follower = Follower(lines[0])
     for line in lines[1:]:
         assert not follower.accept(b"2026-01-02 03:04:05 INFO interleaved")
         assert follower.accept(line)

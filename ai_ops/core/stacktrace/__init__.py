@@ -1,40 +1,47 @@
 """Stack traces: which log lines make one, and what it says.
 
-One module per language, each with ``start``, ``Reader`` and ``parse``; ``follow`` serves the joiner.
+One module per language, each with what ``model.Language`` asks for; ``languages`` lists them and
+``follow`` serves the joiner.
 """
 
 from __future__ import annotations
 
-from ai_ops.core.stacktrace import java, python
-from ai_ops.core.stacktrace.follow import MAX_PENDING, NEEDLES, TRACE_START, Follower, start
-from ai_ops.core.stacktrace.model import ParsedTrace
+from ai_ops.core.container import without_container
+from ai_ops.core.stacktrace import python
+from ai_ops.core.stacktrace.follow import MAX_PENDING, NEEDLES, Follower, may_begin
+from ai_ops.core.stacktrace.languages import LANGUAGES
+from ai_ops.core.stacktrace.model import ParsedTrace, Verdict
 from ai_ops.flow.event import Frame
 
 __all__ = [
     "MAX_PENDING",
     "NEEDLES",
-    "TRACE_START",
     "Follower",
     "Frame",
     "ParsedTrace",
+    "Verdict",
     "last_python_exception",
+    "may_begin",
     "parse",
     "python_frames",
-    "start",
 ]
 
 
 def parse(text: str) -> ParsedTrace | None:
     """Return the trace in a joined record, or None when it holds none."""
-    return python.parse(text) or java.parse(text)
+    lines = without_container(text.splitlines())
+    for language in LANGUAGES:
+        if any(mark in text for mark in language.MARKS) and (trace := language.parse(lines)):
+            return trace
+    return None
 
 
 def python_frames(text: str) -> tuple[Frame, ...]:
     """Return every Python frame printed in a text, in printed order, chains and groups included."""
-    return python.frames(text)
+    return python.frames(without_container(text.splitlines()))
 
 
 def last_python_exception(text: str) -> tuple[str, str]:
     """Return (type, message) of the exception that escaped, ('', '') when no traceback is there."""
-    trace = python.parse(text)
+    trace = python.parse(without_container(text.splitlines()))
     return (trace.exception_type, trace.message) if trace else ("", "")

@@ -3,114 +3,154 @@
 A trace never says that it is over, and some lines only turn out to belong when a later one comes: a
 blank line before "During handling of the above exception", the second line of a message. Those are
 taken provisionally, and ``Follower.pending`` tells how many to give back when the record ends.
+
+The first line rarely tells the language (``IOException: closed``), so each that it may be reads on until
+a frame decides.
 """
 
 from __future__ import annotations
 
-import re
-from types import ModuleType
-from typing import Protocol
-
-from ai_ops.core.logline import Envelope, begins_record, container_prefix, text_level
-from ai_ops.core.stacktrace import java, python
-from ai_ops.core.stacktrace.model import Verdict
+from ai_ops.core.container import unwrap
+from ai_ops.core.envelope import Container, Envelope
+from ai_ops.core.logline import begins_record, text_level
+from ai_ops.core.stacktrace.languages import LANGUAGES, framed, starts
+from ai_ops.core.stacktrace.model import Language, LineReader, Verdict
 
 MAX_PENDING = 32
 """How many lines are taken provisionally before the record is over."""
 
-NEEDLES: tuple[bytes, ...] = (b"Traceback (most recent call last):", b"Exception", b"Error", b"Throwable")
-"""A line that ``start`` takes holds one of these, but for a bare syntax error; for chunk-wise search."""
-
-TRACE_START: re.Pattern[bytes] = re.compile(
-    rb"Traceback \(most recent call last\):[ \t\r]*$"
-    rb"|(?<![\w$./-])[A-Za-z_$][\w$.]{0,255}?(?:Exception|Error|Throwable|Failure|Fault)(?::(?=\s|\Z)|\s*$)"
-    rb'|^\s{0,8}File "[^"\n]{1,1024}", line \d+[ \t\r]*$',
-    re.MULTILINE,
-)
-"""Finds, in one line or in a whole chunk, where a trace may begin. ``start`` decides."""
-
-_LANGUAGES: dict[str, ModuleType] = {python.LANGUAGE: python, java.LANGUAGE: java}
-
-
-class _Reader(Protocol):
-    def step(self, line: str) -> Verdict: ...
+_ALL = {needle.encode() for language in LANGUAGES for needle in language.NEEDLES}
+# A needle that holds another one is found by it.
+NEEDLES: tuple[bytes, ...] = tuple(sorted(n for n in _ALL if not any(o != n and o in n for o in _ALL)))
+"""A line that ``may_begin`` a trace holds one of these."""
 
 
 def _text(line: bytes) -> str:
     return line.rstrip(b"\r\n").decode("latin-1")
 
 
-def start(line: bytes) -> str | None:
-    """Return the language whose trace may begin on this line, behind any log prefix, or None."""
-    text = _text(line)
-    for language, module in _LANGUAGES.items():
-        if module.start(text) is not None:
-            return language
-    return None
+def may_begin(line: bytes) -> bool:
+    """Whether a trace may begin on this line, behind any log prefix."""
+    return bool(starts(unwrap(_text(line)).text))
 
 
 class Follower:
     """Takes the lines of one record after its first.
 
-    ``language`` is what ``start`` said of the first line; None or "" for an ordinary line, whose record
-    becomes a trace's when one begins right after it. ``pending`` counts the lines taken last that belong
+    ``language`` is "" as long as no trace has begun. ``pending`` counts the lines taken last that belong
     only if more comes; when the record ends they are not part of it. A refused line changes nothing, so
     a joiner that bears interleaved lines may go on asking.
     """
 
-    def __init__(self, language: str | None, first_line: bytes) -> None:
-        self.language = language or ""
+    def __init__(self, first_line: bytes) -> None:
         self.pending = 0
-        text = _text(first_line)
-        self._container = Envelope(container_prefix(text))
-        text = self._without_container(text)
-        self._envelope: Envelope | None = None
-        self._enveloped: bool | None = False
-        self._reader = self._reader_of(text) if self.language else _Headline(text)
+        # The one reader that is left when the language is known and nothing stands before the lines.
+        self._settled: LineReader | None = None
+        self._container = Container(_text(first_line))
+        first = self._container.first
+        self._tracks = [_Track(language, first, column) for language, column in starts(first)]
+        self._headline = None if self._tracks and not begins_record(first) else _Headline(first)
+
+    @property
+    def language(self) -> str:
+        """The language of the trace, or the first of those that it may be."""
+        return self._tracks[0].language if self._tracks else ""
 
     def accept(self, line: bytes) -> bool:
         """Return whether the line belongs to the record, for certain or provisionally."""
-        text = self._without_container(_text(line))
-        verdict = self._verdict(text)
-        if verdict is Verdict.FOREIGN or (verdict is Verdict.MAYBE and self.pending >= MAX_PENDING):
-            return False
-        self.pending = self.pending + 1 if verdict is Verdict.MAYBE else 0
-        return True
+        verdict = self.verdict(line)
+        if verdict is Verdict.MAYBE:
+            self.pending += 1
+        return verdict is not Verdict.FOREIGN
 
-    def _without_container(self, text: str) -> str:
-        bare = self._container.strip(text)
-        return text if bare is None else bare
+    def verdict(self, line: bytes) -> Verdict:
+        """Return what the line is to the record. Only one that ``BELONGS`` changes the follower.
 
-    def _reader_of(self, text: str) -> _Reader:
-        module = _LANGUAGES[self.language]
-        column = module.start(text) or 0
-        self._envelope = Envelope(text[:column])
-        self._enveloped = None
-        reader: _Reader = module.Reader(text[column:] if text[:column].strip() else text)
-        return reader
-
-    def _verdict(self, text: str) -> Verdict:
-        if not self.language:
-            return self._before_trace(text)
-        if self._enveloped is not True:
-            verdict = self._reader.step(text)
-            if verdict is Verdict.BELONGS:
-                self._enveloped = False
-            if verdict is not Verdict.FOREIGN or self._enveloped is False:
-                return verdict
-        bare = self._envelope.strip(text) if self._envelope else None
-        if bare is None:
+        Who takes a line that may belong counts it in ``pending``.
+        """
+        text = line.rstrip(b"\r\n").decode("latin-1")
+        verdict = self._settled.step(text) if self._settled else self._unsettled(text)
+        if verdict is Verdict.BELONGS:
+            self.pending = 0
+        elif verdict is Verdict.MAYBE and self.pending >= MAX_PENDING:
             return Verdict.FOREIGN
-        verdict = self._reader.step(bare)
-        if verdict is not Verdict.FOREIGN:
-            self._enveloped = True
         return verdict
 
-    def _before_trace(self, text: str) -> Verdict:
-        verdict = self._reader.step(text)
+    def is_blank(self, line: bytes) -> bool:
+        """Whether the line holds nothing but the words that stand before every line of the record."""
+        bare = self._container.strip(_text(line))
+        return bare is not None and any(not track.bare(bare).strip() for track in self._tracks)
+
+    def _unsettled(self, text: str) -> Verdict:
+        if not self._container.plain:
+            if self._container.continues(text):
+                return Verdict.BELONGS
+            bare = self._container.strip(text)
+            if bare is None:
+                return Verdict.FOREIGN
+            text = bare
+        verdict = self._of_tracks(text)
+        if verdict is not Verdict.BELONGS and self._headline:
+            verdict = self._of_headline(self._headline, text, verdict)
+        return verdict
+
+    def _of_tracks(self, line: str) -> Verdict:
+        certain, best = [], Verdict.FOREIGN
+        for track in self._tracks:
+            verdict = track.verdict(line)
+            if verdict is Verdict.BELONGS:
+                certain.append(track)
+            elif verdict is Verdict.MAYBE:
+                best = verdict
+        if not certain:
+            return best
+        self._tracks, self._headline = certain, None
+        if len(certain) == 1 and self._container.plain:
+            self._settled = certain[0].settled
+        return Verdict.BELONGS
+
+    def _of_headline(self, headline: _Headline, line: str, otherwise: Verdict) -> Verdict:
+        verdict, below = headline.step(line)
+        if verdict is not Verdict.BELONGS:
+            return otherwise if verdict is Verdict.FOREIGN else verdict
+        self._tracks = [_Track(language, line, column) for language, column in below]
+        self._headline = None
+        return verdict
+
+
+class _Track:
+    """One language's reading of the record, with the words that its logger puts before every line."""
+
+    def __init__(self, language: Language, first: str, column: int) -> None:
+        self.language = language.NAME
+        prefix = first[:column] if first[:column].strip() else ""
+        self._envelope = Envelope(prefix) if prefix else None
+        self._enveloped: bool | None = None if prefix else False
+        self._reader = language.reader(first[column:] if prefix else first)
+
+    @property
+    def settled(self) -> LineReader | None:
+        return self._reader if self._enveloped is False else None
+
+    def bare(self, line: str) -> str:
+        bare = self._envelope.strip(line) if self._envelope else None
+        return line if bare is None else bare
+
+    def verdict(self, line: str) -> Verdict:
+        if self._envelope is None or self._enveloped is False:
+            return self._reader.step(line)
+        bare = self._envelope.strip(line)
+        if bare is not None:
+            verdict = self._reader.step(bare)
+            if verdict is Verdict.BELONGS:
+                self._enveloped = True
+            if verdict is not Verdict.FOREIGN:
+                return verdict
+        if self._enveloped is True:
+            return Verdict.FOREIGN
+        verdict = self._reader.step(line)
         if verdict is Verdict.BELONGS:
-            self.language = _Headline.language(text)
-            self._reader = self._reader_of(text)
+            self._enveloped = False
         return verdict
 
 
@@ -120,13 +160,8 @@ class _Headline:
     def __init__(self, first: str) -> None:
         self._harmless = text_level(first) in ("DEBUG", "INFO")
 
-    def step(self, line: str) -> Verdict:
+    def step(self, line: str) -> tuple[Verdict, tuple[tuple[Language, int], ...]]:
         if self._harmless or begins_record(line):
-            return Verdict.FOREIGN
-        return Verdict.BELONGS if self.language(line) else Verdict.MAYBE
-
-    @staticmethod
-    def language(line: str) -> str:
-        if python.start(line) is not None:
-            return python.LANGUAGE
-        return java.LANGUAGE if java.is_frame(line) or java.start(line) is not None else ""
+            return Verdict.FOREIGN, ()
+        below = starts(line) or framed(line)
+        return (Verdict.BELONGS, below) if below else (Verdict.MAYBE, ())

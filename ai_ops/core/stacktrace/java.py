@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ai_ops.core.logline import begins_record, split_prefix, without_container, without_envelope
-from ai_ops.core.stacktrace.model import ParsedTrace, Verdict, clip
+from ai_ops.core.logline import split_prefix
+from ai_ops.core.stacktrace.model import LineReader, ParsedTrace, clip
+from ai_ops.core.stacktrace.reader import MessageThenFrames, Part, bare
 from ai_ops.flow.event import Frame
 
-LANGUAGE = "java"
+NAME = "java"
+NEEDLES = ("Exception", "Error", "Throwable", "Failure", "Fault")
+MARKS = ("at ",)
 
 # A class is told from other words by its ending, so only names that end so are looked at.
 _CLASS = re.compile(
@@ -64,24 +67,15 @@ def is_frame(line: str) -> bool:
     return line.lstrip()[:3] == "at " and _FRAME.match(line) is not None
 
 
-class Reader:
-    """Says of each following line whether it belongs to the trace. Foreign lines change nothing."""
+def reader(first: str) -> LineReader:
+    """Return the reader of a trace that begins with this line."""
+    return MessageThenFrames(_part_of, in_message=not is_frame(first))
 
-    def __init__(self, first: str) -> None:
-        self._in_message = not is_frame(first)
 
-    def step(self, line: str) -> Verdict:
-        """Take one line without its envelope."""
-        if is_frame(line) or _MORE.match(line) or _CIRCULAR.match(line):
-            self._in_message = False
-            return Verdict.BELONGS
-        if _LINKED.match(line[:4096]):
-            self._in_message = True
-            return Verdict.BELONGS
-        # A message may go on over several lines; only a frame behind it proves that it did.
-        if self._in_message and not begins_record(line):
-            return Verdict.MAYBE
-        return Verdict.FOREIGN
+def _part_of(line: str) -> Part | None:
+    if is_frame(line) or _MORE.match(line) or _CIRCULAR.match(line):
+        return Part.FRAME
+    return Part.LINK if _LINKED.match(line[:4096]) else None
 
 
 @dataclass(slots=True)
@@ -96,9 +90,9 @@ class _Printed:
     more: int = 0
 
 
-def parse(text: str) -> ParsedTrace | None:
-    """Return the trace in a text, or None when it holds no frame."""
-    lines = _bare(without_container(text.splitlines()))
+def parse(lines: list[str]) -> ParsedTrace | None:
+    """Return the trace in a record, or None when it holds no frame."""
+    lines = bare(lines, start, is_frame)
     first = next((at for at, line in enumerate(lines) if is_frame(line)), None)
     if first is None:
         return None
@@ -112,19 +106,7 @@ def parse(text: str) -> ParsedTrace | None:
     else:
         escaped, path, causes = head, _path(head, chain), chain
     kinds = tuple(one.type for one in causes)
-    return ParsedTrace(LANGUAGE, escaped.type, escaped.message, path, kinds, header)
-
-
-def _bare(lines: list[str]) -> list[str]:
-    """Return the lines without the prefix that some loggers put before every one of them."""
-    if any(map(is_frame, lines)):
-        return lines
-    for at, line in enumerate(lines):
-        column = start(line)
-        if column:
-            trace = without_envelope([line[column:], *lines[at + 1 :]], line[:column])
-            return [*lines[:at], line, *trace[1:]]
-    return lines
+    return ParsedTrace(NAME, escaped.type, escaped.message, path, kinds, header)
 
 
 def _take(line: str, printed: list[_Printed]) -> None:

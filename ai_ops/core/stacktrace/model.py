@@ -1,10 +1,11 @@
-"""What a parsed trace is, and what each language offers to the joiner."""
+"""What a parsed trace is, and what each language offers: the protocol that its module fulfils."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Protocol
 
 from ai_ops.flow.event import Frame
 
@@ -47,6 +48,50 @@ class Verdict(Enum):
     BELONGS = auto()
     MAYBE = auto()
     FOREIGN = auto()
+
+
+class LineReader(Protocol):
+    """Says of each line after the first whether it belongs to the trace.
+
+    Only a line that ``BELONGS`` changes the reader, so that others may be asked about it too.
+    """
+
+    def step(self, line: str) -> Verdict:
+        """Take one line without its envelope."""
+        ...
+
+
+class Language(Protocol):
+    """What the module of one language offers.
+
+    ``NAME`` stands in events. ``NEEDLES``: a line that ``start`` takes holds one of them. ``MARKS``: a
+    record in which ``parse`` finds something holds one of them.
+    """
+
+    @property
+    def NAME(self) -> str: ...  # noqa: D102
+
+    @property
+    def NEEDLES(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def MARKS(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def start(self, line: str) -> int | None:
+        """Return the column where a trace may begin on this line, behind any log prefix, or None."""
+        ...
+
+    def is_frame(self, line: str) -> bool:
+        """Return whether a line is a frame, so that a trace goes on here whatever stood before it."""
+        ...
+
+    def reader(self, first: str) -> LineReader:
+        """Return the reader of a trace that begins with this line, its prefix taken off."""
+        ...
+
+    def parse(self, lines: list[str]) -> ParsedTrace | None:
+        """Return the trace in the lines of one record, or None when it holds none of this language."""
+        ...
 
 
 def clip(frames: Sequence[Frame]) -> tuple[Frame, ...]:

@@ -10,17 +10,23 @@ import re
 from collections.abc import Iterator
 from itertools import takewhile
 
-from ai_ops.core.logline import begins_record, without_container, without_envelope
-from ai_ops.core.stacktrace.model import ParsedTrace, Raised, Verdict, clip, graft
+from ai_ops.core.envelope import without_envelope
+from ai_ops.core.logline import begins_record
+from ai_ops.core.stacktrace.model import LineReader, ParsedTrace, Raised, Verdict, clip, graft
 from ai_ops.flow.event import Frame
 
-LANGUAGE = "python"
+NAME = "python"
 HEADER = "Traceback (most recent call last):"
+NEEDLES = (HEADER, 'File "', "Error", "Exception")
+MARKS = (HEADER, 'File "')
 
 _START = re.compile(r"(?:  \+ Exception Group )?Traceback \(most recent call last\):\s*\Z")
 _BARE_SYNTAX_ERROR = re.compile(r'\s{0,8}File "[^"]{1,1024}", line \d+\s*\Z')
 _FRAME = re.compile(r'\s*File "([^"]{1,4096})", line (\d+)(?:, in (.{1,512}))?')
 _EXCEPTION = re.compile(r"([^\W\d][\w.<>]{0,255})(?::(?:\s(.*))?)?\s*\Z", re.DOTALL)
+# A cause that was never raised stands above the first header, without frames.
+_UNRAISED = re.compile(r"[^\W\d][\w.<>]{0,255}(?:Error|Exception)(?::\s.*)?\s*\Z")
+_RUBYS = re.compile(r"\t\s{0,8}\d+: from ")
 _CAUSE = "The above exception was the direct cause of the following exception:"
 _CONTEXT = "During handling of the above exception, another exception occurred:"
 _MARGIN = re.compile(r"([ \t]{0,64})(\||\+ (?=Exception Group)|\+-[-+]*(?: (?P<branch>\d+|\.\.\.) -+)?)")
@@ -32,7 +38,23 @@ _OUTSIDE = re.compile(
 
 
 def start(line: str) -> int | None:
-    """Return the column where a traceback begins on this line, or None."""
+    """Return the column where a traceback may begin on this line, or None."""
+    column = header(line)
+    return 0 if column is None and _UNRAISED.match(line[:4096]) else column
+
+
+def is_frame(line: str) -> bool:
+    """Return whether a line is a frame; Python prints none without a header."""
+    return False
+
+
+def reader(first: str) -> LineReader:
+    """Return the reader of a traceback that begins with this line."""
+    return Reader(first)
+
+
+def header(line: str) -> int | None:
+    """Return the column where a traceback's header stands on this line, or None."""
     if HEADER in line:
         found = _START.search(line, max(0, line.rfind(HEADER) - 20))
         return found.start() if found else None
@@ -43,7 +65,7 @@ class Reader:
     """Says of each following line whether it belongs to the traceback. Foreign lines change nothing."""
 
     def __init__(self, first: str) -> None:
-        self._step = self._in_frames
+        self._step = self._in_frames if header(first) is not None else self._after
         self._indent = len(first) - len(first.lstrip()) if first.lstrip().startswith("Traceback") else 0
         self._grouped = "+ Exception Group" in first
 
@@ -72,14 +94,14 @@ class Reader:
         if not line.strip():
             return Verdict.MAYBE
         # A message may go on over several lines; only a chain behind it proves that it did.
-        if self._grouped or begins_record(line) or start(line) is not None:
+        if self._grouped or begins_record(line) or header(line) is not None:
             return Verdict.FOREIGN
         return Verdict.MAYBE
 
     def _before_next(self, line: str) -> Verdict:
         if not line.strip():
             return Verdict.BELONGS
-        if start(line) is not None:
+        if header(line) is not None:
             self._grouped = "+ Exception Group" in line
             self._step = self._in_frames
             return Verdict.BELONGS
@@ -99,29 +121,30 @@ def frame_of(line: str) -> Frame | None:
     return Frame(file, int(number[:9]), (function or "<module>").rstrip(), in_app=not _OUTSIDE.search(file))
 
 
-def frames(text: str) -> tuple[Frame, ...]:
-    """Return every frame printed in a text, in printed order, chains and groups included."""
-    lines = without_container(text.splitlines())
+def frames(lines: list[str]) -> tuple[Frame, ...]:
+    """Return every frame printed in a record, in printed order, chains and groups included."""
     return tuple(frame for line in lines if (frame := frame_of(_bare(line)[1])))
 
 
-def parse(text: str) -> ParsedTrace | None:
-    """Return the traceback in a text, or None when there is none."""
-    lines = without_container(text.splitlines())
-    first = next((at for at, line in enumerate(lines) if start(line) is not None), None)
+def parse(lines: list[str]) -> ParsedTrace | None:
+    """Return the traceback in a record, or None when there is none."""
+    lines = list(lines)
+    first = next((at for at, line in enumerate(lines) if header(line) is not None), None)
     if first is None:
         return None
-    column = start(lines[first]) or 0
+    if any(map(_RUBYS.match, lines[first + 1 : first + 2])):  # Ruby can print its own below the same words
+        return None
+    column = header(lines[first]) or 0
     inline = lines[first][:column]
-    header = "\n".join([*lines[:first], inline]).strip()
+    above = "\n".join([*lines[:first], inline]).strip()
     lines[first] = lines[first][column:] if inline.strip() else lines[first]
     # A cause without a traceback of its own is printed above the first header.
     leading = _untraced_cause(lines[:first])
-    raised = [*leading, *_raised(without_envelope(lines[first:], inline), explicit=_CAUSE in header)]
+    raised = [*leading, *_raised(without_envelope(lines[first:], inline), explicit=_CAUSE in above)]
     if not raised:
         return None
     escaped, path, causes = _resolve(raised)
-    return ParsedTrace(LANGUAGE, escaped.type, escaped.message, path, causes, header)
+    return ParsedTrace(NAME, escaped.type, escaped.message, path, causes, above)
 
 
 def _bare(line: str) -> tuple[int, str, str | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from functools import partial
 
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.followed import CONTEXT_LINES, Record
@@ -130,15 +131,16 @@ class StreamJoiner:
 
     def _take_line(self, lane: _Lane, entry: Entry, slot: _Slot, now: float) -> None:
         line, joiner = entry.text, lane.joiner
-        is_error = self._is_error(line, entry.level)
+        is_error = partial(self._is_error, line, entry.level)
         if joiner.is_open:
-            if joiner.feed(line, is_error) is not Fed.OVER:
+            # Other writers have lanes of their own, so an error beside the open one ends it.
+            if joiner.feed(line, is_error) not in (Fed.OVER, Fed.BESIDE):
                 lane.context.append(line[:_CONTEXT_LINE_BYTES])
                 return
             self._close(lane)
         elif joiner.has_late and joiner.is_late(line, is_error):
             return
-        if is_error:
+        if is_error():
             joiner.begin(line, 0, now)
             lane.slot, lane.first, lane.before = slot, entry, tuple(lane.context)
             slot.open += 1
@@ -147,7 +149,8 @@ class StreamJoiner:
     def _close(self, lane: _Lane, *, on_time: bool = False) -> None:
         assert lane.first is not None  # it is open
         lane.slot.open -= 1
-        self._add(lane.slot, _record(lane.first, lane.joiner.close(on_time=on_time), lane.before))
+        ((_, raw),) = lane.joiner.close(on_time=on_time)
+        self._add(lane.slot, _record(lane.first, raw, lane.before))
 
     def _add(self, slot: _Slot, record: Record) -> None:
         slot.records.append(record)

@@ -1,0 +1,168 @@
+"""Ruby's backtraces: the interpreter's own, those of Rails and of ``Logger``.
+
+The interpreter names place, message and class in one line (``a.rb:3:in `f': no (KeyError)``), Rails class
+and message (``KeyError (no):``), ``Logger`` message and class. Calls follow, innermost first; a cause
+is printed below the exception that it led to.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ai_ops.core.logline import begins_record, split_prefix
+from ai_ops.core.stacktrace.model import LineReader, ParsedTrace, Verdict, clip, graft
+from ai_ops.core.stacktrace.reader import bare
+from ai_ops.flow.event import Frame
+
+NAME = "ruby"
+NEEDLES = ("Error", "Exception", ".rb:", "::", "Traceback (most recent call last):")
+MARKS = (":in `", ":in '", ".rb:")
+
+_CONSTANT = r"[A-Z]\w{0,80}(?:::[A-Z]\w{0,80}){0,8}"
+_WHERE = (
+    r"(?P<file>(?:[A-Za-z]:)?[^\s:`'\"(\[{][^:\n`'\"]{0,500}|\(eval[^)\n]{0,300}\)|<internal:[^>\n]{1,200}>)"
+    r":(?P<line>\d{1,9})"
+)
+_PLACE = rf"{_WHERE}:in [`'](?P<function>[^'\n]{{1,300}})'"
+_FRAME = re.compile(rf"\s*(?:\d{{1,5}}: )?(?:from )?{_PLACE}\s*\Z")
+_HEAD = re.compile(rf"(?:\A|(?<=\s)){_PLACE}: (?P<message>.*)")
+_KIND = re.compile(rf"(?P<message>.*?)\((?P<type>{_CONSTANT})\)\s*\Z")
+_RAILS = re.compile(rf"(?:\A|(?<=\s))(?P<type>{_CONSTANT}) \((?P<message>.*)\):\s*\Z")
+_SYNTAX = re.compile(rf"(?:\A|(?<=\s)){_WHERE}: (?P<message>syntax error.*)")
+_INSPECTED = re.compile(rf"#<(?P<type>{_CONSTANT}): (?P<message>.*)>\s*\Z")
+_NAMED = re.compile(rf"(?P<type>{_CONSTANT}): (?P<message>.*)")
+_REPEATED = re.compile(r"\s+\.\.\. \d{1,9} levels\.\.\.|\s+(?:\||\^~*|\^+|~+\^?~*)\s*\Z|Causes:\s*\Z")
+_REVERSED = "Traceback (most recent call last):"
+_OUTSIDE = re.compile(
+    r"/gems/|/rubygems/|/lib/ruby/|/ruby/\d|/rubies/|/vendor/bundle/|\A<internal:|\A/usr/bin/|\Abin/(?:rails|rake|bundle)"
+)
+
+
+def start(line: str) -> int | None:
+    """Return the column where a backtrace may begin on this line, or None."""
+    head = line[:2048]
+    if _REVERSED in head:
+        return head.index(_REVERSED)
+    found = _RAILS.search(head) or (".rb:" in head and (_HEAD.search(head) or _SYNTAX.search(head)))
+    return found.start() if found else None
+
+
+def is_frame(line: str) -> bool:
+    """Return whether a line is a call."""
+    return ":in " in line and _FRAME.match(line) is not None
+
+
+def reader(first: str) -> LineReader:
+    """Return the reader of a backtrace that begins with this line."""
+    return _Reader()
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self._in_message = True
+
+    def step(self, line: str) -> Verdict:
+        """Take one line without its envelope."""
+        if is_frame(line) or _REPEATED.match(line):
+            self._in_message = False
+            return Verdict.BELONGS
+        if not self._in_message and ".rb:" in line and _HEAD.match(line[:2048]):
+            self._in_message = True
+            return Verdict.BELONGS
+        waits = self._in_message or not line.strip() or _RAILS.match(line[:2048])
+        return Verdict.MAYBE if waits and not begins_record(line) else Verdict.FOREIGN
+
+
+@dataclass(slots=True)
+class _Printed:
+    """One exception as printed: frames innermost first."""
+
+    type: str
+    message: str
+    frames: list[Frame] = field(default_factory=list)
+
+
+def parse(lines: list[str]) -> ParsedTrace | None:
+    """Return the backtrace in a record, or None when it holds none of Ruby's."""
+    lines = bare(lines, start, is_frame)
+    printed: list[_Printed] = []
+    header = ""
+    reverse = any(line.endswith(_REVERSED) for line in lines) and any(map(_is_reversed, lines))
+    waiting: list[Frame] = []
+    for at, line in enumerate(lines):
+        if frame := frame_of(line):
+            (waiting if reverse or not printed else printed[-1].frames).append(frame)
+            if not printed and not reverse:
+                one, header = _above(lines[:at])
+                printed.append(_Printed(one.type, one.message, waiting))
+        elif opened := _opened(lines, at, rails=bool(printed)):
+            header = header if printed else "\n".join([*lines[:at], line[: opened[1]]]).strip()
+            opened[0].frames += waiting[::-1]
+            waiting = []
+            printed.append(opened[0])
+    if not printed:
+        return None
+    if reverse:
+        printed.reverse()
+    path: tuple[Frame, ...] = ()
+    for one in printed:
+        path = clip(graft(path, tuple(one.frames[::-1])))
+    return ParsedTrace(
+        NAME, printed[0].type, printed[0].message, path, tuple(one.type for one in printed[1:]), header
+    )
+
+
+def _is_reversed(line: str) -> bool:
+    return re.match(r"\s+\d{1,5}: from ", line) is not None
+
+
+def _opened(lines: list[str], at: int, *, rails: bool) -> tuple[_Printed, int] | None:
+    """Return the exception whose own line this is, and the column where it begins."""
+    line = lines[at][:4096]
+    if rails and (named := _RAILS.match(line)):  # below "Causes:"
+        return _Printed(named["type"], named["message"]), 0
+    found = _HEAD.search(line) if ".rb:" in line else None
+    if found is None:
+        found = _SYNTAX.search(line) if ".rb:" in line else None
+        if found is None:
+            return None
+        return _Printed(
+            "SyntaxError", found["message"], [_frame(found["file"], found["line"], "<main>")]
+        ), found.start()
+    kind, message = "", found["message"]
+    # The class stands behind the first line of the message, or behind its last one.
+    for more in (message, *lines[at + 1 : at + 9]):
+        if (named := _KIND.match(more[:4096])) and (more is message or not kind):
+            kind, message = named["type"], named["message"].strip() if more is message else message
+            break
+    own = _frame(found["file"], found["line"], found["function"])
+    return _Printed(kind, message.strip(), [own]), found.start()
+
+
+def _above(lines: list[str]) -> tuple[_Printed, str]:
+    """Return the exception named above the first call, and the log text before it."""
+    for at in range(len(lines) - 1, max(-1, len(lines) - 9), -1):
+        line = lines[at][:4096]
+        if found := _RAILS.search(line):
+            return _Printed(found["type"], found["message"]), "\n".join(
+                [*lines[:at], line[: found.start()]]
+            ).strip()
+        prefix, message = split_prefix(line)
+        named = _INSPECTED.search(line) or _KIND.fullmatch(message) or _NAMED.match(message)
+        if named:
+            said = named["message"].strip()
+            if at and not prefix and _KIND.fullmatch(message):  # the message began on a line above
+                said = split_prefix(lines[at - 1])[1].strip() or said
+            return _Printed(named["type"], said), "\n".join([*lines[:at], prefix]).strip()
+    return _Printed("", ""), "\n".join(lines).strip()
+
+
+def frame_of(line: str) -> Frame | None:
+    """Return the call that a line names."""
+    found = _FRAME.match(line) if ":in " in line else None
+    return _frame(found["file"], found["line"], found["function"]) if found else None
+
+
+def _frame(file: str, line: str, function: str) -> Frame:
+    return Frame(file, int(line), function, in_app=_OUTSIDE.search(file) is None)
