@@ -304,7 +304,7 @@ class FollowedFile:
                 if stands_alone(line, text[end + 1 : text.find(b"\n", end + 1) + 1]):
                     records.append(self._record_of(line, self._position + at))
                 elif (stop := plain_end(line, text, end + 1, self._detector.is_error)) >= 0:
-                    records.append(self._record_of(text[start:stop], self._position + at))
+                    records.append(self._record_of(line + text[end:stop], self._position + at))
                     end = stop
                 else:
                     self._open_tail = self._tail_at(raw, at)

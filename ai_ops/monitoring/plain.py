@@ -21,12 +21,12 @@ _BEHIND_TIME = slice(24, 64)
 _STRANGERS = 3
 # The last line of a traceback has a small letter, so that no level is taken for an exception.
 _PYTHON = (
-    rb"Traceback \(most recent call last\):\n(?:  [^\r\n]*\n)+"
-    rb"(?=[\w.]{0,80}[a-z])[A-Za-z_][\w.]{0,200}(?:: (?![A-Z]{3,9}\b)[^\r\n]*)?\n"
+    rb"Traceback \(most recent call last\):\n(?:  [^\r\n\x1b]*\n)+"
+    rb"(?=[\w.]{0,80}[a-z])[A-Za-z_][\w.]{0,200}(?:: (?![A-Z]{3,9}\b)[^\r\n\x1b]*)?\n"
 )
-_NAME = rb"[A-Za-z_][\w.$]{0,200}(?:Exception|Error)(?:: (?![A-Z]{3,9}\b)[^\r\n]*)?\n"
+_NAME = rb"[A-Za-z_][\w.$]{0,200}(?:Exception|Error)(?:: (?![A-Z]{3,9}\b)[^\r\n\x1b]*)?\n"
 _JAVA = (
-    rb"(?:\s+at [\w.$<>/@-]{1,300}\([\w$-]+\.[a-z]+:\d+\)\n|Caused by: [\w.$]+(?:: [^\r\n]*)?\n"
+    rb"(?:\s+at [\w.$<>/@-]{1,300}\([\w$-]+\.[a-z]+:\d+\)\n|Caused by: [\w.$]+(?:: [^\r\n\x1b]*)?\n"
     rb"|\s+\.\.\. \d+ more\n)+"
 )
 _NODE = rb"(?:    at (?:[^()\r\n]{1,200} \()?[\w./:@-]+:\d+:\d+\)?\n)+"

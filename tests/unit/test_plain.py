@@ -70,6 +70,19 @@ def test_below_a_dated_line_every_sample_is_the_same_by_both(file, tmp_path, mon
     assert records_of(tmp_path, text) == slowly(tmp_path, text, monkeypatch)
 
 
+@pytest.mark.parametrize("ending", ["\r\n", " \x1b[0m\n"], ids=["crlf", "coloured"])
+def test_lines_that_are_cleaned_are_cleaned_by_both(ending, tmp_path, monkeypatch) -> None:
+    lines = [
+        f"{STAMP} ERROR [main] failed",
+        *PYTHON,
+        f"{STAMP} ERROR [main] failed",
+        *JAVA,
+        f"{STAMP} INFO a",
+    ]
+    text = "".join(line + ending for line in lines)
+    assert records_of(tmp_path, text) == slowly(tmp_path, text, monkeypatch)
+
+
 @pytest.mark.parametrize("trace", [PYTHON, JAVA, NODE], ids=["python", "java", "node"])
 def test_a_plain_trace_below_a_dated_error_is_taken_at_one_stroke(trace) -> None:
     head = f"{STAMP} ERROR [main] failed"
