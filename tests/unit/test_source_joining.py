@@ -125,13 +125,14 @@ def test_many_writers_cost_bounded_memory_and_lose_nothing():
 
 def test_reading_on_after_a_kill_gives_what_an_unbroken_reading_gives():
     dice = random.Random(7)
-    lines = {
-        lane: [line.replace("no", f"{lane}{n}") for n in range(20) for line in ("noise", *TRACE)]
-        for lane in "abc"
-    }
-    order = [lane for lane in lines for _ in lines[lane]]
-    dice.shuffle(order)
-    log = [entry(n, lines[lane].pop(0), lane=lane) for n, lane in enumerate(order)]
+    log = []
+    for n in range(20):
+        for part in (["noise"], TRACE):
+            left = {lane: list(part) for lane in "abc"}
+            order = [lane for lane in left for _ in part]
+            dice.shuffle(order)
+            for lane in order:
+                log.append(entry(len(log), left[lane].pop(0).replace("no", f"{lane}{n}"), lane=lane))
 
     def read(begin, end, now, stream):
         for one in log[begin:end]:
@@ -153,3 +154,30 @@ def test_reading_on_after_a_kill_gives_what_an_unbroken_reading_gives():
         got += [(r.identity, r.raw) for r in records]
         done = int(position) + 1 if position else done
     assert sorted(got) == sorted(wanted)
+
+
+def test_records_that_overlap_without_end_are_parted():
+    stream, now, got, held = joiner(), 0.0, 0, 0
+    for number in range(4000):
+        now += 0.05
+        lane = "ab"[number % 2]
+        stream.take(entry(number, f"ERROR {lane} {number}", lane=lane), now)
+        stream.close_due(now)
+        records, _ = stream.release(100)
+        got += len(records)
+        held = max(held, stream.held)
+    assert got > 3900
+    assert held < 50
+
+
+def test_a_position_never_cuts_a_record():
+    stream = joiner()
+    for number, (lane, line) in enumerate(
+        [("a", TRACE[0]), ("a", TRACE[1]), ("b", "ERROR b"), ("a", TRACE[2]), ("a", TRACE[3])]
+    ):
+        stream.take(entry(number, line, lane=lane), 0.0)
+    stream.take(entry(5, "ERROR a", lane="a"), 0.0)  # ends the trace of a, and b is open still
+    assert stream.release(10) == ([], "")
+    stream.take(entry(6, "ERROR c", lane="b"), 0.0)
+    records, position = stream.release(10)
+    assert (texts(records), position) == (["\n".join(TRACE), "ERROR b"], "4")

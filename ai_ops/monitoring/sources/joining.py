@@ -1,8 +1,9 @@
 """Entries of one stream to records, released in the order of their positions.
 
 Several writers share a stream, each with lines of its own to be joined. A position may be committed only
-when everything before it is, so a record that is complete waits for older ones that are still open. They
-wait for the debounce time at most.
+where no record is cut by it: one that is complete waits for older ones that are still open, and for those
+that its own lines overlap. So that a busy stream has such places, all records are closed together when
+records have overlapped for twice the debounce time.
 """
 
 from __future__ import annotations
@@ -22,8 +23,14 @@ _MAX_LANES = 1000
 
 @dataclass(slots=True)
 class _Slot:
-    """What lies between two positions. It may be released when it has its position and nothing is open."""
+    """What lies between two positions.
 
+    ``last`` is the number of the slot that holds the last line of the records that began here. It may be
+    released with its position when nothing is open and no such line lies behind it.
+    """
+
+    number: int = 0
+    last: int = 0
     position: str = ""
     open: int = 0
     records: list[Record] = field(default_factory=list)
@@ -53,7 +60,10 @@ class StreamJoiner:
         self._debounce = debounce_seconds
         self._lanes: OrderedDict[tuple[str, str], _Lane] = OrderedDict()
         self._slots: deque[_Slot] = deque()
+        self._made = 0
         self._held = 0
+        self._open_count = 0
+        self._overlapping_since = 0.0
 
     @property
     def held(self) -> int:
@@ -68,7 +78,8 @@ class StreamJoiner:
     def take(self, entry: Entry | Mark, now: float) -> None:
         """Take the next entry; ``now`` in monotonic seconds."""
         if not self._slots or self._slots[-1].position:
-            self._slots.append(_Slot())
+            self._made += 1
+            self._slots.append(_Slot(self._made, self._made))
         slot = self._slots[-1]
         if isinstance(entry, Entry):
             lane = self._lane(entry)
@@ -78,8 +89,10 @@ class StreamJoiner:
                 self._take_line(lane, entry, slot, now)
         slot.position = entry.position
         if slot.position and not slot.open and not slot.records and len(self._slots) > 1:
-            self._slots.pop()  # nothing came of it: it only moves the position on
+            self._slots.pop()  # nothing begins in it: it only moves the position on
             self._slots[-1].position = slot.position
+        if isinstance(entry, Entry) and lane.joiner.is_open:
+            lane.slot.last = self._slots[-1].number
 
     def close_due(self, now: float) -> None:
         """Close the records whose time is up."""
@@ -93,18 +106,22 @@ class StreamJoiner:
             self._close(lane)
 
     def release(self, limit: int) -> tuple[list[Record], str]:
-        """Return the next records, at most ``limit``, and the position after them; '' when nothing is."""
-        records: list[Record] = []
-        position = ""
-        while self._slots:
-            slot = self._slots[0]
-            if slot.open or not slot.position or len(records) + len(slot.records) > limit:
+        """Return the next records and the position after them; '' when there is none.
+
+        ``limit`` is how many there may be; more only when records overlap so that no fewer can be parted.
+        """
+        found = reach = whole = 0  # records looked at; the slot that they end in; slots to be released
+        for number, slot in enumerate(self._slots, 1):
+            found += len(slot.records)
+            reach = max(reach, slot.last)
+            if slot.open or not slot.position or (found > limit and (whole or limit <= 0)):
                 break
-            records += slot.records
-            position = slot.position
-            self._slots.popleft()
+            if reach <= slot.number:
+                whole = number
+        released = [self._slots.popleft() for _ in range(whole)]
+        records = [record for slot in released for record in slot.records]
         self._held -= len(records)
-        return records, position
+        return records, released[-1].position if released else ""
 
     def _open(self) -> list[_Lane]:
         return [lane for lane in self._lanes.values() if lane.joiner.is_open]
@@ -141,14 +158,26 @@ class StreamJoiner:
         elif joiner.has_late and joiner.is_late(line, is_error):
             return
         if is_error():
+            self._part(now)
             joiner.begin(line, 0, now)
             lane.slot, lane.first, lane.before = slot, entry, tuple(lane.context)
             slot.open += 1
+            self._open_count += 1
         lane.context.append(line[:_CONTEXT_LINE_BYTES])
+
+    def _part(self, now: float) -> None:
+        """Before a record begins: see that the open ones do not overlap for ever."""
+        if not self._open_count:
+            self._overlapping_since = now
+        elif now - self._overlapping_since > 2 * self._debounce:
+            for lane in self._open():
+                self._close(lane, on_time=True)
+            self._overlapping_since = now
 
     def _close(self, lane: _Lane, *, on_time: bool = False) -> None:
         assert lane.first is not None  # it is open
         lane.slot.open -= 1
+        self._open_count -= 1
         ((_, raw),) = lane.joiner.close(on_time=on_time)
         self._add(lane.slot, _record(lane.first, raw, lane.before))
 
