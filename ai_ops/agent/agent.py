@@ -40,7 +40,11 @@ _BUSY_POLL_SECONDS = 0.02
 _BUSY_SECONDS = 1.0
 _DISCOVER_SECONDS = 1.0
 _LAZY_COMMIT_SECONDS = 1.0
+# A commit costs a sync of the disk, so what several files gave in one round shares it; up to so many events.
+_COMMIT_EVENTS = 500
 _LAST_SHIP_SECONDS = 5.0
+_FORGET_SECONDS = 30 * 86_400.0
+_DAY_SECONDS = 86_400.0
 
 
 class Agent:
@@ -113,7 +117,7 @@ class Agent:
             self._discover()
             self._change.patterns = self._monitor.patterns
             self._commit(stop)
-            self._spool.forget(time.time())  # what is there was just seen
+            self._forget(stop)
             self._shipper.start()
             if self._streams:
                 self._streams.start()
@@ -130,13 +134,16 @@ class Agent:
             self._spool.close()
 
     def _follow(self, stop: threading.Event) -> None:
-        looked_at = active_at = time.monotonic()
+        looked_at = active_at = forgot_at = time.monotonic()
         moved = False
         while not stop.is_set():
             now = time.monotonic()
             if moved or now - looked_at >= _DISCOVER_SECONDS:
                 looked_at = now
                 self._discover()
+            if now - forgot_at >= _DAY_SECONDS:
+                forgot_at = now
+                self._forget(stop)
             more = self._read(stop, now)
             self._settle_counts()
             if self._change.events or now - self._committed_at >= _LAZY_COMMIT_SECONDS:
@@ -193,6 +200,12 @@ class Agent:
         if stats.waiting:
             waits = counted(stats.waiting, "event waits", "events wait")
             _log.info("%s in the spool for the next start", waits)
+        _log.info(
+            "since the spool was made: %s shipped, %d rejected, %d dropped",
+            counted(stats.shipped, "occurrence"),
+            stats.rejected,
+            stats.dropped,
+        )
         if self._streams and self._streams.failure:
             raise self._streams.failure
         return stats
@@ -200,7 +213,7 @@ class Agent:
     def _discover(self) -> None:
         new = self._monitor.discover()
         for checkpoint in new:
-            _log.info("following %s from byte %d", checkpoint.path, checkpoint.offset)
+            _log.info("following %s from byte %d", checkpoint.place, checkpoint.offset)
             self._note(checkpoint)
         self._tell_missing([checkpoint.path for checkpoint in new])
 
@@ -225,13 +238,21 @@ class Agent:
         source = self._options.sources[index]
         return addressed(event, source.repo_url, source.code_host)
 
+    def _forget(self, stop: threading.Event) -> None:
+        """Forget the files that no look has found for 30 days, here and in the spool."""
+        before = time.time() - _FORGET_SECONDS
+        for checkpoint in self._monitor.forget(before):  # the others are written anew: they were just seen
+            self._note(checkpoint)
+        self._commit(stop)
+        self._spool.forget(before)
+
     def _read(self, stop: threading.Event, now: float) -> bool | None:
         """Read a burst of every file. True: more is there; False: something was; None: nothing."""
         more: bool | None = None
         for progress in self._monitor.read(self._room, now):
             more = bool(more) or progress.more
             self._take(progress)
-            if self._change.events:
+            if len(self._change.events) >= _COMMIT_EVENTS:
                 self._commit(stop)
             if stop.is_set():
                 break
@@ -270,7 +291,7 @@ class Agent:
             self._windows.settle(time.time(), everything=everything)
 
     def _note(self, checkpoint: Checkpoint) -> None:
-        self._change.checkpoints[checkpoint.key] = checkpoint
+        self._change.checkpoints[*checkpoint.key, checkpoint.generation] = checkpoint
 
     def _commit(self, stop: threading.Event) -> None:
         """Write the change; while that is impossible nothing more is read."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 MAX_WINDOWS = 10_000
+# Beyond so many bytes of events that wait with their counts, counts are shipped early.
+MAX_HELD_BYTES = 4 << 20
 
 
 class Sighting(Enum):
@@ -50,6 +52,7 @@ class DedupWindows:
         self._ship_seconds = ship_seconds
         self._windows = {window.key: window for window in windows}
         self._counting = {window.key for window in self._windows.values() if window.count}
+        self._held = sum(len(window.event) for window in self._windows.values())
         self._settled: list[Window] = []
         self._changed: set[str] = set()
 
@@ -72,14 +75,16 @@ class DedupWindows:
     def describe(self, key: str, event: bytes) -> None:
         """Give the JSON of the first repeat of a batch."""
         self._windows[key].event = event
+        self._held += len(event)
 
     def settle(self, now: float, *, everything: bool = False) -> None:
-        """Settle the counts whose time has come, or all of them; they start again at 0."""
+        """Settle the counts whose time has come, all of them when too much is held; they start again at 0."""
+        early = everything or self._held > MAX_HELD_BYTES
         for key in list(self._counting):
             window = self._windows[key]
             age = now - window.counted_since
-            if everything or not 0 <= age < self._ship_seconds:
-                self._settled.append(window)
+            if early or not 0 <= age < self._ship_seconds:
+                self._settle(window)
                 self._windows[key] = replace(window, count=0, event=b"")
                 self._counting.discard(key)
                 self._changed.add(key)
@@ -116,6 +121,10 @@ class DedupWindows:
         if window is None:
             return
         if window.count:
-            self._settled.append(window)
+            self._settle(window)
             self._counting.discard(key)
         self._changed.add(key)
+
+    def _settle(self, window: Window) -> None:
+        self._settled.append(window)
+        self._held -= len(window.event)

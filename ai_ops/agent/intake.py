@@ -16,6 +16,7 @@ from ai_ops.agent.wire import encode, to_wire
 from ai_ops.core.describe import Description
 from ai_ops.core.redaction import Redactor
 from ai_ops.flow.event import Event, EventRepo, EventSource
+from ai_ops.monitoring.encoding import decode
 from ai_ops.monitoring.followed import Record
 
 _NAMESPACE = uuid.UUID("8c0d7a0e-6a53-5d0b-9a8f-2f3c5c1f7e11")
@@ -96,5 +97,5 @@ class Intake:
 
     def _context(self, lines: Sequence[bytes]) -> tuple[str, ...]:
         # One text, so that a secret over several lines is seen whole.
-        text = "\n".join(line.decode("utf-8", "replace") for line in lines)
+        text = "\n".join(decode(line) for line in lines)
         return tuple(self._redactor.redact(text).split("\n")) if lines else ()

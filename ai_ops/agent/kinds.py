@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from ai_ops.core.describe import Description, describe
 from ai_ops.core.redaction import Redactor
+from ai_ops.monitoring.encoding import decode
 
 _REMEMBERED = 8192
 _STAMP = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\s?(?:Z|[+-]\d\d:?\d\d)?")
@@ -48,7 +49,7 @@ class Kinds:
 
     def describe(self, raw: bytes, level: str = "") -> Description:
         """Describe a record; ``level`` is what its source knows of it."""
-        return describe(raw.decode("utf-8", "replace"), level, redactor=self._redactor)
+        return describe(decode(raw), level, redactor=self._redactor)
 
 
 def occurred_at(raw: bytes, now: float, otherwise: float | None = None) -> datetime:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
-from ai_ops.monitoring.rotation import is_compressed, is_rotation_of
+from ai_ops.monitoring.rotation import is_compressed, originals
 
 
 def source_of(path: str, patterns: Sequence[str]) -> int | None:
@@ -60,15 +60,7 @@ def _hidden(name: str) -> bool:
 
 
 def _rotated_from(path: str, pattern: str) -> bool:
-    """Whether a path is a rotated form of a name that the pattern means: app.log.1 or app-1.log of *.log."""
-    folder, name = os.path.split(path)
-    originals = {name[:end] for end in range(1, len(name))}
-    stem, dot, extension = name.rpartition(".")
-    originals |= {name[:end] + dot + extension for end in range(1, len(stem))}
-    return any(
-        is_rotation_of(name, original) and matches(os.path.join(folder, original), pattern)  # noqa: PTH118
-        for original in originals
-    )
+    return any(matches(original, pattern) for original in originals(path))
 
 
 def _folder_of(pattern: str) -> str:

@@ -1,23 +1,16 @@
 """Reading old logs from end to end, as the agent would have read them while they were written.
 
-Nothing is remembered, shipped or written, but for a temporary copy of what a compressed log holds.
+Nothing is remembered, shipped or written.
 """
 
 from __future__ import annotations
 
 import glob
-import gzip
-import os
-import shutil
-import tempfile
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from ai_ops.agent.kinds import Kinds, occurred_at
 from ai_ops.core.forecast import Forecast
@@ -26,8 +19,6 @@ from ai_ops.monitoring.checkpoint import Checkpoint
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.followed import Changed, FollowedFile
 
-_GZIP = b"\x1f\x8b"
-_COPY_BYTES = 1 << 20
 _AT_ONCE = 1000
 
 Progress = Callable[[int], None]
@@ -86,23 +77,22 @@ def read_log(
         progress: told as it goes on.
     """
     size = errors = 0
-    with ExitStack() as stack:
-        try:
-            changed_at = Path(path).stat().st_mtime
-            plain, problem = _plain(path, stack)
-            for raw, read in _records(plain, detector):
-                progress(read)
-                size += read
-                if not raw or any(word in raw for word in ignore):
-                    continue
-                at = occurred_at(raw, time.time(), changed_at)
-                if since is None or at >= since:
-                    _take(raw, at, path, forecast, kinds)
-                    errors += 1
-        except OSError as error:
-            problem = f"cannot be read: {error.strerror or error}"
-        except Changed:
-            problem = "was replaced while it was read"
+    problem = ""
+    try:
+        changed_at = Path(path).stat().st_mtime
+        for raw, read in _records(path, detector):
+            progress(read)
+            size += read
+            if not raw or any(word in raw for word in ignore):
+                continue
+            at = occurred_at(raw, time.time(), changed_at)
+            if since is None or at >= since:
+                _take(raw, at, path, forecast, kinds)
+                errors += 1
+    except OSError as error:
+        problem = f"cannot be read to its end: {error.strerror or error}"
+    except Changed:
+        problem = "was replaced while it was read"
     return ReadLog(path, size, errors, problem)
 
 
@@ -116,7 +106,7 @@ def _take(raw: bytes, at: datetime, path: str, forecast: Forecast, kinds: Kinds)
 def _records(path: str, detector: Detector) -> Iterator[tuple[bytes, int]]:
     """Yield each record, and how many bytes were read since the last; empty ones tell the bytes alone."""
     status = Path(path).stat()
-    file = FollowedFile(path, Checkpoint(status.st_dev, status.st_ino, path), detector, 0.0)
+    file = FollowedFile(Checkpoint(status.st_dev, status.st_ino, path), detector, 0.0)
     try:
         done, more = 0, True
         while more:
@@ -129,23 +119,3 @@ def _records(path: str, detector: Detector) -> Iterator[tuple[bytes, int]]:
                 yield record.raw, 0
     finally:
         file.close()
-
-
-def _plain(path: str, stack: ExitStack) -> tuple[str, str]:
-    """Return a file with the log's text, and what was wrong with a compressed one."""
-    with Path(path).open("rb") as file:
-        if file.read(len(_GZIP)) != _GZIP:
-            return path, ""
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ai-ops-replay-"))
-    copy = os.path.join(folder, "log")  # noqa: PTH118
-    with gzip.open(path) as packed, Path(copy).open("wb") as plain:
-        return copy, _unpack(packed, plain)
-
-
-def _unpack(packed: gzip.GzipFile, plain: BinaryIO) -> str:
-    """Copy what can be unpacked; a damaged file gives its beginning."""
-    try:
-        shutil.copyfileobj(packed, plain, _COPY_BYTES)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        return "is damaged; only its beginning was read"
-    return ""

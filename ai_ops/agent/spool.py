@@ -26,10 +26,18 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, count INTEGER NOT NULL,
   event BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS held (waiting INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT INTO held SELECT * FROM (SELECT count(*), coalesce(sum(length(event)), 0) FROM outbox)
+  WHERE NOT EXISTS (SELECT 1 FROM held);
+CREATE TRIGGER IF NOT EXISTS held_more AFTER INSERT ON outbox BEGIN
+  UPDATE held SET waiting = waiting + 1, bytes = bytes + length(NEW.event); END;
+CREATE TRIGGER IF NOT EXISTS held_less AFTER DELETE ON outbox BEGIN
+  UPDATE held SET waiting = waiting - 1, bytes = bytes - length(OLD.event); END;
 CREATE TABLE IF NOT EXISTS checkpoints (
   device TEXT, inode TEXT, path TEXT NOT NULL, "offset" INTEGER NOT NULL, generation INTEGER NOT NULL,
   identity TEXT NOT NULL, head_length INTEGER NOT NULL, head BLOB NOT NULL, tail_length INTEGER NOT NULL,
-  tail BLOB NOT NULL, seen_at REAL NOT NULL, PRIMARY KEY (device, inode)) WITHOUT ROWID;
+  tail BLOB NOT NULL, seen_at REAL NOT NULL, target TEXT NOT NULL DEFAULT '',
+  done_at REAL NOT NULL DEFAULT 0, PRIMARY KEY (device, inode, generation)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS windows (
   key TEXT PRIMARY KEY, opened_at REAL NOT NULL, count INTEGER NOT NULL, counted_since REAL NOT NULL,
   event BLOB NOT NULL) WITHOUT ROWID;
@@ -37,10 +45,18 @@ CREATE TABLE IF NOT EXISTS patterns (pattern TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS positions (
   stream TEXT PRIMARY KEY, position TEXT NOT NULL, seen_at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 """
-_FORGET_SECONDS = 30 * 86_400.0
 _FORGET_STREAM_SECONDS = 365 * 86_400.0  # unlike a file, a stream is only mentioned when something happens
+_FROM_VERSION_1 = """
+BEGIN;
+ALTER TABLE checkpoints RENAME TO checkpoints_1;
+{schema}
+INSERT INTO checkpoints SELECT *, '', 0 FROM checkpoints_1;
+DROP TABLE checkpoints_1;
+COMMIT;
+"""
+MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +78,7 @@ class Change:
 
     events: list[Outgoing] = field(default_factory=list)
     counts: list[Outgoing] = field(default_factory=list)
-    checkpoints: dict[tuple[int, int], Checkpoint] = field(default_factory=dict)
+    checkpoints: dict[tuple[int, ...], Checkpoint] = field(default_factory=dict)
     windows: dict[str, Window | None] = field(default_factory=dict)
     patterns: Sequence[str] = ()
     positions: dict[str, str] = field(default_factory=dict)
@@ -97,14 +113,16 @@ class Spool:
     Args:
         folder: where ``spool.db``, its lock and ``rejected/`` live; made readable for the owner alone.
         bound: how many events may wait; what comes beyond is dropped and counted.
+        max_bytes: how many bytes of events may wait; when it is reached, no more event is taken either.
 
     Raises:
         PermanentError: ``spool_in_use``, ``spool_damaged``, ``spool_unwritable``.
     """
 
-    def __init__(self, folder: Path, bound: int) -> None:
+    def __init__(self, folder: Path, bound: int, max_bytes: int = MAX_BYTES) -> None:
         self._folder = folder
         self._bound = bound
+        self._max_bytes = max_bytes
         self._lock = threading.RLock()
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -115,7 +133,7 @@ class Spool:
         self._rejected = RejectedFolder(folder / "rejected")
         try:
             self._database = _open(folder / "spool.db")
-            self._waiting: int = self._one("SELECT count(*) FROM outbox")
+            self._waiting, self._bytes = self._measure()
             self._rejected.settle(self._waits)
         except sqlite3.DatabaseError as error:
             os.close(self._owner)
@@ -134,21 +152,22 @@ class Spool:
             self._database.close()
             os.close(self._owner)
 
-    def forget(self, now: float) -> None:
-        """Forget the positions of files that no look has found for 30 days; look first.
+    def forget(self, before: float) -> None:
+        """Forget the positions of files that no look has found since ``before``, in Unix time.
 
         Streams keep theirs for a year.
         """
         with self._transaction() as database:
-            database.execute("DELETE FROM checkpoints WHERE seen_at < ?", (now - _FORGET_SECONDS,))
-            database.execute("DELETE FROM positions WHERE seen_at < ?", (now - _FORGET_STREAM_SECONDS,))
+            database.execute("DELETE FROM checkpoints WHERE seen_at < ?", (before,))
+            long_ago = time.time() - _FORGET_STREAM_SECONDS
+            database.execute("DELETE FROM positions WHERE seen_at < ?", (long_ago,))
 
     def checkpoints(self) -> list[Checkpoint]:
         """Return the file positions."""
         with self._lock:
             rows = self._database.execute(
                 'SELECT device, inode, path, "offset", generation, identity, head_length, head,'
-                " tail_length, tail, seen_at FROM checkpoints"
+                " tail_length, tail, seen_at, target, done_at FROM checkpoints"
             ).fetchall()
         return [Checkpoint(int(row[0]), int(row[1]), *row[2:]) for row in rows]
 
@@ -172,7 +191,7 @@ class Spool:
 
     def room(self) -> int:
         """Return how many events the spool takes before it is full."""
-        return max(0, self._bound - self._waiting)
+        return max(0, self._bound - self._waiting) if self._bytes < self._max_bytes else 0
 
     def commit(self, change: Change) -> int:
         """Write a change durably; return how many occurrences were dropped because the spool is full.
@@ -183,14 +202,12 @@ class Spool:
         room = self.room()
         dropped = sum(event.count for event in change.events[room:])
         with self._transaction() as database:
-            before = database.total_changes
             database.executemany(
                 "INSERT OR IGNORE INTO outbox (event_id, count, event) VALUES (?, ?, ?)",
                 [(o.event_id, o.count, o.event) for o in (*change.events[:room], *change.counts)],
             )
-            added = database.total_changes - before
             database.executemany(
-                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [_row(checkpoint) for checkpoint in change.checkpoints.values()],
             )
             database.executemany(
@@ -211,8 +228,6 @@ class Spool:
                 [(stream, position, time.time()) for stream, position in change.positions.items()],
             )
             _add(database, "dropped", dropped)
-        with self._lock:
-            self._waiting += added
         return dropped
 
     def oldest(self, limit: int, max_bytes: int) -> list[Waiting]:
@@ -284,8 +299,6 @@ class Spool:
                 [(o.event_id, o.count, o.event) for o in events],
             )
             _add(database, "rejected", -rejected)
-        with self._lock:
-            self._waiting = self._one("SELECT count(*) FROM outbox")
 
     def stats(self) -> SpoolStats:
         """Return what waits and the totals."""
@@ -299,12 +312,8 @@ class Spool:
         if not events:
             return
         with self._transaction() as database:
-            before = database.total_changes
             database.executemany("DELETE FROM outbox WHERE id = ?", [(event.id,) for event in events])
-            removed = database.total_changes - before
             _add(database, total, sum(event.count for event in events))
-        with self._lock:
-            self._waiting -= removed
 
     def _waits(self, event_id: str) -> bool:
         with self._lock:
@@ -318,8 +327,9 @@ class Spool:
         except (OSError, sqlite3.Error) as error:
             raise _unavailable(self._rejected.path, str(error)) from None
 
-    def _one(self, query: str) -> int:
-        return int(self._database.execute(query).fetchone()[0])
+    def _measure(self) -> tuple[int, int]:
+        row = self._database.execute("SELECT waiting, bytes FROM held").fetchone()
+        return int(row[0]), int(row[1])
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -327,7 +337,9 @@ class Spool:
             try:
                 self._database.execute("BEGIN IMMEDIATE")
                 yield self._database
+                held = self._measure()
                 self._database.execute("COMMIT")
+                self._waiting, self._bytes = held
             except sqlite3.Error as error:
                 with contextlib.suppress(sqlite3.Error):
                     self._database.execute("ROLLBACK")
@@ -340,7 +352,10 @@ def _open(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
-    database.executescript(_SCHEMA)
+    if database.execute("PRAGMA user_version").fetchone() == (1,):
+        database.executescript(_FROM_VERSION_1.replace("{schema}", _SCHEMA))
+    else:
+        database.executescript(_SCHEMA)
     return database
 
 
@@ -378,6 +393,8 @@ def _row(checkpoint: Checkpoint) -> tuple[Any, ...]:
         c.tail_length,
         c.tail,
         c.seen_at,
+        c.target,
+        c.done_at,
     )
 
 

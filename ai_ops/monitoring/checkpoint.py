@@ -8,8 +8,9 @@ just before the offset; when either differs, the content is another one, whateve
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, replace
+
+from ai_ops.monitoring.log_file import LogFile
 
 HEAD_BYTES = 1024
 TAIL_BYTES = 64
@@ -20,12 +21,15 @@ _FIRST_LINE_BYTES = 256
 class Checkpoint:
     """Where reading goes on in one file.
 
-    ``generation`` counts the contents that were seen under one (device, inode). ``identity`` names one
-    content for good: it is part of event ids, follows a copied file to its copy, and is empty until
-    the first line was read. ``offset`` never lies inside a record that is still being joined.
-    ``head`` and ``tail`` are digests of the first ``head_length`` and the last ``tail_length`` bytes
-    before ``offset``. ``seen_at`` is when a look last found the file at its path, in Unix time: whatever
-    else was rotated away from there and is not known came later.
+    ``path`` is what the file is followed as; ``target`` is where it itself was, when that is another place:
+    behind a link, or rotated away. ``generation`` counts the contents that were seen under one (device,
+    inode). ``identity`` names one content for good: it is part of event ids, and is empty until the first
+    line was read. ``offset`` never lies inside a record that is still
+    being joined. ``head`` and ``tail`` are digests of the first ``head_length`` and the last
+    ``tail_length`` bytes before ``offset``. Times are Unix seconds: ``seen_at`` is when a look last found
+    the file at its path, so that whatever else was rotated away from there and is not known came later;
+    while nothing of it was read it is when the look before found all that was there. ``done_at`` is when
+    nothing came after ``offset``, 0 while something may.
     """
 
     device: int
@@ -39,6 +43,26 @@ class Checkpoint:
     tail_length: int = 0
     tail: bytes = b""
     seen_at: float = 0.0
+    target: str = ""
+    done_at: float = 0.0
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of the content was used, though something may be there."""
+        return not self.offset and not self.done_at
+
+    @property
+    def place(self) -> str:
+        """Return where the file itself was."""
+        return self.target or self.path
+
+    def at(self, path: str, place: str) -> Checkpoint:
+        """Return the same, followed as ``path`` and found at ``place``."""
+        return replace(self, path=path, target=place if place != path else "")
+
+    def copied_to(self, key: tuple[int, int], generation: int) -> Checkpoint:
+        """Return where to go on in a copy. It has its own identity: short beginnings are easily alike."""
+        return replace(self, device=key[0], inode=key[1], generation=generation, identity="")
 
     @property
     def key(self) -> tuple[int, int]:
@@ -57,18 +81,16 @@ def identity_of(device: int, inode: int, generation: int, beginning: bytes) -> s
     return f"{device:x}.{inode:x}.{generation}.{digest(line).hex()}"
 
 
-def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
-    """Return up to ``size`` bytes at ``offset`` of an unbuffered file."""
-    file.seek(offset)
-    return file.read(size)
+def still_the_same(file: LogFile, checkpoint: Checkpoint) -> bool:
+    """Whether the file holds the content that the checkpoint was taken from.
 
-
-def still_the_same(file: BinaryIO, size: int, checkpoint: Checkpoint) -> bool:
-    """Whether the file holds the content that the checkpoint was taken from."""
-    if size < checkpoint.offset:
+    Raises:
+        OSError: it cannot be read.
+    """
+    end = file.end(file.status())
+    if end is not None and end < checkpoint.offset:
         return False
-    head = read_at(file, 0, checkpoint.head_length)
-    if checkpoint.head_length and digest(head) != checkpoint.head:
+    if digest(file.read_at(0, checkpoint.head_length)) != checkpoint.head and checkpoint.head_length:
         return False
-    tail = read_at(file, checkpoint.offset - checkpoint.tail_length, checkpoint.tail_length)
+    tail = file.read_at(checkpoint.offset - checkpoint.tail_length, checkpoint.tail_length)
     return not checkpoint.tail_length or digest(tail) == checkpoint.tail

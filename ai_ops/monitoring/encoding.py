@@ -1,12 +1,20 @@
-"""UTF-16 logs, read as if they were UTF-8.
+"""What the bytes of a log say as text.
 
-Everything else that logs are written in (UTF-8, Latin-1, GBK, Shift-JIS) keeps ASCII as it is, so that words
-and line ends are found in the raw bytes. UTF-16 does not, and says so in its first two bytes.
+Nearly everything that logs are written in (UTF-8, Latin-1, GBK, Shift-JIS) keeps ASCII as it is, so that
+words and line ends are found in the raw bytes. UTF-16 does not, and is read as if it were UTF-8.
 """
 
 from __future__ import annotations
 
 import codecs
+import re
+
+# Colours and other orders to a terminal, and what names its window.
+_TERMINAL = re.compile(rb"\x1b(?:\[[0-?]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,256}(?:\x07|\x1b\\)|[@-Z\\^_])")
+_SAMPLE_BYTES = 32
+# The signs and common characters of Chinese text; other languages in other encodings hit few of them.
+_COMMON_CHINESE = re.compile(rb"[\xa1-\xa3\xb0-\xd7][\xa1-\xfe]")
+_ASCII = bytes(range(128))
 
 
 class Encoding:
@@ -25,7 +33,7 @@ class Encoding:
 
 
 class Utf16(Encoding):
-    """UTF-16 with a byte order mark at the beginning of the file."""
+    """UTF-16, as the first bytes of the file say."""
 
     unit = 2
 
@@ -42,9 +50,41 @@ class Utf16(Encoding):
 
 
 def encoding_of(beginning: bytes) -> Encoding:
-    """Tell the encoding from the first bytes of a file."""
+    """Tell the encoding from the first bytes of a file: a byte order mark, or every other byte NUL."""
     if beginning.startswith(codecs.BOM_UTF16_LE):
         return Utf16("utf-16-le")
     if beginning.startswith(codecs.BOM_UTF16_BE):
         return Utf16("utf-16-be")
+    even, odd = beginning[0:_SAMPLE_BYTES:2], beginning[1:_SAMPLE_BYTES:2]
+    if len(odd) == _SAMPLE_BYTES // 2:
+        if not any(odd) and all(even):
+            return Utf16("utf-16-le")
+        if not any(even) and all(odd):
+            return Utf16("utf-16-be")
     return Encoding()
+
+
+def cleaned(line: bytes) -> bytes:
+    """Return a line without what is not text: its carriage return, marks, NUL bytes before it, colours."""
+    line = line.removesuffix(b"\r")
+    if line[:1] in (b"\0", b"\xef"):
+        line = line.lstrip(b"\0").removeprefix(codecs.BOM_UTF8)
+    return _TERMINAL.sub(b"", line) if b"\x1b" in line else line
+
+
+def decode(raw: bytes) -> str:
+    """Return text: UTF-8, else line by line GBK where it plainly is that; what is neither is replaced."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "\n".join(_decode_line(line) for line in raw.split(b"\n"))
+
+
+def _decode_line(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        foreign = len(line.translate(None, _ASCII))
+        if 2 * len(_COMMON_CHINESE.findall(line)) >= 0.75 * foreign:
+            return line.decode("gb18030", "replace")
+        return line.decode("utf-8", "replace")

@@ -7,13 +7,11 @@ truncated and grew again is noticed even when it is longer than it was.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from ai_ops.monitoring.checkpoint import (
     HEAD_BYTES,
@@ -21,13 +19,14 @@ from ai_ops.monitoring.checkpoint import (
     Checkpoint,
     digest,
     identity_of,
-    read_at,
     still_the_same,
 )
 from ai_ops.monitoring.detect import Detector, Hits
-from ai_ops.monitoring.encoding import Encoding, encoding_of
+from ai_ops.monitoring.encoding import Encoding, cleaned, encoding_of
+from ai_ops.monitoring.log_file import open_log
 from ai_ops.monitoring.multiline import CUT, MAX_LINE_BYTES, Fed, Joiner, stands_alone
 from ai_ops.monitoring.plain import plain_end
+from ai_ops.monitoring.rotation import family
 
 CHUNK_BYTES = 128 << 10
 CONTEXT_LINES = 20
@@ -69,20 +68,18 @@ class FollowedFile:
     """Reads one content of one file, from a checkpoint on.
 
     Args:
-        path: where it is now.
-        checkpoint: where to begin.
+        checkpoint: which file, and where to begin.
         detector: which lines begin an error.
         debounce_seconds: how long a record may wait for its lines.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: it cannot be opened or read.
         Changed: the content is not the one of the checkpoint.
     """
 
-    def __init__(
-        self, path: str, checkpoint: Checkpoint, detector: Detector, debounce_seconds: float
-    ) -> None:
-        self.path = path
+    def __init__(self, checkpoint: Checkpoint, detector: Detector, debounce_seconds: float) -> None:
+        self.path = checkpoint.path
+        self.place = checkpoint.place
         self.key = checkpoint.key
         self.departed = False
         self._start = checkpoint
@@ -94,10 +91,12 @@ class FollowedFile:
         self._want = CHUNK_BYTES
         self._skipping: Checkpoint | None = None  # set while the rest of an over-long line is passed
         self._seen: tuple[int, int] | None = None
+        self._length = 0
+        self._family: frozenset[str] = frozenset()
         self.seen_at = checkpoint.seen_at
         self.verified_at = time.time()
         self._news_at = time.monotonic()
-        self._file: BinaryIO = Path(path).open("rb", buffering=0)  # noqa: SIM115 - closed by close
+        self._file = open_log(checkpoint.place, checkpoint.key)
         try:
             self._recall(checkpoint)
         except BaseException:
@@ -106,16 +105,26 @@ class FollowedFile:
 
     def _recall(self, checkpoint: Checkpoint) -> None:
         """Check that it is the file meant, and remember the bytes that tell."""
-        status = os.fstat(self._file.fileno())
-        known = (status.st_dev, status.st_ino) == self.key
-        if not known or not still_the_same(self._file, status.st_size, checkpoint):
+        if not still_the_same(self._file, checkpoint):
             raise Changed
-        self._head = read_at(self._file, 0, min(HEAD_BYTES, checkpoint.offset))
+        self._head = self._file.read_at(0, min(HEAD_BYTES, checkpoint.offset))
         length = min(TAIL_BYTES, checkpoint.offset)
-        self._tail = read_at(self._file, checkpoint.offset - length, length)
+        self._tail = self._file.read_at(checkpoint.offset - length, length)
         self._encoding: Encoding = encoding_of(self._head)
         if self._head and not self._identity:
             self._identity = identity_of(*self.key, checkpoint.generation, self._head)
+
+    @property
+    def generation(self) -> int:
+        """Which of the contents that its inode held this is."""
+        return self._start.generation
+
+    @property
+    def family(self) -> frozenset[str]:
+        """Return the place of the file and all that this may be a rotated form of."""
+        if self.place not in self._family:
+            self._family = family(self.place)
+        return self._family
 
     def close(self) -> None:
         """Let go of the file."""
@@ -141,19 +150,43 @@ class FollowedFile:
             tail_length=len(tail),
             tail=digest(tail),
             seen_at=self.seen_at,
+            target=self.place if self.place != self.path else "",
+            done_at=self._done_at,
         )
+
+    @property
+    def _done_at(self) -> float:
+        at_end = self._seen is not None and self._position == self._length
+        return self.verified_at if at_end and not self._joiner.is_open else 0.0
 
     def begins_like(self, head: bytes) -> bool:
         """Whether ``head`` is how this file begins or began, as far as both go."""
         return any(
             mine and head and mine.startswith(head[: len(mine)])
-            for mine in (self._head, read_at(self._file, 0, len(head)))
+            for mine in (self._head, self._file.read_at(0, len(head)))
         )
 
     @property
     def idle_seconds(self) -> float:
         """How long nothing new was found; 0 while there is something to read."""
         return time.monotonic() - self._news_at if self._seen is not None else 0.0
+
+    def is_shorter_than(self, size: int) -> bool:
+        """Whether it has fewer bytes by now, so that what has ``size`` is no copy of it in the making."""
+        return self._file.status().st_size < size
+
+    @property
+    def is_unlinked(self) -> bool:
+        """Whether the file is at no path any more, so that it cannot be opened again."""
+        try:
+            return self._file.status().st_nlink == 0
+        except OSError:
+            return True
+
+    @property
+    def unread(self) -> int:
+        """How many bytes had been there, when it was last looked at, that were not read."""
+        return max(0, self._length - self._position)
 
     @property
     def waits_until(self) -> float | None:
@@ -174,18 +207,22 @@ class FollowedFile:
         Raises:
             Changed: the content was replaced; nothing of this chunk was used.
         """
-        status = os.fstat(self._file.fileno())
+        status = self._file.status()
         seen = (status.st_size, status.st_mtime_ns)
+        end = self._file.end(status)
         looked_at = time.time()
         if seen == self._seen and not final:
             self.verified_at = looked_at
-            return self._by_time(now)
-        raw = read_at(self._file, self._position, self._want)
+            return self._by_time(now, end)
+        raw = self._file.read_at(self._position, self._want)
         self._verify()
-        self.verified_at = looked_at
+        self._length = end or 0
+        if self._position:  # else it may be another content already, and nothing tells
+            self.verified_at = looked_at
         at_end = len(raw) < self._want
         if raw and not self._identity:
             self._identity = identity_of(*self.key, self._start.generation, raw)
+        if self._position == 0:
             self._encoding = encoding_of(raw)
         reading = self._take(raw, at_end, final, limit, now)
         if at_end and not reading.more:
@@ -202,29 +239,29 @@ class FollowedFile:
         """End the open records, if there are any."""
         return self._close() if self._joiner.is_open else []
 
-    def _by_time(self, now: float) -> Reading | None:
+    def _by_time(self, now: float, end: int | None) -> Reading | None:
         """Do what is due by time alone."""
         if self._joiner.is_open and now >= self._joiner.deadline and self._skipping is None:
             return Reading(self._close(on_time=True), more=False)
-        partial_line = self._seen is not None and self._seen[0] > self._position
-        if partial_line and now - self._news_at > _PARTIAL_SECONDS:
+        if end is not None and end > self._position and now - self._news_at > _PARTIAL_SECONDS:
             self._news_at = now
             return self.read(1 << 30, now, final=True)
         return None
 
     def _verify(self) -> None:
         head, tail = self._head, self._tail
-        if read_at(self._file, 0, len(head)) != head:
+        if self._file.read_at(0, len(head)) != head:
             raise Changed
-        if read_at(self._file, self._position - len(tail), len(tail)) != tail:
+        if self._file.read_at(self._position - len(tail), len(tail)) != tail:
             raise Changed
 
     def _take(self, raw: bytes, at_end: bool, final: bool, limit: int, now: float) -> Reading:
         if self._skipping is not None:
             return self._skip(raw, at_end)
-        if raw.startswith(_NUL_RUN) and self._encoding.unit == 1:
+        if raw.startswith(_NUL_RUN):
             # A writer that kept its offset over a truncation leaves a hole.
-            self._advance(raw, len(raw) - len(raw.lstrip(b"\0")))
+            hole = len(raw) - len(raw.lstrip(b"\0"))
+            self._advance(raw, hole - hole % self._encoding.unit)
             return Reading([], more=True)
         text = self._encoding.to_text(raw)
         end = text.rfind(b"\n") + 1
@@ -277,7 +314,7 @@ class FollowedFile:
         while position < size:
             if joiner.is_open or joiner.has_late:
                 end = text.find(b"\n", position)
-                line = _trimmed(text[position:end])
+                line = cleaned(text[position:end])
                 is_error = partial(self._is_error, hits, position, end, line)
                 if not joiner.is_open:
                     if joiner.is_late(line, is_error):
@@ -296,7 +333,7 @@ class FollowedFile:
                 return size
             start = text.rfind(b"\n", position, hit) + 1 or position
             end = text.find(b"\n", hit)
-            line = _trimmed(text[start:end])
+            line = cleaned(text[start:end])
             if self._detector.is_error(line):
                 if len(records) >= limit:
                     return start
@@ -323,15 +360,11 @@ class FollowedFile:
 
     def _context(self, offset: int) -> tuple[bytes, ...]:
         """Return up to ``CONTEXT_LINES`` whole lines before ``offset``."""
-        begin = max(0, offset - _CONTEXT_BYTES)
+        begin = max(self._file.first, offset - _CONTEXT_BYTES)
+        begin += begin % self._encoding.unit
         try:
-            text = self._encoding.to_text(read_at(self._file, begin, offset - begin))
+            text = self._encoding.to_text(self._file.read_at(begin, max(0, offset - begin)))
         except (OSError, ValueError):  # gone, or closed meanwhile
             return ()
         lines = text.split(b"\n")[0 if begin == 0 else 1 : -1]
-        return tuple(_trimmed(line)[:_CONTEXT_LINE_BYTES] for line in lines[-CONTEXT_LINES:])
-
-
-def _trimmed(line: bytes) -> bytes:
-    line = line[:-1] if line.endswith(b"\r") else line
-    return line.lstrip(b"\0") if line.startswith(b"\0") else line
+        return tuple(cleaned(line)[:_CONTEXT_LINE_BYTES] for line in lines[-CONTEXT_LINES:])

@@ -7,36 +7,37 @@ read from the copy that rotation made of it, if it made one.
 
 from __future__ import annotations
 
-import glob
+import errno
 import logging
 import os
-import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ai_ops.monitoring.checkpoint import HEAD_BYTES, Checkpoint, read_at
+from ai_ops.monitoring.checkpoint import HEAD_BYTES, Checkpoint
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.followed import Changed, FollowedFile, Record
-from ai_ops.monitoring.rotation import find_copy, holds, is_compressed, is_rotation_of, rotations
+from ai_ops.monitoring.known import Key, KnownContents
+from ai_ops.monitoring.log_file import MOVED, PACKED, may_hold, open_log
+from ai_ops.monitoring.matching import matching, root
+from ai_ops.monitoring.rotation import family, find_copy, holds
+from ai_ops.monitoring.surroundings import CLOCK_GRAIN, Base, Candidate, Surroundings
 
 _log = logging.getLogger(__name__)
 
 # A writer may keep its handle for a while after its file was moved away.
 _DEPARTED_SECONDS = 30.0
 _CHUNKS_AT_ONCE = 16
-# So many files that were rotated away are held while there is no room; older ones are read regardless.
+# So many records are taken from a file at once, so that what waits to be written stays small.
+_RECORDS_AT_ONCE = 500
+# So many deleted files are held while there is no room; older ones are read regardless.
 _HELD = 8
+# So many files that were rotated away are open at a time; the others wait where they are.
+_MAX_DEPARTED = 256
 _LAST_LINE_BYTES = 64 << 10
-_MAX_FILES = 2000
 # A copy that has not grown for this long is complete.
 _COPYING_SECONDS = 10.0
-# File times lag behind the clock by up to a tick.
-_CLOCK_GRAIN = 0.05
-_NO_LIMIT = 1 << 30
-
-Key = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +79,13 @@ class LogMonitor:
         self._patterns = [os.path.abspath(pattern) for pattern in patterns]  # noqa: PTH100 - may be a glob
         self._detector = detector
         self._debounce = debounce_seconds
-        self._known = {checkpoint.key: checkpoint for checkpoint in known}
-        self._followed_before = set(followed_before)
+        self._known = KnownContents(known)
+        self._followed_before = frozenset(followed_before)
         self._from_start = from_start
         self._files: dict[Key, FollowedFile] = {}
         self._source: dict[Key, int] = {}
-        self._at_path: dict[str, Key] = {}
-        self._first = True
-        self._looked_at = 0.0
+        self._around = Surroundings(self._patterns, self._known, self._followed_before)
+        self._undecided: dict[str, Base] = {}  # may be copies in the making
 
     @property
     def patterns(self) -> list[str]:
@@ -94,8 +94,8 @@ class LogMonitor:
 
     def folders(self) -> set[str]:
         """Return the folders that are there and may hold files that match."""
-        roots = {os.path.dirname(_root(pattern)) for pattern in self._patterns}  # noqa: PTH120
-        here = {os.path.dirname(file.path) for file in self._files.values()}  # noqa: PTH120
+        roots = {os.path.dirname(root(pattern)) for pattern in self._patterns}  # noqa: PTH120
+        here = {os.path.dirname(file.place) for file in self._files.values()}  # noqa: PTH120
         return {folder for folder in roots | here if Path(folder).is_dir()}
 
     def close(self) -> None:
@@ -111,25 +111,31 @@ class LogMonitor:
     def discover(self) -> list[Checkpoint]:
         """Look for files that appeared, moved or went; return the checkpoints of the new ones."""
         began = time.time()
-        found = self._matching()
+        found = matching(self._patterns)
+        bases = self._around.look(found)
         new: list[FollowedFile] = []
         # Known files first: only then is it clear which of the others is a copy of one of them.
-        for (path, key), (status, source) in sorted(found.items(), key=lambda i: i[0][1] not in self._known):
-            file = self._files.get(key)
+        for match in sorted(found, key=lambda match: match.key not in self._known):
+            place = self._around.place(match.path)
+            file = self._files.get(match.key)
             if file is not None:
-                file.path, file.departed = path, False
+                file.path, file.place, file.departed = match.path, place, False
             else:
-                new += self._begin(path, status, source)
-        present = {key for _, key in found}
-        new += self._rotated_away(found)
+                new += self._begin(self._around.base(match), place, match.status)
+        new += self._begin_beside(bases)
+        present = {match.key for match in found}
         for key, file in self._files.items():
             file.departed = key not in present
-            if not file.departed or not file.seen_at:
-                file.seen_at = began
-        self._at_path = dict(found.keys())
-        self._first = False
-        self._looked_at = began
+            if not file.departed and not file.checkpoint.is_untouched:
+                file.seen_at = self._around.seen_at(file.path, began)
+        self._let_wait()
+        self._around.looked(found, began)
         return [file.checkpoint for file in new]
+
+    def forget(self, before: float) -> list[Checkpoint]:
+        """Forget files not seen since ``before``, in Unix time; return where the followed ones stand."""
+        self._known.forget(before, self._files.keys())
+        return [file.checkpoint for file in self._files.values()]
 
     def read(self, room: Callable[[], int], now: float, *, final: bool = False) -> Iterator[Progress]:
         """Read what is new, file by file, a burst each.
@@ -139,10 +145,10 @@ class LogMonitor:
             now: monotonic seconds.
             final: read to the end as if nothing more would be written.
         """
-        pressing = [key for key, file in self._files.items() if file.departed][:-_HELD]
+        pressing = self._pressing() if room() <= 0 else ()
         for key in list(self._files):
             for _ in range(_CHUNKS_AT_ONCE):
-                limit = _NO_LIMIT if key in pressing else room()
+                limit = _RECORDS_AT_ONCE if key in pressing else min(_RECORDS_AT_ONCE, room())
                 file = self._files.get(key)
                 if limit <= 0 or file is None:
                     break
@@ -169,198 +175,208 @@ class LogMonitor:
             if records := file.end_record():
                 yield Progress(self._source[key], records, file.checkpoint, more=False)
 
-    def _matching(self) -> dict[tuple[str, Key], tuple[os.stat_result, int]]:
-        found: dict[tuple[str, Key], tuple[os.stat_result, int]] = {}
-        taken: set[Key] = set()
-        for source, pattern in enumerate(self._patterns):
-            paths = _expanded(pattern)
-            for path in paths:
-                try:
-                    status = os.stat(path)  # noqa: PTH116
-                except OSError:
-                    continue
-                key = (status.st_dev, status.st_ino)
-                if key in taken or not stat.S_ISREG(status.st_mode) or is_compressed(path):
-                    continue
-                if len(taken) >= _MAX_FILES:
-                    _log.warning("more than %d files match; %s is not followed", _MAX_FILES, path)
-                    return found
-                taken.add(key)
-                found[path, key] = (status, source)
-        return found
+    def _pressing(self) -> Sequence[Key]:
+        """Return the files that are deleted, but for the newest: held open they fill the disk."""
+        return [key for key, file in self._files.items() if file.departed and file.is_unlinked][:-_HELD]
 
-    def _begin(self, path: str, status: os.stat_result, source: int) -> list[FollowedFile]:
-        """Begin to follow a file; nothing when it is a copy whose time has not come."""
+    def _begin(self, base: Base, place: str, status: os.stat_result) -> list[FollowedFile]:
+        """Begin to follow a file, and what its inode held before; nothing when its time has not come."""
         key = (status.st_dev, status.st_ino)
-        checkpoint = self._known.get(key)
-        if checkpoint is None:
-            if self._is_copy_in_waiting(path, status):
-                return []
-            checkpoint = self._copied_from(path, status) or Checkpoint(*key, path=path)
-            at_start = self._first and self._patterns[source] not in self._followed_before
-            if at_start and not self._from_start and not checkpoint.offset:
-                checkpoint = replace(checkpoint, offset=_last_line_end(path, status.st_size))
+        known = self._known.get(key)
+        followed: list[FollowedFile] = []
         try:
-            return [self._follow(path, checkpoint, source)]
-        except Changed:
-            return self._start_over(path, checkpoint, source)
+            # Of what was never read nothing tells that it is the same; it may be a copy like any other.
+            if known is not None and not (known.offset and holds(place, key, known)):
+                followed += self._rest_of(known, base)
+                known = None
+            if known is None and self._is_copy_in_waiting(base, place, status):
+                return followed
+            checkpoint = known or self._copied_from(place, key) or self._new(base, place, status)
         except OSError as error:
-            if self._at_path.get(path) != key:
-                _log.warning("cannot open %s: %s", path, error.strerror or error)
-            return []
+            self._cannot_open(base, place, key, error)
+            return followed
+        return followed + self._open(base, place, checkpoint)
 
-    def _follow(self, path: str, checkpoint: Checkpoint, source: int) -> FollowedFile:
-        file = FollowedFile(path, checkpoint, self._detector, self._debounce)
+    def _new(self, base: Base, place: str, status: os.stat_result) -> Checkpoint:
+        """Return where to begin in a content that is not known."""
+        key = (status.st_dev, status.st_ino)
+        at_start = self._around.is_first and self._patterns[base.source] not in self._followed_before
+        offset = _last_line_end(place, status.st_size) if at_start and not self._from_start else 0
+        return Checkpoint(*key, path=base.path, offset=offset, generation=self._known.next_generation(key))
+
+    def _open(self, base: Base, place: str, checkpoint: Checkpoint) -> list[FollowedFile]:
+        try:
+            file = self._follow(checkpoint.at(base.path, place), base.source)
+        except Changed:
+            self._around.look_again(base, place)
+        except OSError as error:
+            self._cannot_open(base, place, checkpoint.key, error)
+        else:
+            file.seen_at = file.seen_at or base.since
+            return [file]
+        return []
+
+    def _cannot_open(self, base: Base, place: str, key: Key, error: OSError) -> None:
+        if error.errno in MOVED:
+            self._around.look_again(base, place)
+            return
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            self._around.look_again(base, place)
+        if not self._around.was_at(base.path, key):
+            _log.warning("cannot open %s: %s", place, error.strerror or error)
+
+    def _follow(self, checkpoint: Checkpoint, source: int) -> FollowedFile:
+        file = FollowedFile(checkpoint, self._detector, self._debounce)
         self._files[file.key] = file
         self._source[file.key] = source
+        self._known.learn(checkpoint)
         return file
 
-    def _start_over(self, path: str, old: Checkpoint, source: int) -> list[FollowedFile]:
-        """Follow the new content of a replaced file, and the rest of the old one where it was copied."""
-        followed = []
-        copy = find_copy(path, old)
-        if copy is not None and (key := (copy[1].st_dev, copy[1].st_ino)) not in self._files:
-            again = self._known[key].generation + 1 if key in self._known else 0
-            moved = replace(old, device=key[0], inode=key[1], path=copy[0], generation=again)
-            try:
-                followed.append(self._follow(copy[0], moved, source))
-            except (Changed, OSError):
-                _log.warning("the rest of %s is gone with its copy %s", path, copy[0])
-        new = Checkpoint(*old.key, path=path, generation=old.generation + 1)
-        try:
-            followed.append(self._follow(path, new, source))
-        except (Changed, OSError):
-            self._known[old.key] = new  # gone again; the next look finds what is there then
-        return followed + self._missed(path, source, old.seen_at, old)
+    def _rest_of(self, old: Checkpoint, base: Base) -> list[FollowedFile]:
+        """Follow the rest of a content where it was copied, after it was replaced or deleted."""
+        theirs = family(old.place)
+        copy = find_copy(old, lambda place: self._around.are_related(place, theirs))
+        if copy is None or (key := (copy[1].st_dev, copy[1].st_ino)) in self._files:
+            return []
+        base = replace(base, path=old.path)
+        generation = self._known.next_generation(key)
+        return self._open(base, copy[0], old.copied_to(key, generation))
 
     def _replaced(self, file: FollowedFile) -> Iterator[Progress]:
         """Go on after a content was replaced while it was followed."""
         source = self._source[file.key]
         old = replace(file.checkpoint, seen_at=file.verified_at)
+        unread = file.unread
         self._drop(file)
-        followed = self._start_over(file.path, old, source)
+        base = Base(file.path, source, old.seen_at)
+        followed = self._rest_of(old, base)
+        new = Checkpoint(*old.key, path=file.path, generation=old.generation + 1).at(file.path, file.place)
+        self._known.learn(new)  # if it is gone again the next look finds it
+        followed += self._open(base, file.place, new)
+        followed += self._begin_beside({file.place: base}, old)
         # Without a copy there is no other place to read the open record from again.
         lost = file.end_record() if all(f.key == file.key for f in followed) else []
+        if unread and all(f.key == file.key for f in followed):
+            _log.warning("%s: %d bytes were overwritten before they were read", file.path, unread)
         rest = [record._replace(context=tuple) for record in lost]
-        for new in followed:
-            yield Progress(source, rest if new.key == file.key else [], new.checkpoint, more=True)
+        for other in followed:
+            yield Progress(source, rest if other.key == file.key else [], other.checkpoint, more=True)
         if rest and not followed:
-            yield Progress(source, rest, self._known[file.key], more=False)
+            yield Progress(source, rest, new, more=False)
 
     def _drop(self, file: FollowedFile) -> None:
-        self._known[file.key] = file.checkpoint
+        self._known.learn(file.checkpoint)
         self._files.pop(file.key, None)
         file.close()
 
-    def _is_copy_in_waiting(self, path: str, status: os.stat_result) -> bool:
+    def _is_copy_in_waiting(self, base: Base, place: str, status: os.stat_result) -> bool:
         """Whether a new file repeats one that is still followed: a copy that rotation makes or made.
 
         It is left alone until its original is truncated; then it holds the rest of the old content.
         """
-        bases = [base for base in self._at_path if _rotated(path, base)]
-        return any(
-            _repeats(path, status, other)
-            for other in self._files.values()
-            if _rotated(path, other.path) or any(_rotated(other.path, base) for base in bases)
-        )
+        self._undecided.pop(place, None)
+        for other in self._files.values():
+            if not self._around.are_related(place, other.family):
+                continue
+            repeats = _repeats(place, status, other)
+            if repeats is None:
+                self._undecided[place] = replace(base, since=0.0)
+            if repeats is not False:
+                return True
+        return False
 
-    def _copied_from(self, path: str, status: os.stat_result) -> Checkpoint | None:
-        """Return where to go on in a copy of a file that is no longer followed."""
-        key = (status.st_dev, status.st_ino)
-        for old in self._known.values():
-            gone = old.key not in self._files and old.offset and _rotated(path, old.path)
-            if gone and holds(path, status.st_size, old):
-                return replace(old, device=key[0], inode=key[1], path=path, generation=0)
-        return None
+    def _copied_from(self, place: str, key: Key) -> Checkpoint | None:
+        """Return where to go on in a copy of what is no longer followed; of several the furthest."""
+        found = None
+        for old in self._known:
+            if not old.offset or self._is_followed(old) or (found and found.offset >= old.offset):
+                continue
+            if self._around.are_related(place, family(old.place)) and holds(place, key, old):
+                found = old
+        return found and found.copied_to(key, self._known.next_generation(key))
 
-    def _rotated_away(self, found: dict[tuple[str, Key], tuple[os.stat_result, int]]) -> list[FollowedFile]:
-        """Follow what was rotated away from a path between two looks, or while nobody looked."""
-        followed: list[FollowedFile] = []
-        for path, source in self._changed_paths(found):
-            last_seen = [c.seen_at for c in self._known.values() if c.path == path]
-            since = max(last_seen, default=time.time()) if self._first else self._looked_at
-            followed += self._missed(path, source, since)
-        return followed
+    def _is_followed(self, checkpoint: Checkpoint) -> bool:
+        file = self._files.get(checkpoint.key)
+        return file is not None and file.generation == checkpoint.generation
 
-    def _missed(
-        self, path: str, source: int, since: float, old: Checkpoint | None = None
-    ) -> list[FollowedFile]:
-        """Follow the rotated forms of a path that hold something unread, unknown ones from ``since`` on.
+    def _begin_beside(self, bases: Mapping[str, Base], old: Checkpoint | None = None) -> list[FollowedFile]:
+        """Follow what lies beside some places, is a rotated form of what was there, and may be unread.
 
         Further copies of ``old``, whose rest is followed already, are passed over.
         """
         followed: list[FollowedFile] = []
-        for candidate, status in rotations(path):
+        departed = sum(file.departed for file in self._files.values())
+        for place, status, base in self._beside(bases):
             key = (status.st_dev, status.st_ino)
-            if key in self._files:
+            if key in self._files or not self._is_unread(place, status, base):
                 continue
-            known = self._known.get(key)
-            unread = status.st_size > known.offset if known else status.st_mtime >= since - _CLOCK_GRAIN
-            if unread and not (
-                known is None and old and old.offset and holds(candidate, status.st_size, old)
-            ):
-                followed += self._begin(candidate, status, source)
+            if old and key not in self._known and _is_copy_of(place, key, old):
+                continue
+            if departed + len(followed) >= _MAX_DEPARTED:
+                self._around.look_again(base, place)
+                break
+            followed += self._begin(base, place, status)
         return followed
 
-    def _changed_paths(
-        self, found: dict[tuple[str, Key], tuple[os.stat_result, int]]
-    ) -> list[tuple[str, int]]:
-        """Return the paths that name another file than before, with their sources."""
-        now = {path: (key, source) for (path, key), (_, source) in found.items()}
-        if not self._first:
-            return [
-                (path, now[path][1] if path in now else self._source.get(key, 0))
-                for path, key in self._at_path.items()
-                if path not in now or now[path][0] != key
-            ]
-        paths = [(path, source) for path, (_, source) in now.items()]
-        for checkpoint in self._known.values():
-            source = self._source_of(checkpoint.path)
-            if source is not None and checkpoint.path not in now:
-                paths.append((checkpoint.path, source))
-        return [(path, source) for path, source in paths if self._patterns[source] in self._followed_before]
+    def _beside(self, bases: Mapping[str, Base]) -> list[Candidate]:
+        """Return what may be rotated forms beside some bases, oldest change first."""
+        found = self._around.beside(bases, {f.place for f in self._files.values() if not f.departed})
+        for place, base in list(self._undecided.items()):
+            try:
+                found.append((place, os.stat(place), base))  # noqa: PTH116
+            except OSError:
+                del self._undecided[place]
+        return sorted(found, key=lambda candidate: candidate[1].st_mtime)
 
-    def _source_of(self, path: str) -> int | None:
-        for source, pattern in enumerate(self._patterns):
-            if path == pattern or (glob.has_magic(pattern) and Path(path).match(pattern)):
-                return source
-        return None
+    def _is_unread(self, place: str, status: os.stat_result, base: Base) -> bool:
+        """Whether a file may hold what was not read; in doubt it does."""
+        key = (status.st_dev, status.st_ino)
+        known = self._known.get(key)
+        try:
+            if known is not None and (may_hold(place, status, known.offset) or holds(place, key, known)):
+                return may_hold(place, status, known.offset)
+            if status.st_mtime >= base.since - CLOCK_GRAIN:
+                return True
+            old = self._copied_from(place, key)
+        except OSError:
+            return True
+        return old is not None and status.st_mtime >= old.done_at - CLOCK_GRAIN
 
-
-def _expanded(pattern: str) -> list[str]:
-    if not glob.has_magic(pattern):
-        return [pattern]
-    return sorted(glob.iglob(pattern, recursive=True))  # noqa: PTH207 - the pattern may be absolute
-
-
-def _root(pattern: str) -> str:
-    """Return the part of a pattern before its first wildcard."""
-    while glob.has_magic(pattern):
-        pattern = os.path.dirname(pattern)  # noqa: PTH120
-        if not glob.has_magic(pattern):
-            return os.path.join(pattern, "")  # noqa: PTH118
-    return pattern
+    def _let_wait(self) -> None:
+        """Close files that were rotated away when they are too many; they are found again where they lie."""
+        departed = [key for key, file in self._files.items() if file.departed]
+        for key in departed[_MAX_DEPARTED:]:
+            file = self._files[key]
+            if not file.is_unlinked:
+                self._around.look_again(Base(file.path, self._source[key], file.seen_at), file.place)
+                self._drop(file)
 
 
-def _rotated(path: str, original: str) -> bool:
-    folder, name = os.path.split(path)
-    original_folder, original_name = os.path.split(original)
-    return folder == original_folder and is_rotation_of(name, original_name)
-
-
-def _repeats(path: str, status: os.stat_result, other: FollowedFile) -> bool:
-    """Whether a file holds what was read of another one, or may be on the way to it."""
-    read = other.checkpoint
-    if read.offset and status.st_size >= read.offset:
-        return holds(path, status.st_size, read)
-    if time.time() - status.st_mtime > _COPYING_SECONDS:
-        return False  # shorter than what it would be a copy of, and no longer growing
-    try:
-        with Path(path).open("rb", buffering=0) as file:
-            head = read_at(file, 0, HEAD_BYTES)
-    except OSError:
+def _repeats(place: str, status: os.stat_result, other: FollowedFile) -> bool | None:
+    """Whether a file holds what was read of another one; None when it may be on the way to it."""
+    read, key = other.checkpoint, (status.st_dev, status.st_ino)
+    long_enough = place.endswith(PACKED) or status.st_size >= read.offset
+    if read.offset and long_enough and holds(place, key, read):
         return True
-    return not head or other.begins_like(head)
+    if time.time() - status.st_mtime > _COPYING_SECONDS:
+        return False  # not what it would be a copy of, and no longer growing
+    if not place.endswith(PACKED) and (
+        other.is_shorter_than(status.st_size) or (read.offset and long_enough)
+    ):
+        return False
+    file = open_log(place, key)
+    try:
+        head = file.read_at(0, HEAD_BYTES)
+    finally:
+        file.close()
+    return None if not head or other.begins_like(head) else False
+
+
+def _is_copy_of(place: str, key: Key, old: Checkpoint) -> bool:
+    try:
+        return bool(old.offset) and holds(place, key, old)
+    except OSError:
+        return False
 
 
 def _last_line_end(path: str, size: int) -> int:
@@ -368,7 +384,8 @@ def _last_line_end(path: str, size: int) -> int:
     begin = max(0, size - _LAST_LINE_BYTES)
     try:
         with Path(path).open("rb", buffering=0) as file:
-            end = read_at(file, begin, size - begin).rfind(b"\n")
+            file.seek(begin)
+            end = file.read(size - begin).rfind(b"\n")
     except OSError:
         return size
     if end >= 0:

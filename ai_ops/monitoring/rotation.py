@@ -1,7 +1,7 @@
 """Where the rest of a rotated file is.
 
-Two questions about the neighbours of a log: is this name a rotated form of that one, and which of them
-holds the content that a checkpoint was taken from.
+Questions about the neighbours of a log: which names could this one be a rotated form of, which files lie
+between two of a series, and which of them holds the content that a checkpoint was taken from.
 """
 
 from __future__ import annotations
@@ -9,65 +9,112 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from ai_ops.monitoring.checkpoint import Checkpoint, still_the_same
+from ai_ops.monitoring.log_file import MOVED, PACKED, open_log
 
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".Z")
-# app.log → app.log.1, app.log-20260301, app.log.bak, app.1.log, app-20260301.log
-_SUFFIX = re.compile(r"[.\-_][\w.\-:]{1,40}")
+_COMPRESSED = (PACKED, ".bz2", ".xz", ".zst", ".lz4", ".zip", ".Z")
+# app.log → app.log.1, app.log-20260301, app.log.bak, app.1.log, app-20260301.log; but not app.log.pos
+_SEPARATOR = re.compile(r"[.\-_]")
+_SUFFIX = re.compile(
+    r"(?:[.\-_](?:\d[\w:]{0,30}|old|bak|prev|previous|last|orig|save|backup"
+    r"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w{0,8})){1,8}"
+)
+_LOOKS = 5
+_NUMBER = re.compile(r"\d+")
 
 
 def is_compressed(path: str) -> bool:
-    """Whether a name says that the content is packed; such files are not read."""
+    """Whether a name says that the content is packed; such a file is read on catch-up alone."""
     return path.endswith(_COMPRESSED)
 
 
-def is_rotation_of(name: str, original: str) -> bool:
-    """Whether ``name`` is what rotation makes of ``original`` (both without folder)."""
-    if name == original or is_compressed(name):
-        return False
-    if name.startswith(original):
-        return bool(_SUFFIX.fullmatch(name[len(original) :]))
-    stem, dot, extension = original.rpartition(".")
-    if not dot or not name.startswith(stem) or not name.endswith(dot + extension):
-        return False
-    middle = name[len(stem) : -len(dot + extension)]
-    return bool(_SUFFIX.fullmatch(middle)) and any(c.isdigit() for c in middle)
+def originals(path: str) -> list[str]:
+    """Return every path that ``path`` may be a rotated form of, whether such a file is there or not."""
+    folder, name = os.path.split(path)
+    plain = name.removesuffix(PACKED)
+    if is_compressed(plain):
+        return []
+    found = [plain] if plain != name else []
+    last = plain.rfind(".")
+    for separator in _SEPARATOR.finditer(plain):
+        begin = separator.start()
+        if begin and _SUFFIX.fullmatch(plain, begin):
+            found.append(plain[:begin])
+        elif (
+            0 < begin < last and _SUFFIX.fullmatch(plain, begin, last) and _NUMBER.search(plain, begin, last)
+        ):
+            found.append(plain[:begin] + plain[last:])
+    return [os.path.join(folder, original) for original in found]  # noqa: PTH118
 
 
-def rotations(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the rotated forms of ``path`` that are there, oldest change first."""
-    folder, original = os.path.split(path)
-    found = []
+def family(path: str) -> frozenset[str]:
+    """Return ``path`` and all that it may be a rotated form of."""
+    return frozenset((path, *originals(path)))
+
+
+def is_between(path: str, first: str, last: str) -> bool:
+    """Whether ``path`` comes between two files of one numbered or dated series."""
+    return _series(path) == _series(first) == _series(last) and _order(first) < _order(path) < _order(last)
+
+
+def _series(path: str) -> str:
+    return _NUMBER.sub("0", path.removesuffix(PACKED))
+
+
+def _order(path: str) -> list[int]:
+    return [int(number) for number in _NUMBER.findall(path)]
+
+
+def files_in(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the regular files of a folder; nothing when it cannot be read."""
     try:
-        with os.scandir(folder or ".") as entries:
+        with os.scandir(folder) as entries:
             for entry in entries:
-                if is_rotation_of(entry.name, original):
-                    found.append((os.path.join(folder, entry.name), entry.stat()))  # noqa: PTH118
+                try:
+                    # Not entry.stat(), which lacks the inode on Windows.
+                    status = os.stat(entry.path, follow_symlinks=False)  # noqa: PTH116
+                except OSError:
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    yield entry.path, status
     except OSError:
         return
-    yield from sorted(
-        (pair for pair in found if stat.S_ISREG(pair[1].st_mode)), key=lambda pair: pair[1].st_mtime
-    )
 
 
-def holds(path: str, size: int, checkpoint: Checkpoint) -> bool:
-    """Whether the file at ``path`` begins with the content that the checkpoint was taken from."""
+def holds(place: str, key: tuple[int, int], checkpoint: Checkpoint) -> bool:
+    """Whether the file of that device and inode at ``place`` begins with what the checkpoint was taken from.
+
+    Raises:
+        OSError: it cannot be read, or is not there any more; names move while one looks.
+    """
+    file = open_log(place, key)
     try:
-        with Path(path).open("rb", buffering=0) as file:
-            return still_the_same(file, size, checkpoint)
-    except OSError:
-        return False
+        return still_the_same(file, checkpoint)
+    finally:
+        file.close()
 
 
-def find_copy(path: str, checkpoint: Checkpoint) -> tuple[str, os.stat_result] | None:
-    """Return the copy that was made of ``path`` before it was truncated, newest first."""
+def find_copy(checkpoint: Checkpoint, is_related: Callable[[str], bool]) -> tuple[str, os.stat_result] | None:
+    """Return where the content went that the checkpoint was taken from, newest first; packed or not.
+
+    ``is_related`` tells by its path whether a file beside it may be a rotated form of it.
+    """
     if not checkpoint.offset:
         return None
-    for candidate, status in reversed(list(rotations(path))):
-        key = (status.st_dev, status.st_ino)
-        if key != checkpoint.key and holds(candidate, status.st_size, checkpoint):
-            return candidate, status
+    for _ in range(_LOOKS):
+        moved = False
+        beside = files_in(os.path.dirname(checkpoint.place))  # noqa: PTH120
+        for place, status in sorted(beside, key=lambda pair: pair[1].st_mtime, reverse=True):
+            key = (status.st_dev, status.st_ino)
+            if key == checkpoint.key or not is_related(place):
+                continue
+            try:
+                if holds(place, key, checkpoint):
+                    return place, status
+            except OSError as error:
+                moved = moved or error.errno in MOVED
+        if not moved:
+            break
     return None

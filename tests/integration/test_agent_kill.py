@@ -87,12 +87,8 @@ def test_each_occurrence_is_counted_once_over_kills_and_rotations(tmp_path, rota
                 running.kill()
         writer.ended.set()
         writer.join()
-        with agent(tmp_path, server.url, *flags, **options) as running:
-            if window == "0":
-                until(lambda: server.total >= writer.written)
-            else:
-                time.sleep(0.8)
-            assert running.terminate() == 0
+        with agent(tmp_path, server.url, *flags, "--once", **options) as running:
+            assert running.wait() == 0
         assert server.total == writer.written
         if window != "0":
             assert len(server.events) < writer.written / 4

@@ -10,6 +10,26 @@ from ai_ops.agent.spool import Change, Outgoing, Spool
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.monitoring.checkpoint import Checkpoint
 
+VERSION_1 = """
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, count INTEGER NOT NULL,
+  event BLOB NOT NULL);
+CREATE TABLE checkpoints (
+  device TEXT, inode TEXT, path TEXT NOT NULL, "offset" INTEGER NOT NULL, generation INTEGER NOT NULL,
+  identity TEXT NOT NULL, head_length INTEGER NOT NULL, head BLOB NOT NULL, tail_length INTEGER NOT NULL,
+  tail BLOB NOT NULL, seen_at REAL NOT NULL, PRIMARY KEY (device, inode)) WITHOUT ROWID;
+CREATE TABLE windows (
+  key TEXT PRIMARY KEY, opened_at REAL NOT NULL, count INTEGER NOT NULL, counted_since REAL NOT NULL,
+  event BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE patterns (pattern TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 1;
+INSERT INTO outbox (event_id, count, event) VALUES ('a', 1, x'41'), ('b', 2, x'4242');
+INSERT INTO checkpoints VALUES ('1', '2', '/a', 10, 0, 'id', 2, x'68', 3, x'74', 100.0);
+INSERT INTO patterns VALUES ('/a*');
+INSERT INTO totals VALUES ('dropped', 7);
+"""
+
 
 def outgoing(number, count=1):
     return Outgoing(f"id-{number}", count, json.dumps({"event_id": f"id-{number}"}).encode())
@@ -75,8 +95,39 @@ def test_everything_is_there_after_a_restart(tmp_path):
 def test_files_not_seen_for_a_month_are_forgotten(spool):
     old, new = Checkpoint(1, 2, "/a", 10, seen_at=1000.0), Checkpoint(1, 3, "/b", 10, seen_at=31 * 86_400.0)
     spool.commit(Change(checkpoints={old.key: old, new.key: new}))
-    spool.forget(1000.0 + 31 * 86_400)
+    spool.forget(86_400.0)
     assert spool.checkpoints() == [new]
+
+
+def test_a_spool_that_is_full_in_bytes_takes_no_more_and_counts_what_it_drops(tmp_path):
+    spool = Spool(tmp_path / "spool", 100, max_bytes=250)
+    spool.commit(Change(events=[Outgoing(str(n), 1, b"x" * 100) for n in range(3)]))
+    assert spool.room() == 0
+    assert spool.commit(Change(events=[Outgoing("more", 5, b"x")])) == 5
+    spool.close()
+    spool = Spool(tmp_path / "spool", 100, max_bytes=250)
+    assert (spool.room(), spool.stats().waiting, spool.stats().dropped) == (0, 3, 5)
+    spool.acknowledge(spool.oldest(1, 1 << 20))
+    assert spool.room() == 98
+    spool.close()
+
+
+def test_the_same_inode_may_have_held_several_contents(spool):
+    first, second = Checkpoint(1, 2, "/a", 10), Checkpoint(1, 2, "/b", 20, generation=1)
+    spool.commit(Change(checkpoints={(1, 2, 0): first, (1, 2, 1): second}))
+    assert spool.checkpoints() == [first, second]
+
+
+def test_a_spool_of_the_first_version_is_taken_over(tmp_path):
+    (tmp_path / "spool").mkdir()
+    with sqlite3.connect(tmp_path / "spool" / "spool.db") as old:
+        old.executescript(VERSION_1)
+    spool = Spool(tmp_path / "spool", 10)
+    assert spool.checkpoints() == [Checkpoint(1, 2, "/a", 10, 0, "id", 2, b"h", 3, b"t", 100.0)]
+    assert (spool.stats().waiting, spool.stats().dropped) == (2, 7)
+    assert spool.patterns() == ["/a*"]
+    spool.close()
+    Spool(tmp_path / "spool", 10).close()
 
 
 def test_a_batch_is_bounded_in_bytes_but_never_empty(spool):

@@ -2,11 +2,14 @@
 
 import os
 import shutil
+import subprocess
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from ai_ops.monitoring import log_monitor
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.log_monitor import LogMonitor
 
@@ -44,7 +47,7 @@ class Watcher:
 
     def look(self):
         for checkpoint in self.monitor.discover():
-            self.checkpoints[checkpoint.key] = checkpoint
+            self.checkpoints[checkpoint.key, checkpoint.generation] = checkpoint
 
     def read(self, *, final=False, now=None):
         for _ in range(100):
@@ -53,7 +56,8 @@ class Watcher:
                 lambda: 1000, time.monotonic() if now is None else now, final=final
             ):
                 self.records += progress.records
-                self.checkpoints[progress.checkpoint.key] = progress.checkpoint
+                checkpoint = progress.checkpoint
+                self.checkpoints[checkpoint.key, checkpoint.generation] = checkpoint
                 more = more or progress.more
             if not more:
                 break
@@ -427,25 +431,318 @@ def test_reading_stops_where_there_is_no_room_and_goes_on_there(watcher, log):
 
 
 @pytest.mark.parametrize("name", ["app.log.1.gz", "app.log.2.zst"])
-def test_packed_rotations_are_not_read(tmp_path, name):
-    watcher = Watcher(tmp_path / "app*")
+def test_packed_files_that_were_there_before_are_not_read(tmp_path, log, name):
     append(tmp_path / name, 1)
+    os.utime(tmp_path / name, (1, 1))
+    watcher = Watcher(tmp_path / "app*")
+    append(log, 2)
     watcher.poll()
     watcher.stop()
-    assert watcher.numbers == []
+    assert watcher.numbers == [2]
 
 
-def test_without_room_the_newest_rotated_files_wait_and_older_ones_are_read_regardless(tmp_path, log):
-    watcher = Watcher(log)
-    for number in range(11):
+def packed(path):
+    subprocess.run(["gzip", str(path)], check=True)
+    return path.with_name(path.name + ".gz")
+
+
+def test_the_rest_of_a_file_that_was_packed_while_nobody_looked_is_read(watcher, log):
+    append(log, 2)
+    watcher.poll()
+    watcher.stop()
+    append(log, 3, 4)
+    log.rename(log.with_name("app.log.1"))
+    packed(log.with_name("app.log.1"))
+    append(log, 5)
+    watcher.restart()
+    watcher.poll()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3, 4, 5]
+    watcher.restart()
+    watcher.poll()
+    assert len(watcher.records) == 6
+
+
+def test_several_generations_of_which_some_were_packed_are_read_once(watcher, log):
+    append(log, 2)
+    watcher.stop()
+    for number in range(3, 9):
+        for old in range(number, 1, -1):
+            if (there := log.with_name(f"app.log.{old}.gz")).exists():
+                there.rename(log.with_name(f"app.log.{old + 1}.gz"))
+        if log.with_name("app.log.1").exists():
+            packed(log.with_name("app.log.1").rename(log.with_name("app.log.2")))
+        log.rename(log.with_name("app.log.1"))
         append(log, number)
-        log.rename(log.with_name(f"app.log.{number}"))
+    for _ in range(2):
+        watcher.restart()
+        watcher.poll()
+    assert sorted(watcher.numbers) == list(range(9))
+
+
+def test_a_packed_file_is_read_on_where_a_kill_ended_it_though_its_name_moved(watcher, log):
+    append(log, *range(2, 2000))
+    watcher.stop()
+    log.rename(log.with_name("app.log.1"))
+    packed(log.with_name("app.log.1"))
+    log.touch()
+    watcher.restart()
+    for progress in watcher.monitor.read(lambda: 100, time.monotonic()):
+        watcher.records += progress.records
+        watcher.checkpoints[progress.checkpoint.key, 0] = progress.checkpoint
+        if len(watcher.records) > 100:
+            break
+    log.with_name("app.log.1.gz").rename(log.with_name("app.log.2.gz"))
+    watcher.restart()
+    watcher.poll()
+    assert sorted(watcher.numbers) == list(range(2000))
+
+
+def test_a_packed_copy_of_what_is_still_followed_is_left_alone(watcher, log):
+    shutil.copy(log, log.with_name("app.log.1"))
+    packed(log.with_name("app.log.1"))
+    watcher.poll()
+    os.truncate(log, 0)
+    append(log, 2)
+    watcher.poll()
+    watcher.restart()
+    watcher.poll()
+    assert watcher.numbers == [0, 1, 2]
+
+
+def test_what_an_inode_held_before_is_found_in_its_packed_copy(watcher, log):
+    append(log, 2)
+    watcher.stop()
+    (old,) = watcher.checkpoints.values()
+    packed(log.rename(log.with_name("app.log.1")))
+    append(log, 3)
+    # Whether the file system hands out the same inode again is its own affair; here it did.
+    reused = replace(old, inode=log.stat().st_ino)
+    watcher.checkpoints = {reused.key: reused}
+    watcher.restart()
+    watcher.poll()
+    assert watcher.numbers[:2] == [0, 1]
+    assert sorted(watcher.numbers[2:]) == [2, 3]
+
+
+def test_a_copy_under_an_inode_of_which_nothing_was_read_is_known_as_a_copy(watcher, log):
+    watcher.stop()
+    (old,) = watcher.checkpoints.values()
+    copy = packed(log.rename(log.with_name("app.log.1")))
+    append(log, 2)
+    gone = replace(old, inode=old.inode + (1 << 40))
+    unread = replace(old, inode=copy.stat().st_ino, offset=0, head_length=0, tail_length=0, done_at=0.0)
+    watcher.checkpoints = {checkpoint.key: checkpoint for checkpoint in (gone, unread)}
+    watcher.restart()
+    watcher.poll()
+    assert watcher.numbers == [0, 1, 2]
+
+
+def test_a_damaged_packed_file_is_passed_with_a_word(watcher, log, caplog):
+    append(log, 2)
+    watcher.stop()
+    log.rename(log.with_name("app.log.1"))
+    whole = packed(log.with_name("app.log.1")).read_bytes()
+    log.with_name("app.log.1.gz").write_bytes(whole[:20] + b"damaged" + whole[27:])
+    append(log, 3)
+    watcher.restart()
+    watcher.poll()
+    assert watcher.numbers[-1] == 3
+    assert "packed, and damaged" in caplog.text
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["followed", "down"])
+def test_a_link_that_moves_along_a_series_loses_nothing(tmp_path, down):
+    (tmp_path / "real").mkdir()
+    link, files = tmp_path / "current.log", [tmp_path / "real" / f"part-{n}.txt" for n in range(4)]
+
+    def point(target):
+        (tmp_path / "new").symlink_to(target)
+        (tmp_path / "new").replace(link)
+
+    files[0].touch()
+    point(files[0])
+    watcher = Watcher(link)
+    append(files[0], 0)
+    watcher.poll()
+    if down:
+        watcher.stop()
+    append(files[0], 1)
+    append(files[1], 2)
+    append(files[2], 3)
+    point(files[2])
+    append(files[2], 4)
+    append(files[3], 5)  # not ours yet
+    if down:
+        watcher.restart()
+    watcher.poll()
+    watcher.stop()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3, 4]
+    assert {record.path for record in watcher.records} == {str(link)}
+
+
+def test_what_is_rotated_behind_a_link_is_read(tmp_path):
+    (tmp_path / "pod").mkdir()
+    real, link = tmp_path / "pod" / "0.log", tmp_path / "app.log"
+    real.touch()
+    link.symlink_to(real)
+    watcher = Watcher(link)
+    append(real, 0)
+    watcher.poll()
+    watcher.stop()
+    append(real, 1)
+    real.rename(real.with_name("0.log.20260301-120000"))
+    append(real, 2)
+    packed(real.rename(real.with_name("0.log.20260301-130000")))
+    append(real, 3)
+    watcher.restart()
+    watcher.poll()
+    watcher.stop()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3]
+
+
+def test_what_was_copied_away_before_the_first_read_is_read(watcher, log):
+    log.rename(log.with_name("app.log.1"))
+    log.touch()
+    watcher.poll()
+    append(log, 2)
+    shutil.copy(log, log.with_name("app.log.2"))
+    os.truncate(log, 0)
+    append(log, 3)
+    watcher.poll()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3]
+
+
+def test_what_came_and_was_rotated_while_its_name_was_free_is_read(watcher, log):
+    log.rename(log.with_name("app.log.1"))
+    watcher.poll()
+    append(log, 2)
+    log.rename(log.with_name("app.log.2"))
+    append(log, 3)
+    watcher.poll()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3]
+
+
+def test_what_was_discovered_but_not_read_before_a_kill_is_found_in_its_packed_form(watcher, log):
+    log.rename(log.with_name("app.log.1"))
+    append(log, 2)
+    watcher.look()
+    time.sleep(0.1)
+    watcher.look()  # a later look, still nothing read
+    watcher.stop()
+    packed(log.rename(log.with_name("app.log.2")))
+    append(log, 3)
+    watcher.restart()
+    watcher.poll()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["app.log.pos", "app.log.wf", "app.log-errors", "app.logger"])
+def test_other_files_with_a_longer_name_are_no_rotations(tmp_path, log, name):
+    watcher = Watcher(log)
+    append(log, 0)
+    append(tmp_path / name, 1)
+    log.rename(log.with_name("app.log.1"))
+    append(log, 2)
+    watcher.poll()
+    watcher.stop()
+    assert sorted(watcher.numbers) == [0, 2]
+
+
+def test_a_wide_file_whose_first_record_was_open_is_wide_after_a_restart(tmp_path):
+    path = tmp_path / "wide.log"
+    watcher = Watcher(path, debounce=60.0)
+    text = '\ufeffTraceback (most recent call last):\n  File "a.py", line 1, in f\n'
+    path.write_bytes(text.encode("utf-16-le"))
+    watcher.poll()
+    watcher.restart()
+    with path.open("ab") as file:
+        file.write("    g()\nValueError: number 7 is odd\n".encode("utf-16-le"))
+    watcher.poll()
+    watcher.read(now=time.monotonic() + 61)
+    watcher.stop()
+    assert watcher.numbers == [7]
+    assert watcher.records[0].raw.startswith(b"Traceback")
+
+
+def test_half_a_byte_order_mark_is_waited_for(tmp_path):
+    path = tmp_path / "wide.log"
+    watcher = Watcher(path)
+    path.write_bytes(b"\xff")
+    watcher.poll()
+    path.write_bytes(("\ufeff" + lines(1)).encode("utf-16-le"))
+    watcher.poll()
+    watcher.stop()
+    assert watcher.numbers == [1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("\x1b[31m", "\x1b[0m"), ("\ufeff", ""), ("\0\0", ""), ("", "\r")],
+    ids=["colours", "a mark", "NUL", "CRLF"],
+)
+def test_what_is_no_text_is_taken_off_a_line(watcher, log, before, after):
+    with log.open("a", newline="") as file:
+        file.write(f"{before}2026-03-01 12:00:00 ERROR number 2 failed{after}\n")
+    append(log, 3)
+    watcher.poll()
+    assert watcher.records[2].raw == b"2026-03-01 12:00:00 ERROR number 2 failed"
+    assert watcher.numbers == [0, 1, 2, 3]
+
+
+def test_bytes_that_were_overwritten_unread_are_told(watcher, log, caplog):
+    append(log, *range(10))
+    watcher.look()
+    for progress in watcher.monitor.read(lambda: 2, time.monotonic()):
+        watcher.records += progress.records
+        break
+    os.truncate(log, 0)
+    append(log, 50)
+    watcher.poll()
+    assert f"{log}: 336 bytes were overwritten before they were read" in caplog.text
+    assert watcher.numbers == [0, 1, 0, 1, 50]
+
+
+def rotate(watcher, log, count, after):
+    for number in range(count):
+        append(log, number)
+        after(log.rename(log.with_name(f"app.log.{number}")))
         log.touch()
         watcher.look()
+
+
+def read_without_room(watcher):
     for _ in range(2):  # the second ends the records that the first opened
         for progress in watcher.monitor.read(lambda: 0, time.monotonic()):
             watcher.records += progress.records
+
+
+def test_without_room_rotated_files_wait_where_they_lie(tmp_path, log):
+    watcher = Watcher(log)
+    rotate(watcher, log, 11, lambda rotated: None)
+    read_without_room(watcher)
+    assert watcher.numbers == []
+    watcher.poll()
+    watcher.stop()
+    assert sorted(watcher.numbers) == list(range(11))
+
+
+def test_without_room_the_newest_deleted_files_wait_and_older_ones_are_read_regardless(tmp_path, log):
+    watcher = Watcher(log)
+    rotate(watcher, log, 11, Path.unlink)
+    read_without_room(watcher)
     assert watcher.numbers == [0, 1, 2]
     watcher.poll()
+    watcher.stop()
+    assert sorted(watcher.numbers) == list(range(11))
+
+
+def test_of_very_many_rotated_files_only_some_are_open_at_a_time_and_all_are_read(tmp_path, log, monkeypatch):
+    monkeypatch.setattr(log_monitor, "_MAX_DEPARTED", 3)
+    monkeypatch.setattr(log_monitor, "_DEPARTED_SECONDS", 0.0)
+    watcher = Watcher(log)
+    rotate(watcher, log, 11, lambda rotated: None)
+    assert len(watcher.monitor._files) <= 5
+    for _ in range(12):
+        watcher.poll()
     watcher.stop()
     assert sorted(watcher.numbers) == list(range(11))
