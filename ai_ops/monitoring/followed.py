@@ -23,7 +23,7 @@ from ai_ops.monitoring.checkpoint import (
 )
 from ai_ops.monitoring.detect import Detector, Hits
 from ai_ops.monitoring.encoding import Encoding, cleaned, encoding_of
-from ai_ops.monitoring.log_file import open_log
+from ai_ops.monitoring.log_file import PACKED, open_log
 from ai_ops.monitoring.multiline import CUT, MAX_LINE_BYTES, Fed, Joiner, stands_alone
 from ai_ops.monitoring.plain import plain_end
 from ai_ops.monitoring.rotation import family
@@ -113,6 +113,11 @@ class FollowedFile:
         self._encoding: Encoding = encoding_of(self._head)
         if self._head and not self._identity:
             self._identity = identity_of(*self.key, checkpoint.generation, self._head)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether rotation packed it, so that nobody appends to it."""
+        return self.place.endswith(PACKED)
 
     @property
     def generation(self) -> int:
@@ -216,7 +221,7 @@ class FollowedFile:
             return self._by_time(now, end)
         raw = self._file.read_at(self._position, self._want)
         self._verify()
-        self._length = end or 0
+        self._length = self._file.end(status) or 0  # of a packed file it is known at its end
         if self._position:  # else it may be another content already, and nothing tells
             self.verified_at = looked_at
         at_end = len(raw) < self._want

@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 
 from ai_ops.monitoring.checkpoint import Checkpoint
+from ai_ops.monitoring.rotation import family, order
 
 Key = tuple[int, int]
 
@@ -20,6 +21,7 @@ class KnownContents:
     def __init__(self, checkpoints: Iterable[Checkpoint] = ()) -> None:
         self._latest: dict[Key, Checkpoint] = {}
         self._former: dict[tuple[Key, int], Checkpoint] = {}
+        self._families: dict[str, frozenset[str]] = {}
         for checkpoint in sorted(checkpoints, key=lambda checkpoint: checkpoint.generation):
             self.learn(checkpoint)
 
@@ -45,14 +47,25 @@ class KnownContents:
         """Return the number of a new content of an inode."""
         return self._latest[key].generation + 1 if key in self._latest else 0
 
+    def read_of(self, names: frozenset[str]) -> list[Checkpoint]:
+        """Return what was read of contents that may be rotated forms of one of some places, or lay there."""
+        return [c for c in self if c.offset and not names.isdisjoint(self._family(c.place))]
+
+    def _family(self, place: str) -> frozenset[str]:
+        if place not in self._families:
+            self._families[place] = family(place)
+        return self._families[place]
+
     def forget(self, before: float, keep: Collection[Key]) -> None:
         """Forget what no look has found since ``before``, but for the files of ``keep``."""
         self._latest = {k: c for k, c in self._latest.items() if k in keep or c.seen_at >= before}
         self._former = {k: c for k, c in self._former.items() if c.seen_at >= before}
+        self._families.clear()
 
     def places(self) -> dict[str, str]:
-        """Return where the file was that was last followed as each path."""
-        return {c.path: c.place for c in sorted(self, key=lambda c: c.seen_at)}
+        """Return where the file was that was followed first as each path."""
+        first = sorted(self, key=lambda c: (c.seen_at, order(c.place)), reverse=True)
+        return {checkpoint.path: checkpoint.place for checkpoint in first}
 
     def seen_until(self) -> dict[str, float]:
         """Return for each path the time from which on unknown files may have been rotated away from it.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,13 +22,14 @@ from ai_ops.monitoring.followed import Changed, FollowedFile, Record
 from ai_ops.monitoring.known import Key, KnownContents
 from ai_ops.monitoring.log_file import MOVED, PACKED, may_hold, open_log
 from ai_ops.monitoring.matching import matching, root
-from ai_ops.monitoring.rotation import family, find_copy, holds
+from ai_ops.monitoring.rotation import family, find_copy, furthest_read, holds
 from ai_ops.monitoring.surroundings import CLOCK_GRAIN, Base, Candidate, Surroundings
 
 _log = logging.getLogger(__name__)
 
 # A writer may keep its handle for a while after its file was moved away.
 _DEPARTED_SECONDS = 30.0
+_PACKED_SECONDS = 5.0
 _CHUNKS_AT_ONCE = 16
 # So many records are taken from a file at once, so that what waits to be written stays small.
 _RECORDS_AT_ONCE = 500
@@ -152,7 +154,9 @@ class LogMonitor:
                 file = self._files.get(key)
                 if limit <= 0 or file is None:
                     break
-                over = file.departed and file.idle_seconds > _DEPARTED_SECONDS
+                over = file.departed and file.idle_seconds > (
+                    _PACKED_SECONDS if file.is_packed else _DEPARTED_SECONDS
+                )
                 try:
                     reading = file.read(limit, now, final=final or over)
                 except Changed:
@@ -235,7 +239,7 @@ class LogMonitor:
     def _rest_of(self, old: Checkpoint, base: Base) -> list[FollowedFile]:
         """Follow the rest of a content where it was copied, after it was replaced or deleted."""
         theirs = family(old.place)
-        copy = find_copy(old, lambda place: self._around.are_related(place, theirs))
+        copy = find_copy(old, lambda place: not theirs.isdisjoint(self._around.originals(place)))
         if copy is None or (key := (copy[1].st_dev, copy[1].st_ino)) in self._files:
             return []
         base = replace(base, path=old.path)
@@ -275,24 +279,28 @@ class LogMonitor:
         It is left alone until its original is truncated; then it holds the rest of the old content.
         """
         self._undecided.pop(place, None)
+        names = self._around.originals(place)
         for other in self._files.values():
-            if not self._around.are_related(place, other.family):
+            if names.isdisjoint(other.family):
                 continue
             repeats = _repeats(place, status, other)
             if repeats is None:
-                self._undecided[place] = replace(base, since=0.0)
+                self._undecided[place] = base
             if repeats is not False:
                 return True
         return False
 
-    def _copied_from(self, place: str, key: Key) -> Checkpoint | None:
-        """Return where to go on in a copy of what is no longer followed; of several the furthest."""
-        found = None
-        for old in self._known:
-            if not old.offset or self._is_followed(old) or (found and found.offset >= old.offset):
-                continue
-            if self._around.are_related(place, family(old.place)) and holds(place, key, old):
-                found = old
+    def _copied_from(self, place: str, key: Key, since: float = math.inf) -> Checkpoint | None:
+        """Return where to go on in a copy of what is no longer followed; of several the furthest.
+
+        What had been read to its end after ``since``, in Unix time, is left out.
+        """
+        known = [
+            old
+            for old in self._known.read_of(self._around.originals(place))
+            if not self._is_followed(old) and old.done_at - CLOCK_GRAIN <= since
+        ]
+        found = furthest_read(place, key, known) if known else None
         return found and found.copied_to(key, self._known.next_generation(key))
 
     def _is_followed(self, checkpoint: Checkpoint) -> bool:
@@ -308,13 +316,15 @@ class LogMonitor:
         departed = sum(file.departed for file in self._files.values())
         for place, status, base in self._beside(bases):
             key = (status.st_dev, status.st_ino)
-            if key in self._files or not self._is_unread(place, status, base):
+            if key in self._files:
+                continue
+            if place not in self._undecided and not self._is_unread(place, status, base):
                 continue
             if old and key not in self._known and _is_copy_of(place, key, old):
                 continue
             if departed + len(followed) >= _MAX_DEPARTED:
                 self._around.look_again(base, place)
-                break
+                continue
             followed += self._begin(base, place, status)
         return followed
 
@@ -333,23 +343,29 @@ class LogMonitor:
         key = (status.st_dev, status.st_ino)
         known = self._known.get(key)
         try:
-            if known is not None and (may_hold(place, status, known.offset) or holds(place, key, known)):
-                return may_hold(place, status, known.offset)
+            if known is not None:
+                if may_hold(place, status, known.offset):
+                    return True
+                if status.st_mtime < known.done_at - CLOCK_GRAIN or holds(place, key, known):
+                    return False
             if status.st_mtime >= base.since - CLOCK_GRAIN:
                 return True
-            old = self._copied_from(place, key)
+            return self._copied_from(place, key, status.st_mtime) is not None
         except OSError:
             return True
-        return old is not None and status.st_mtime >= old.done_at - CLOCK_GRAIN
 
     def _let_wait(self) -> None:
-        """Close files that were rotated away when they are too many; they are found again where they lie."""
+        """Close what was rotated away when it is too much; what is unread is found again where it lies."""
         departed = [key for key, file in self._files.items() if file.departed]
-        for key in departed[_MAX_DEPARTED:]:
+        if len(departed) < _MAX_DEPARTED:
+            return
+        for number, key in enumerate(departed):
             file = self._files[key]
-            if not file.is_unlinked:
+            if file.is_unlinked or not (file.checkpoint.done_at or number >= _MAX_DEPARTED):
+                continue
+            if not file.checkpoint.done_at:
                 self._around.look_again(Base(file.path, self._source[key], file.seen_at), file.place)
-                self._drop(file)
+            self._drop(file)
 
 
 def _repeats(place: str, status: os.stat_result, other: FollowedFile) -> bool | None:

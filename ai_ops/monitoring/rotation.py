@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
-from ai_ops.monitoring.checkpoint import Checkpoint, still_the_same
+from ai_ops.monitoring.checkpoint import HEAD_BYTES, Checkpoint, digest, still_the_same
 from ai_ops.monitoring.log_file import MOVED, PACKED, open_log
 
 _COMPRESSED = (PACKED, ".bz2", ".xz", ".zst", ".lz4", ".zip", ".Z")
@@ -56,14 +56,15 @@ def family(path: str) -> frozenset[str]:
 
 def is_between(path: str, first: str, last: str) -> bool:
     """Whether ``path`` comes between two files of one numbered or dated series."""
-    return _series(path) == _series(first) == _series(last) and _order(first) < _order(path) < _order(last)
+    return _series(path) == _series(first) == _series(last) and order(first) < order(path) < order(last)
 
 
 def _series(path: str) -> str:
     return _NUMBER.sub("0", path.removesuffix(PACKED))
 
 
-def _order(path: str) -> list[int]:
+def order(path: str) -> list[int]:
+    """Return the numbers in a path, by which a series is sorted."""
     return [int(number) for number in _NUMBER.findall(path)]
 
 
@@ -94,6 +95,24 @@ def holds(place: str, key: tuple[int, int], checkpoint: Checkpoint) -> bool:
         return still_the_same(file, checkpoint)
     finally:
         file.close()
+
+
+def furthest_read(place: str, key: tuple[int, int], known: Collection[Checkpoint]) -> Checkpoint | None:
+    """Return of which of the known contents a file is a copy; of several the one that was read furthest.
+
+    Raises:
+        OSError: as ``holds``.
+    """
+    file = open_log(place, key)
+    try:
+        head = file.read_at(0, HEAD_BYTES)
+        digests = {length: digest(head[:length]) for length in {c.head_length for c in known}}
+        for checkpoint in sorted(known, key=lambda checkpoint: checkpoint.offset, reverse=True):
+            if digests[checkpoint.head_length] == checkpoint.head and still_the_same(file, checkpoint):
+                return checkpoint
+    finally:
+        file.close()
+    return None
 
 
 def find_copy(checkpoint: Checkpoint, is_related: Callable[[str], bool]) -> tuple[str, os.stat_result] | None:

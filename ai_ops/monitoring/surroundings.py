@@ -23,8 +23,8 @@ CLOCK_GRAIN = 0.05
 class Base:
     """A place beside which rotated forms of what is followed as ``path`` are looked for.
 
-    Unknown ones count when they changed at or after ``since``. ``before`` is where the file was that was
-    followed as ``path`` last.
+    Unknown ones count when they changed at or after ``since``. ``before`` is where the file was then that was
+    followed as ``path``.
     """
 
     path: str
@@ -55,7 +55,7 @@ class Surroundings:
         self._places: dict[str, str] = {}
         self._originals = {os.path.realpath(p) for p in patterns} | {c.place for c in known}
         self._folder_times: dict[str, int] = {}
-        self._behind: dict[str, float] = {}
+        self._behind: dict[str, Base] = {}
         self._looked_at = 0.0
         self.is_first = True
 
@@ -73,11 +73,11 @@ class Surroundings:
 
     def seen_at(self, path: str, began: float) -> float:
         """Return until when all is known that was rotated away from a path, after a look that began then."""
-        return self._behind.get(path, began)
+        return self._behind[path].since if path in self._behind else began
 
-    def are_related(self, place: str, family: frozenset[str]) -> bool:
-        """Whether a file may be a rotated form of one of a family that is or was followed."""
-        return any(name in family and name in self._originals for name in originals(place))
+    def originals(self, place: str) -> frozenset[str]:
+        """Return the places of files that are or were followed of which a file may be a rotated form."""
+        return frozenset(name for name in originals(place) if name in self._originals)
 
     def look(self, found: Sequence[Match]) -> dict[str, Base]:
         """Take in what matches now; return the bases, by place, beside which something may have come."""
@@ -95,8 +95,8 @@ class Surroundings:
             sources.setdefault(pattern, source)  # a glob is the name of no file: nothing is beside it
         bases = {}
         for path, source in sources.items():
-            since = self._behind.get(path, self._looked_at)
-            bases[self.place(path)] = Base(path, source, since, before.get(path, ""))
+            base = Base(path, source, self._looked_at, before.get(path, ""))
+            bases[self.place(path)] = self._behind.get(path, base)
         return self._changed(bases)
 
     def looked(self, found: Sequence[Match], began: float) -> None:
@@ -107,7 +107,9 @@ class Surroundings:
 
     def look_again(self, base: Base, place: str) -> None:
         """Let the next look find what could not be opened now."""
-        self._behind[base.path] = min(base.since, self._behind.get(base.path, base.since))
+        known = self._behind.get(base.path)
+        if known is None or base.since < known.since:
+            self._behind[base.path] = base
         self._folder_times.pop(_folder(place), None)
 
     def beside(self, bases: Mapping[str, Base], passed: Collection[str]) -> list[Candidate]:

@@ -6,6 +6,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.bench.agent_delivery import agent_delivery
+from tests.bench.agent_following import agent_following
 from tests.bench.agent_scan import agent_scan
 from tests.bench.grouping import grouping
 from tests.bench.ingest import ingest
@@ -13,7 +15,15 @@ from tests.bench.redaction import redaction
 from tests.bench.spine import spine
 
 HISTORY = Path(__file__).parents[2] / "doc" / "benchmarks.md"
-SUITES = {"spine": spine, "ingest": ingest, "agent": agent_scan, "grouping": grouping, "redaction": redaction}
+SUITES = {
+    "spine": spine,
+    "ingest": ingest,
+    "agent": agent_scan,
+    "following": agent_following,
+    "delivery": agent_delivery,
+    "grouping": grouping,
+    "redaction": redaction,
+}
 
 
 def main(arguments):

@@ -191,6 +191,26 @@ def test_reading_pauses_while_the_spool_is_full_and_nothing_is_lost(tmp_path, lo
         assert "300 occurrences shipped, 0 rejected, 0 dropped" in running.said
 
 
+def test_deleted_files_that_do_not_fit_are_dropped_and_counted_exactly(tmp_path, log, server):
+    server.behave = lambda batch, headers: problem(503, Retry_After="0")
+    options = {"DEDUP_WINDOW_SECONDS": "0", "MAX_ERROR_QUEUE_SIZE": "50"}
+    with agent(tmp_path, server.url, "--log-path", str(log), **options) as running:
+
+        def dropped():
+            return sum(int(number) for number in re.findall(r"(\d+) occurrences were dropped", running.said))
+
+        for number in range(13):
+            until(lambda wanted=number + 1: running.said.count("following") == wanted)
+            write(log, *(f"part{number}x{line}y failed" for line in range(40)))
+            log.rename(log.with_name("gone")).unlink()
+            log.touch()
+        until(lambda: dropped() > 0)
+        server.behave = lambda batch, headers: None
+        until(lambda: server.total + dropped() == 13 * 40)
+        assert running.terminate() == 0
+        assert f"{server.total} occurrences shipped, 0 rejected, {dropped()} dropped" in running.said
+
+
 def test_a_second_agent_on_the_same_spool_is_refused(tmp_path, log, server):
     with agent(tmp_path, server.url, "--log-path", str(log)) as running:
         following(running)

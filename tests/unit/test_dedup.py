@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ai_ops.agent.dedup import MAX_WINDOWS, DedupWindows, Sighting, Window
+from ai_ops.agent.dedup import MAX_HELD_BYTES, MAX_WINDOWS, DedupWindows, Sighting, Window
 
 
 def see(windows, key, now):
@@ -94,3 +94,17 @@ def test_the_number_of_windows_is_bounded_and_no_count_is_lost_by_it():
         see(windows, str(number), 1)
     assert [window.count for window in windows.take_settled()] == [1]
     assert see(windows, "first", 2) is Sighting.FIRST
+
+
+def test_counts_are_shipped_early_when_their_events_hold_too_much():
+    windows = DedupWindows(3600)
+    for key in ("a", "b", "c"):
+        for now in (0, 1):
+            if windows.see(key, now) is Sighting.FIRST_REPEAT:
+                windows.describe(key, b"x" * (MAX_HELD_BYTES // 2))
+    windows.settle(2)
+    assert {(window.key, window.count) for window in windows.take_settled()} == {("a", 1), ("b", 1), ("c", 1)}
+    assert windows.see("a", 3) is Sighting.FIRST_REPEAT
+    windows.describe("a", b"x")
+    windows.settle(4)
+    assert windows.take_settled() == []

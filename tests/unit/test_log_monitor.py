@@ -580,6 +580,25 @@ def test_a_link_that_moves_along_a_series_loses_nothing(tmp_path, down):
     assert {record.path for record in watcher.records} == {str(link)}
 
 
+@pytest.mark.parametrize("down", [False, True], ids=["followed", "killed"])
+def test_a_link_that_moved_along_a_long_series_loses_nothing(tmp_path, monkeypatch, down):
+    monkeypatch.setattr(log_monitor, "_MAX_DEPARTED", 3)
+    link, files = tmp_path / "current.log", [tmp_path / f"part-{n}.txt" for n in range(12)]
+    append(files[0], 0)
+    link.symlink_to(files[0])
+    watcher = Watcher(link, from_start=True)
+    for number, file in enumerate(files[1:], 1):
+        append(file, number)
+        link.unlink()
+        link.symlink_to(file)
+    for _ in range(12):
+        watcher.poll()
+        if down:
+            watcher.restart()
+    watcher.stop()
+    assert sorted(watcher.numbers) == list(range(12))
+
+
 def test_what_is_rotated_behind_a_link_is_read(tmp_path):
     (tmp_path / "pod").mkdir()
     real, link = tmp_path / "pod" / "0.log", tmp_path / "app.log"
@@ -736,13 +755,29 @@ def test_without_room_the_newest_deleted_files_wait_and_older_ones_are_read_rega
     assert sorted(watcher.numbers) == list(range(11))
 
 
-def test_of_very_many_rotated_files_only_some_are_open_at_a_time_and_all_are_read(tmp_path, log, monkeypatch):
+@pytest.mark.parametrize("down", [False, True], ids=["followed", "down"])
+def test_of_very_many_rotated_files_only_some_are_open_at_a_time_and_all_are_read(
+    tmp_path, monkeypatch, down
+):
     monkeypatch.setattr(log_monitor, "_MAX_DEPARTED", 3)
-    monkeypatch.setattr(log_monitor, "_DEPARTED_SECONDS", 0.0)
-    watcher = Watcher(log)
-    rotate(watcher, log, 11, lambda rotated: None)
-    assert len(watcher.monitor._files) <= 5
-    for _ in range(12):
+    logs = [tmp_path / "a.log", tmp_path / "b.log"]
+    for log in logs:
+        log.touch()
+    watcher = Watcher(*logs)
+    if down:
+        watcher.stop()
+    for number in range(0, 20, 2):
+        for add, log in enumerate(logs):
+            append(log, number + add)
+            rotated = log.rename(log.with_name(f"{log.name}.{number}"))
+            if number % 4:
+                packed(rotated)
+            log.touch()
+    if down:
+        watcher.restart()
+    for _ in range(20):
         watcher.poll()
+        assert len(watcher.monitor._files) <= 6
+        watcher.look()
     watcher.stop()
-    assert sorted(watcher.numbers) == list(range(11))
+    assert sorted(watcher.numbers) == list(range(20))
