@@ -30,9 +30,7 @@ def records_of(tmp_path: Path, text: str, *, limit: int = 1000, **options) -> li
     path = tmp_path / "app.log"
     path.write_text(text)
     status = path.stat()
-    file = FollowedFile(
-        str(path), Checkpoint(status.st_dev, status.st_ino, str(path)), Detector(**options), 0.5
-    )
+    file = FollowedFile(Checkpoint(status.st_dev, status.st_ino, str(path)), Detector(**options), 0.5)
     found: list[str] = []
     while reading := file.read(limit, 0.0, final=True):
         assert len(reading.records) <= limit
