@@ -197,7 +197,8 @@ def test_deleted_files_that_do_not_fit_are_dropped_and_counted_exactly(tmp_path,
     with agent(tmp_path, server.url, "--log-path", str(log), **options) as running:
 
         def dropped():
-            return sum(int(number) for number in re.findall(r"(\d+) occurrences? w(?:as|ere) dropped", running.said))
+            said = re.findall(r"(\d+) occurrences? w(?:as|ere) dropped", running.said)
+            return sum(map(int, said))
 
         for number in range(13):
             until(lambda wanted=number + 1: running.said.count("following") == wanted)

@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -345,7 +344,6 @@ def sdk(server, *arguments):
     )
 
 
-@pytest.mark.skipif(find_spec("sentry_sdk") is None, reason="needs sentry-sdk")
 async def test_a_real_sentry_sdk_is_served(server):
     import asyncio
 
@@ -356,7 +354,6 @@ async def test_a_real_sentry_sdk_is_served(server):
     assert sorted(issue["exception_type"] for issue in issues) == ["", "ValueError"]
 
 
-@pytest.mark.skipif(find_spec("opentelemetry.exporter") is None, reason="needs the OTLP exporter")
 async def test_a_real_opentelemetry_exporter_is_served(server):
     import asyncio
 
