@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ai_ops import config_places
 from ai_ops.config_places import Problem
 from ai_ops.core import setting_names
+from ai_ops.core.expected import ExpectedRule
 from ai_ops.core.redaction.rules import compiled
 from ai_ops.errors import PermanentError
 from ai_ops.setting_values import FilePath, Host, Secrets, WebAddress, Words
@@ -71,6 +72,24 @@ class RedactTable(BaseModel):
 
     name: str
     pattern: Annotated[str, AfterValidator(_harmless)]
+
+
+class ExpectedTable(BaseModel):
+    """One ``[[expected]]`` of ``ai-ops.toml``: errors that start no repair by themselves, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1)
+    type: str = ""
+    message: str = ""
+    path: str = ""
+    repo: str = ""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ExpectedTable:
+        if not (self.type or self.message or self.path):
+            raise ValueError("needs type, message or path")
+        return self
 
 
 class Settings(BaseSettings):
@@ -139,6 +158,8 @@ class Settings(BaseSettings):
     """A file that holds the deployed commit."""
     source: tuple[SourceTable, ...] = ()
     """``[[source]]`` tables: one agent, many apps."""
+    expected: tuple[ExpectedTable, ...] = ()
+    """``[[expected]]`` tables: errors that start no repair by themselves."""
     redact: tuple[RedactTable, ...] = ()
     """``[[redact]]`` tables: rules of redaction beside the built-in ones, for the agent and the server."""
     log_source: Words = ()
@@ -293,6 +314,11 @@ class Settings(BaseSettings):
         """The root address of a server that listens as said here."""
         host = f"[{self.http_host}]" if ":" in self.http_host else self.http_host
         return f"http://{host}:{self.http_port}"
+
+    @property
+    def expected_rules(self) -> tuple[ExpectedRule, ...]:
+        """What this installation expects."""
+        return tuple(ExpectedRule(**table.model_dump()) for table in self.expected)
 
     @property
     def database(self) -> str:

@@ -203,6 +203,7 @@ def intake_rules(settings: Settings) -> IntakeRules:
         tasks_per_hour=settings.spike_tasks_per_hour,
         storm_fingerprints=settings.storm_fingerprints,
         storm_seconds=settings.storm_window_seconds,
+        expected=settings.expected_rules,
     )
 
 

@@ -48,8 +48,8 @@ def replay(logs: Logs, repo_url: RepoUrl = None, since: Since = None, as_json: J
         paths = find_logs(logs)
     except PermanentError as missing:
         raise CliError(Exit.NOT_FOUND, f"{missing.message}. {missing.next_step}") from None
-    refusal = _refusal(settings, repo_url) if repo_url else ""
-    forecast = Forecast()
+    repo_key, refusal = _repository(settings, repo_url) if repo_url else ("", "")
+    forecast = Forecast(repo_key, settings.expected_rules)
     read = _read(paths, forecast, settings, earliest)
     groups = forecast.groups()
     prediction = predict(
@@ -77,8 +77,8 @@ def _moment(text: str) -> datetime:
         ) from None
 
 
-def _refusal(settings: Settings, repo_url: str) -> str:
-    """Return why the server would refuse the repository, or nothing."""
+def _repository(settings: Settings, repo_url: str) -> tuple[str, str]:
+    """Return the repository's key, or why the server would refuse it."""
     from ai_ops.core.repository import RepositoryRules
     from ai_ops.errors import PermanentError
 
@@ -89,10 +89,9 @@ def _refusal(settings: Settings, repo_url: str) -> str:
         allowed_repos=settings.allowed_repos,
     )
     try:
-        rules.resolve(repo_url)
+        return rules.resolve(repo_url).key, ""
     except PermanentError as refused:
-        return f"{refused.message} {refused.next_step}"
-    return ""
+        return "", f"{refused.message} {refused.next_step}"
 
 
 def _read(

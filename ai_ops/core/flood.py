@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from ai_ops.core.expected import ExpectedRule
+
 _SHOWN = 100
 
 
@@ -22,12 +24,14 @@ class IntakeRules:
     ``stored_per_minute`` is how many events of one issue are stored a minute; further ones are only
     counted. ``tasks_per_hour`` is how many repairs events may start in an hour, per repository and per
     node. ``storm_fingerprints`` new errors within ``storm_seconds`` of a change of release are a storm.
+    What ``expected`` names starts no repair.
     """
 
     stored_per_minute: int = 0
     tasks_per_hour: int = 0
     storm_fingerprints: int = 0
     storm_seconds: float = 600.0
+    expected: tuple[ExpectedRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ Pure: the records come in as they are read, the limits of the server that would 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from ai_ops.core.describe import Description
+from ai_ops.core.expected import ExpectedRule, judge
 from ai_ops.core.intake import title
 from ai_ops.core.pricing import Price, TokenCounts, cost
-from ai_ops.core.triage import triage
 from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.issue import TriageDecision
 
@@ -45,9 +45,16 @@ class Group:
 
 
 class Forecast:
-    """Gathers records into groups."""
+    """Gathers records into groups.
 
-    def __init__(self) -> None:
+    Args:
+        repo_key: the logs' repository, empty when it is not known.
+        expected: what the server expects.
+    """
+
+    def __init__(self, repo_key: str = "", expected: Sequence[ExpectedRule] = ()) -> None:
+        self._repo_key = repo_key
+        self._expected = expected
         self._groups: dict[str, Group] = {}
 
     def knows(self, fingerprint: str) -> bool:
@@ -57,7 +64,8 @@ class Forecast:
     def begin(self, description: Description, at: datetime) -> None:
         """Open the group of a record's kind."""
         error, level = description
-        self._groups[error.fingerprint] = Group(error.fingerprint, error, level, triage(error, level), at, at)
+        decision = judge(error, level, self._repo_key, self._expected)
+        self._groups[error.fingerprint] = Group(error.fingerprint, error, level, decision, at, at)
 
     def count(self, fingerprint: str, at: datetime, path: str) -> None:
         """Count one record of a group that is there."""

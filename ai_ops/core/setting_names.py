@@ -6,7 +6,7 @@ are too heavy for it. A test holds both lists together.
 
 from __future__ import annotations
 
-TABLES = ("SOURCE", "REDACT")
+TABLES = ("SOURCE", "EXPECTED", "REDACT")
 """Settings that are tables of ``ai-ops.toml`` and stand nowhere else."""
 
 NAMES = frozenset(

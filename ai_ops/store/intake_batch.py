@@ -15,11 +15,11 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.core import intake
+from ai_ops.core.expected import judge
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.intake import IntakeOutcome
 from ai_ops.core.ports import NewTask
 from ai_ops.core.rate import Minute, store_one
-from ai_ops.core.triage import triage
 from ai_ops.flow.event import Event
 from ai_ops.flow.issue import IssueState, TriageClass, TriageDecision
 from ai_ops.flow.repository import Repository
@@ -95,7 +95,7 @@ class IntakeBatch:
         decision = intake.take(
             issue.standing if issue else None,
             moment(event.occurred_at, self._now),
-            self._judge(issue, event),
+            self._judge(issue, event, repository.key),
         )
         if issue is None:
             issue = self._open(event, repository)
@@ -106,7 +106,7 @@ class IntakeBatch:
         stored = self._count(issue, event)
         if not decision.create_task:
             return TakenEvent(True, stored)
-        issue.judged(triage(event.error, event.level))
+        issue.judged(self._triage(event, repository.key))
         issue.standing = replace(issue.standing, task=TaskState.PENDING)  # until it is decided
         candidate = Candidate(issue, decision.outcome is IntakeOutcome.NEW)
         self._candidates.append(candidate)
@@ -120,7 +120,7 @@ class IntakeBatch:
         decision = intake.request(issue.standing if issue else None)
         if issue is None:
             issue = self._open(event, repository)
-        issue.judged(triage(event.error, event.level))
+        issue.judged(self._triage(event, repository.key))
         issue.touched = True
         if new.issue_id is None and event.event_id not in self._seen:
             self._count(issue, event)
@@ -203,6 +203,7 @@ class IntakeBatch:
     def _open(self, event: Event, repository: Repository) -> OpenIssue:
         key = _keys(event, repository)[0]
         issue = new_issue(key[0], event, repository, self._now)
+        issue.judged(self._triage(event, repository.key))
         self._join(key, issue)
         return issue
 
@@ -219,13 +220,16 @@ class IntakeBatch:
             }
         )
 
-    def _judge(self, issue: OpenIssue | None, event: Event) -> TriageDecision:
+    def _triage(self, event: Event, repo_key: str) -> TriageDecision:
+        return judge(event.error, event.level, repo_key, self._rules.expected)
+
+    def _judge(self, issue: OpenIssue | None, event: Event, repo_key: str) -> TriageDecision:
         """Triage where a task may follow; a repeat of an error that has its repair is not judged again."""
         standing = issue.standing if issue else None
         if issue is None or standing is None or standing.state is IssueState.RESOLVED or standing.withdrawn:
-            return triage(event.error, event.level)
+            return self._triage(event, repo_key)
         if standing.task is None:
-            return triage(event.error, event.level)
+            return self._triage(event, repo_key)
         row = issue.row
         return TriageDecision(TriageClass(row["triage_class"]), row["triage_repair"], row["triage_reason"])
 

@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.core import intake
 from ai_ops.core.intake import IssueStanding
-from ai_ops.core.triage import triage
 from ai_ops.flow.event import Event
 from ai_ops.flow.issue import IssueState, TriageDecision
 from ai_ops.flow.pull_request import PullRequestState
@@ -68,7 +67,7 @@ class OpenIssue:
 
 
 def new_issue(fingerprint: str, event: Event, repository: Repository, now: datetime) -> OpenIssue:
-    """Return the issue that an event opens; the event itself is not counted yet."""
+    """Return the issue that an event opens; the event itself is not counted or judged yet."""
     error, at = event.error, moment(event.occurred_at, now)
     row = {
         "id": str(uuid.uuid4()),
@@ -97,9 +96,7 @@ def new_issue(fingerprint: str, event: Event, repository: Repository, now: datet
         "waiting_reason": "",
         "merged_into": None,
     }
-    issue = OpenIssue(row, IssueStanding(IssueState.OPEN, 1), fresh=True, sample=event)
-    issue.judged(triage(error, event.level))
-    return issue
+    return OpenIssue(row, IssueStanding(IssueState.OPEN, 1), fresh=True, sample=event)
 
 
 def repair_of(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select, text
 
+from ai_ops.core.expected import ExpectedRule
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.ports import NewTask
 from ai_ops.flow.issue import IssueState
@@ -383,3 +384,23 @@ async def test_an_hour_is_counted_from_its_repairs_whenever_they_were_asked_for(
     assert len((await issues.ingest(pairs(event(2), event(3)))).tasks) == 1
     clock.forward(1801)
     assert len(await issues.release_waiting()) == 1
+
+
+# --- What is expected
+
+
+async def test_an_expected_error_counts_keeps_the_reason_and_starts_no_repair(database, clock, tasks):
+    rule = ExpectedRule("told to the customer", type=event().error.exception_type)
+    issues = with_rules(database, clock, expected=(rule,))
+    answer = await issues.ingest(pairs(event(), event()))
+    assert (answer.accepted, answer.tasks) == (2, ())
+    issue = (await by_number(issues))[1]
+    assert (issue.count, issue.triage.triage_class, issue.triage.repair) == (2, "expected", False)
+    assert "told to the customer" in issue.triage.reason
+
+
+async def test_an_error_that_is_no_longer_expected_is_repaired_when_it_comes_again(database, clock):
+    rule = ExpectedRule("told to the customer", type=event().error.exception_type)
+    await with_rules(database, clock, expected=(rule,)).ingest(pairs(event()))
+    answer = await with_rules(database, clock).ingest(pairs(event()))
+    assert len(answer.tasks) == 1

@@ -92,6 +92,26 @@ def test_nothing_is_written(folder):
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
+def test_a_damaged_archive_gives_its_beginning_and_is_named(folder):
+    calm = "".join(f"2026-11-01 07:00:00 INFO {os.urandom(40).hex()}\n" for _ in range(20_000))
+    whole = gzip.compress((TRACE.format(day=1, number=1) + calm).encode())
+    damaged = bytearray(whole)
+    damaged[len(whole) // 2] ^= 0xFF
+    (folder / "bad.log.gz").write_bytes(damaged)
+    found = replayed(folder, "bad.log.gz")
+    assert "damaged" in found["logs"][0]["problem"]
+    assert [group["count"] for group in found["groups"]] == [1]
+
+
+def test_what_the_server_expects_is_no_task(folder):
+    (folder / "ai-ops.toml").write_text(
+        '[[expected]]\ntype = "ZeroDivisionError"\npath = "shop/*.py"\nreason = "known to the shop team"\n'
+    )
+    fault = next(g for g in replayed(folder, "app.log")["groups"] if g["exception_type"])
+    assert (fault["task"], fault["triage"]) == (False, "expected")
+    assert "known to the shop team" in fault["reason"]
+
+
 def test_secrets_are_masked(folder):
     (folder / "s.log").write_text("2026-11-01 08:00:00 ERROR login with password=hunter2hunter2 failed\n")
     code, out, _ = ai_ops("replay", "s.log", "--json", cwd=folder)

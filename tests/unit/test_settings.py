@@ -193,6 +193,18 @@ def test_own_rules_of_redaction_are_read_from_toml(tmp_path):
             "ai-ops.toml",
             "repeats without a bound",
         ),
+        (
+            {"toml": '[[expected]]\ntype = "X"\n'},
+            "[[expected]] 1, reason",
+            "ai-ops.toml",
+            "missing",
+        ),
+        (
+            {"toml": '[[expected]]\nreason = "so"\n'},
+            "[[expected]] 1",
+            "ai-ops.toml",
+            "needs type, message or path",
+        ),
     ],
     ids=[
         "type",
@@ -205,6 +217,8 @@ def test_own_rules_of_redaction_are_read_from_toml(tmp_path):
         "queue",
         "source-field",
         "redact-pattern",
+        "expected-reason",
+        "expected-nothing",
     ],
 )
 def test_a_bad_key_is_named_with_its_place_and_the_reason(tmp_path, places, key, origin, reason):
