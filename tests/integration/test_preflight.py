@@ -28,7 +28,7 @@ def test_the_defaults_start(tmp_path):
 
 def test_every_code_host_has_an_adapter_or_is_refused(tmp_path):
     git = GitClient(tmp_path, lambda _: None)
-    built = set(_hosts(Settings(), None, git, ""))
+    built = set(_hosts(Settings(), None, git))
     assert built == set(preflight.CODE_HOSTS)
 
 
