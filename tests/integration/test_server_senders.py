@@ -171,6 +171,53 @@ async def test_records_are_errors_by_their_severity(server, record, taken):
     assert bool(await server.rows("events")) is taken
 
 
+def request_of(*records):
+    """A request in the form of JSON, of the service that is mapped."""
+    attributes = [
+        {"key": "service.name", "value": {"stringValue": "shop"}},
+        {"key": "host.name", "value": {"stringValue": "h1"}},
+    ]
+    group = {"resource": {"attributes": attributes}, "scopeLogs": [{"logRecords": list(records)}]}
+    return {"resourceLogs": [group]}
+
+
+async def as_json(server, body):
+    return await logs(server, json.dumps(body).encode(), kind="application/json")
+
+
+def nested(levels, name=""):
+    """A value in as many lists as there are levels; of OpenTelemetry's own when they are named."""
+    opening, closing = (f'{{"{name}":{{"values":[', "]}}") if name else ("[", "]")
+    return (opening * levels + closing * levels).encode()
+
+
+ODD = {
+    "a key that is a list": b'{"attributes":[{"key":[]}]}',
+    "a key that is an object": b'{"attributes":[{"key":{}}]}',
+    "no record": b"7",
+    "no body": b'{"severityNumber":17,"body":[[]]}',
+    "lists in a text": b'{"severityNumber":17,"body":{"stringValue":' + nested(1000) + b"}}",
+    "lists in a list": b'{"severityNumber":17,"body":{"arrayValue":{"values":' + nested(1000) + b"}}}",
+    "lists of lists": b'{"severityNumber":17,"body":' + nested(250, "arrayValue") + b"}",
+    "objects of objects": b'{"severityNumber":17,"attributes":[{"key":"k","value":'
+    + nested(250, "kvlistValue")
+    + b"}]}",
+}
+
+
+@pytest.mark.parametrize("record", ODD.values(), ids=ODD)
+async def test_records_that_no_exporter_writes_are_no_fault_and_hold_nothing_else_up(server, record):
+    good = {"severityNumber": 17, "body": {"stringValue": "boom"}}
+    body = json.dumps(request_of("ODD", good)).encode().replace(b'"ODD"', record)
+    assert (await logs(server, body, kind="application/json")).status == 200
+    assert "boom" in json.dumps(await server.rows("events"), default=str)
+
+
+async def test_an_id_that_is_no_text_is_no_fault(server):
+    answer = await envelope(server, b'{"event_id":"\\ud800"}\n')
+    assert (answer.status, answer.json) == (200, {"id": "?"})
+
+
 async def test_a_service_that_nobody_mapped_is_said_in_the_answer(server):
     record = {"severityNumber": 17, "body": {"stringValue": "boom"}}
     body = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record] * 2}]}]}).encode()

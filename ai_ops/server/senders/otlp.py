@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ _ERROR, _FATAL = 17, 21
 _LOUD = ("ERROR", "CRITICAL")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DEPTH = 20
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ def _level(record: Mapping[str, Any]) -> str | None:
     said = LEVELS.get(text(record.get("severityText")).strip().upper(), "")
     if said:
         return said if said in _LOUD else None
-    names = {mapping(item).get("key") for item in items(record.get("attributes"))}
+    names = {text(mapping(item).get("key")) for item in items(record.get("attributes"))}
     return "ERROR" if names & {"exception.type", "exception.stacktrace"} else None
 
 
@@ -136,18 +138,21 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 
 def _value(value: Any, depth: int) -> Any:
-    """Return what an ``AnyValue`` holds."""
+    """Return what an ``AnyValue`` holds; None for what is none, and for what lies too deep to be one."""
     for name, held in mapping(value).items():
-        if name in ("arrayValue", "kvlistValue") and depth < _MAX_DEPTH:
-            inner = items(mapping(held).get("values"))
-            if name == "arrayValue":
-                return [_value(item, depth + 1) for item in inner]
-            return {
-                text(mapping(item).get("key")): _value(mapping(item).get("value"), depth + 1)
-                for item in inner
-            }
-        return held
+        if name in ("arrayValue", "kvlistValue"):
+            return _inner(name, held, depth + 1) if depth < _MAX_DEPTH else None
+        if name == "intValue" and _WHOLE.fullmatch(text(held)):
+            return int(held)
+        return held if isinstance(held, str | int | float) else None
     return None
+
+
+def _inner(name: str, held: Any, depth: int) -> Any:
+    inner = [mapping(item) for item in items(mapping(held).get("values"))]
+    if name == "arrayValue":
+        return [_value(item, depth) for item in inner]
+    return {text(item.get("key")): _value(item.get("value"), depth) for item in inner}
 
 
 def _words(value: Any) -> str:

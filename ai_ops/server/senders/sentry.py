@@ -17,6 +17,7 @@ MAX_ITEMS = 100
 _MAX_VALUES = 20
 _MAX_FRAMES = 300
 _BREADCRUMBS = 20
+_MAX_ID = 100
 _LOUD = {"error": "ERROR", "fatal": "CRITICAL"}
 _CATEGORIES = {
     "transaction": "transaction",
@@ -47,7 +48,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """An envelope: its own event id, and its items."""
+    """An envelope: its own event id, fit to be answered, and its items."""
 
     event_id: str
     items: tuple[Item, ...]
@@ -96,7 +97,7 @@ def parse_envelope(body: bytes) -> Envelope:
             end = len(body) if end < 0 else end
         found.append(Item(text(about.get("type")), body[position:end]))
         position = end
-    return Envelope(text(header.get("event_id")), tuple(found))
+    return Envelope(clean(text(header.get("event_id")), _MAX_ID), tuple(found))
 
 
 def _object_line(body: bytes, begin: int) -> tuple[dict[str, Any], int]:
