@@ -191,6 +191,63 @@ def nested(levels, name=""):
     return (opening * levels + closing * levels).encode()
 
 
+RECORD = {
+    "timeUnixNano": "1760000000000000000",
+    "observedTimeUnixNano": "1760000000100000000",
+    "severityNumber": 17,
+    "severityText": "ERROR",
+    "body": {"stringValue": "payment failed"},
+    "attributes": [{"key": "log.file.position", "value": {"intValue": "77"}}],
+}
+OTHERS = {
+    "time": {"timeUnixNano": "1760000001000000000"},
+    "observed time": {"observedTimeUnixNano": "1760000000900000000"},
+    "attribute": {"attributes": [{"key": "log.file.position", "value": {"intValue": "78"}}]},
+    "one attribute more": {
+        "attributes": [*RECORD["attributes"], {"key": "order", "value": {"stringValue": "9"}}]
+    },
+    "severity": {"severityNumber": 18},
+    "severity's name": {"severityText": "ERROR2"},
+    "trace": {"traceId": "5b8efff798038103d269b633813fc60c"},
+    "span": {"spanId": "eee19b7ec3c1b174"},
+    "body": {"body": {"stringValue": "payment failed again"}},
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("words", ["payment failed", "payment failed " * 2000], ids=["short", "long"])
+async def test_records_that_differ_in_one_thing_are_two_however_often_each_is_sent(server, other, words):
+    """As from a clock that stops at the second, in a request each."""
+    one = RECORD | {"body": {"stringValue": words}}
+    two = one | other
+    for record in (one, two, one, two, two):
+        assert (await as_json(server, request_of(record))).status == 200
+    assert [event["count"] for event in await server.rows("events")] == [1, 1]
+
+
+async def test_the_same_words_at_the_same_time_from_two_instances_are_two(server):
+    body = request_of(RECORD)
+    for pod in ("shop-1", "shop-2", "shop-1"):
+        attributes = body["resourceLogs"][0]["resource"]["attributes"]
+        attributes[2:] = [{"key": "k8s.pod.name", "value": {"stringValue": pod}}]
+        await as_json(server, body)
+    assert len(await server.rows("events")) == 2
+
+
+async def test_a_repeated_request_is_the_same_in_whatever_order_its_attributes_come(server):
+    attributes = OTHERS["one attribute more"]["attributes"]
+    for order in (attributes, attributes[::-1]):
+        await as_json(server, request_of(RECORD | {"attributes": order}))
+    assert (await only_issue(server))["count"] == 1
+
+
+async def test_long_records_of_one_request_that_say_the_same_are_each_counted(server):
+    record = RECORD | {"body": {"stringValue": "payment failed " * 2000}}
+    for _ in range(2):
+        await as_json(server, request_of(*[record] * 3))
+    assert (await only_issue(server))["count"] == 3
+
+
 ODD = {
     "a key that is a list": b'{"attributes":[{"key":[]}]}',
     "a key that is an object": b'{"attributes":[{"key":{}}]}',

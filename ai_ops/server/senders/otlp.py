@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -29,6 +30,23 @@ class Read:
     unmapped: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True)
+class _Resource:
+    """What all records of a group share; the digest is taken once, however many they are."""
+
+    attributes: Mapping[str, Any]
+    service: str
+    digest: str
+
+    @classmethod
+    def of(cls, group: Any) -> _Resource:
+        attributes = _attributes(mapping(mapping(group).get("resource")).get("attributes"))
+        return cls(attributes, text(attributes.get("service.name")), _digest(attributes))
+
+    def said(self, *names: str) -> str:
+        return next(filter(None, (text(self.attributes.get(name)) for name in names)), "")
+
+
 def read_logs(request: Any, find: Callable[[str], Sender | None], now: datetime) -> Read:
     """Return the errors of an ``ExportLogsServiceRequest`` in the shape of its JSON form.
 
@@ -40,17 +58,16 @@ def read_logs(request: Any, find: Callable[[str], Sender | None], now: datetime)
     read = Read()
     seen: Counter[str] = Counter()
     for group in items(mapping(request).get("resourceLogs")):
-        resource = _attributes(mapping(mapping(group).get("resource")).get("attributes"))
-        service = text(resource.get("service.name"))
-        sender = find(service)
+        resource = _Resource.of(group)
+        sender = find(resource.service)
         for record in _records(group):
             level = _level(record)
             if level is None:
                 read.dropped += 1
             elif sender is None:
-                read.unmapped[service] += 1
+                read.unmapped[resource.service] += 1
             else:
-                read.events.append(_event(record, resource, service, sender, level, seen, now))
+                read.events.append(_event(record, resource, sender, level, seen, now))
     return read
 
 
@@ -74,35 +91,48 @@ def _level(record: Mapping[str, Any]) -> str | None:
 
 def _event(
     record: Mapping[str, Any],
-    resource: Mapping[str, Any],
-    service: str,
+    resource: _Resource,
     sender: Sender,
     level: str,
     seen: Counter[str],
     now: datetime,
 ) -> dict[str, Any]:
-    attributes = _attributes(record.get("attributes"))
-    at = _integer(record.get("timeUnixNano")) or _integer(record.get("observedTimeUnixNano"))
-    excerpt = _excerpt(_words(_value(record.get("body"), 0)), attributes)
-    instance = text(resource.get("service.instance.id")) or text(resource.get("host.name"))
-    # A record has no id. An exporter that repeats a request repeats its bytes, so what it says is the id,
-    # with a number for records of one request that say the same.
-    parts = (service, instance, str(at), text(record.get("traceId")), text(record.get("spanId")), excerpt)
-    name = "\0".join(parts)
+    attributes, body = _attributes(record.get("attributes")), _value(record.get("body"), 0)
+    at, observed = _integer(record.get("timeUnixNano")), _integer(record.get("observedTimeUnixNano"))
+    name = _identity(record, resource, body, attributes)
     seen[name] += 1
     return wire_event(
         sender,
         identity=f"{name}\0{seen[name]}",
-        path=f"otlp:{service}",
-        occurred_at=_moment(at, now),
-        excerpt=excerpt,
+        path=f"otlp:{resource.service}",
+        occurred_at=_moment(at or observed, now),
+        excerpt=_excerpt(_words(body), attributes),
         level=level,
-        node=text(resource.get("host.name")) or instance,
-        service=service,
-        environment=text(resource.get("deployment.environment.name"))
-        or text(resource.get("deployment.environment")),
-        release=text(resource.get("service.version")),
+        node=resource.said("host.name", "service.instance.id"),
+        service=resource.service,
+        environment=resource.said("deployment.environment.name", "deployment.environment"),
+        release=resource.said("service.version"),
     )
+
+
+def _identity(
+    record: Mapping[str, Any], resource: _Resource, body: Any, attributes: Mapping[str, Any]
+) -> str:
+    """Return a digest of all that a record says.
+
+    It has no id. An exporter that repeats a request repeats every field, and two records that differ in
+    any are two: many clocks stop at the second, so that the time and the words alone would not tell them
+    apart. Records of one request that say the same are numbered by the caller.
+    """
+    numbers = [
+        _integer(record.get(key)) for key in ("timeUnixNano", "observedTimeUnixNano", "severityNumber")
+    ]
+    words = [text(record.get(key)) for key in ("severityText", "traceId", "spanId")]
+    return _digest([resource.digest, numbers, words, body, attributes])
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _excerpt(body: str, attributes: Mapping[str, Any]) -> str:
