@@ -1,11 +1,11 @@
-"""From wire events to issues and tasks; used by ``POST /v1/events`` and by the local monitor."""
+"""From wire events to issues and tasks; used by all routes that take events and by the local monitor."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +46,43 @@ async def take_batch(batch: Sequence[Any], services: Services) -> Taken:
     Raises:
         TemporaryError: ``storage_unavailable``, ``node_rate_exceeded``; nothing was acknowledged.
     """
+    valid, rejected = await _read(batch, services)
+    _hold_to_rates((event.node for event, _ in valid), services)
+    return await _commit(valid, rejected, services)
+
+
+async def take_batches(
+    events: Sequence[dict[str, Any]], size: int, services: Services
+) -> AsyncIterator[Taken]:
+    """Take the wire events of one request as ``take_batch`` does, ``size`` at a time.
+
+    Their nodes are charged for the request once, before its first batch: charged by the batch, a request
+    larger than what a minute allows would be held up in its middle at each try, and never be taken whole.
+
+    Raises:
+        TemporaryError: as ``take_batch``; what was yielded before stays taken, and is a duplicate later.
+    """
+    _hold_to_rates((event["node"] for event in events), services)
+    for begin in range(0, len(events), size):
+        valid, rejected = await _read(events[begin : begin + size], services)
+        yield await _commit(valid, rejected, services)
+
+
+async def _read(
+    batch: Sequence[Any], services: Services
+) -> tuple[list[tuple[Event, Repository]], list[dict[str, Any]]]:
     # Redaction and parsing of a large batch take their time; the loop goes on answering meanwhile.
     valid, rejected = await asyncio.to_thread(_sort, batch, services)
     if rejected:
         log.warning("%s", _rejection(batch, rejected, services.redactor.redact))
+    return valid, rejected
+
+
+async def _commit(
+    valid: Sequence[tuple[Event, Repository]], rejected: Sequence[dict[str, Any]], services: Services
+) -> Taken:
     if not valid:
         return Taken(0, 0, tuple(rejected))
-    _hold_to_rates(valid, services)
     ingested = await services.issues.ingest(valid)
     for task in ingested.withdrawn:
         await services.engine.cancel(task)
@@ -61,8 +91,8 @@ async def take_batch(batch: Sequence[Any], services: Services) -> Taken:
     return Taken(ingested.accepted, ingested.duplicates, tuple(rejected), ingested.only_counted)
 
 
-def _hold_to_rates(valid: Sequence[tuple[Event, Repository]], services: Services) -> None:
-    wait = services.node_rates.wait_seconds(event.node for event, _ in valid)
+def _hold_to_rates(nodes: Iterable[str], services: Services) -> None:
+    wait = services.node_rates.wait_seconds(nodes)
     if wait > 0:
         raise TemporaryError(
             "node_rate_exceeded",

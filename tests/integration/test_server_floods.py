@@ -6,8 +6,10 @@ import uuid
 import pytest
 
 from ai_ops.core.flood import IntakeRules
+from ai_ops.errors import TemporaryError
 from ai_ops.server.node_rates import NodeRates
-from tests.support.running_server import AGENT_KEY, TRACEBACK, running, wire_event
+from ai_ops.server.senders.mapping import Sender, Senders
+from tests.support.running_server import AGENT_KEY, REPO, TRACEBACK, running, wire_event
 
 RULES = IntakeRules(stored_per_minute=20, tasks_per_hour=8, storm_fingerprints=10, storm_seconds=600)
 
@@ -156,3 +158,89 @@ async def test_a_batch_sent_twice_at_once_is_counted_once_above_the_limit_too(se
     assert sum(answer.json["duplicates"] for answer in answers) == 300
     (issue,) = await issues_of(server)
     assert (issue["count"], issue["only_counted"]) == (100, 80)
+
+
+def an_export(errors, begin=0):
+    """An OTLP request of a node, as JSON."""
+    records = [
+        {
+            "timeUnixNano": str(1_760_000_000_000_000_000 + n),
+            "severityNumber": 17,
+            "body": {"stringValue": "no"},
+        }
+        for n in range(begin, begin + errors)
+    ]
+    quiet = {"severityNumber": 9, "body": {"stringValue": "fine"}}
+    host = [{"key": "host.name", "value": {"stringValue": "h1"}}]
+    return {
+        "resourceLogs": [{"resource": {"attributes": host}, "scopeLogs": [{"logRecords": [*records, quiet]}]}]
+    }
+
+
+async def export(server, errors, begin=0):
+    return await server.post("/v1/logs", an_export(errors, begin), key=AGENT_KEY)
+
+
+def sender_items(text):
+    """Return the figures of OpenTelemetry by their outcome."""
+    lines = [line for line in text.splitlines() if line.startswith("ai_ops_sender_items_total{")]
+    return {line.split('"')[1]: float(line.split()[-1]) for line in lines if 'sender="otlp"' in line}
+
+
+@pytest.fixture
+async def exporting(tmp_path):
+    """A server that grants a node 400 events a minute, and its time."""
+    time = [0.0]
+    rates = NodeRates(400, lambda: time[0])
+    any_service = Senders((Sender("otlp", "", REPO),))
+    async with running(tmp_path, rules=RULES, node_rates=rates, senders=any_service) as server:
+        yield server, time
+
+
+async def test_a_request_larger_than_a_minutes_worth_passes_and_the_next_one_waits(exporting):
+    server, time = exporting
+    assert (await export(server, 1300)).status == 200  # several batches, and thrice the bucket
+    (issue,) = await issues_of(server)
+    assert issue["count"] == 1300
+    refused = await export(server, 600, begin=1300)
+    assert (refused.status, refused.json["code"]) == (429, "node_rate_exceeded")
+    assert (await issues_of(server))[0]["count"] == 1300
+    time[0] += float(refused.headers["Retry-After"])
+    assert (await export(server, 600, begin=1300)).status == 200
+    assert (await issues_of(server))[0]["count"] == 1900
+    figures = sender_items((await server.get("/metrics")).body.decode())
+    assert figures == {"accepted": 1900, "duplicate": 0, "dropped": 2, "rejected": 0, "refused": 600}
+
+
+async def test_an_exporter_that_comes_when_it_is_told_to_gets_everything_through(exporting):
+    server, time = exporting
+    sent = 0
+    for _ in range(6):
+        answer = await export(server, 600, begin=sent)
+        sent += 600 if answer.status == 200 else 0
+        time[0] += float(answer.headers.get("Retry-After", 0))
+    assert sent == 1800
+    assert (await issues_of(server))[0]["count"] == sent
+
+
+async def test_batches_taken_before_the_storage_fails_are_counted_and_are_duplicates_later(
+    exporting, monkeypatch
+):
+    server, time = exporting
+    ingest = server.services.issues.ingest
+    failures = iter([False, True])
+
+    async def fails_once(events):
+        if next(failures, False):
+            raise TemporaryError("storage_unavailable", "The disk is full.", next_step="Make room.")
+        return await ingest(events)
+
+    monkeypatch.setattr(server.services.issues, "ingest", fails_once)
+    assert (await export(server, 1300)).status == 503
+    figures = sender_items((await server.get("/metrics")).body.decode())
+    assert figures == {"accepted": 500, "duplicate": 0, "rejected": 0, "refused": 800}
+    time[0] += 3600
+    assert (await export(server, 1300)).status == 200
+    assert (await issues_of(server))[0]["count"] == 1300
+    figures = sender_items((await server.get("/metrics")).body.decode())
+    assert figures == {"accepted": 1300, "duplicate": 500, "dropped": 1, "rejected": 0, "refused": 800}

@@ -10,10 +10,11 @@ from typing import Any
 
 from aiohttp import web
 
+from ai_ops.errors import AiOpsError
 from ai_ops.server.auth import Route, Scope, header_key
 from ai_ops.server.bodies import parse_json, read_bytes
 from ai_ops.server.handlers.events import BATCH_BYTES, MAX_BATCH
-from ai_ops.server.intake import take_batch
+from ai_ops.server.intake import take_batches
 from ai_ops.server.metrics import METRICS
 from ai_ops.server.problems import ProblemError, json_response
 from ai_ops.server.senders import otlp, protobuf, sentry
@@ -92,21 +93,26 @@ def _read_logs(body: bytes, binary: bool, services: Services) -> otlp.Read:
 async def _take(
     request: web.Request, sender: str, events: list[dict[str, Any]], dropped: int, unmapped: int = 0
 ) -> list[dict[str, Any]]:
-    """Commit events, count what became of everything, and return what was rejected."""
-    accepted = duplicates = 0
+    """Commit events, count what became of everything, and return what was rejected.
+
+    Each batch is counted when it is taken. Where one cannot be, its events and those behind it are refused;
+    what was not for us is counted only with the request that is taken whole, because this one comes again.
+    """
+    left = len(events)
     rejected: list[dict[str, Any]] = []
-    for begin in range(0, len(events), MAX_BATCH):
-        taken = await take_batch(events[begin : begin + MAX_BATCH], request.app[SERVICES])
-        accepted, duplicates = accepted + taken.accepted, duplicates + taken.duplicates
-        rejected += taken.rejected
-    outcomes = {
-        "accepted": accepted,
-        "duplicate": duplicates,
-        "dropped": dropped,
-        "rejected": len(rejected) + unmapped,
-    }
-    for outcome, count in outcomes.items():
-        request.app[METRICS].sender_items.labels(sender, outcome).inc(count)
+    counter = request.app[METRICS].sender_items
+    try:
+        async for taken in take_batches(events, MAX_BATCH, request.app[SERVICES]):
+            left -= taken.accepted + taken.duplicates + len(taken.rejected)
+            rejected += taken.rejected
+            counter.labels(sender, "accepted").inc(taken.accepted)
+            counter.labels(sender, "duplicate").inc(taken.duplicates)
+            counter.labels(sender, "rejected").inc(len(taken.rejected))
+    except AiOpsError:
+        counter.labels(sender, "refused").inc(left)
+        raise
+    counter.labels(sender, "dropped").inc(dropped)
+    counter.labels(sender, "rejected").inc(unmapped)
     return rejected
 
 
