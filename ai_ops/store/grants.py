@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import Exists, bindparam, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.core import flood
@@ -75,8 +75,8 @@ class Grants:
         """Let each candidate begin or wait."""
         left = list(candidates)
         if self._rules.storm_fingerprints:
-            for place, some in _by_place(candidates).items():
-                decided = await self._storm(place, some)
+            for place, new in _by_place(candidates).items():
+                decided = await self._storm(place, new, [one for one in left if not one.new])
                 left = [one for one in left if one not in decided]
         room = await Room.load(self._connection, self._now, self._rules) if left else None
         for candidate in left:
@@ -85,17 +85,24 @@ class Grants:
             else:
                 candidate.begin(self._now)
 
-    async def _storm(self, place: Place, candidates: Sequence[Candidate]) -> set[Candidate]:
-        """Return the candidates that a deploy storm has decided on."""
+    async def _storm(
+        self, place: Place, new: Sequence[Candidate], repeated: Sequence[Candidate]
+    ) -> set[Candidate]:
+        """Return the candidates that a deploy storm has decided on: each is decided on once."""
         change = await change_at(self._connection, place, self._now, self._rules.storm_seconds)
         if change is None:
             return set()
         before = await self._earlier(place, change.at)
         if carried := await self._carried(before):
-            for candidate in candidates:
+            for candidate in new:
                 candidate.wait(*carried)
-            return set(candidates)
+            return set(new)
         tasks = await self._repairs([row["id"] for row in before])
+        # An earlier issue that had to wait may call for its repair again in this very transaction.
+        ids = {row["id"] for row in before if row["id"] not in tasks}
+        candidates = [*new, *(one for one in repeated if one.issue.row["id"] in ids)]
+        here = {one.issue.row["id"] for one in candidates}
+        before = [row for row in before if row["id"] not in here]
         newcomers = [
             Newcomer(row["fingerprint"], row["created_at"], _progress(tasks.get(row["id"]))) for row in before
         ]
@@ -109,7 +116,7 @@ class Grants:
         return set(candidates)
 
     async def _earlier(self, place: Place, since: datetime) -> Sequence[dict[str, Any]]:
-        """Return the issues, not of this transaction, that came with this release and want a repair."""
+        """Return the issues of earlier transactions that came with this release and want a repair."""
         c = tables.issues.c
         query = select(*(column for column in c if column.name != "sample")).where(
             c.repo_key == place.repo_key,
@@ -265,6 +272,11 @@ def _progress(task: Task | None) -> Progress:
 async def release_waiting(connection: AsyncConnection, now: datetime, rules: IntakeRules) -> list[Task]:
     """Return new repairs of issues that waited for a spike to pass, each repository's oldest first."""
     c = tables.issues.c
+    await connection.execute(
+        update(tables.issues)
+        .where(c.waiting_for == SPIKE, _has_repair())
+        .values(waiting_for="", waiting_reason="")
+    )
     turn = func.row_number().over(partition_by=c.repo_key, order_by=c.seq)
     columns = (c.id, c.repo_key, c.repo_url, c.code_host, c.fingerprint, c.episode, c.node)
     waiting = (
@@ -283,3 +295,14 @@ async def release_waiting(connection: AsyncConnection, now: datetime, rules: Int
         done = update(tables.issues).where(c.id == bindparam("b_id"))
         await connection.execute(done.values(waiting_for="", waiting_reason=""), begun)
     return tasks
+
+
+def _has_repair() -> Exists:
+    """Return whether an issue's episode has its repair: it waits for nothing, and a second cannot be."""
+    issues, tasks = tables.issues.c, tables.tasks.c
+    return exists().where(
+        text("kind = 'repair'"),
+        tasks.fingerprint == issues.fingerprint,
+        tasks.repo_key == issues.repo_key,
+        tasks.episode == issues.episode,
+    )

@@ -341,6 +341,63 @@ async def test_a_storm_beside_a_spike_still_has_its_one_task(database, clock):
     assert (await issues.waiting())["storm"] == 9
 
 
+async def spiked_then_stormed(issues, clock, later=0):
+    """Issue 1 of the new release waits for a spike; then it happens again among enough others for a storm."""
+    await issues.ingest(pairs(seen(99, clock, "old")))
+    clock.forward(3500)
+    await issues.ingest(pairs(*(seen(n, clock, "old") for n in (97, 98))))  # the hour's place is taken
+    assert await issues.waiting() == {"spike": 2, "storm": 0}
+    await issues.ingest(pairs(seen(1, clock)))
+    clock.forward(later)
+    return await issues.ingest(pairs(*(seen(n, clock) for n in (1, 2, 3, 4))))
+
+
+@pytest.mark.parametrize("later", [0, 200], ids=["the hour is still full", "an hour has passed"])
+async def test_an_issue_that_waited_for_a_spike_and_now_carries_a_storm_has_one_repair(
+    database, clock, tasks, later
+):
+    issues = with_rules(database, clock, storm_fingerprints=4, tasks_per_hour=1)
+    answer = await spiked_then_stormed(issues, clock, later)
+    (carrier,) = answer.tasks
+    assert (carrier.fingerprint, len(carrier.payload["storm"]["fingerprints"])) == (fingerprint(1), 4)
+    found = await by_number(issues)
+    assert [found[n].waiting_reason for n in (1, 2, 3, 4)] == ["", *[carrier.outcome_reason] * 3]
+    assert await issues.waiting() == {"spike": 2, "storm": 3}
+    clock.forward(3601)
+    assert [int(task.fingerprint, 16) for task in await issues.release_waiting()] == [97]
+    assert len(await tasks.unfinished()) == 3
+
+
+async def test_an_issue_that_waited_for_a_spike_and_happens_again_waits_for_another_ones_storm(
+    database, clock
+):
+    issues = with_rules(database, clock, storm_fingerprints=4, tasks_per_hour=1)
+    await issues.ingest(pairs(seen(99, clock, "old")))
+    await issues.ingest(pairs(seen(1, clock)))
+    clock.forward(1)
+    await issues.ingest(pairs(seen(2, clock)))
+    answer = await issues.ingest(pairs(*(seen(n, clock) for n in (2, 3, 4))))
+    (carrier,) = answer.tasks
+    assert carrier.fingerprint == fingerprint(1)
+    assert await issues.waiting() == {"spike": 0, "storm": 3}
+    clock.forward(3601)
+    assert await issues.release_waiting() == []
+
+
+async def test_an_issue_that_waits_although_its_repair_is_there_holds_up_no_other(database, clock, tasks):
+    issues = with_rules(database, clock, tasks_per_hour=1)
+    await issues.ingest(pairs(event(1), event(2)))
+    found = await by_number(issues)
+    async with database.write() as connection:  # as an earlier release left it
+        wrong = tables.issues.update().where(tables.issues.c.id == found[1].id)
+        await connection.execute(wrong.values(waiting_for="spike", waiting_reason="because"))
+    clock.forward(3601)
+    (task,) = await issues.release_waiting()
+    assert task.fingerprint == fingerprint(2)
+    assert (await by_number(issues))[1].waiting_reason == ""
+    assert await issues.waiting() == {"spike": 0, "storm": 0}
+
+
 async def test_the_release_of_every_stored_event_is_kept(database, clock):
     issues = with_rules(database, clock)
     await issues.ingest(pairs(*(seen(1, clock, release=f"r{n}") for n in range(3))))
