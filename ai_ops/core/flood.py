@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ai_ops.core.expected import ExpectedRule
+from ai_ops.flow.task import Task, TaskState
 
 _SHOWN = 100
 
@@ -44,11 +45,24 @@ class ReleaseChange:
 
 
 class Progress(StrEnum):
-    """How far the repair of a new error has come: none yet, one that waits for its turn, or further."""
+    """How far the repair of a new error has come: none yet, one that waits for its first turn, or further.
+
+    What a person asked for, sent back to work or approved is ``begun``: no rule takes it back.
+    """
 
     NONE = "none"
     PENDING = "pending"
     BEGUN = "begun"
+
+
+def progress(repair: Task | None) -> Progress:
+    """Return how far the repair of a new error has come."""
+    if repair is None:
+        return Progress.NONE
+    by_event = repair.payload.get("requested_by") == "event"
+    first = repair.action == "work" and repair.run_number == 1 and repair.trace_id is None
+    untouched = repair.state is TaskState.PENDING and by_event and first
+    return Progress.PENDING if untouched else Progress.BEGUN
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sqlalchemy import Exists, bindparam, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.core import flood
-from ai_ops.core.flood import IntakeRules, Newcomer, Progress, Storm
+from ai_ops.core.flood import IntakeRules, Newcomer, Progress, Storm, progress
 from ai_ops.flow.issue import IssueState
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.store import tables
@@ -104,7 +104,7 @@ class Grants:
         here = {one.issue.row["id"] for one in candidates}
         before = [row for row in before if row["id"] not in here]
         newcomers = [
-            Newcomer(row["fingerprint"], row["created_at"], _progress(tasks.get(row["id"]))) for row in before
+            Newcomer(row["fingerprint"], row["created_at"], progress(tasks.get(row["id"]))) for row in before
         ]
         newcomers += [
             Newcomer(c.issue.row["fingerprint"], c.issue.row["created_at"], Progress.NONE) for c in candidates
@@ -261,12 +261,6 @@ def _by_place(candidates: Sequence[Candidate]) -> dict[Place, list[Candidate]]:
                 candidate
             )
     return found
-
-
-def _progress(task: Task | None) -> Progress:
-    if task is None:
-        return Progress.NONE
-    return Progress.PENDING if task.state is TaskState.PENDING else Progress.BEGUN
 
 
 async def release_waiting(connection: AsyncConnection, now: datetime, rules: IntakeRules) -> list[Task]:

@@ -241,6 +241,34 @@ async def test_a_repair_that_has_begun_is_not_taken_back(database, clock, tasks)
     assert (await by_number(issues))[0].waiting_reason == ""
 
 
+async def test_a_repair_that_a_person_asked_for_is_not_taken_back(database, clock, tasks):
+    issues = with_rules(database, clock, storm_fingerprints=4)
+    await deployed(issues, clock)
+    await issues.ingest(pairs(seen(0, clock)))
+    asked = await tasks.create(NewTask("repair", APP, "urgent", {}, event=seen(1, clock)))
+    answer = await issues.ingest(pairs(seen(2, clock), seen(3, clock)))
+    assert (answer.tasks, answer.withdrawn) == ((), ())
+    assert await tasks.find(asked.task.id) == asked.task
+    assert await issues.waiting() == {"spike": 0, "storm": 2}
+
+
+@pytest.mark.parametrize(
+    "again",
+    [{"run_number": 2, "action": "publish"}, {"run_number": 2}, {"trace_id": "r"}],
+    ids=["approved", "sent back by a person", "begun before a restart"],
+)
+async def test_a_repair_that_waits_for_its_turn_again_is_not_taken_back(database, clock, tasks, again):
+    issues = with_rules(database, clock, storm_fingerprints=4)
+    await deployed(issues, clock)
+    _, second = (await issues.ingest(pairs(seen(0, clock), seen(1, clock)))).tasks
+    await tasks.move(second.id, TaskState.PROCESSING)
+    waiting = await tasks.move(second.id, TaskState.PENDING, **again)
+    answer = await issues.ingest(pairs(seen(2, clock), seen(3, clock)))
+    assert answer.withdrawn == ()
+    assert await tasks.find(second.id) == waiting
+    assert (await by_number(issues))[1].waiting_reason == ""
+
+
 async def finish(tasks, task_id):
     await tasks.move(task_id, TaskState.PROCESSING)
     await tasks.move(task_id, TaskState.COMPLETED)
