@@ -79,12 +79,13 @@ async def merge(
         only_counted=row["only_counted"] - int(brought[1]),
         state=IssueState.MERGED,
         merged_into=target["id"],
-        resolved_at=None,
         waiting_for="",
         waiting_reason="",
     )
     withdrawn = await _take_back_pending(connection, row["id"], target["id"], now)
-    await _record(connection, row["id"], "merge", who, now, {"into": target["id"], "from": row["state"]})
+    # What a split gives back: resolved_at stays in the row, and its episode moves only there.
+    handed = {"into": target["id"], "from": row["state"], "taken_back": [task.id for task in withdrawn]}
+    await _record(connection, row["id"], "merge", who, now, handed)
     await _record(
         connection, target["id"], "merge", who, now, {"merged": row["id"], "fingerprints": moved[:200]}
     )
@@ -139,14 +140,36 @@ async def existing(connection: AsyncConnection, issue_id: str) -> Row:
 
 
 async def _give_back(connection: AsyncConnection, row: Row, before: Row) -> None:
-    """Open a merged issue again with what it had, and take that out of the one it was merged into."""
+    """Make a merged issue what it was, and take what it had out of the one it was merged into.
+
+    A repair that the merge took back is gone; the next episode has room for another one.
+    """
     await _change(
         connection,
         row["id"],
         count=row["count"] - before["count"],
         only_counted=row["only_counted"] - before["only_counted"],
     )
-    await _change(connection, before["id"], state=IssueState.OPEN, merged_into=None)
+    handed = await _handed_over(connection, before["id"])
+    c = tables.tasks.c
+    gone = select(func.count()).where(
+        c.id.in_(handed.get("taken_back", [])),
+        c.episode == before["episode"],
+        c.state == TaskState.CANCELLED,
+    )
+    await _change(
+        connection,
+        before["id"],
+        state=handed.get("from", IssueState.OPEN),
+        merged_into=None,
+        episode=before["episode"] + (await connection.execute(gone)).scalar_one(),
+    )
+
+
+async def _handed_over(connection: AsyncConnection, issue_id: str) -> dict[str, Any]:
+    """Return what is on record of the newest merge of an issue into another."""
+    made = [decision.detail for decision in await decisions(connection, issue_id)]
+    return next((detail for detail in reversed(made) if "into" in detail), {})
 
 
 async def _found_anew(connection: AsyncConnection, row: Row, fingerprint: str, now: datetime) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ai_ops.core.ports import NewTask
+from ai_ops.core.ports import NewTask, TaskFilter
 from ai_ops.errors import PermanentError
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import TaskState
@@ -104,6 +104,64 @@ async def test_a_split_gives_each_what_it_had_and_sends_later_events_back(issues
     assert await issues.fingerprints(one.id) == [fingerprint(1)]
 
 
+async def test_a_repair_that_a_merge_took_back_begins_anew_after_the_split(issues, tasks):
+    one, other = await two(issues)
+    (old,) = (await issues.merge(other.id, one.id, WHO)).withdrawn
+    off = await issues.split(one.id, fingerprint(2), WHO)
+    (task,) = (await issues.ingest(pairs(event(2)))).tasks
+    assert (task.issue_id, task.episode, off.episode) == (other.id, 2, 2)
+    assert (await tasks.find(old.id)).state == "cancelled"
+    assert (await issues.ingest(pairs(event(2), event(1)))).tasks == ()
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [[TaskState.PROCESSING, TaskState.COMPLETED], [TaskState.CANCELLED]],
+    ids=["done", "cancelled by a person"],
+)
+async def test_a_repair_that_was_over_before_a_merge_is_not_made_again_after_the_split(issues, tasks, ways):
+    one, other = await two(issues)
+    (repair,) = (await tasks.list(TaskFilter(issue_id=other.id))).items
+    for state in ways:
+        await tasks.move(repair.id, state)
+    assert (await issues.merge(other.id, one.id, WHO)).withdrawn == ()
+    await issues.split(one.id, fingerprint(2), WHO)
+    assert (await issues.ingest(pairs(event(2)))).tasks == ()
+    assert (await issues.find(other.id)).episode == 1
+
+
+async def test_a_repair_that_a_person_took_up_again_while_merged_is_not_made_twice(issues, tasks):
+    one, other = await two(issues)
+    (old,) = (await issues.merge(other.id, one.id, WHO)).withdrawn
+    await tasks.move(old.id, TaskState.PENDING)
+    await issues.split(one.id, fingerprint(2), WHO)
+    assert (await issues.ingest(pairs(event(2)))).tasks == ()
+
+
+async def test_an_ignored_issue_is_ignored_again_after_a_merge_and_a_split(issues):
+    one, other = await two(issues)
+    await issues.decide(other.id, "ignore", WHO)
+    await issues.merge(other.id, one.id, WHO)
+    assert (await issues.split(one.id, fingerprint(2), WHO)).state == "ignored"
+    assert (await issues.ingest(pairs(event(2)))).tasks == ()
+
+
+async def test_a_resolved_issue_is_resolved_as_of_then_after_a_merge_and_a_split(issues, clock):
+    one, other = await two(issues)
+    clock.forward(10)
+    await issues.decide(other.id, "resolve", WHO)
+    await issues.ingest(pairs(event(3)))
+    third = (await by_number(issues))[3]
+    await issues.merge(other.id, third.id, WHO)
+    await issues.merge(third.id, one.id, WHO)  # its own record counts, not that of what it was merged into
+    assert (await issues.split(one.id, fingerprint(2), WHO)).state == "resolved"
+    await issues.ingest(pairs(event(2)))  # it happened before
+    assert (await issues.find(other.id)).state == "resolved"
+    clock.forward(10)
+    await issues.ingest(pairs(event(2, at=clock.now())))
+    assert (await issues.find(other.id)).state == "open"
+
+
 async def test_a_split_outlives_a_restart(store_url, clock):
     database = await open_database(store_url)
     issues = IssueRepository(database, clock)
@@ -198,7 +256,7 @@ async def test_a_repair_of_an_issue_counts_nothing(issues, tasks):
     assert (await issues.find(issue.id)).count == 1
 
 
-async def test_every_decision_says_who_when_and_what(issues, clock):
+async def test_every_decision_says_who_when_and_what(issues, tasks, clock):
     one, other = await two(issues)
     start = clock.now()
     await issues.decide(other.id, "ignore", WHO)
@@ -211,7 +269,8 @@ async def test_every_decision_says_who_when_and_what(issues, clock):
     assert [(d.verb, d.who) for d in made] == [(v, WHO) for v in ("ignore", "reopen", "merge", "split")]
     assert [(d.at - start).total_seconds() for d in made] == [0, 10, 10, 10]
     assert made[0].detail == {"from": "open"}
-    assert made[2].detail == {"into": one.id, "from": "open"}
+    (repair,) = (await tasks.list(TaskFilter(issue_id=other.id))).items
+    assert made[2].detail == {"into": one.id, "from": "open", "taken_back": [repair.id]}
     there = await issues.decisions(one.id)
     assert there[0].detail == {"merged": other.id, "fingerprints": [fingerprint(2)]}
     assert there[1].detail == {"fingerprint": fingerprint(2), "off": other.id}
