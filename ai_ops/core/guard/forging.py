@@ -1,19 +1,18 @@
-"""Rules about code that plays to the test run: notices it, writes its report, or reads the source instead."""
+"""Rules about code that plays to the test run: notices it, ends it, or writes its report."""
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
+from collections import Counter
 from collections.abc import Iterator
 
 from ai_ops.core.diff import FileDiff
-from ai_ops.core.guard.bindings import Bindings, bindings, last_name
-from ai_ops.core.guard.findings import Change, Finding
+from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.suite import is_test
+from ai_ops.core.guard.surroundings import Sign, signs
 
 _PROSE = (".md", ".rst", ".adoc")
-_CODE = (
+CODE = (
     ".py", ".pyi", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".java", ".kt", ".kts", ".scala", ".groovy",
     ".go", ".rb", ".php", ".cs", ".rs", ".swift", ".dart", ".sh", ".c", ".cc", ".cpp",
 )  # fmt: skip
@@ -37,9 +36,23 @@ _FORGES = re.compile(
 _DETECTS = re.compile(
     r"(?:(?<![\w.})\]:/-])/+|\.\./+)workspace\b(?!-)|\bPYTEST_|JEST_WORKER_ID"
     r"|sys\.modules.{0,80}(?:pytest|unittest)|(?:pytest|unittest).{0,80}sys\.modules"
+    r"|/proc/(?:self|thread-self|\d|[%{\"'$])|/proc\b.{0,80}(?:cmdline|environ|comm\b)"
+)
+# What programs of other languages can ask about the process that runs them.
+_ASKS = re.compile(
+    r"\bprocess\s*\.\s*(?:argv0?|execArgv|title|mainModule|p?pid\s*[<>=!%])|\brequire\.main\b|\bmodule\.parent\b"
+    r"|\bnew\s+(?:Error|Throwable|Exception|StackTrace)\b[^;]{0,80}\.(?:stack|getStackTrace|GetFrames?)\b"
+    r"|NODE_ENV.{0,20}[=(].{0,20}[\"']test|\bimport\.meta\.(?:vitest|jest)\b|\btypeof\s+(?:jest|describe|it|test)\b"
+    r"|\bcurrentThread\(\)\s*\.\s*(?:getStackTrace|stackTrace)|\bStackWalker\b|\bProcessHandle\b"
+    r"|\bManagementFactory\b|\bEnvironment\.(?:StackTrace|CommandLine|ProcessId|GetCommandLineArgs)\b"
+    r"|\bnew\s+StackTrace\b|\bGetCurrentProcess\b|\btesting\.Testing\(|\bflag\.Lookup\(|\bos\.(?:Args\b|Getpp?id\(\)\s*[<>=!%])"
+    r"|\bruntime\.Callers?\b|\$PROGRAM_NAME\b|\$0\s*(?:==|=~|\.)|\bcaller(?:_locations)?(?:[(\[]|\.(?:any|first|grep|to_s|join))"
+    r"|\bProcess\.p?pid\s*[<>=!%]"
+    r"|\bdefined\?\(?\s*\(?(?:RSpec|Minitest|Test)\b|\bdebug_backtrace\b|\bgetmy(?:pid|uid)\b|\$argv\b|\bPHPUNIT_"
+    r"|\benv::(?:args|current_exe)\b|\bprocess::id\(|\bcfg!\(\s*test\b|\bBacktrace::"
 )
 _NAMES_TEST_TOOL = re.compile(
-    r"^\s*(?:import|from)\s+_?pytest\b|[\"'][^\"']{0,80}(?:pytest|unittest)[^\"']{0,80}[\"']"
+    r"^\s*(?:import|from)\s+(?:_?pytest|unittest|nose2?)\b|[\"'][^\"']{0,80}(?:pytest|unittest)[^\"']{0,80}[\"']"
 )
 # What only looks like a path: a route of a web application, client.get("/report"), and a module next door.
 _HARMLESS = re.compile(
@@ -49,7 +62,8 @@ _HARMLESS = re.compile(
 _AT_EXIT, _REPORT = re.compile(r"\batexit\b"), re.compile(r"report|\.xml")
 
 
-def _found(pattern: re.Pattern[str], text: str) -> bool:
+def found(pattern: re.Pattern[str], text: str) -> bool:
+    """Whether a pattern is somewhere in a line, however long."""
     starts = range(0, max(len(text), 1), _WINDOW - _OVERLAP)
     return any(pattern.search(text[start : start + _WINDOW]) for start in starts)
 
@@ -71,107 +85,58 @@ def detects_tests(change: Change) -> Iterator[Finding]:
         yield from _forges(file)
         tools = file.path.endswith((".py", ".pyi")) and not is_test(change, file.path)
         for number, text in _added(file):
-            if _found(_DETECTS, text) or (tools and _found(_NAMES_TEST_TOOL, text)):
+            if found(_DETECTS, text) or (tools and found(_NAMES_TEST_TOOL, text)):
                 yield Finding("detects_tests", f"{file.path}:{number}", "the code looks at being tested")
 
 
 def forges_report(change: Change) -> Iterator[Finding]:
     """Find a reproduction that ends the run or writes its report itself."""
     for file in change.files:
-        if file.path.endswith(_CODE):
+        if file.path.endswith(CODE):
             yield from _forges(file)
 
 
 def _forges(file: FileDiff) -> Iterator[Finding]:
     lines = _added(file)
     for number, text in lines:
-        if _found(_FORGES, _HARMLESS.sub("", text)):
+        if found(_FORGES, _HARMLESS.sub("", text)):
             words = "the code reaches for the test run: its end, its report, or its tools"
             yield Finding("detects_tests", f"{file.path}:{number}", words)
-    at_exit = [number for number, text in lines if _found(_AT_EXIT, text)]
-    if at_exit and any(_found(_REPORT, text) for _, text in lines):
+    at_exit = [number for number, text in lines if found(_AT_EXIT, text)]
+    if at_exit and any(found(_REPORT, text) for _, text in lines):
         words = "something is done to a report when the run ends"
         yield Finding("detects_tests", f"{file.path}:{at_exit[0]}", words)
 
 
-_SOURCE_TOOLS = frozenset(
-    {
-        "getsource", "getsourcelines", "getsourcefile", "getfile", "findsource", "getcomments", "get_source",
-        "get_code", "linecache", "__code__", "co_code", "create_subprocess_exec", "create_subprocess_shell",
-    }
-)  # fmt: skip
-_PROGRAMS = re.compile(
-    r"(?:subprocess\.(?!CalledProcessError|TimeoutExpired|SubprocessError|CompletedProcess|PIPE|DEVNULL|STDOUT)"
-    r"|(?:os|posix|nt)\.(?:system|popen|exec|spawn|posix_spawn|fork)|pty\.|pexpect\b|plumbum\b|sh\.|dis\b"
-    r"|git\b|pygit2\b|dulwich\b)"
-)
-_READS = frozenset(
-    {
-        "open", "open_code", "read_text", "read_bytes", "Path", "PurePath", "PosixPath", "get_data",
-        "getsize", "getmtime", "stat", "FileInput", "getline", "getlines", "joinpath", "parse_file", "read",
-    }
-)  # fmt: skip
-_WHERE = frozenset({"__file__", "__cached__", "__spec__", "__loader__", "__path__"})
-_PYTHON_FILE = re.compile(r"\.pyc?(?![\w.])|__pycache__")
-_GIT_FOLDER = re.compile(r"(?:^|[/\\])\.git(?:$|[/\\])")
-_OTHER_LANGUAGES = re.compile(
-    r"\bchild_process\b|\bProcessBuilder\b|getRuntime\(\)\.exec|[\"']os/exec[\"']|\bProcess\.Start\b"
-    r"|(?:^|[\"'`/\s])\.git(?![\w.-])|\breadFile(?:Sync)?\s*\(.{0,200}\.[cm]?[jt]sx?\b"
-)
+def looks_around(change: Change) -> Iterator[Finding]:
+    """Find code that newly asks about the process that runs it: by that it can know a test run.
 
-
-def looks_at_source(change: Change) -> Iterator[Finding]:
-    """Find a reproduction that looks at the code, or runs programs that could, not at what it does."""
-    words = "the test looks at the source or starts a program, where it has to show what the code does"
+    What a file asked before stays free, but for a warning when an answer newly decides something.
+    Tests may ask; the product may not ask them.
+    """
     for file in change.files:
-        if not file.path.endswith(_CODE) or file.is_deleted:
+        if file.is_deleted or file.is_binary or not file.path.endswith(CODE) or is_test(change, file.path):
             continue
+        before, after = (change.text(reader, file.path) or "" for reader in (change.base, change.after))
         if file.path.endswith((".py", ".pyi")):
-            lines = _python_looks("\n".join(text for _, text in file.added_lines))
-        else:
-            lines = [number for number, text in file.added_lines if _found(_OTHER_LANGUAGES, text)]
-        for line in dict.fromkeys(lines):
-            yield Finding("looks_at_source", f"{file.path}:{line}", words)
+            yield from _asks(file.path, signs(before), signs(after))
+            continue
+        known = {each.group() for each in _ASKS.finditer(before)}
+        for number, text in _added(file):
+            if any(each.group() not in known for each in _ASKS.finditer(text[:_WINDOW])):
+                words = "the code asks about the process that runs it, as a test run could be noticed by"
+                yield Finding("detects_tests", f"{file.path}:{number}", words)
 
 
-def _python_looks(source: str) -> list[int]:
-    """Return the lines of a Python test that look at source; none when it cannot be parsed, nor run."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = ast.parse(source)
-            names = bindings(module)
-            nodes = list(ast.walk(module))
-            lines = [getattr(node, "lineno", 1) for node in nodes if _reaches(node, names)]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    remarks = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
-    texts = [
-        (node.value, node.lineno)
-        for node in nodes
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in remarks
-    ]
-    lines += [line for text, line in texts if _GIT_FOLDER.search(text)]
-    if any(isinstance(node, ast.Call) and _called(node, names) in _READS for node in nodes):
-        lines += [line for text, line in texts if _PYTHON_FILE.search(text)]
-    return sorted(lines)
-
-
-def _called(node: ast.Call, names: Bindings) -> str:
-    return names.origin(node.func).split(".")[-1] or last_name(node.func)
-
-
-def _reaches(node: ast.AST, names: Bindings) -> bool:
-    """Whether a node is one of the means: a name, what it stands for, or where a module lies."""
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        origin = f"{node.module}." if isinstance(node, ast.ImportFrom) and node.module else ""
-        origins = [origin + alias.name for alias in node.names]
-    elif isinstance(node, ast.Name | ast.Attribute):
-        origins = [names.origin(node) or last_name(node)]
-        if isinstance(node, ast.Attribute) and node.attr in _WHERE:
-            return True
-    else:
-        return False
-    return any(
-        _PROGRAMS.match(each) is not None or not _SOURCE_TOOLS.isdisjoint(each.split(".")) for each in origins
-    )
+def _asks(path: str, before: tuple[Sign, ...], after: tuple[Sign, ...]) -> Iterator[Finding]:
+    known = {sign.what for sign in before}
+    decided = Counter(sign.what for sign in before if sign.decides)
+    for sign in after:
+        words = f"the code asks for {sign.what}, by which a test run could be noticed"
+        if sign.what not in known and not sign.free:
+            yield Finding("detects_tests", f"{path}:{sign.line}", words)
+        elif sign.decides:
+            decided[sign.what] -= 1
+            if decided[sign.what] < 0:
+                words = f"{sign.what}, by which a test run could be noticed, decides something more"
+                yield Finding("detects_tests", f"{path}:{sign.line}", words, Severity.WARNING)

@@ -65,6 +65,9 @@ def _swallowed_python(change: Change, file: FileDiff) -> Iterator[Finding]:
         yield Finding("broadened_exception", f"{file.path}:{line}", text)
     for what, line in _new(before.suppressed, after.suppressed):
         yield Finding("swallowed_exception", f"{file.path}:{line}", f"{what} is suppressed")
+    for what, line in _new(before.raised_later, after.raised_later):
+        text = f"{what} is raised nowhere unless the code does it"
+        yield Finding("swallowed_exception", f"{file.path}:{line}", text, Severity.WARNING)
     for _, line in _new(before.returns_in_finally, after.returns_in_finally):
         yield Finding("swallowed_exception", f"{file.path}:{line}", "leaving a finally drops the error")
 
@@ -134,6 +137,8 @@ def hides_logged(change: Change) -> Iterator[Finding]:
         after = errors(change.text(change.after, file.path))
         before = errors(change.text(change.base, file.path))
         known = before.handlers if before else []
+        if after and not is_test(change, file.path):
+            yield from _declared(file.path, before, after, change.exception_type)
         for handler in _hiding_logged(known, after, may_catch) if after else ():
             if handler.swallows and not is_test(change, file.path):
                 continue  # told by ``swallowed``
@@ -141,6 +146,19 @@ def hides_logged(change: Change) -> Iterator[Finding]:
                 f"a new except may catch {change.exception_type}, the error itself, and does not always raise"
             )
             yield Finding("swallowed_exception", f"{file.path}:{handler.line}", text)
+
+
+def _declared(path: str, before: Errors | None, after: Errors, logged: str) -> Iterator[Finding]:
+    """Find ``with`` and decorators that are newly given the logged type by its name, or a base of it."""
+    wanted, last = built_in_exception(logged), logged.rpartition(".")[2]
+    known = Counter(code for _, code, _ in before.declared) if before else Counter[str]()
+    for types, code, line in after.declared:
+        known[code] -= 1
+        kinds = [built_in_exception(_RENAMED.get(each, each)) for each in types]
+        named = any(each.rpartition(".")[2] == last for each in types)
+        if known[code] < 0 and (named or (wanted and any(k and issubclass(wanted, k) for k in kinds))):
+            text = f"a new with or decorator is given {logged}, the error itself, and may drop it"
+            yield Finding("swallowed_exception", f"{path}:{line}", text)
 
 
 def _module_name(path: str) -> str:

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ai_ops.core.guard.bindings import Bindings, bindings, last_name
+from ai_ops.core.guard.quieting import quiet, suppresses
 
-_LOGGING = frozenset(
+LOGGING = frozenset(
     {
         "debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log", "print",
         "print_exc", "write",
     }
 )  # fmt: skip
 _BROAD = frozenset({"", "Exception", "BaseException"})
-_SUPPRESSORS = ("suppress", "ignored", "suppress_errors")
 _STRUCTURES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LEAVING = (ast.Return, ast.Break, ast.Continue)
 
@@ -44,11 +44,17 @@ class Handler:
 
 @dataclass
 class Errors(ast.NodeVisitor):
-    """What a module does with errors; the pairs are what was found and its line."""
+    """What a module does with errors; the pairs are what was found and its line.
+
+    ``suppressed`` is lost, ``raised_later`` is kept as a value and may be raised. ``declared`` has the types
+    that a ``with`` or a decorator is given.
+    """
 
     names: Bindings
     handlers: list[Handler] = field(default_factory=list)
     suppressed: list[tuple[str, int]] = field(default_factory=list)
+    raised_later: list[tuple[str, int]] = field(default_factory=list)
+    declared: list[tuple[frozenset[str], str, int]] = field(default_factory=list)
     raised: list[tuple[str, int]] = field(default_factory=list)
     returns_in_finally: list[tuple[str, int]] = field(default_factory=list)
     _scope: tuple[str, ...] = ()
@@ -60,8 +66,8 @@ class Errors(ast.NodeVisitor):
             return
         if isinstance(node, ast.ExceptHandler):
             self.handlers.append(self._handler(node))
-        elif isinstance(node, ast.Call) and self._suppresses(node.func):
-            self.suppressed.extend((ast.unparse(argument), node.lineno) for argument in node.args)
+        elif isinstance(node, ast.withitem):
+            self._declare(node.context_expr)
         elif isinstance(node, ast.Raise | ast.Assert):
             self.raised.append((ast.dump(node), node.lineno))
         elif isinstance(node, ast.Try | ast.TryStar):
@@ -72,16 +78,24 @@ class Errors(ast.NodeVisitor):
 
     def _structure(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         if isinstance(node, ast.ClassDef):
-            kinds = [base for base in node.bases if self._suppresses(base)]
+            kinds = [base for base in node.bases if suppresses(base, self.names)]
             self.suppressed.extend((f"what {node.name} is given", node.lineno) for _ in kinds)
         elif node.name in ("__exit__", "__aexit__") and any(map(_returns_something, _own(node.body))):
             self.suppressed.append((f"what passes {'.'.join((*self._scope, node.name))}", node.lineno))
+        for decorator in node.decorator_list:
+            self._declare(decorator)
         outer, self._scope = self._scope, (*self._scope, node.name)
         self.generic_visit(node)
         self._scope = outer
 
-    def _suppresses(self, node: ast.expr) -> bool:
-        return self.names.origin(node).split(".")[-1] in _SUPPRESSORS or last_name(node) in _SUPPRESSORS
+    def _declare(self, node: ast.expr) -> None:
+        """Take in the types that a ``with`` or a decorator is given."""
+        if isinstance(node, ast.Call):
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            types = [each for each in given if isinstance(each, ast.Name | ast.Attribute | ast.Tuple)]
+            if types:
+                kinds = frozenset().union(*map(self.names.types, types))
+                self.declared.append((kinds, ast.dump(node), node.lineno))
 
     def _handler(self, node: ast.ExceptHandler) -> Handler:
         return Handler(
@@ -103,7 +117,7 @@ class Errors(ast.NodeVisitor):
         if isinstance(node, ast.If):
             return all(map(self._is_silent, (*node.body, *node.orelse)))
         if isinstance(node, ast.Expr):
-            logs = isinstance(node.value, ast.Call) and last_name(node.value.func) in _LOGGING
+            logs = isinstance(node.value, ast.Call) and last_name(node.value.func) in LOGGING
             return logs or isinstance(node.value, ast.Constant)
         return False
 
@@ -140,6 +154,8 @@ def errors(source: str | None) -> Errors | None:
             module = ast.parse(source or "")
             found = Errors(bindings(module))
             found.visit(module)
+            for each in quiet(module, found.names):
+                (found.raised_later if each.raised_later else found.suppressed).append((each.what, each.line))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return found
