@@ -96,6 +96,8 @@ def _binds_exit(node: ast.AST) -> Iterator[Quiet]:
     if bound in _EXITS:
         yield Quiet(f"what {bound} is bound to", getattr(node, "lineno", 1))
     elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+        if node.attr in _HOOKS:
+            yield Quiet(f"what reaches {node.attr}", node.lineno)
         inner = node.value
         if isinstance(inner, ast.Attribute) and inner.attr in _EXITS:
             yield Quiet(f"what {inner.attr} is given", node.lineno)
