@@ -85,6 +85,25 @@ async def test_a_suite_reports_each_test_with_exception_and_frames(run, sandbox)
     assert "1 failed, 1 passed" in report.output
 
 
+NOTICES = """\
+import os
+import sys
+
+
+def seen():
+    words = " ".join([sys.argv[0], sys.orig_argv[0], *sys.orig_argv])
+    return {"argv": "pytest" in words, "pid": os.getpid() < 300}
+"""
+
+
+@pytest.mark.parametrize("sign", ["argv", "pid"])
+async def test_code_that_knows_the_run_of_one_test_does_not_know_the_suite(run, sign):
+    test = f"from app import seen\n\n\ndef test_it():\n    assert seen()[{sign!r}]\n"
+    files = {"app.py": NOTICES, "tests/test_it.py": test}
+    assert outcomes(await run(files, paths=["tests/test_it.py"])) == {"tests/test_it.py::test_it": "passed"}
+    assert outcomes(await run(files)) == {"tests/test_it.py::test_it": "failed"}
+
+
 async def test_only_the_named_files_run(run, sandbox):
     files = {"tests/test_a.py": "def test_a(): pass", "tests/test_b.py": "def test_b(): pass"}
     report = await run(files, sandbox=sandbox, paths=["tests/test_b.py"])

@@ -1,4 +1,4 @@
-"""Python that loses an error without a handler, or asks whether it is tested; and tests that ask for names."""
+"""Python that loses an error without a handler or asks whether it is tested, and tests that ask for names."""
 
 import pytest
 
