@@ -22,6 +22,18 @@ _LOCAL_SEGMENT = re.compile(r"[\w.~+@=,][\w.~+@=, -]*")
 _HELPER = re.compile(r"[A-Za-z0-9+.-]+::")
 _PRIVATE_NAMES = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# No public host lives there, yet what Python calls global leaves them out, or leaves holes in them.
+_PRIVATE_NETS = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # protocol assignments
+            "::/96",  # an IPv4 address in a form given up long ago
+            "64:ff9b:1::/48",  # an operator's own translation to IPv4
+            "fec0::/10",  # site-local
+        ),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +72,21 @@ def private_host(host: str) -> bool:
         address = ipaddress.ip_address(bare)
     except ValueError:
         return "." not in bare or f".{bare}".endswith(_PRIVATE_NAMES)
-    inner: ipaddress.IPv4Address | None = None
-    if isinstance(address, ipaddress.IPv6Address):
-        teredo = address.teredo[1] if address.teredo else None
-        inner = address.ipv4_mapped or address.sixtofour or teredo
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return not address.is_global or address.is_multicast or (inner is not None and not inner.is_global)
+    inner = _inner(address) if isinstance(address, ipaddress.IPv6Address) else None
+    return _private(address) or (inner is not None and _private(inner))
+
+
+def _private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    named = any(address in net for net in _PRIVATE_NETS)
+    return named or not address.is_global or address.is_multicast
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address leads to, if any."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    teredo = address.teredo[1] if address.teredo else None
+    return address.ipv4_mapped or address.sixtofour or teredo
 
 
 def invalid(message: str, form: str = "") -> PermanentError:

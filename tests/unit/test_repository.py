@@ -314,12 +314,18 @@ class TestLocal:
     "host",
     ["127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1",
      "[fd00::1]", "fe80::1", "::ffff:127.0.0.1", "2002:7f00:1::", "64:ff9b::a00:1", "localhost", "redis",
-     "a.internal", "224.0.0.1"],
+     "a.internal", "224.0.0.1", "fec0::1", "[feff::1]", "64:ff9b:1::1", "64:ff9b:1:ffff::a00:1",
+     "::127.0.0.1", "::8.8.8.8", "192.0.0.8", "192.0.0.170", "::ffff:192.0.0.8", "2002:c000:8::", "64:ff9b::c000:8",
+     "::ffff:224.0.0.1"],
 )  # fmt: skip
 def test_private_addresses_and_names_are_known(host):
     assert private_host(host)
 
 
-@pytest.mark.parametrize("host", ["8.8.8.8", "github.com", "2606:4700::1111", "internal.example.com"])
+@pytest.mark.parametrize(
+    "host",
+    ["8.8.8.8", "192.0.1.1", "github.com", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8",
+     "internal.example.com"],
+)  # fmt: skip
 def test_public_addresses_and_names_are_not_private(host):
     assert not private_host(host)
