@@ -191,7 +191,8 @@ class Settings(BaseSettings):
     server_api_key: SecretStr | None = None
     """Opens every route."""
     server_agent_keys: Secrets = ()
-    """Keys that open ``POST /v1/events`` and nothing else."""
+    """Keys that open ``POST /v1/events``, ``POST /v1/logs`` and ``POST /api/{project}/envelope/``, and
+    nothing else."""
     public_url: WebAddress = ""
     """Prefix of links in mails and pull requests; empty: the address listened on."""
     data_dir: FilePath = Path("data")

@@ -25,6 +25,7 @@ from ai_ops import flow
 from ai_ops.agent import delivery
 from ai_ops.cli.app import app
 from ai_ops.core import failures
+from ai_ops.server.auth import Scope
 from ai_ops.server.http_server import ROUTES
 from ai_ops.settings import Settings
 from ai_ops.vcs import failures as git_failures
@@ -159,6 +160,26 @@ def test_every_route_stands_in_the_api_page_with_its_scope(route) -> None:
     assert f"| `{route.method} {route.path}` |" in read("doc/api.md")
     line = next(line for line in read("doc/api.md").splitlines() if f"`{route.method} {route.path}`" in line)
     assert line.split("|")[2].strip().strip("`") == route.scope.value
+
+
+WHAT_AN_AGENT_KEY_OPENS = {
+    "README.md": r"`SERVER_AGENT_KEYS`\n\(.*?\)",
+    ".env.example": r"# Keys that open.*?#SERVER_AGENT_KEYS=",
+    "ai_ops/settings.py": r'server_agent_keys: .*?""".*?"""',
+    "doc/api.md": r"`SERVER_AGENT_KEYS` has.*?\.",
+    "doc/security.md": r"\| an agent, .*",
+}
+
+
+@pytest.mark.parametrize(("page", "place"), WHAT_AN_AGENT_KEY_OPENS.items(), ids=WHAT_AN_AGENT_KEY_OPENS)
+def test_every_route_that_an_agents_key_opens_is_named_where_the_key_is_told_of(
+    page: str, place: str
+) -> None:
+    flags = re.DOTALL if ".*?" in place else 0
+    said = re.search(place, read(page), flags)
+    assert said is not None
+    opened = {route.path for route in ROUTES if route.scope is Scope.EVENTS}
+    assert set(re.findall(r"/(?:v1|api)/[\w/{}]+", said[0])) == opened
 
 
 def test_the_api_page_names_no_route_that_is_not_there() -> None:
