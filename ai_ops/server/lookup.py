@@ -1,4 +1,4 @@
-"""The id in a path, whole or by its beginning: nobody types thirty-six characters."""
+"""The id in a path or a body, whole or by its beginning: nobody types thirty-six characters."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _BEGINNING = re.compile(r"[0-9a-f-]{1,35}")
 _LEAST = 6
 
 
-async def whole_id(request: web.Request, noun: str) -> str:
-    """Return the id of a ``task``, ``issue``, ``trace`` or ``pull_request`` that the path names.
+async def whole_id(request: web.Request, noun: str, given: str | None = None) -> str:
+    """Return the id of a ``task``, ``issue``, ``trace`` or ``pull_request``: ``given``, or else the path's.
 
     A beginning of six characters or more stands for the one id that begins so. What names nothing is
     returned as it is: the caller knows how to say that it is not there.
@@ -23,7 +23,7 @@ async def whole_id(request: web.Request, noun: str) -> str:
     Raises:
         ProblemError: 409 ``ambiguous_id`` when several begin so; 404 when it is too short to say.
     """
-    given = path_id(request)
+    given = path_id(request) if given is None else given
     if not _BEGINNING.fullmatch(given):
         return given
     if len(given) < _LEAST:

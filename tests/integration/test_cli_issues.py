@@ -53,6 +53,13 @@ def test_merging_and_splitting_and_who_did_it(server, two):
     assert (off["issue_id"], off["state"]) == (other["issue_id"], "open")
 
 
+def test_both_issues_of_a_merge_may_be_named_by_their_beginning(server, two):
+    one, other = two
+    code, said = issue(server, "merge", other["issue_id"][:8], "--into", one["issue_id"][:8])
+    assert (code, said.strip()) == (0, f"merged into: issue {one['issue_id']} is open")
+    as_json(server, "split", one["issue_id"], "--fingerprint", other["fingerprint"])
+
+
 @pytest.mark.parametrize(
     ("verb", "state"), [("ignore", "ignored"), ("resolve", "resolved"), ("reopen", "open")]
 )

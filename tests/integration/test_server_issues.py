@@ -47,6 +47,25 @@ async def test_a_merge_sends_later_events_to_the_other_issue_and_a_split_takes_t
     assert [(await show(server, issue))["count"] for issue in (one, other)] == [3, 2]
 
 
+@pytest.mark.parametrize("length", [6, 8, 35])
+async def test_the_issue_that_is_merged_into_may_be_named_by_its_beginning(server, length):
+    one, other = await two(server)
+    merged = await decide(server, other, "merge", {"into": one["issue_id"][:length]})
+    assert (merged.status, merged.json["issue_id"]) == (200, one["issue_id"])
+    assert (await show(server, other))["merged_into"] == one["issue_id"]
+
+
+async def test_a_beginning_that_is_too_short_or_of_no_issue_merges_nothing(server):
+    one, other = await two(server)
+    for into, words in ((one["issue_id"][:5], "shortened to 6 characters"), ("0" * 8, "no such issue")):
+        answer = await decide(server, other, "merge", {"into": into})
+        assert (answer.status, answer.json["code"]) == (404, "issue_not_found")
+        assert words in answer.json["detail"]
+    assert (await show(server, other))["merged_into"] is None
+    own = await decide(server, other, "merge", {"into": other["issue_id"][:8]})
+    assert (own.status, own.json["code"]) == (409, "cannot_merge")
+
+
 async def test_each_decision_is_on_record_with_who_and_when(server):
     one, other = await two(server)
     await decide(server, one, "ignore")

@@ -54,7 +54,8 @@ async def post_merge(request: web.Request) -> web.StreamResponse:
     issue = await _find(request)
     services = request.app[SERVICES]
     body = await read_model(request, MergeBody)
-    merged = await services.issues.merge(issue.id, body.into, _who(request))
+    into = await whole_id(request, "issue", body.into)
+    merged = await services.issues.merge(issue.id, into, _who(request))
     for task in merged.withdrawn:
         await services.engine.cancel(task)
     return json_response(views.issue(merged.issue))
