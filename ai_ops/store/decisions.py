@@ -21,6 +21,7 @@ from ai_ops.flow.issue import IssueDecision, IssueState
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.store import tables
 from ai_ops.store.rows import NAME, clean, task_from
+from ai_ops.store.samples import give_each_its_own, set_aside
 
 Row = Mapping[str, Any]
 """The columns of an issue."""
@@ -55,6 +56,7 @@ async def merge(
         [row["repo_key"], target["repo_key"]],
         same=row["id"] == target["id"],
     )
+    await set_aside(connection, target)
     moved = await fingerprints(connection, row)
     await connection.execute(
         update(tables.issue_fingerprints).where(_KNOWN.issue_id == row["id"]).values(issue_id=target["id"])
@@ -107,6 +109,7 @@ async def split(connection: AsyncConnection, issue_id: str, fingerprint: str, wh
     belongs = or_(_KNOWN.fingerprint == fingerprint, _KNOWN.through == fingerprint)
     here = (_KNOWN.issue_id == row["id"], _KNOWN.repo_key == row["repo_key"])
     await connection.execute(update(tables.issue_fingerprints).where(belongs, *here).values(issue_id=off))
+    await give_each_its_own(connection, [row["id"], off])
     await _record(connection, row["id"], "split", who, now, {"fingerprint": fingerprint, "off": off})
     await _record(connection, off, "split", who, now, {"fingerprint": fingerprint, "from": row["id"]})
     return await existing(connection, off)

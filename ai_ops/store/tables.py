@@ -143,6 +143,14 @@ issue_fingerprints = Table(
     Index("ix_issue_fingerprints_issue_id", "issue_id"),
 )
 
+# The newest sample of an issue's own errors, from when another was merged into it: later ones are of both.
+own_samples = Table(
+    "own_samples",
+    metadata,
+    Column("issue_id", String(36), ForeignKey("issues.id"), primary_key=True),
+    Column("sample", JsonText, nullable=False),
+)
+
 issue_decisions = _table(
     "issue_decisions",
     _seq(),

@@ -1,6 +1,7 @@
 """What people decide about issues sticks: for later events, after a restart, and under later groupings."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -9,7 +10,9 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import TaskState
 from ai_ops.store.database import open_database
+from ai_ops.store.intake_batch import KEPT_PAYLOADS
 from ai_ops.store.issues import IssueRepository
+from ai_ops.store.retention import Retention
 from ai_ops.store.tasks import TaskRepository
 from tests.support.store import APP, FixedClock, denial, event, fingerprint, pairs
 
@@ -190,6 +193,74 @@ async def test_merges_add_up_and_one_fingerprint_can_leave_again(issues):
     assert await counts(issues) == {1: 6, 2: 2, 3: 2}
     await issues.split(one.id, fingerprint(2), WHO)
     assert await counts(issues) == {1: 4, 2: 2, 3: 2}
+
+
+async def owners(issues):
+    """Return the number of the error that each issue's sample is of."""
+    return {n: int(issue.sample.error.fingerprint, 16) for n, issue in (await by_number(issues)).items()}
+
+
+async def test_after_a_split_each_issue_has_the_newest_sample_of_its_own_error(issues, clock):
+    one, other = await two(issues)
+    await issues.merge(other.id, one.id, WHO)
+    clock.forward(1)
+    last = [event(1, at=clock.now()), event(2, at=clock.now())]
+    for made in last:
+        await issues.ingest(pairs(made))
+    assert (await issues.find(one.id)).sample.event_id == last[1].event_id  # of both, as long as they are one
+    await issues.split(one.id, fingerprint(2), WHO)
+    found = await by_number(issues)
+    assert [found[n].sample.event_id for n in (1, 2)] == [made.event_id for made in last]
+
+
+async def test_an_issue_has_its_own_sample_after_a_split_though_its_events_were_removed(
+    issues, database, clock
+):
+    one, other = await two(issues)
+    await issues.ingest(pairs(event(3), event(4)))
+    found = await by_number(issues)
+    third, fourth = found[3], found[4]
+    await issues.merge(third.id, other.id, WHO)
+    for _ in range(2):
+        clock.forward(1)
+        await issues.ingest(pairs(event(3, at=clock.now())))
+    await issues.merge(other.id, one.id, WHO)
+    clock.forward(90 * 86_400)
+    await issues.ingest(pairs(event(3, at=clock.now())))
+    await issues.merge(fourth.id, one.id, WHO)  # its sample is no longer its own; what was set aside stays
+    clock.forward(86_400)
+    await Retention(database, clock, 90, 0).sweep()
+    await issues.split(one.id, fingerprint(2), WHO)
+    assert await owners(issues) == {1: 3, 2: 2, 3: 3, 4: 4}
+    await issues.split(one.id, fingerprint(3), WHO)
+    assert await owners(issues) == {1: 1, 2: 2, 3: 3, 4: 4}
+    assert (await by_number(issues))[3].sample.occurred_at == clock.now() - timedelta(days=1)
+
+
+async def test_an_issue_has_its_own_sample_after_a_split_though_its_payloads_were_not_kept(issues, clock):
+    one, other = await two(issues)
+    await issues.merge(other.id, one.id, WHO)
+    for number in (*[2] * KEPT_PAYLOADS, 1, 2):
+        clock.forward(1)
+        await issues.ingest(pairs(event(number, at=clock.now())))
+    await issues.split(one.id, fingerprint(2), WHO)
+    assert await owners(issues) == {1: 1, 2: 2}
+    assert (await by_number(issues))[2].sample.occurred_at == clock.now()
+
+
+async def test_what_a_later_grouping_made_of_an_error_is_its_own(issues, clock):
+    one, other = await two(issues)
+    clock.forward(1)
+    new = regrouped(11, 1)
+    await issues.ingest(pairs(replace(new, occurred_at=clock.now())))
+    await issues.merge(other.id, one.id, WHO)
+    clock.forward(1)
+    await issues.ingest(pairs(event(2, at=clock.now())))
+    await issues.split(one.id, fingerprint(2), WHO)
+    assert await owners(issues) == {1: 11, 2: 2}
+    off = await issues.split(one.id, fingerprint(11), WHO)
+    assert off.sample.event_id == new.event_id
+    assert await owners(issues) == {1: 1, 2: 2, 11: 11}
 
 
 def regrouped(number, *earlier):

@@ -109,6 +109,16 @@ async def test_a_repair_after_a_split_belongs_to_the_issue_that_was_asked_about(
     assert answer.json["issue_id"] == one["issue_id"]
 
 
+async def test_after_a_split_each_issue_shows_a_traceback_of_its_own(server):
+    one, other = await two(server)
+    await decide(server, other, "merge", {"into": one["issue_id"]})
+    await send(server, "second")
+    assert "in second" in (await show(server, one))["sample"]["error"]["raw_excerpt"]
+    await decide(server, one, "split", {"fingerprint": other["fingerprint"]})
+    for issue, name in ((one, "in first"), (other, "in second")):
+        assert name in (await show(server, issue))["sample"]["error"]["raw_excerpt"]
+
+
 @pytest.mark.parametrize(
     ("verb", "body", "status", "code"),
     [
