@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import random
 
 import pytest
 from hypothesis import given
@@ -295,6 +297,55 @@ def test_the_mask_shows_four_characters_of_a_long_secret_only(secret: str, maske
     assert mask(secret) == masked
 
 
+def body_of_a_key(width: int = 64) -> list[str]:
+    encoded = base64.b64encode(random.Random(7).randbytes(1190)).decode()
+    return [encoded[at : at + width] for at in range(0, len(encoded), width)]
+
+
+BODY = body_of_a_key()
+BEGIN, END = PEM.format("RSA ", "\n").split("\n")[:: len(PEM.split("{1}")) - 1]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [BEGIN, *BODY, END],
+        [*BODY[-19:], END],
+        [BODY[-2], BODY[-1], END],
+        [BODY[-1], END],
+        [BEGIN, *BODY[:5]],
+        BODY[4:16],
+        BODY[-4:],
+        body_of_a_key(76)[2:9],
+        [f"2026-01-01T10:00:00Z stdout F {line}" for line in BODY[4:16]],
+        [f"{line}\r" for line in [*BODY, END]],
+        ["\\n".join([*BODY[8:], END])],
+        ["---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----", *body_of_a_key(70)[:2]],
+    ],
+    ids=["whole", "no beginning", "two lines and the end", "the last line and the end", "no end", "neither",
+         "its last lines", "wide lines", "lines with a time", "line ends of Windows", "in one line", "of another tool"],
+)  # fmt: skip
+def test_no_line_of_a_private_key_is_left_however_it_was_cut(lines: list[str]) -> None:
+    text = redact("\n".join(["INFO loaded key", *lines, "10:00:01 ERROR handshake failed: bad peer"]))
+    assert [line for line in [*BODY, *body_of_a_key(70), *body_of_a_key(76)] if line in text] == []
+    assert text.startswith("INFO loaded key\n")
+    assert text.endswith("ERROR handshake failed: bad peer") or BEGIN in lines or "SSH2" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ValueError: no -----END RSA PRIVATE KEY----- found\nINFO next",
+        "\n".join(f"{digest}  file" for digest in ["0123456789abcdef" * 4] * 4),
+        "\n".join(["sha256:" + "0123456789abcdef" * 4] * 4),
+        "\n".join([BODY[0], "INFO a", BODY[1], "INFO b"]),
+    ],
+    ids=["an end alone", "digests of files", "digests of images", "single lines"],
+)
+def test_what_only_looks_like_a_part_of_a_key_stays(text: str) -> None:
+    assert redact(text) == text
+
+
 def test_what_stands_around_a_secret_stays() -> None:
     assert redact("GET /x?user=bob&password=letmein&y=1") == "GET /x?user=bob&password=***&y=1"
     assert redact("postgres://app:s3cretpw@db:5432/x?a=b") == "postgres://app:***@db:5432/x?a=b"
@@ -354,6 +405,7 @@ LONG = [
     JWT,
     "-----BEGIN PRIVATE KEY-----",
     "-----END PRIVATE KEY-----",
+    "\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n",
 ]
 PIECES = st.sampled_from([*WORDS.split(), *LONG])
 
@@ -387,6 +439,7 @@ NAUGHTY = [
     "token:",
     "password=a,", 'password="', "password='\\", "--token ", "Cookie: a=", "Bearer ", "Basic a", "eyJ",
     "eyJa.", "://",
+    "-----END PRIVATE KEY-----", "aB1/" * 16 + "\n", "aB1/" * 16 + "\n\n", "A\n-----END PRIVATE KEY-----\n",
     "a://b:", "sk-", "sk-1a_", "ghp_", "xoxb-", "-u a:", "-----BEGIN PRIVATE KEY-----", "\\", '\\"', "{",
     "[", "<", "=",
     "***", "\n", "é", "密码", "jdbc:oracle:thin:a/", "sig=", "password>", "(", "key-",

@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from ai_ops.core.redaction.assignments import assigned, is_secret_at
+from ai_ops.core.redaction.keys import private_keys
 from ai_ops.core.redaction.mask import mask
 from ai_ops.core.redaction.personal import personal
-from ai_ops.core.redaction.tokens import private_keys, tokens
+from ai_ops.core.redaction.tokens import tokens
 
 _SHORTEST_LITERAL = 4
 _SHORTEST_LINE = 5  # pwd=x

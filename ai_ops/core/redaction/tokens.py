@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from ai_ops.core.redaction.keys import private_keys
 from ai_ops.core.redaction.mask import mask
 
 
@@ -149,20 +150,3 @@ def _each(shapes: tuple[_Shape, ...], text: str) -> str:
         if needle in text:
             text = pattern.sub(_masked, text)
     return text
-
-
-_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
-_END = re.compile(r"-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
-
-
-def private_keys(text: str) -> str:
-    """Return the text with private key blocks replaced whole; one without an end goes on to the text's."""
-    if "PRIVATE KEY" not in text:
-        return text
-    parts: list[str] = []
-    at = 0
-    while begin := _BEGIN.search(text, at):
-        parts += [text[at : begin.start()], "***"]
-        end = _END.search(text, begin.end())
-        at = end.end() if end else len(text)
-    return "".join([*parts, text[at:]])
