@@ -25,6 +25,7 @@ from ai_ops import flow
 from ai_ops.agent import delivery
 from ai_ops.cli.app import app
 from ai_ops.core import failures
+from ai_ops.core.setting_names import TABLES
 from ai_ops.server.auth import Scope
 from ai_ops.server.http_server import ROUTES
 from ai_ops.settings import Settings
@@ -119,15 +120,14 @@ def agent_keys() -> set[str]:
 
 
 def test_the_example_environment_names_exactly_the_settings_there_are() -> None:
-    tables = {"SOURCE", "REDACT"}  # of ai-ops.toml
-    settings = {name.upper() for name in Settings.model_fields} - tables
+    settings = {name.upper() for name in Settings.model_fields} - {*TABLES}
     assert sorted(key for key, _ in _SETTING.findall(read(".env.example"))) == sorted(settings | agent_keys())
 
 
 def test_the_example_environment_shows_the_defaults_and_no_secret() -> None:
     shown = dict(_SETTING.findall(read(".env.example")))
     for name, field in Settings.model_fields.items():
-        if name in ("source", "expected", "redact"):
+        if name.upper() in TABLES:
             continue
         value = field.default
         if value is None or isinstance(value, SecretStr):
@@ -152,7 +152,7 @@ def test_a_setting_is_marked_later_as_long_as_nothing_reads_it() -> None:
             comment = line
         elif (said := _SETTING.match(line)) and comment.startswith("# Later"):
             later.add(said[1])
-    assert sorted(later) == sorted({name.upper() for name in Settings.model_fields} - used - {"SOURCE"})
+    assert sorted(later) == sorted({name.upper() for name in Settings.model_fields} - used - {*TABLES})
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

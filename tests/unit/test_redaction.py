@@ -323,7 +323,8 @@ BEGIN, END = PEM.format("RSA ", "\n").split("\n")[:: len(PEM.split("{1}")) - 1]
         ["---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----", *body_of_a_key(70)[:2]],
     ],
     ids=["whole", "no beginning", "two lines and the end", "the last line and the end", "no end", "neither",
-         "its last lines", "wide lines", "lines with a time", "line ends of Windows", "in one line", "of another tool"],
+         "its last lines", "wide lines", "lines with a time", "line ends of Windows", "in one line",
+         "of another tool"],
 )  # fmt: skip
 def test_no_line_of_a_private_key_is_left_however_it_was_cut(lines: list[str]) -> None:
     text = redact("\n".join(["INFO loaded key", *lines, "10:00:01 ERROR handshake failed: bad peer"]))
