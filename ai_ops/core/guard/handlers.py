@@ -1,7 +1,7 @@
 """Rules about errors that are hidden instead of repaired.
 
 Python is compared as syntax trees, base against after, so that moved or re-indented code is not new.
-Other languages get one small text rule: an empty ``catch``.
+Other languages are compared by their handlers' words (``catches``).
 """
 
 from __future__ import annotations
@@ -13,15 +13,10 @@ from pathlib import PurePosixPath
 
 from ai_ops.core.diff import FileDiff
 from ai_ops.core.guard.bindings import UNKNOWN, built_in_exception
+from ai_ops.core.guard.catches import READ, catches, unwraps
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.python_errors import Errors, Handler, errors
 from ai_ops.core.guard.suite import is_test
-
-_CATCH_LANGUAGES = (
-    ".java", ".kt", ".kts", ".scala", ".groovy", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".cs", ".php",
-    ".cpp", ".cc", ".dart", ".swift",
-)  # fmt: skip
-_EMPTY_CATCH = re.compile(r"\bcatch\b[^{}]{0,300}\{\s{0,300}\}")
 
 
 def _new(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
@@ -41,13 +36,8 @@ def swallowed(change: Change) -> Iterator[Finding]:
             continue
         if file.path.endswith((".py", ".pyi")):
             yield from _swallowed_python(change, file)
-        elif file.path.endswith(_CATCH_LANGUAGES):
-            before, after = (
-                _empty_catches(change.text(r, file.path) or "") for r in (change.base, change.after)
-            )
-            if len(after) > len(before):
-                place = f"{file.path}:{next((line for _, line in _new(before, after)), after[-1][1])}"
-                yield Finding("swallowed_exception", place, "an empty catch hides the error")
+        elif file.path.endswith(READ):
+            yield from _swallowed_elsewhere(change, file)
 
 
 def _swallowed_python(change: Change, file: FileDiff) -> Iterator[Finding]:
@@ -230,25 +220,29 @@ def removed_raise(change: Change) -> Iterator[Finding]:
                 yield Finding("check_removed", file.path, text, Severity.WARNING)
 
 
-def _without_comments(text: str) -> str:
-    """Blank out comments, keeping line numbers; in one pass."""
-    out, at = [], 0
-    while at < len(text):
-        block, line = text.find("/*", at), text.find("//", at)
-        starts = [start for start in (block, line) if start >= 0]
-        if not starts:
-            break
-        start = min(starts)
-        end = text.find("*/", start) if start == block else text.find("\n", start)
-        end = len(text) if end < 0 else end + (2 if start == block else 0)
-        out.append(text[at:start] + "\n" * text.count("\n", start, end))
-        at = end
-    return "".join([*out, text[at:]])
+def _swallowed_elsewhere(change: Change, file: FileDiff) -> Iterator[Finding]:
+    """Find new handlers that do not raise: not there word for word, nor for the same types.
 
-
-def _empty_catches(text: str) -> list[tuple[str, int]]:
-    plain = _without_comments(text)
-    return [
-        (found.group().split("{")[0].strip(), plain.count("\n", 0, found.start()) + 1)
-        for found in _EMPTY_CATCH.finditer(plain)
-    ]
+    Blocked when one catches everything, the logged type, or does nothing; else a warning.
+    """
+    before, after = (change.text(reader, file.path) or "" for reader in (change.base, change.after))
+    known = catches(file.path, before)
+    words = Counter((each.types, each.code) for each in known)
+    types = Counter(each.types for each in known if not each.empty)
+    left = []
+    for each in catches(file.path, after):
+        if words[each.types, each.code] > 0:
+            words[each.types, each.code] -= 1
+            types[each.types] -= not each.empty
+        else:
+            left.append(each)
+    logged = re.split(r"[.\\:$]", change.exception_type)[-1]
+    passed_up = file.path.endswith(".rs") and unwraps(after) < unwraps(before)
+    for each in left:
+        if types[each.types] > 0 and not each.empty:
+            types[each.types] -= 1
+            continue
+        hides = each.empty or passed_up or (each.broad and not each.passes_on) or logged in each.types
+        severity = Severity.BLOCKED if hides else Severity.WARNING
+        text = f"a new handler for {_shown(each.types)} does not raise the error"
+        yield Finding("swallowed_exception", f"{file.path}:{each.line}", text, severity)
