@@ -219,10 +219,14 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The issue that others were merged into, and the tasks of theirs that were taken back."""
+    """The issue that others were merged into, and the tasks of theirs that were taken back.
+
+    ``tasks`` want to be enqueued: a deploy storm goes on that one of those carried.
+    """
 
     issue: Issue
     withdrawn: tuple[Task, ...] = ()
+    tasks: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from ai_ops.flow.task import Task, TaskState
 from ai_ops.store import tables
 from ai_ops.store.rows import NAME, clean, task_from
 from ai_ops.store.samples import give_each_its_own, set_aside
+from ai_ops.store.storms import hand_on
 
 Row = Mapping[str, Any]
 """The columns of an issue."""
@@ -48,8 +49,8 @@ async def change_state(connection: AsyncConnection, issue_id: str, verb: str, wh
 
 async def merge(
     connection: AsyncConnection, issue_id: str, into: str, who: str, now: datetime
-) -> tuple[Row, list[Task]]:
-    """Merge an issue into another; return the row of that one, and the tasks that were taken back."""
+) -> tuple[Row, list[Task], list[Task]]:
+    """Merge an issue into another; return the row of that one, the tasks taken back, and the new ones."""
     row, target = await existing(connection, issue_id), await existing(connection, into)
     check_merge(
         [IssueState(row["state"]), IssueState(target["state"])],
@@ -91,7 +92,8 @@ async def merge(
     await _record(
         connection, target["id"], "merge", who, now, {"merged": row["id"], "fingerprints": moved[:200]}
     )
-    return await existing(connection, target["id"]), withdrawn
+    begun = [await hand_on(connection, task, target["id"], now) for task in withdrawn]
+    return await existing(connection, target["id"]), withdrawn, [task for task in begun if task]
 
 
 async def split(connection: AsyncConnection, issue_id: str, fingerprint: str, who: str, now: datetime) -> Row:

@@ -127,8 +127,9 @@ class IssueRepository:
             PermanentError: ``issue_not_found``, ``issue_merged``, ``cannot_merge``.
         """
         async with self._database.write() as connection:
-            row, withdrawn = await decisions.merge(connection, issue_id, into, who, self._clock.now())
-        return Merged(issue_from(row), tuple(withdrawn))
+            now = self._clock.now()
+            row, withdrawn, begun = await decisions.merge(connection, issue_id, into, who, now)
+        return Merged(issue_from(row), tuple(withdrawn), tuple(begun))
 
     async def split(self, issue_id: str, fingerprint: str, who: str) -> Issue:
         """Take a fingerprint out of an issue again and return the issue that it has from now on.

@@ -269,6 +269,52 @@ async def test_a_repair_that_waits_for_its_turn_again_is_not_taken_back(database
     assert (await by_number(issues))[1].waiting_reason == ""
 
 
+async def stormed_one_by_one(issues, clock):
+    """A storm of errors 0 to 4: 0 carries it, 1 and 2 had a repair of their own, 3 and 4 never."""
+    await deployed(issues, clock)
+    for number in range(3):
+        await issues.ingest(pairs(seen(number, clock)))
+        clock.forward(1)
+    await issues.ingest(pairs(seen(3, clock), seen(4, clock)))
+    return await by_number(issues)
+
+
+@pytest.mark.parametrize(
+    ("into", "heir", "episode"),
+    [(2, 2, 2), (4, 4, 1), (900, 1, 2)],
+    ids=["one whose repair was taken back", "one that had none", "one outside of the storm"],
+)
+async def test_a_storm_goes_on_when_its_carrier_is_merged_away(database, clock, tasks, into, heir, episode):
+    issues = with_rules(database, clock, storm_fingerprints=4)
+    found = await stormed_one_by_one(issues, clock)
+    (carrier,) = await tasks.unfinished()
+    merged = await issues.merge(found[0].id, found[into].id, "who")
+    (task,) = merged.tasks
+    assert [one.id for one in merged.withdrawn] == [carrier.id]
+    assert (task.issue_id, task.fingerprint, task.episode) == (found[heir].id, fingerprint(heir), episode)
+    assert task.payload == carrier.payload
+    assert task.outcome_reason == carrier.outcome_reason
+    assert await tasks.unfinished() == [task]
+    after = await by_number(issues)
+    assert (after[heir].episode, after[heir].waiting_reason) == (episode, "")
+    assert await issues.waiting() == {"spike": 0, "storm": 3}
+    again = pairs(*(seen(n, clock) for n in range(1, 6)))
+    assert (await issues.ingest(again)).tasks == ()  # a sixth error of the release waits for it too
+    await finish(tasks, task.id)
+    own = (await issues.ingest(pairs(*(seen(n, clock) for n in range(1, 6))))).tasks
+    assert {int(task.fingerprint, 16) for task in own} == set(range(1, 6)) - {heir}
+
+
+async def test_a_storm_ends_with_its_carrier_when_nothing_else_waits_for_it(database, clock, tasks):
+    issues = with_rules(database, clock, storm_fingerprints=4)
+    found = await stormed_one_by_one(issues, clock)
+    for number in range(1, 5):
+        await issues.decide(found[number].id, "ignore", "who")
+    merged = await issues.merge(found[0].id, found[900].id, "who")
+    assert (len(merged.withdrawn), merged.tasks) == (1, ())
+    assert await tasks.unfinished() == []
+
+
 async def finish(tasks, task_id):
     await tasks.move(task_id, TaskState.PROCESSING)
     await tasks.move(task_id, TaskState.COMPLETED)

@@ -84,6 +84,36 @@ async def test_a_storm_that_grows_request_by_request_keeps_one_repair_besides_wh
     assert not {task["task_id"] for task in taken_back} & {seen for seen, _ in server.worker.seen}
 
 
+async def until_processing(server):
+    while "processing" not in [task["state"] for task in await tasks_of(server)]:
+        await asyncio.sleep(0.01)
+
+
+async def test_repairs_that_a_storm_takes_back_leave_the_queue_at_once(server):
+    await send(server, a_denial("v1.4.0"))
+    await send(server, *(an_error(f"f_{n}", "v1.5.0") for n in range(5)))
+    await until_processing(server)
+    assert await server.engine.queue_depth() == 4  # one repair of a repository at a time
+    await send(server, *(an_error(f"f_{n}", "v1.5.0") for n in range(5, 12)))
+    assert await server.engine.queue_depth() == 1
+
+
+async def test_a_storm_whose_carrier_is_merged_away_is_worked_on_as_anothers(server):
+    await send(server, an_error("old", "v1.4.0"))
+    await until_processing(server)
+    await send(server, *(an_error(f"f_{n}", "v1.5.0") for n in range(12)))
+    (carrier,) = [task for task in await tasks_of(server) if task["storm"]]
+    waiting = [issue for issue in await issues_of(server) if issue["waiting_reason"]]
+    into = waiting[0]["issue_id"]
+    await server.post(f"/v1/issues/{carrier['issue_id']}/merge", {"into": into})
+    assert await server.engine.queue_depth() == 1
+    server.worker.gate.set()
+    while {"pending", "processing"} & {task["state"] for task in await tasks_of(server)}:
+        await asyncio.sleep(0.01)
+    (ended,) = [task for task in await tasks_of(server) if task["storm"] and task["state"] == "completed"]
+    assert (ended["issue_id"], ended["storm"]) == (into, carrier["storm"])
+
+
 async def test_a_flood_without_a_deployment_makes_as_many_tasks_as_an_hour_may_have(server):
     await send(server, *(an_error(f"f_{n}") for n in range(40)))
     assert len(await tasks_of(server)) == 8

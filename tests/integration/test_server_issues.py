@@ -1,5 +1,7 @@
 """What people decide about issues over HTTP: it sticks, it is on record, and nonsense is refused."""
 
+import asyncio
+
 import pytest
 
 from tests.support.running_server import AGENT_KEY, TRACEBACK, running, wire_event
@@ -64,6 +66,15 @@ async def test_a_beginning_that_is_too_short_or_of_no_issue_merges_nothing(serve
     assert (await show(server, other))["merged_into"] is None
     own = await decide(server, other, "merge", {"into": other["issue_id"][:8]})
     assert (own.status, own.json["code"]) == (409, "cannot_merge")
+
+
+async def test_a_repair_that_a_merge_takes_back_leaves_the_queue_at_once(server):
+    one, other = await two(server)
+    while "processing" not in [task["state"] for task in (await server.get("/v1/tasks")).json["items"]]:
+        await asyncio.sleep(0.01)
+    assert await server.engine.queue_depth() == 1  # one repair of a repository at a time
+    await decide(server, other, "merge", {"into": one["issue_id"]})
+    assert await server.engine.queue_depth() == 0
 
 
 async def test_each_decision_is_on_record_with_who_and_when(server):

@@ -58,6 +58,8 @@ async def post_merge(request: web.Request) -> web.StreamResponse:
     merged = await services.issues.merge(issue.id, into, _who(request))
     for task in merged.withdrawn:
         await services.engine.cancel(task)
+    for task in merged.tasks:
+        await services.engine.enqueue(task)
     return json_response(views.issue(merged.issue))
 
 
