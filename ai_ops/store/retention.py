@@ -56,16 +56,20 @@ class Retention:
             await self._forget_traces(now - timedelta(days=self._trace_days))
 
     async def _forget_events(self, table: Table, before: datetime) -> None:
-        """Remove the oldest. They were received in the order of their numbers, so no index is needed."""
-        c = table.c
-        oldest = select(c.seq, c.received_at).order_by(c.seq).limit(_ROWS)
+        """Remove the oldest. Nearly all were received in the order of their numbers: no index is needed.
+
+        Events from while the clock was ahead lie before older ones. They stay, and it is looked behind them.
+        """
+        c, now, behind = table.c, self._clock.now(), 0
         while True:
+            oldest = select(c.seq, c.received_at).where(c.seq > behind).order_by(c.seq).limit(_ROWS)
             async with self._database.write() as connection:
                 rows = (await connection.execute(oldest)).all()
-                last = max((seq for seq, received_at in rows if received_at < before), default=None)
-                if last is None:
+                if not any(received_at < before or received_at > now for _, received_at in rows):
                     return
-                removed = await connection.execute(delete(table).where(c.seq <= last))
+                some = (c.seq > behind, c.seq <= rows[-1].seq, c.received_at < before)
+                removed = await connection.execute(delete(table).where(*some))
+            behind = rows[-1].seq
             self.removed["events"] += removed.rowcount
             await asyncio.sleep(_PAUSE_SECONDS)
 

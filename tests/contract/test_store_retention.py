@@ -64,6 +64,24 @@ async def test_old_events_go_in_small_parts_and_their_issue_keeps_its_counts(dat
     assert retention.removed["events"] == 1200
 
 
+@pytest.mark.parametrize("number", [1, 600], ids=["one", "more than are removed at once"])
+async def test_events_from_while_the_clock_was_ahead_go_by_their_date_and_hold_up_no_other(
+    database, clock, issues, number
+):
+    await issues.ingest(pairs(event()))
+    clock.forward(200 * DAY)
+    await issues.ingest(pairs(*(event() for _ in range(number))))
+    clock.forward(-200 * DAY)
+    await issues.ingest(pairs(event(), event()))
+    clock.forward(91 * DAY)
+    retention = Retention(database, clock, 90, 90)
+    await retention.sweep()
+    assert (await rows(database, tables.events), retention.removed["events"]) == (number, 3)
+    clock.forward(200 * DAY)
+    await retention.sweep()
+    assert await rows(database, tables.events) == 0
+
+
 @pytest.mark.parametrize("days", [0, 90])
 async def test_what_is_young_or_kept_for_ever_stays(database, clock, issues, days):
     await issues.ingest(pairs(event(), event()))
