@@ -51,6 +51,55 @@ def test_a_trace_in_the_deploy_folder_itself_does_not_name_it(root: str) -> None
     assert of(path(root, MAIN)) == of(path("/opt/app/", MAIN))
 
 
+RELEASES = [
+    ("/srv/shop-1.4.2/", "/srv/shop-1.4.3/"),
+    ("/opt/shop_v12/", "/opt/shop_v13/"),
+    ("/srv/release-20261101/", "/srv/release-20261102/"),
+    ("/srv/build-811/", "/srv/build-812/"),
+    ("/data/acme/shop-1f0c9ab/", "/data/acme/shop-77aa0b1/"),
+    ("/srv/acme/shop/20261101T0300Z/", "/srv/acme/shop/20261102T0300Z/"),
+    ("/data/sites/shop/releases/41/", "/data/sites/shop/releases/42/"),
+    ("/unheard-of/folder/one/", "/unheard-of/folder/two/"),
+    ("/app/", "/srv/shop/"),
+    ("C:\\shop\\", "/srv/other/"),
+    ("/home/alice/shop/", "/home/bob/checkout/"),
+    ("/var/www/html/", "/var/www/shop-2.0.0-rc1/"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), RELEASES, ids=[one for one, _ in RELEASES])
+@pytest.mark.parametrize(
+    "calls",
+    [[MAIN], [MAIN, ("cart.py", "total")], [MAIN, CART]],
+    ids=["one file", "two files in a folder", "two folders"],
+)
+def test_a_deploy_does_not_split_a_cause(one: str, other: str, calls: list[tuple[str, str]]) -> None:
+    assert of(path(one, *calls)) == of(path(other, *calls))
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "/app/",
+        "/srv/shop/",
+        "/srv/shop-1.4.2/",
+        "/srv/shop/releases/7/",
+        "/home/alice/shop/",
+        "/usr/src/app/",
+        "",
+    ],
+)
+def test_the_applications_own_folder_is_a_part_of_its_place(root: str) -> None:
+    orders, users = (of(path(root, (f"services/{name}/utils.py", "get"))) for name in ("orders", "users"))
+    assert orders == of(path("/app/", ("services/orders/utils.py", "get")))
+    assert orders != users
+
+
+def test_files_of_one_name_in_one_trace_are_told_apart() -> None:
+    one, other = ("a/utils.py", "get"), ("b/utils.py", "get")
+    assert of(path("/repo/", one, other)) != of(path("/repo/", other, one))
+
+
 def test_windows_and_unix_paths_are_one() -> None:
     calls = (("shop\\cart.py", "total"), ("shop\\rules\\price.py", "price"))
     assert of(path("D:\\apps\\", *calls)) == of(path("/srv/", CART, PRICE))

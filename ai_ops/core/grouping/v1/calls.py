@@ -6,15 +6,10 @@ import posixpath
 import re
 from collections.abc import Sequence
 
+from ai_ops.core.grouping.v1.roots import below_root, folders_of
 from ai_ops.flow.event import Frame
 
 _SEGMENTS = 3
-_RELEASE = re.compile(r"v?\d[\d._-]*|[0-9a-f]{7,40}|current|releases?|[\d_T.-]{6,}Z?", re.IGNORECASE)
-_ROOT_NAMES = """
-app apps application build checkout code current deploy deployment dist home html local opt project repo
-root site source sources srv src tmp usr user users var work workdir workspace www
-"""
-_ROOTS = frozenset(_ROOT_NAMES.split())
 
 
 def calls(language: str, frames: Sequence[Frame]) -> list[str]:
@@ -44,15 +39,12 @@ def _file(file: str) -> str:
 def _relative(paths: Sequence[str]) -> list[str]:
     """Return the paths below the folder that all of them share, so that the deploy folder is no part of it.
 
-    When all stand in one folder its name is kept, unless it is a deploy folder's.
+    When all stand in one folder, that says nothing of where the application begins; its root must.
     """
-    folders = [
-        [part for part in posixpath.dirname(path).split("/") if part not in ("", ".")] for path in paths
-    ]
+    folders = [folders_of(path) for path in paths]
     shared = len(_common(folders))
     if folders and all(len(folder) == shared for folder in folders):
-        name = folders[0][-1] if shared else ""
-        shared -= 0 if not name or name.lower() in _ROOTS or _RELEASE.fullmatch(name) else 1
+        shared -= len(below_root(folders[0], absolute=paths[0].startswith("/")))
     return [
         "/".join([*folder[shared:], posixpath.basename(path)][-_SEGMENTS:])
         for folder, path in zip(folders, paths, strict=True)
