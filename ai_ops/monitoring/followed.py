@@ -164,21 +164,23 @@ class FollowedFile:
         at_end = self._seen is not None and self._position == self._length
         return self.verified_at if at_end and not self._joiner.is_open else 0.0
 
-    def begins_like(self, head: bytes) -> bool:
-        """Whether ``head`` is how this file begins or began, as far as both go."""
-        return any(
-            mine and head and mine.startswith(head[: len(mine)])
-            for mine in (self._head, self._file.read_at(0, len(head)))
-        )
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to ``size`` bytes at ``offset``, as they are in the file now; fewer only at its end."""
+        return self._file.read_at(offset, size)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it still holds what was read of it."""
+        try:
+            self._verify()
+        except Changed:
+            return False
+        return True
 
     @property
     def idle_seconds(self) -> float:
         """How long nothing new was found; 0 while there is something to read."""
         return time.monotonic() - self._news_at if self._seen is not None else 0.0
-
-    def is_shorter_than(self, size: int) -> bool:
-        """Whether it has fewer bytes by now, so that what has ``size`` is no copy of it in the making."""
-        return self._file.status().st_size < size
 
     @property
     def is_unlinked(self) -> bool:

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ai_ops.monitoring.checkpoint import HEAD_BYTES, Checkpoint
+from ai_ops.monitoring.checkpoint import Checkpoint
+from ai_ops.monitoring.copies import Likeness, likeness
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.followed import Changed, FollowedFile, Record
 from ai_ops.monitoring.known import Key, KnownContents
-from ai_ops.monitoring.log_file import MOVED, PACKED, may_hold, open_log
+from ai_ops.monitoring.log_file import MOVED, may_hold
 from ai_ops.monitoring.matching import matching, root
 from ai_ops.monitoring.rotation import family, find_copy, furthest_read, holds
 from ai_ops.monitoring.surroundings import CLOCK_GRAIN, Base, Candidate, Surroundings
@@ -38,8 +39,6 @@ _HELD = 8
 # So many files that were rotated away are open at a time; the others wait where they are.
 _MAX_DEPARTED = 256
 _LAST_LINE_BYTES = 64 << 10
-# A copy that has not grown for this long is complete.
-_COPYING_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +192,13 @@ class LogMonitor:
             if known is not None and not (known.offset and holds(place, key, known)):
                 followed += self._rest_of(known, base)
                 known = None
-            if known is None and self._is_copy_in_waiting(base, place, status):
+            alike = Likeness.OTHER if known is not None else self._likeness(base, place, status)
+            if alike in (Likeness.WAITS, Likeness.PACKED):
                 return followed
-            checkpoint = known or self._copied_from(place, key) or self._new(base, place, status)
+            if alike is Likeness.READ:
+                checkpoint = Checkpoint(*key, base.path, status.st_size, self._known.next_generation(key))
+            else:
+                checkpoint = known or self._copied_from(place, key) or self._new(base, place, status)
         except OSError as error:
             self._cannot_open(base, place, key, error)
             return followed
@@ -273,22 +276,19 @@ class LogMonitor:
         self._files.pop(file.key, None)
         file.close()
 
-    def _is_copy_in_waiting(self, base: Base, place: str, status: os.stat_result) -> bool:
-        """Whether a new file repeats one that is still followed: a copy that rotation makes or made.
+    def _likeness(self, base: Base, place: str, status: os.stat_result) -> Likeness:
+        """Return what a new file is to those that are followed: perhaps a copy that rotation makes or made.
 
-        It is left alone until its original is truncated; then it holds the rest of the old content.
+        That is left alone while its original may be truncated; then it holds the rest of the old content.
         """
         self._undecided.pop(place, None)
         names = self._around.originals(place)
-        for other in self._files.values():
-            if names.isdisjoint(other.family):
-                continue
-            repeats = _repeats(place, status, other)
-            if repeats is None:
-                self._undecided[place] = base
-            if repeats is not False:
-                return True
-        return False
+        others = [file for file in self._files.values() if not names.isdisjoint(file.family)]
+        found = {likeness(place, status, other, time.time()) for other in others}
+        if Likeness.WAITS in found:
+            self._undecided[place] = base
+        of_most_weight = (Likeness.WAITS, Likeness.PACKED, Likeness.READ)
+        return next((alike for alike in of_most_weight if alike in found), Likeness.OTHER)
 
     def _copied_from(self, place: str, key: Key, since: float = math.inf) -> Checkpoint | None:
         """Return where to go on in a copy of what is no longer followed; of several the furthest.
@@ -366,26 +366,6 @@ class LogMonitor:
             if not file.checkpoint.done_at:
                 self._around.look_again(Base(file.path, self._source[key], file.seen_at), file.place)
             self._drop(file)
-
-
-def _repeats(place: str, status: os.stat_result, other: FollowedFile) -> bool | None:
-    """Whether a file holds what was read of another one; None when it may be on the way to it."""
-    read, key = other.checkpoint, (status.st_dev, status.st_ino)
-    long_enough = place.endswith(PACKED) or status.st_size >= read.offset
-    if read.offset and long_enough and holds(place, key, read):
-        return True
-    if time.time() - status.st_mtime > _COPYING_SECONDS:
-        return False  # not what it would be a copy of, and no longer growing
-    if not place.endswith(PACKED) and (
-        other.is_shorter_than(status.st_size) or (read.offset and long_enough)
-    ):
-        return False
-    file = open_log(place, key)
-    try:
-        head = file.read_at(0, HEAD_BYTES)
-    finally:
-        file.close()
-    return None if not head or other.begins_like(head) else False
 
 
 def _is_copy_of(place: str, key: Key, old: Checkpoint) -> bool:

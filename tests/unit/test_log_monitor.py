@@ -176,6 +176,93 @@ def test_a_file_that_was_quiet_for_months_is_still_known_after_the_look_at_a_sta
     assert [checkpoint.seen_at > 1000.0 for checkpoint in watcher.checkpoints.values()] == [True]
 
 
+BANNER = "Server version 1.2 starting\n"
+
+
+@pytest.fixture
+def idle(tmp_path, log):
+    """A watcher of a log that holds its banner alone."""
+    log.write_text(BANNER)
+    made = Watcher(tmp_path / "*.log", from_start=True)
+    made.poll()
+    yield made
+    made.stop()
+
+
+def age(path):
+    """Let a file be older than a copy in the making."""
+    long_ago = time.time() - 3600
+    os.utime(path, (long_ago, long_ago))
+
+
+def test_a_new_log_that_begins_like_an_idle_one_is_read_at_once(idle, log):
+    second = log.with_name("app-2.log")
+    second.write_text(BANNER + lines(1))
+    idle.poll()
+    assert idle.numbers == [1]
+    append(second, 2)
+    second.unlink()
+    second.write_text(BANNER)
+    idle.poll()
+    append(log, 3)
+    append(second, 4)
+    idle.poll()
+    assert sorted(idle.numbers) == [1, 2, 3, 4]
+
+
+def test_a_new_log_with_nothing_but_the_banner_of_an_idle_one_is_followed_when_it_is_no_copy(idle, log):
+    second = log.with_name("app-2.log")
+    second.write_text(BANNER)
+    age(second)
+    idle.poll()
+    append(second, 1)
+    second.unlink()
+    idle.poll()
+    assert idle.numbers == [1]
+
+
+@pytest.mark.parametrize("grown", [False, True], ids=["as long", "outgrown"])
+def test_a_copy_that_lies_beside_its_original_for_long_is_not_read_again(watcher, log, grown):
+    copy = log.with_name("app.log.1")
+    shutil.copy(log, copy)
+    watcher.poll()
+    if grown:
+        append(log, 2)
+        watcher.poll()
+    age(copy)
+    watcher.poll()
+    os.truncate(log, 0)
+    append(log, 3)
+    watcher.poll()
+    watcher.restart()
+    watcher.poll()
+    assert watcher.numbers == ([0, 1, 2, 3] if grown else [0, 1, 3])
+
+
+def test_what_an_old_copy_holds_of_an_original_that_was_not_read_on_is_read_once(watcher, log):
+    append(log, 2)
+    copy = log.with_name("app.log.1")
+    shutil.copy(log, copy)
+    age(copy)
+    watcher.look()  # and there is no room to read
+    watcher.look()
+    os.truncate(log, 0)
+    append(log, 3)
+    watcher.look()
+    watcher.poll()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3]
+
+
+def test_a_packed_copy_that_its_original_outgrew_is_not_read_again(watcher, log):
+    shutil.copy(log, log.with_name("app.log.1"))
+    copy = packed(log.with_name("app.log.1"))
+    append(log, 2)
+    watcher.read()
+    age(copy)
+    watcher.poll()
+    assert watcher.numbers == [0, 1, 2]
+
+
 def test_after_copytruncate_the_rest_is_read_from_the_copy(watcher, log):
     append(log, 2, 3)
     shutil.copy(log, log.with_name("app.log.1"))
