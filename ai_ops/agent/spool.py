@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS checkpoints (
   device TEXT, inode TEXT, path TEXT NOT NULL, "offset" INTEGER NOT NULL, generation INTEGER NOT NULL,
   identity TEXT NOT NULL, head_length INTEGER NOT NULL, head BLOB NOT NULL, tail_length INTEGER NOT NULL,
   tail BLOB NOT NULL, seen_at REAL NOT NULL, target TEXT NOT NULL DEFAULT '',
-  done_at REAL NOT NULL DEFAULT 0, PRIMARY KEY (device, inode, generation)) WITHOUT ROWID;
+  done_at REAL NOT NULL DEFAULT 0, skipping INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (device, inode, generation)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS windows (
   key TEXT PRIMARY KEY, opened_at REAL NOT NULL, count INTEGER NOT NULL, counted_since REAL NOT NULL,
   event BLOB NOT NULL) WITHOUT ROWID;
@@ -45,15 +46,21 @@ CREATE TABLE IF NOT EXISTS patterns (pattern TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS positions (
   stream TEXT PRIMARY KEY, position TEXT NOT NULL, seen_at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 """
 _FORGET_STREAM_SECONDS = 365 * 86_400.0  # unlike a file, a stream is only mentioned when something happens
 _FROM_VERSION_1 = """
 BEGIN;
 ALTER TABLE checkpoints RENAME TO checkpoints_1;
 {schema}
-INSERT INTO checkpoints SELECT *, '', 0 FROM checkpoints_1;
+INSERT INTO checkpoints SELECT *, '', 0, 0 FROM checkpoints_1;
 DROP TABLE checkpoints_1;
+COMMIT;
+"""
+_FROM_VERSION_2 = """
+BEGIN;
+ALTER TABLE checkpoints ADD COLUMN skipping INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 3;
 COMMIT;
 """
 MAX_BYTES = 256 << 20
@@ -167,9 +174,9 @@ class Spool:
         with self._lock:
             rows = self._database.execute(
                 'SELECT device, inode, path, "offset", generation, identity, head_length, head,'
-                " tail_length, tail, seen_at, target, done_at FROM checkpoints"
+                " tail_length, tail, seen_at, target, done_at, skipping FROM checkpoints"
             ).fetchall()
-        return [Checkpoint(int(row[0]), int(row[1]), *row[2:]) for row in rows]
+        return [Checkpoint(int(row[0]), int(row[1]), *row[2:-1], bool(row[-1])) for row in rows]
 
     def patterns(self) -> list[str]:
         """Return the patterns whose files have all been seen."""
@@ -207,7 +214,7 @@ class Spool:
                 [(o.event_id, o.count, o.event) for o in (*change.events[:room], *change.counts)],
             )
             database.executemany(
-                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [_row(checkpoint) for checkpoint in change.checkpoints.values()],
             )
             database.executemany(
@@ -352,10 +359,10 @@ def _open(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
-    if database.execute("PRAGMA user_version").fetchone() == (1,):
-        database.executescript(_FROM_VERSION_1.replace("{schema}", _SCHEMA))
-    else:
-        database.executescript(_SCHEMA)
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version == 2:
+        database.executescript(_FROM_VERSION_2)
+    database.executescript(_FROM_VERSION_1.replace("{schema}", _SCHEMA) if version == 1 else _SCHEMA)
     return database
 
 
@@ -395,6 +402,7 @@ def _row(checkpoint: Checkpoint) -> tuple[Any, ...]:
         c.seen_at,
         c.target,
         c.done_at,
+        c.skipping,
     )
 
 

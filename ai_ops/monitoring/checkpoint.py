@@ -29,7 +29,8 @@ class Checkpoint:
     ``tail_length`` bytes before ``offset``. Times are Unix seconds: ``seen_at`` is when a look last found
     the file at its path, so that whatever else was rotated away from there and is not known came later;
     while nothing of it was read it is when the look before found all that was there. ``done_at`` is when
-    nothing came after ``offset``, 0 while something may.
+    nothing came after ``offset``, 0 while something may. ``skipping``: ``offset`` lies in an over-long line
+    whose beginning was taken; what is left of it is passed.
     """
 
     device: int
@@ -45,6 +46,7 @@ class Checkpoint:
     seen_at: float = 0.0
     target: str = ""
     done_at: float = 0.0
+    skipping: bool = False
 
     @property
     def is_untouched(self) -> bool:

@@ -89,7 +89,7 @@ class FollowedFile:
         self._joiner = Joiner(debounce_seconds)
         self._open_tail = b""
         self._want = CHUNK_BYTES
-        self._skipping: Checkpoint | None = None  # set while the rest of an over-long line is passed
+        self._skipping = checkpoint.skipping  # the rest of an over-long line is passed
         self._seen: tuple[int, int] | None = None
         self._length = 0
         self._family: frozenset[str] = frozenset()
@@ -138,11 +138,9 @@ class FollowedFile:
     @property
     def checkpoint(self) -> Checkpoint:
         """How far everything before is done; never inside a record that is still open."""
-        if self._skipping is not None and not self._joiner.is_open:
-            return self._skipping
-        offset, tail = self._position, self._tail
+        offset, tail, skipping = self._position, self._tail, self._skipping
         if self._joiner.is_open:
-            offset, tail = self._joiner.offset, self._open_tail
+            offset, tail, skipping = self._joiner.offset, self._open_tail, False
         head = self._head[:offset]
         return Checkpoint(
             *self.key,
@@ -157,6 +155,7 @@ class FollowedFile:
             seen_at=self.seen_at,
             target=self.place if self.place != self.path else "",
             done_at=self._done_at,
+            skipping=skipping,
         )
 
     @property
@@ -248,7 +247,7 @@ class FollowedFile:
 
     def _by_time(self, now: float, end: int | None) -> Reading | None:
         """Do what is due by time alone."""
-        if self._joiner.is_open and now >= self._joiner.deadline and self._skipping is None:
+        if self._joiner.is_open and now >= self._joiner.deadline:
             return Reading(self._close(on_time=True), more=False)
         if end is not None and end > self._position and now - self._news_at > _PARTIAL_SECONDS:
             self._news_at = now
@@ -263,8 +262,8 @@ class FollowedFile:
             raise Changed
 
     def _take(self, raw: bytes, at_end: bool, final: bool, limit: int, now: float) -> Reading:
-        if self._skipping is not None:
-            return self._skip(raw, at_end)
+        if self._skipping:
+            return self._skip(raw, at_end, now)
         if raw.startswith(_NUL_RUN):
             # A writer that kept its offset over a truncation leaves a hole.
             hole = len(raw) - len(raw.lstrip(b"\0"))
@@ -277,12 +276,9 @@ class FollowedFile:
             return Reading([], more=True)
         records: list[Record] = []
         if end == 0 and not at_end:
-            self._skipping = self.checkpoint
-            used = self._scan(text + CUT + b"\n", raw, records, limit, now)
-            if used:
+            self._skipping = self._scan(text + CUT + b"\n", raw, records, limit, now) > 0
+            if self._skipping:  # else there is no room for it yet
                 self._advance(raw, len(raw))
-            else:
-                self._skipping = None  # no room for it yet
             return Reading(records, more=True)
         self._want = CHUNK_BYTES
         whole = text + b"\n" if final and at_end and end < len(text) else text[:end]
@@ -290,17 +286,19 @@ class FollowedFile:
         self._advance(raw, min(len(raw), self._encoding.raw_offset(whole, min(used, len(text)))))
         return Reading(records, more=used < len(whole) or not at_end)
 
-    def _skip(self, raw: bytes, at_end: bool) -> Reading:
-        """Pass the rest of a line whose beginning was taken."""
+    def _skip(self, raw: bytes, at_end: bool, now: float) -> Reading:
+        """Pass the rest of a line whose beginning was taken; its end may never come, so its time counts."""
         line_end = "\n".encode(self._encoding.name)
         end = raw.find(line_end)
         while end > 0 and end % self._encoding.unit:
             end = raw.find(line_end, end + 1)
-        self._advance(raw, end + len(line_end) if end >= 0 else len(raw))
+        whole = len(raw) - len(raw) % self._encoding.unit
+        self._advance(raw, end + len(line_end) if end >= 0 else whole)
         if end >= 0:
-            self._skipping = None
+            self._skipping = False
             self._want = CHUNK_BYTES
-        return Reading([], more=end >= 0 or not at_end)
+        due = self._joiner.is_open and now >= self._joiner.deadline
+        return Reading(self._close(on_time=True) if due else [], more=end >= 0 or not at_end)
 
     def _advance(self, raw: bytes, used: int) -> None:
         """Move the position over ``raw[:used]`` and remember the bytes that tell the file."""

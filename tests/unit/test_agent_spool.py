@@ -75,7 +75,9 @@ def test_a_change_is_written_whole_or_not_at_all(spool):
 
 def test_everything_is_there_after_a_restart(tmp_path):
     spool = Spool(tmp_path / "spool", 5)
-    checkpoint = Checkpoint(2**64 - 1, 2**63 + 5, "/a", 10, 1, "id", 2, b"h", 3, b"t", 100.0)
+    checkpoint = Checkpoint(
+        2**64 - 1, 2**63 + 5, "/a", 10, 1, "id", 2, b"h", 3, b"t", 100.0, "/b", 5.0, skipping=True
+    )
     windows = {"a": Window("a", 1.0, 2, 3.0, b"{}"), "b": Window("b", 0.5)}
     spool.commit(
         Change([outgoing(1)], checkpoints={checkpoint.key: checkpoint}, windows=windows, patterns=["/a*"])
@@ -128,6 +130,19 @@ def test_a_spool_of_the_first_version_is_taken_over(tmp_path):
     assert spool.patterns() == ["/a*"]
     spool.close()
     Spool(tmp_path / "spool", 10).close()
+
+
+def test_a_spool_of_the_second_version_is_taken_over(tmp_path):
+    checkpoint = Checkpoint(1, 2, "/a", 10, 0, "id", 2, b"h", 3, b"t", 100.0, "/b", 5.0)
+    spool = Spool(tmp_path, 10)
+    spool.commit(Change([outgoing(1)], checkpoints={(1, 2, 0): checkpoint}))
+    spool.close()
+    with sqlite3.connect(tmp_path / "spool.db") as old:
+        old.executescript("ALTER TABLE checkpoints DROP COLUMN skipping; PRAGMA user_version = 2;")
+    for _ in range(2):
+        spool = Spool(tmp_path, 10)
+        assert (spool.checkpoints(), spool.stats().waiting) == ([checkpoint], 1)
+        spool.close()
 
 
 def test_a_batch_is_bounded_in_bytes_but_never_empty(spool):

@@ -459,6 +459,40 @@ def test_a_line_of_eight_megabytes_is_cut_and_what_follows_is_read(watcher, log)
     assert watcher.records[2].raw.endswith(b"[cut]")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_a_long_line_without_an_end_is_taken_when_its_time_is_up_and_never_again(tmp_path, encoding):
+    log = tmp_path / "long.log"
+    watcher = Watcher(log, debounce=60.0)
+    mark = "\ufeff" if encoding == "utf-16-le" else ""
+    log.write_bytes(f"{mark}2026-03-01 12:00:00 ERROR number 1 {'x' * (2 << 20)}".encode(encoding))
+    watcher.poll()
+    assert watcher.records == []  # its lines may still come
+    watcher.restart()
+    watcher.poll()
+    watcher.read(now=time.monotonic() + 61)
+    assert watcher.numbers == [1]
+    for more in ("an ERROR number 2 in its midst", "x" * (2 << 20), f"\n{lines(3)}"):
+        watcher.restart()
+        with log.open("ab") as file:
+            file.write(more.encode(encoding))
+        watcher.poll()
+    watcher.read(now=time.monotonic() + 61)
+    watcher.stop()
+    assert watcher.numbers == [1, 3]
+
+
+def test_a_long_line_that_never_stops_growing_is_taken_when_its_time_is_up(tmp_path):
+    log = tmp_path / "long.log"
+    watcher = Watcher(log, debounce=60.0)
+    log.write_text(f"2026-03-01 12:00:00 ERROR number 1 {'x' * (2 << 20)}")
+    watcher.poll()
+    with log.open("a") as file:
+        file.write("x" * 1000)
+    watcher.read(now=time.monotonic() + 61)
+    watcher.stop()
+    assert watcher.numbers == [1]
+
+
 def test_a_checkpoint_never_passes_a_record_that_is_still_open(tmp_path, log):
     watcher = Watcher(log, debounce=60.0)
     with log.open("a") as file:
