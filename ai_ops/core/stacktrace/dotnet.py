@@ -37,7 +37,7 @@ _FRAME = re.compile(
     r"\s*at (?P<call>[^\s(){}/][^()\n]{0,1000}?) ?"
     r"\((?P<arguments>[^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,500}){0,4})\)(?: \[0x[0-9a-f]{1,8}\])?"
     r"(?: in (?:<[^>\n]{0,200}>|(?P<file>[^\n]{1,1000}?)):(?:line )?(?P<line>\d{1,9})| in [^\n:]{1,300})?"
-    r"(?:\s?<---)?\s*\Z"
+    r"(?:\s?<---)?(?<!\s)\s*\Z"
 )
 # What Java and JavaScript put between these parentheses.
 _NOT_ARGUMENTS = re.compile(

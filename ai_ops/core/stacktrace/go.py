@@ -42,7 +42,7 @@ _CALLED = re.compile(
 )
 _CREATED = re.compile(r"created by (\S{1,500})(?: in goroutine \d{1,19})?\s*\Z")
 _FILE = re.compile(
-    r"\s+(\S[^\n]{0,1023}?\.(?:go|s|c|h)):(\d{1,9})(?: \+0x[0-9a-f]{1,16})?(?: fp=[^\n]{1,200})?\s*\Z"
+    r"\s+(\S[^\n]{0,1023}?\.(?:go|s|c|h)):(\d{1,9})(?: \+0x[0-9a-f]{1,16})?(?: fp=[^\n]{1,200})?(?<!\s)\s*\Z"
 )
 _BETWEEN = re.compile(
     r"\[signal |\[originating from |exit status \d{1,3}\s*\Z|\s*\.\.\.(?:additional|\d{1,6}) frames elided"

@@ -25,7 +25,7 @@ _CLASS = re.compile(
 _THREAD = re.compile(r'Exception in thread "[^"]{0,255}" ([\w$.]{1,255})(?::\s|\s*\Z)')
 _QUALIFIED = re.compile(r"\s*((?:[a-z_][\w$]{0,63}\.){1,16}[A-Z][\w$]{0,127})(?::\s|\s*\Z)")
 _FRAME = re.compile(
-    r"\s*at ([\w$.@/-]{1,512}\.[\w$<>][^()\n]{0,255}(?<!\s))\("
+    r"\s*at ([\w$.@/-]{1,512}\.[\w$<>][^()\n]{0,255}+(?<!\s))\("
     r"([\w$-]{1,200}(?:\.[\w-]{1,64}){1,4}(?::-?\d{1,9})?"
     r"|Native Method|<generated>|(?:Unknown Source|SourceFile)(?::\d{1,9})?)\)"
 )

@@ -21,12 +21,12 @@ MARKS = ("at ", "@")
 _KIND = r"(?:[A-Za-z_$][\w$.]{0,100}?)?(?:Error|Exception|Rejection)"
 _HEAD = re.compile(
     rf"(?:\A\s*|(?<=[:\])|>-])\s+|(?<=Uncaught)\s|(?<=\(in promise\))\s)"
-    rf"\[?(?P<type>{_KIND})(?: \[[A-Z]\w{{0,60}}\])?(?::(?=\s|\Z)|(?=\s*[\[{{]?\s*\Z))(?P<message>.*)"
+    rf"\[?(?P<type>{_KIND})(?: \[[A-Z]\w{{0,60}}\])?(?::(?=\s|\Z)|(?=\s*(?:[\[{{]\s*)?\Z))(?P<message>.*)"
 )
 _OWN_NAME = re.compile(r"\s*(?:Uncaught (?:\(in promise\) )?)?([A-Z][\w$]{0,100}): (.*)")
 _V8 = re.compile(
     r"\s*at (?:(?P<call>[^()\n]{1,300}?) \((?P<inside>[^\n]{1,2048})\)|(?P<place>[^\s()][^\n()]{0,2047}?))"
-    r"(?P<open>,| [{\[])?\s*\Z"
+    r"(?P<open>,| [{\[])?(?<!\s)\s*\Z"
 )
 _PLACE = re.compile(r"(.{1,2000}?):(\d{1,9}):(\d{1,9})\Z")
 _NOWHERE = re.compile(r"<anonymous>|native|index \d{1,9}|eval at |unknown location")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ai_ops.core.logline import begins_record
 from ai_ops.core.stacktrace.model import LineReader, ParsedTrace, Verdict, clip, graft
@@ -33,42 +34,40 @@ MARKS = (
 )
 
 _CLASS = r"[A-Za-z_\\][\w\\]{0,200}(?:@anonymous)?"
-_AT = r"(?P<file>(?:[A-Za-z]:)?[/\\\w.~-][^\n:]{0,1000}):(?P<line>\d{1,9})"
 _FATAL = re.compile(
     r"(?:PHP )?(?P<word>Fatal|(?:Recoverable|Catchable) fatal|Parse|Compile) error:\s{1,3}(?P<rest>.*)"
 )
 _OLD = re.compile(rf"[Ee]xception '(?P<type>{_CLASS})' with message '(?P<message>.*)")
 _OBJECT = re.compile(rf"\[object\] \((?P<type>{_CLASS})\(code: [^)\n]{{0,40}}\): (?P<message>.*)")
-_SYMFONY = re.compile(
-    rf'Uncaught PHP Exception (?P<type>{_CLASS}): "(?P<message>.*)"'
-    r" at (?P<file>\S{1,1000}) line (?P<line>\d{1,9})"
-)
+_SYMFONY = re.compile(rf'Uncaught PHP Exception (?P<type>{_CLASS}): "')
+_SYMFONY_PLACE = re.compile(r'" at (?P<file>\S{1,1000}) line (?P<line>\d{1,9})')
 _NEXT = re.compile(
     rf"Next (?P<type>{_CLASS}): (?P<message>.*)|Next exception '(?P<old>{_CLASS})' with message '(?P<said>.*)"
 )
 _UNCAUGHT = re.compile(rf"Uncaught (?:exception ')?(?P<type>{_CLASS})(?:: |' with message ')(?P<message>.*)")
-_PRINTED = re.compile(
-    rf"(?:\A|(?<=[\s\]:]))(?P<type>{_CLASS}(?:Error|Exception)|Error|Exception): "
-    rf"(?P<message>.*) in {_AT}\s*\Z"
-)
-_END = re.compile(rf"(?P<message>.*) (?:in|at) {_AT}[)\s]*\Z")
-_ON_LINE = re.compile(r"(?P<message>.*?) in (?P<file>\S[^\n]{0,1000}?) on line (?P<line>\d{1,9})")
+_PRINTED = re.compile(rf"(?:\A|(?<=[\s\]:]))(?P<type>{_CLASS}(?:Error|Exception)|Error|Exception): ")
+_FILE = re.compile(r"(?:[A-Za-z]:)?[/\\\w.~-][^\n:]{0,1000}")
+_CLOSING = ") \t\r\n"
+_LINE = re.compile(r"\d{1,9}")
+_ON_LINE = re.compile(r" on line (\d{1,9})")
 _FRAME = re.compile(
     r"#(\d{1,6}) (?:(?P<main>\{main\})|(?P<file>\[internal function\]|[^\n]{1,1000}?)"
-    r"(?:\((?P<line>\d{1,9})\))?(?:: (?P<call>.*))?)\s*\Z"
+    r"(?:\((?P<line>\d{1,9})\))?)(?:: (?P<call>.*)|(?<!\s)\s*)\Z"
 )
 _BETWEEN = re.compile(
     r"(?:PHP )?Stack trace:|\[stacktrace\]|\[previous exception\]|\s+thrown in .{1,1000} on line \d|\"\} *\Z"
 )
-_CALL = re.compile(r"((?:\{closure[^}\n]{0,300}\}|[^(\n]){1,300})\(")
+# Each letter can be read in one way only: a "{" is a closure's or it is not.
+_CALL = re.compile(r"((?:\{closure[^}\n]{0,300}\}|\{(?!closure)|[^({\n]){1,300})\(")
 
 
 def start(line: str) -> int | None:
     """Return the column where a PHP error may begin on this line, or None."""
     head = line[:4096]
-    found = _FATAL.search(head) or _OLD.search(head) or _OBJECT.search(head) or _SYMFONY.search(head)
-    found = found or (_PRINTED.search(head) if ":" in head and " in " in head else None)
-    return found.start() if found else None
+    if found := _FATAL.search(head) or _OLD.search(head) or _OBJECT.search(head):
+        return found.start()
+    opened = _symfony(head) or _printed(head)
+    return opened[1] if opened else None
 
 
 def is_frame(line: str) -> bool:
@@ -93,7 +92,7 @@ class _Reader:
         if _NEXT.match(line[:4096]):
             self._in_message = True
             return Verdict.BELONGS
-        if self._in_message and ".php:" in line and _END.match(line[:4096]):
+        if self._in_message and ".php:" in line and _place(line[:4096].rstrip(_CLOSING)):
             return Verdict.BELONGS  # a message ends with the place
         waits = self._in_message or not line.strip()
         return Verdict.MAYBE if waits and not begins_record(line) else Verdict.FOREIGN
@@ -125,8 +124,10 @@ def parse(lines: list[str]) -> ParsedTrace | None:
             printed[-1].calls.append(call)
         elif linked := _linked(line[:4096]):
             printed.append(linked)
-        elif not printed[-1].file and not printed[-1].calls and (found := _END.match(line[:4096])):
-            printed[-1].file, printed[-1].line = found["file"], int(found["line"])
+        elif (
+            not printed[-1].file and not printed[-1].calls and (place := _place(line[:4096].rstrip(_CLOSING)))
+        ):
+            printed[-1].file, printed[-1].line = place.file, place.line
     if not printed:
         return None
     chain = printed if newest_first else printed[::-1]
@@ -146,18 +147,39 @@ def _opened(line: str) -> tuple[_Printed, int] | None:
     for pattern in (_OLD, _OBJECT):
         if found := pattern.search(line):
             return _said(found["type"], found["message"]), found.start()
-    found = _SYMFONY.search(line) or (_PRINTED.search(line) if ".php:" in line else None)
-    if not found:
+    return _symfony(line) or (_printed(line) if ".php:" in line else None)
+
+
+def _symfony(line: str) -> tuple[_Printed, int] | None:
+    """Return what Symfony says of an exception, and the column where it begins."""
+    found = _SYMFONY.search(line)
+    # The message may hold what looks like a place, so the last one counts.
+    end = line.rfind('" at ', found.end()) if found else -1
+    place = _SYMFONY_PLACE.match(line, end) if end >= 0 else None
+    if not found or not place:
         return None
-    return _Printed(found["type"], found["message"], found["file"], int(found["line"])), found.start()
+    message = line[found.end() : end]
+    return _Printed(found["type"], message, place["file"], int(place["line"])), found.start()
+
+
+def _printed(line: str) -> tuple[_Printed, int] | None:
+    """Return an exception that was printed as text, ``Type: message in /a.php:9``, and its column."""
+    place = _place(line, (" in ",)) if ":" in line else None
+    found = _PRINTED.search(line, 0, place.start) if place else None
+    if not place or not found:
+        return None
+    return _Printed(found["type"], line[found.end() : place.start], place.file, place.line), found.start()
 
 
 def _fatal(found: re.Match[str]) -> _Printed:
     kind = "ParseError" if found["word"] == "Parse" else "Fatal error"
-    said = _ON_LINE.match(found["rest"])
+    rest = found["rest"]
+    first = rest.find(" in ")
+    said = _ON_LINE.search(rest, first + len(" in ")) if first >= 0 else None
     if not said:
-        return _Printed(kind, found["rest"].strip())
-    return _Printed(kind, said["message"], said["file"], int(said["line"]))
+        return _Printed(kind, rest.strip())
+    message, _, file = rest[: said.start()].rpartition(" in ")
+    return _Printed(kind, message, file, int(said.group(1)))
 
 
 def _linked(line: str) -> _Printed | None:
@@ -169,10 +191,29 @@ def _linked(line: str) -> _Printed | None:
 
 def _said(kind: str, message: str) -> _Printed:
     """Take the place off the end of a message; it may stand on a later line instead."""
-    found = _END.match(message)
-    if not found:
+    place = _place(message.rstrip(_CLOSING))
+    if not place:
         return _Printed(kind, message.strip())
-    return _Printed(kind, found["message"].strip().removesuffix("'"), found["file"], int(found["line"]))
+    said = message[: place.start].strip().removesuffix("'")
+    return _Printed(kind, said, place.file, place.line)
+
+
+class _Place(NamedTuple):
+    """Where an exception was thrown; ``start`` is the column of the word before it."""
+
+    start: int
+    file: str
+    line: int
+
+
+def _place(text: str, words: tuple[str, ...] = (" in ", " at ")) -> _Place | None:
+    """Return the place that a line ends with: the last ``in /a.php:9``, looked for once, from the end."""
+    stem, _, line = text.rstrip().rpartition(":")
+    at, word = max((stem.rfind(word), word) for word in words)
+    file = stem[at + len(word) :]
+    if at < 0 or not _LINE.fullmatch(line) or not _FILE.fullmatch(file):
+        return None
+    return _Place(at, file, int(line))
 
 
 def _call_of(line: str) -> tuple[str, int, str] | None:

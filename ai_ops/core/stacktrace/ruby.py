@@ -21,18 +21,20 @@ MARKS = (":in `", ":in '", ".rb:")
 
 _CONSTANT = r"[A-Z]\w{0,80}(?:::[A-Z]\w{0,80}){0,8}"
 _WHERE = (
-    r"(?P<file>(?:[A-Za-z]:)?[^\s:`'\"(\[{][^:\n`'\"]{0,500}|\(eval[^)\n]{0,300}\)|<internal:[^>\n]{1,200}>)"
+    r"(?P<file>(?:[A-Za-z]:)?[^\s:`'\"(\[{][^:\n`'\"]{0,500}+|\(eval[^)\n]{0,300}\)|<internal:[^>\n]{1,200}>)"
     r":(?P<line>\d{1,9})"
 )
 _PLACE = rf"{_WHERE}:in [`'](?P<function>[^'\n]{{1,300}})'"
 _FRAME = re.compile(rf"\s*(?:\d{{1,5}}: )?(?:from )?{_PLACE}\s*\Z")
 _HEAD = re.compile(rf"(?:\A|(?<=\s)){_PLACE}: (?P<message>.*)")
+_AFTER_FILE = re.compile(r":\d{1,9}:(?:in [`']| syntax error)")
+_LONGEST_FILE = 512
 _KIND = re.compile(rf"(?P<message>.*?)\((?P<type>{_CONSTANT})\)\s*\Z")
 _RAILS = re.compile(rf"(?:\A|(?<=\s))(?P<type>{_CONSTANT}) \((?P<message>.*)\):\s*\Z")
 _SYNTAX = re.compile(rf"(?:\A|(?<=\s)){_WHERE}: (?P<message>syntax error.*)")
 _INSPECTED = re.compile(rf"#<(?P<type>{_CONSTANT}): (?P<message>.*)>\s*\Z")
 _NAMED = re.compile(rf"(?P<type>{_CONSTANT}): (?P<message>.*)")
-_REPEATED = re.compile(r"\s+\.\.\. \d{1,9} levels\.\.\.|\s+(?:\||\^~*|\^+|~+\^?~*)\s*\Z|Causes:\s*\Z")
+_REPEATED = re.compile(r"\s+\.\.\. \d{1,9} levels\.\.\.|\s+(?:\||\^~*|\^+|~+(?:\^~*)?)\s*\Z|Causes:\s*\Z")
 _REVERSED = "Traceback (most recent call last):"
 _OUTSIDE = re.compile(
     r"/gems/|/rubygems/|/lib/ruby/|/ruby/\d|/rubies/|/vendor/bundle/|\A<internal:|\A/usr/bin/|\Abin/(?:rails|rake|bundle)"
@@ -44,8 +46,20 @@ def start(line: str) -> int | None:
     head = line[:2048]
     if _REVERSED in head:
         return head.index(_REVERSED)
-    found = _RAILS.search(head) or (".rb:" in head and (_HEAD.search(head) or _SYNTAX.search(head)))
+    found = _RAILS.search(head) or _placed(head)
     return found.start() if found else None
+
+
+def _placed(line: str) -> re.Match[str] | None:
+    """Return the error that a line names behind its place, at once or as a syntax error.
+
+    A path may hold blanks, so that it could begin at each of them: it is looked for only near its number.
+    """
+    number = _AFTER_FILE.search(line) if ".rb:" in line else None
+    if not number:
+        return None
+    begin = max(0, number.start() - _LONGEST_FILE)
+    return _HEAD.search(line, begin) or _SYNTAX.search(line, begin)
 
 
 def is_frame(line: str) -> bool:
@@ -122,14 +136,12 @@ def _opened(lines: list[str], at: int, *, rails: bool) -> tuple[_Printed, int] |
     line = lines[at][:4096]
     if rails and (named := _RAILS.match(line)):  # below "Causes:"
         return _Printed(named["type"], named["message"]), 0
-    found = _HEAD.search(line) if ".rb:" in line else None
+    found = _placed(line)
     if found is None:
-        found = _SYNTAX.search(line) if ".rb:" in line else None
-        if found is None:
-            return None
-        return _Printed(
-            "SyntaxError", found["message"], [_frame(found["file"], found["line"], "<main>")]
-        ), found.start()
+        return None
+    if found.re is _SYNTAX:
+        place = _frame(found["file"], found["line"], "<main>")
+        return _Printed("SyntaxError", found["message"], [place]), found.start()
     kind, message = "", found["message"]
     # The class stands behind the first line of the message, or behind its last one.
     for more in (message, *lines[at + 1 : at + 9]):

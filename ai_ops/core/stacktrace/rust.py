@@ -22,12 +22,14 @@ _HEAD = re.compile(
     rf"(?:thread '[^'\n]{{0,200}}' (?:\(\d{{1,10}}\) )?|The application )panicked"
     rf"(?: at (?:{_PLACE}:?\s*\Z|'(?P<message>.*)))?"
 )
-_OLD_END = re.compile(rf"(?P<message>.*)', {_PLACE}\s*\Z", re.DOTALL)
+_OLD_END = re.compile(rf"', {_PLACE}\s*\Z")
 _ERROR = re.compile(r"(?:\A|(?<=[\s:\]|]))Error: (?P<message>.*)")
 _NOTE = re.compile(
     r"note: |[sS]tack backtrace:\s*\Z|Caused by:\s*\Z|Location:\s*\Z|\s{1,4}left: |\s{1,4}right: "
 )
-_CALL = re.compile(r"\s{0,8}(?P<number>\d{1,5}):\s+(?:0x[0-9a-f]{1,16} - )?(?P<name>\S[^\n]{0,2000}?)\s*\Z")
+_CALL = re.compile(
+    r"\s{0,8}(?P<number>\d{1,5}):\s+(?:0x[0-9a-f]{1,16} - )?(?P<name>\S[^\n]{0,2000}?)(?<!\s)\s*\Z"
+)
 _AT = re.compile(r"\s{4,40}at (?P<file>[^\s:][^:\n]{0,1000}):(?P<line>\d{1,9})(?::\d{1,9})?\s*\Z")
 _LOCATION = re.compile(rf"\s{{2,8}}{_PLACE}\s*\Z")
 _HASH = re.compile(r"::h[0-9a-f]{16}\Z|\[[0-9a-f]{12,16}\]")
@@ -102,10 +104,12 @@ def parse(lines: list[str]) -> ParsedTrace | None:
 def _panic(found: re.Match[str], rest: list[str], above: str) -> ParsedTrace:
     file, line = found["file"] or "", found["line"] or "0"
     if found["message"] is not None:
-        old = _OLD_END.match("\n".join([found["message"], *rest[:8]])) or _OLD_END.match(found["message"])
-        old = _OLD_END.match(found["message"]) or old
-        message = old["message"] if old else found["message"]
-        file, line = (old["file"], old["line"]) if old else (file, line)
+        message = found["message"]
+        for said in (message, "\n".join([message, *rest[:8]])):
+            end = said.rfind("', ")
+            if end >= 0 and (old := _OLD_END.match(said, end)):
+                message, file, line = said[:end], old["file"], old["line"]
+                break
     else:
         message = "\n".join(_message(rest))
     frames = _calls(rest)
