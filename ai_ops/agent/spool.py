@@ -176,7 +176,7 @@ class Spool:
                 'SELECT device, inode, path, "offset", generation, identity, head_length, head,'
                 " tail_length, tail, seen_at, target, done_at, skipping FROM checkpoints"
             ).fetchall()
-        return [Checkpoint(int(row[0]), int(row[1]), *row[2:-1], skipping=bool(row[-1])) for row in rows]
+        return [Checkpoint(int(device), int(inode), *rest) for device, inode, *rest in rows]
 
     def patterns(self) -> list[str]:
         """Return the patterns whose files have all been seen."""

@@ -12,6 +12,7 @@ from ai_ops.core.describe import describe
 from ai_ops.core.stacktrace import Follower, may_begin, parse
 from ai_ops.core.stacktrace.languages import LANGUAGES
 from ai_ops.monitoring.detect import Detector
+from ai_ops.monitoring.encoding import cleaned
 from tests.support.joining import records, records_of
 
 DATA = Path(__file__).parent.parent / "data" / "stacktraces"
@@ -37,7 +38,7 @@ relaxed = settings(
 @given(LINES)
 @relaxed
 def test_a_record_holds_lines_of_the_file_in_their_order(tmp_path, lines) -> None:
-    encoded = [line.encode("utf-8", "replace").lstrip(b"\0") for line in lines]
+    encoded = [cleaned(line.encode("utf-8", "replace")) for line in lines]
     text = "".join(f"{line.decode()}\n" for line in encoded)
     for record in records_of(tmp_path, text):
         rest = iter(encoded)
