@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import func, insert, select
 
@@ -36,7 +37,7 @@ class IssueRepository:
         self._clock = clock
         self._rules = rules or IntakeRules()
         self._commits: GroupCommit[_Batch, Ingested] = GroupCommit(self._ingest, weight=len)
-        self._places: set[Place] = set()  # releases that are on record for certain
+        self._places: dict[Place, datetime] = {}  # when releases were last put on record
 
     async def ingest(self, events: Sequence[tuple[Event, Repository]]) -> Ingested:
         """Take events and return when they are on the disk; concurrent callers share a commit.
@@ -51,18 +52,23 @@ class IssueRepository:
         places = releases.places_of(everything)
         now = self._clock.now()
         async with self._database.write() as connection:
-            if places - self._places:
-                await releases.note(connection, places - self._places, now)
+            due = {place for place in places if self._due(place, now)}
+            if due:
+                await releases.note(connection, due, now)
             batch = await IntakeBatch.load(connection, everything, now, self._rules)
             taken = [[batch.take(event, repository) for event, repository in events] for events in calls]
             grants = await batch.settle()
             await batch.flush()
         if len(self._places) > _REMEMBERED_PLACES:
             self._places.clear()
-        self._places |= places
+        self._places |= dict.fromkeys(due, now)
         answers = [_answer(events) for events in taken]
         answers[0] = _with(answers[0], grants.extra, grants.withdrawn)
         return answers
+
+    def _due(self, place: Place, now: datetime) -> bool:
+        noted = self._places.get(place)
+        return noted is None or abs(now - noted) >= releases.NOTED_AGAIN
 
     async def release_waiting(self) -> Sequence[Task]:
         """Start repairs that waited for a spike to pass, as far as there is room; to be enqueued."""

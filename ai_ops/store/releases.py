@@ -1,4 +1,4 @@
-"""Which releases were seen, where, and when for the first time: what tells that a release changed."""
+"""Which releases were seen, where, and when first and last: what tells that a release changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.core.flood import ReleaseChange
@@ -14,6 +14,9 @@ from ai_ops.flow.event import Event
 from ai_ops.flow.repository import Repository
 from ai_ops.store import tables
 from ai_ops.store.rows import NAME, clean
+
+NOTED_AGAIN = timedelta(hours=1)
+"""How old ``last_seen`` may be of a release that is seen all the time."""
 
 _CHUNK = 200
 
@@ -34,18 +37,43 @@ def places_of(events: Iterable[tuple[Event, Repository]]) -> set[Place]:
 
 
 async def note(connection: AsyncConnection, places: Iterable[Place], now: datetime) -> None:
-    """Record those that were never seen before, as seen now."""
+    """Record these as seen now."""
     wanted = sorted(places)
     c = tables.releases.c
     for start in range(0, len(wanted), _CHUNK):
         some = wanted[start : start + _CHUNK]
         place = (c.repo_key, c.service, c.environment, c.release)
         among = [column.in_(set(words)) for column, words in zip(place, zip(*some, strict=True), strict=True)]
-        rows = await connection.execute(select(*place).where(*among))
-        known = {Place(*row) for row in rows}
-        fresh = [{**place._asdict(), "first_seen": now} for place in some if place not in known]
+        rows = (await connection.execute(select(c.seq, *place).where(*among))).all()
+        known = {Place(*words): seq for seq, *words in rows}
+        seen = [known[place] for place in some if place in known]
+        if seen:
+            again = update(tables.releases).where(c.seq.in_(seen))
+            await connection.execute(again.values(last_seen=now))
+        fresh = [
+            {**place._asdict(), "first_seen": now, "last_seen": now} for place in some if place not in known
+        ]
         if fresh:
             await connection.execute(insert(tables.releases), fresh)
+
+
+async def forget(connection: AsyncConnection, before: datetime, limit: int) -> int:
+    """Remove at most ``limit`` that were not seen since; return how many were.
+
+    The newest of each service and environment stays, or the next release there would be no change: where
+    nothing went wrong for months, that is the one to be told.
+    """
+    c, newer = tables.releases.c, tables.releases.alias("newer")
+    replaced = exists().where(
+        newer.c.repo_key == c.repo_key,
+        newer.c.service == c.service,
+        newer.c.environment == c.environment,
+        newer.c.seq > c.seq,
+    )
+    query = select(c.seq).where(c.last_seen < before - NOTED_AGAIN, replaced).limit(limit)
+    gone = list((await connection.execute(query)).scalars())
+    await connection.execute(delete(tables.releases).where(c.seq.in_(gone)))
+    return len(gone)
 
 
 async def change_at(

@@ -1,8 +1,9 @@
 """Forgets by age, a little at a time, so that intake never waits long for the writer.
 
-Events go; their issues keep the counts, the first and the last time, and the newest sample. Of an ended run
-goes what was recorded on the way; the run itself stays, with its outcome and cost. A run that may still be
-published, because a person has not decided, keeps everything.
+Events go; their issues keep the counts, the first and the last time, and the newest sample. Releases go
+that were not seen for as long, but for the newest of each service and environment. Of an ended run goes what
+was recorded on the way; the run itself stays, with its outcome and cost. A run that may still be published,
+because a person has not decided, keeps everything.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sqlalchemy import Select, Table, delete, exists, or_, select
 
 from ai_ops.core.ports import Clock
 from ai_ops.flow.task import TaskState
-from ai_ops.store import tables
+from ai_ops.store import releases, tables
 from ai_ops.store.database import Database
 
 _ROWS = 500
@@ -29,7 +30,7 @@ class Retention:
     Args:
         database: where it lies.
         clock: the time.
-        event_days: age of events; 0 keeps them.
+        event_days: age of events and releases; 0 keeps them.
         trace_days: age of ended runs' traces; 0 keeps them.
     """
 
@@ -52,6 +53,7 @@ class Retention:
         if self._event_days:
             for table in (tables.events, tables.counted_events):
                 await self._forget_events(table, now - timedelta(days=self._event_days))
+            await self._forget_releases(now - timedelta(days=self._event_days))
         if self._trace_days:
             await self._forget_traces(now - timedelta(days=self._trace_days))
 
@@ -71,6 +73,13 @@ class Retention:
                 removed = await connection.execute(delete(table).where(*some))
             behind = rows[-1].seq
             self.removed["events"] += removed.rowcount
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _forget_releases(self, before: datetime) -> None:
+        removed = _ROWS
+        while removed == _ROWS:
+            async with self._database.write() as connection:
+                removed = await releases.forget(connection, before, _ROWS)
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _forget_traces(self, before: datetime) -> None:

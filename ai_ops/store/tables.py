@@ -170,6 +170,7 @@ releases = _table(
     Column("environment", String(256), nullable=False),
     Column("release", String(256), nullable=False),
     Column("first_seen", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime),
     Index("uq_releases_place", "repo_key", "service", "environment", "release", unique=True),
 )
 

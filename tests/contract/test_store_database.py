@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
 
+from ai_ops.core.clock import SystemClock
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.store import migrate, tables
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
-from tests.support.store import START, FixedClock, event, pairs, sqlite_url
+from ai_ops.store.retention import Retention
+from tests.support.store import APP, START, FixedClock, event, pairs, sqlite_url
 
 KEY = {"key": "k", "task_id": "t", "created_at": START}
 PATCH = {"run_id": "r", "name": "n", "patch": b"x", "created_at": START}
@@ -39,20 +42,39 @@ async def test_the_migrations_lead_to_the_tables_that_the_code_uses(database):
         assert await connection.run_sync(differences) == []
 
 
-async def test_issues_from_before_there_were_merges_keep_their_fingerprints(tmp_path):
-    path = tmp_path / "data" / "ai_ops.db"
-    database = await open_database(sqlite_url(tmp_path))
-    await IssueRepository(database, FixedClock()).ingest(pairs(event(1), event(2)))
+async def back_to(revision, database):
+    """Make a database one of an earlier version, and close it."""
 
     def back(connection):
         config = Config()
         config.set_main_option("script_location", str(Path(migrate.__file__).with_name("migrations")))
         config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
+        command.downgrade(config, revision)
 
     async with database.write() as connection:
         await connection.run_sync(back)
     await database.close()
+
+
+async def test_releases_from_before_it_was_known_when_they_are_seen_are_taken_as_seen_now(store_url):
+    database = await open_database(store_url)
+    some = [(replace(one, release=name), APP) for one, name in ((event(1), "v1"), (event(2), "v2"))]
+    for pair in some:
+        await IssueRepository(database, FixedClock()).ingest([pair])
+    await back_to("0003", database)
+    database = await open_database(store_url)
+    await Retention(database, SystemClock(), 1, 0).sweep()
+    async with database.read() as connection:
+        assert (await connection.execute(select(tables.releases.c.release))).scalars().all() == ["v1", "v2"]
+    await database.close()
+
+
+async def test_issues_from_before_there_were_merges_keep_their_fingerprints(tmp_path):
+    path = tmp_path / "data" / "ai_ops.db"
+    database = await open_database(sqlite_url(tmp_path))
+    await IssueRepository(database, FixedClock()).ingest(pairs(event(1), event(2)))
+
+    await back_to("0001", database)
     with contextlib.closing(sqlite3.connect(path)) as plain:
         names = {row[0] for row in plain.execute("SELECT name FROM sqlite_master")}
     assert "issue_fingerprints" not in names

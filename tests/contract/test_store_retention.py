@@ -1,6 +1,7 @@
 """What is too old goes, a little at a time; counts, costs and what a person still needs stay."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -98,6 +99,49 @@ async def test_intake_goes_on_while_old_events_are_removed(database, clock, issu
     await sweeping
     assert [answer.accepted for answer in answers] == [1] * 5
     assert await rows(database, tables.events) == 5
+
+
+def of(release, clock, **more):
+    return replace(event(at=clock.now()), release=release, **more)
+
+
+async def known_releases(database):
+    async with database.read() as connection:
+        query = select(tables.releases.c.release).order_by(tables.releases.c.seq)
+        return list((await connection.execute(query)).scalars())
+
+
+async def test_releases_that_are_gone_go_and_those_that_are_seen_stay(database, clock, issues):
+    await issues.ingest(pairs(*(of(name, clock) for name in ("back", "old", "steady"))))
+    await issues.ingest(pairs(of("alone", clock, environment="staging")))
+    await issues.ingest(pairs(of("newest", clock)))
+    retention = Retention(database, clock, 90, 90)
+    for _ in range(4):  # seen so often that the process remembers it
+        clock.forward(30 * DAY)
+        await issues.ingest(pairs(of("steady", clock)))
+        await retention.sweep()
+    assert await known_releases(database) == ["steady", "alone", "newest"]
+    await issues.ingest(pairs(of("back", clock)))  # forgotten meanwhile, in memory too
+    assert await known_releases(database) == ["steady", "alone", "newest", "back"]
+    await Retention(database, clock, 0, 90).sweep()
+    assert len(await known_releases(database)) == 4
+
+
+async def test_releases_without_end_do_not_pile_up(database, clock, issues):
+    await issues.ingest(pairs(*(of(f"r{number}", clock) for number in range(1200))))
+    clock.forward(91 * DAY)
+    await Retention(database, clock, 90, 90).sweep()
+    assert len(await known_releases(database)) == 1
+
+
+async def test_after_months_without_an_error_the_next_release_is_still_a_change(database, clock):
+    issues = IssueRepository(database, clock, IntakeRules(storm_fingerprints=3))
+    await issues.ingest(pairs(of("old", clock)))
+    clock.forward(200 * DAY)
+    await Retention(database, clock, 90, 90).sweep()
+    new = [replace(event(n, at=clock.now()), release="new") for n in range(2, 6)]
+    (task,) = (await issues.ingest(pairs(*new))).tasks
+    assert task.payload["storm"]["release_before"] == "old"
 
 
 async def recorded(database, clock, task_id, number):
