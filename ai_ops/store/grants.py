@@ -6,13 +6,13 @@ since the release changed; spikes by how many repairs the last hour has seen.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Exists, bindparam, exists, func, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.core import flood
@@ -20,12 +20,10 @@ from ai_ops.core.flood import IntakeRules, Newcomer, Progress, Storm, progress
 from ai_ops.flow.issue import IssueState
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.store import tables
-from ai_ops.store.open_issue import SPIKE, STORM, OpenIssue, repair_of
+from ai_ops.store.open_issue import BY_EVENT, SPIKE, STORM, OpenIssue, repair_of
 from ai_ops.store.releases import Place, change_at
 from ai_ops.store.rows import task_from, task_value
-
-_HOUR = timedelta(hours=1)
-_BY_EVENT = {"requested_by": "event"}
+from ai_ops.store.spikes import Room
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +36,7 @@ class Candidate:
 
     def begin(self, now: datetime, storm: Mapping[str, Any] | None = None, reason: str = "") -> Task:
         """Make the task."""
-        payload = {**_BY_EVENT, "storm": dict(storm)} if storm else dict(_BY_EVENT)
+        payload = {**BY_EVENT, "storm": dict(storm)} if storm else dict(BY_EVENT)
         self.issue.wait("", "")
         self.task = repair_of(self.issue.row, self.issue.standing.episode, now, payload, reason=reason)
         return self.task
@@ -182,7 +180,7 @@ class Grants:
         """Make the repair of an earlier issue, which has not begun, the one that stands for all."""
         await self._wait(row["id"], "", "")
         if task is None:
-            task = repair_of(row, row["episode"], self._now, {**_BY_EVENT, "storm": told}, reason=reason)
+            task = repair_of(row, row["episode"], self._now, {**BY_EVENT, "storm": told}, reason=reason)
             self.extra.append(task)
             return task
         changes = {
@@ -215,42 +213,6 @@ class Grants:
         )
 
 
-class Room:
-    """How many repairs may still begin, by the repairs of the last hour."""
-
-    def __init__(self, repositories: Counter[str], nodes: Counter[str], rules: IntakeRules) -> None:
-        self._repositories = repositories
-        self._nodes = nodes
-        self._rules = rules
-
-    @classmethod
-    async def load(cls, connection: AsyncConnection, now: datetime, rules: IntakeRules) -> Room:
-        """Count the repairs of the last hour."""
-        repositories: Counter[str] = Counter()
-        nodes: Counter[str] = Counter()
-        if rules.tasks_per_hour:
-            tasks, issues = tables.tasks.c, tables.issues.c
-            query = (
-                select(tasks.repo_key, issues.node, func.count())
-                .join(tables.issues, issues.id == tasks.issue_id)
-                .where(tasks.created_at > now - _HOUR, text("kind = 'repair'"))
-                .group_by(tasks.repo_key, issues.node)
-            )
-            for repo_key, node, number in await connection.execute(query):
-                repositories[repo_key] += number
-                nodes[node] += number
-        return cls(repositories, nodes, rules)
-
-    def take(self, issue: Mapping[str, Any]) -> str:
-        """Take a place for the repair of an issue; without one, return why it has to wait."""
-        repo_key, node = issue["repo_key"], issue["node"]
-        reason = flood.spike(self._repositories[repo_key], self._nodes[node], node, self._rules)
-        if not reason:
-            self._repositories[repo_key] += 1
-            self._nodes[node] += 1
-        return reason
-
-
 def _by_place(candidates: Sequence[Candidate]) -> dict[Place, list[Candidate]]:
     """Return the new errors that name a release, by where it runs."""
     found: dict[Place, list[Candidate]] = defaultdict(list)
@@ -261,42 +223,3 @@ def _by_place(candidates: Sequence[Candidate]) -> dict[Place, list[Candidate]]:
                 candidate
             )
     return found
-
-
-async def release_waiting(connection: AsyncConnection, now: datetime, rules: IntakeRules) -> list[Task]:
-    """Return new repairs of issues that waited for a spike to pass, each repository's oldest first."""
-    c = tables.issues.c
-    await connection.execute(
-        update(tables.issues)
-        .where(c.waiting_for == SPIKE, _has_repair())
-        .values(waiting_for="", waiting_reason="")
-    )
-    turn = func.row_number().over(partition_by=c.repo_key, order_by=c.seq)
-    columns = (c.id, c.repo_key, c.repo_url, c.code_host, c.fingerprint, c.episode, c.node)
-    waiting = (
-        select(*columns, turn.label("turn"))
-        .where(c.waiting_for == SPIKE, c.state == IssueState.OPEN)
-        .subquery()
-    )
-    some = select(waiting).where(waiting.c.turn <= max(1, rules.tasks_per_hour))
-    rows = [dict(row) for row in (await connection.execute(some)).mappings()]
-    if not rows:
-        return []
-    room = await Room.load(connection, now, rules)
-    tasks = [repair_of(row, row["episode"], now, dict(_BY_EVENT)) for row in rows if not room.take(row)]
-    begun = [{"b_id": task.issue_id} for task in tasks]
-    if begun:
-        done = update(tables.issues).where(c.id == bindparam("b_id"))
-        await connection.execute(done.values(waiting_for="", waiting_reason=""), begun)
-    return tasks
-
-
-def _has_repair() -> Exists:
-    """Return whether an issue's episode has its repair: it waits for nothing, and a second cannot be."""
-    issues, tasks = tables.issues.c, tables.tasks.c
-    return exists().where(
-        text("kind = 'repair'"),
-        tasks.fingerprint == issues.fingerprint,
-        tasks.repo_key == issues.repo_key,
-        tasks.episode == issues.episode,
-    )

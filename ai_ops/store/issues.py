@@ -16,13 +16,13 @@ from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Task
 from ai_ops.store import decisions, releases, tables
 from ai_ops.store.database import Database
-from ai_ops.store.grants import release_waiting
 from ai_ops.store.group_commit import GroupCommit
 from ai_ops.store.intake_batch import IntakeBatch, TakenEvent
 from ai_ops.store.open_issue import STORM
 from ai_ops.store.paging import page
 from ai_ops.store.releases import Place
 from ai_ops.store.rows import issue_from, task_row
+from ai_ops.store.spikes import release_waiting
 
 _Batch = Sequence[tuple[Event, Repository]]
 _REMEMBERED_PLACES = 10_000

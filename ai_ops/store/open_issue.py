@@ -26,6 +26,7 @@ Key = tuple[str, str]
 
 SPIKE = "spike"
 STORM = "storm:"
+BY_EVENT = {"requested_by": "event"}
 CHUNK = 500
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ai_ops.flow.issue import IssueState
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.store import tables
-from ai_ops.store.open_issue import STORM, repair_of
+from ai_ops.store.open_issue import BY_EVENT, STORM, repair_of
 from ai_ops.store.rows import task_row
 
 
@@ -32,7 +32,7 @@ async def hand_on(connection: AsyncConnection, carrier: Task, into: str, now: da
     if heir is None:
         return None
     episode = heir["episode"] + (heir["taken_back"] is not None)
-    payload = {"requested_by": "event", "storm": carrier.payload["storm"]}
+    payload = {**BY_EVENT, "storm": carrier.payload["storm"]}
     task = repair_of(dict(heir), episode, now, payload, reason=heir["waiting_reason"])
     c, issues = tables.issues.c, tables.issues
     await connection.execute(insert(tables.tasks), task_row(task))
