@@ -13,6 +13,7 @@ from collections import OrderedDict
 from datetime import UTC, datetime
 
 from ai_ops.core.describe import Description, describe
+from ai_ops.core.grouping.v1.codes import digits_in
 from ai_ops.core.redaction import Redactor
 from ai_ops.monitoring.encoding import decode
 
@@ -24,8 +25,6 @@ _ALNUM = bytes(byte for byte in range(128) if chr(byte).isalnum())
 _BETWEEN_WORDS = bytes(
     32 if byte < 128 and chr(byte) in "!\"#%&'()*+,./:;<=>?@[]^`{|}~" else byte for byte in range(256)
 )
-# Grouping keeps these numbers apart.
-_CODED = (b"Errno", b"WinError", b"SQLSTATE")
 
 
 class Kinds:
@@ -79,10 +78,8 @@ def _shape(raw: bytes, scope: str) -> bytes:
     found = _STAMP.search(raw, 0, _STAMP_WINDOW)
     text = raw[: found.start()] + raw[found.end() :] if found else raw
     digest = hashlib.blake2b(digest_size=16, key=scope.encode())
-    for word in _CODED:
-        if word in text:
-            digest.update(text)
-            return digest.digest()
+    for code in digits_in(text):
+        digest.update(b"\0" + code)
     digest.update(b" ".join([word for word in text.translate(_BETWEEN_WORDS).split() if not word.isdigit()]))
     digest.update(b"\0" + text.translate(None, _ALNUM))
     return digest.digest()

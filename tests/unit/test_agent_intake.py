@@ -107,6 +107,10 @@ _TEXTS = [
     "ERROR took 2 s on 10.0.0.1:80",
     "ERROR GET /orders/12 HTTP 500",
     "ERROR GET /orders/13 HTTP 502",
+    "AxiosError: Request failed with status code 401 after 12 tries",
+    "AxiosError: Request failed with status code 503 after 13 tries",
+    "OSError: [Errno 2] no such thing in 12",
+    "OSError: [Errno 2] no such thing in 13",
     "ERROR a b",
     "ERROR a: b",
     'Traceback (most recent call last):\n  File "/app/a.py", line 1, in f\nValueError: 1',
@@ -124,7 +128,21 @@ def test_records_of_one_shape_have_one_fingerprint():
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("[Errno 2] x", "[Errno 13] x"), ("step_1 x", "step_2 x"), ("ORA-00942", "ORA-00001")]
+    ("one", "other"),
+    [
+        ("[Errno 2] x", "[Errno 13] x"),
+        ("[WinError 2] x", "[WinError 5] x"),
+        ("x (os error 2)", "x (os error 13)"),
+        ("SQLSTATE[23505] x", "SQLSTATE[40001] x"),
+        ("step_1 x", "step_2 x"),
+        ("ORA-00942", "ORA-00001"),
+        (
+            "AxiosError: Request failed with status code 401",
+            "AxiosError: Request failed with status code 503",
+        ),
+        ("IOError: HTTP response code: 401 x", "IOError: HTTP response code: 503 x"),
+        ("Error 1062 (23000): x", "Error 1213 (23000): x"),
+    ],
 )
 def test_numbers_that_tell_errors_apart_are_kept(one, other):
     assert _shape(one.encode(), "s") != _shape(other.encode(), "s")

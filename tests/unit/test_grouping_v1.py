@@ -165,6 +165,87 @@ def test_where_the_type_says_nothing_the_words_do(kind: str) -> None:
         assert one == other
 
 
+CODED = [
+    ("OSError", "[Errno 28] No space left on device", "[Errno 24] Too many open files"),
+    ("OSError", "[WinError 5] it failed", "[WinError 32] it failed"),
+    ("std::io::Error", "no file (os error 2)", "no file (os error 13)"),
+    ("Error", "connect ECONNREFUSED 10.0.0.7:5432", "connect ETIMEDOUT 10.0.0.7:5432"),
+    ("PDOException", "SQLSTATE[42S02]: it failed", "SQLSTATE[23000]: it failed"),
+    (
+        "sqlalchemy.exc.OperationalError",
+        "(pymysql.err.OperationalError) (1213, 'Deadlock found')",
+        "(pymysql.err.OperationalError) (1045, 'Access denied')",
+    ),
+    (
+        "sqlalchemy.exc.IntegrityError",
+        "(psycopg2.errors.UniqueViolation) it failed",
+        "(psycopg2.errors.NotNullViolation) it failed",
+    ),
+    ("mysql.Error", "Error 1062 (23000): it failed", "Error 1213 (40001): it failed"),
+    ("oracledb.DatabaseError", "ORA-00942: it failed", "ORA-01017: it failed"),
+    (
+        "requests.exceptions.HTTPError",
+        "401 Client Error: Unauthorized",
+        "503 Server Error: Service Unavailable",
+    ),
+    ("AxiosError", "Request failed with status code 401", "Request failed with status code 503."),
+    (
+        "java.io.IOException",
+        "Server returned HTTP response code: 401",
+        "Server returned HTTP response code: 503",
+    ),
+    ("grpc.RpcError", "status = StatusCode.UNAVAILABLE", "status = StatusCode.NOT_FOUND"),
+    (
+        "botocore.exceptions.ClientError",
+        "An error occurred (AccessDenied) when calling the PutObject operation",
+        "An error occurred (SlowDown) when calling the PutObject operation",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "one", "other"), CODED, ids=[one for _, one, _ in CODED])
+def test_codes_tell_two_causes_of_one_type_and_place_apart(kind: str, one: str, other: str) -> None:
+    frames = path("/app/", MAIN)
+    assert of(frames, kind, one) != of(frames, kind, other)
+    assert of(frames, kind, f"{one} after 512 ms") == of(frames, kind, f"{one} after 404 ms")
+    assert of([], kind, one) != of([], kind, other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("KeyError", "(1009, 'EUR')", "(1010, 'USD')"),
+        ("ValueError", "took 512 ms", "took 404 ms"),
+        ("ValueError", "row 4404 of 5503", "row 4401 of 5401"),
+        ("AppError", "ERROR 4512 items left", "ERROR 4513 items left"),
+    ],
+)
+def test_other_numbers_are_no_codes(kind: str, one: str, other: str) -> None:
+    assert of(path("/app/", MAIN), kind, one) == of(path("/app/", MAIN), kind, other)
+
+
+@pytest.mark.parametrize(
+    "kind", ["shop.errors.ShopError", "App\\Exceptions\\CardError", "CardError", "com.acme.E"]
+)
+def test_two_fixed_sentences_of_an_applications_own_type_are_two_causes(kind: str) -> None:
+    frames = path("/app/", MAIN)
+    assert of(frames, kind, "card declined") != of(frames, kind, "database unreachable")
+    assert of(frames, kind, "card declined: try order 7") == of(frames, kind, "card declined: ask your bank")
+    assert of(frames, kind, "支付失败") != of(frames, kind, "登录失败")
+    assert of(frames, kind, "order 7 of Alice failed") == of(frames, kind, "order 9 of Bob failed")
+    one, other = (fingerprint("x", kind, words, frames, ["KeyError"]) for words in ("a b", "c d"))
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    "kind", ["ValueError", "java.lang.IllegalStateException", "Net::ReadTimeout", "\\LogicException"]
+)
+def test_the_wording_of_a_languages_own_type_does_not_matter(kind: str) -> None:
+    assert of(path("/app/", MAIN), kind, "bad address alice") == of(
+        path("/app/", MAIN), kind, "bad address bob"
+    )
+
+
 @pytest.mark.parametrize(
     ("language", "one", "other"),
     [
