@@ -86,6 +86,8 @@ def test_a_deploy_does_not_split_a_cause(one: str, other: str, calls: list[tuple
         "/srv/shop/releases/7/",
         "/home/alice/shop/",
         "/usr/src/app/",
+        "D:\\a\\1\\s\\",
+        "/builds/acme/shop/",
         "",
     ],
 )

@@ -47,16 +47,20 @@ _CODE = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_CODES)})")
 _CODE_IN_BYTES = re.compile(_CODE.pattern.encode())
 # One of these stands before, or with, each code that is a word of digits alone.
 _BEFORE_DIGITS = (
-    b"rrno",
-    b"WinError",
-    b"os error",
-    b"SQL",
-    b"HTTP",
-    b"tatus",
-    b"code",
-    b"Code",
-    b" Error",
-    b"success:",
+    *(
+        b"rrno",
+        b"WinError",
+        b"os error",
+        b"SQL",
+        b"HTTP",
+        b"tatus",
+        b"code",
+        b"Code",
+        b" Error",
+        b"Error ",
+        b"Msg ",
+    ),
+    *(b"ERROR 1", b"ERROR 2", b"ERROR 3", b"ERROR 4", b"success:"),
 )
 
 

@@ -21,7 +21,7 @@ versions www
 _ROOTS = frozenset(_ROOT_NAMES.split())
 _GIVEN_NAMES = {
     **dict.fromkeys(_PARENT_NAMES.split(), 1),
-    **dict.fromkeys(("home", "user", "users"), 2),  # a person's, and in it the application's
+    **dict.fromkeys(("home", "user", "users", "builds"), 2),  # a person's or a group's, and the application's
 }
 _RELEASE = re.compile(r"v?\d[\dT._-]{2,}Z?|(?=[0-9a-f]*\d)[0-9a-f]{7,40}", re.IGNORECASE)
 # Written behind a name: shop-1.4.2, shop_v12, build-811, shop-20261101T0300Z, shop-1f0c9ab.
@@ -30,6 +30,7 @@ _VERSION = re.compile(
     r"|(?=[0-9a-f]*\d)[0-9a-f]{7,40})\Z",
     re.IGNORECASE,
 )
+_BUILD_AGENT = re.compile(r"a/\d{1,4}/s(?:/|\Z)")  # D:\a\1\s, which compilers write into what they build
 _LONGEST = 128
 
 
@@ -41,6 +42,8 @@ def folders_of(path: str) -> list[str]:
 def below_root(folders: Sequence[str], *, absolute: bool) -> Sequence[str]:
     """Return the folders that are the application's own: none where nothing tells where it begins."""
     names = [name.lower() for name in folders]
+    if _BUILD_AGENT.match("/".join(names)):
+        return folders[3:]
     at = max(
         (at for at, name in enumerate(names) if name == "releases" or _RELEASE.fullmatch(name)), default=0
     )
