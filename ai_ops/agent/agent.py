@@ -40,8 +40,10 @@ _BUSY_POLL_SECONDS = 0.02
 _BUSY_SECONDS = 1.0
 _DISCOVER_SECONDS = 1.0
 _LAZY_COMMIT_SECONDS = 1.0
-# A commit costs a sync of the disk, so what several files gave in one round shares it; up to so many events.
+# A commit costs a sync of the disk, so what several files gave in one round shares it; up to so many events
+# and bytes of them, which are held in memory meanwhile.
 _COMMIT_EVENTS = 500
+_COMMIT_BYTES = 4 << 20
 _LAST_SHIP_SECONDS = 5.0
 _FORGET_SECONDS = 30 * 86_400.0
 _DAY_SECONDS = 86_400.0
@@ -75,6 +77,7 @@ class Agent:
         self._streams = open_streams(options, self._spool.positions(), self._hints.wake)
         self._shipper = Shipper(self._spool, delivery)
         self._change = Change()
+        self._held_bytes = 0  # of the change's events
         self._committed_at = 0.0
         self._shipped_before = self._spool.stats().shipped
         self._full = False
@@ -181,7 +184,7 @@ class Agent:
                 break
         if not stop.is_set():
             for progress in self._monitor.read(lambda: 1 << 30, time.monotonic(), final=True):
-                self._take(progress)
+                self._take(progress, stop)
 
     def _finish(self, stop: threading.Event) -> SpoolStats:
         """Spool what is open, and ship once more within a bound."""
@@ -190,7 +193,7 @@ class Agent:
             for ending in self._streams.read(self._room, time.monotonic(), final=True):
                 self._take_stream(ending)
         for progress in self._monitor.end_records():
-            self._take(progress)
+            self._take(progress, stop)
         self._settle_counts(everything=True)
         self._commit(stop)
         self._shipper.finish(None if self._options.once and not stop.is_set() else _LAST_SHIP_SECONDS)
@@ -251,9 +254,7 @@ class Agent:
         more: bool | None = None
         for progress in self._monitor.read(self._room, now):
             more = bool(more) or progress.more
-            self._take(progress)
-            if len(self._change.events) >= _COMMIT_EVENTS:
-                self._commit(stop)
+            self._take(progress, stop)
             if stop.is_set():
                 break
         if self._streams:
@@ -265,15 +266,17 @@ class Agent:
         return more and not self._full if more is not None else None
 
     def _room(self) -> int:
-        room = self._spool.room() - len(self._change.events)
+        room = self._spool.room(self._held_bytes) - len(self._change.events)
         if (room <= 0) != self._full:
             self._full = room <= 0
             _log.warning("the spool is full; reading pauses" if self._full else "the spool has room again")
         return room
 
-    def _take(self, progress: Progress) -> None:
+    def _take(self, progress: Progress, stop: threading.Event) -> None:
         self._take_records(progress.records, progress.source)
         self._note(progress.checkpoint)
+        if len(self._change.events) >= _COMMIT_EVENTS or self._held_bytes >= _COMMIT_BYTES:
+            self._commit(stop)
 
     def _take_stream(self, progress: StreamProgress) -> None:
         self._take_records(progress.records, progress.source)
@@ -284,7 +287,9 @@ class Agent:
         for record in records:
             event = self._intake.take(record, source, now)
             if event is not None:
-                self._change.events.append(Outgoing(event["event_id"], 1, encode(event)))
+                encoded = encode(event)
+                self._held_bytes += len(encoded)
+                self._change.events.append(Outgoing(event["event_id"], 1, encoded))
 
     def _settle_counts(self, *, everything: bool = False) -> None:
         if self._spool.room() > 0:  # else the counts go on where they are, durably
@@ -319,4 +324,5 @@ class Agent:
         if change.events or change.counts:
             self._shipper.notice()
         self._change = Change()
+        self._held_bytes = 0
         self._committed_at = time.monotonic()

@@ -196,9 +196,9 @@ class Spool:
             )
             return [Window(*row) for row in rows]
 
-    def room(self) -> int:
-        """Return how many events the spool takes before it is full."""
-        return max(0, self._bound - self._waiting) if self._bytes < self._max_bytes else 0
+    def room(self, held: int = 0) -> int:
+        """Return how many events the spool takes before it is full, ``held`` bytes counted as taken."""
+        return max(0, self._bound - self._waiting) if self._bytes + held < self._max_bytes else 0
 
     def commit(self, change: Change) -> int:
         """Write a change durably; return how many occurrences were dropped because the spool is full.

@@ -1,0 +1,62 @@
+"""The loop: what is held in memory between two commits, and what a stop leaves for the next start."""
+
+import threading
+
+import pytest
+
+from ai_ops.agent import agent as module
+from ai_ops.agent.agent import Agent
+from ai_ops.agent.delivery import Acknowledgement
+from ai_ops.agent.options import Options, Source
+
+
+class Recipient:
+    """Takes every event."""
+
+    def __init__(self):
+        self.events = []
+
+    def deliver(self, batch):
+        self.events += batch
+        return Acknowledgement(len(batch))
+
+
+@pytest.fixture
+def recipient():
+    return Recipient()
+
+
+def agent_for(tmp_path, recipient, **options):
+    sources = (Source(str(tmp_path / "*.log"), "https://git.example/acme/shop"),)
+    options = {"data_dir": tmp_path / "data", "from_start": True, "node": "n", **options}
+    return Agent(Options(sources, **options), recipient)
+
+
+def test_events_are_committed_when_they_are_large_not_only_when_they_are_many(
+    tmp_path, recipient, monkeypatch
+):
+    monkeypatch.setattr(module, "_COMMIT_BYTES", 50_000)
+    for number in range(20):
+        text = "".join(f"2026-03-01 12:00:00 ERROR {word} {'x ' * 8000}\n" for word in "ab")
+        (tmp_path / f"{number}.log").write_text(text)
+    agent = agent_for(tmp_path, recipient, once=True, dedup_window_seconds=0)
+    commit, sizes = agent._spool.commit, []
+
+    def measured(change):
+        sizes.append(sum(len(outgoing.event) for outgoing in change.events))
+        return commit(change)
+
+    monkeypatch.setattr(agent._spool, "commit", measured)
+    agent.run(threading.Event())
+    assert len(recipient.events) == 40
+    largest = max(sizes) / (sum(sizes) / 40)
+    assert largest <= 6  # two or three make 50,000 bytes, and one file gives two at once
+
+
+def test_what_is_held_counts_as_spooled(tmp_path, recipient, monkeypatch):
+    agent = agent_for(tmp_path, recipient)
+    monkeypatch.setattr(agent._spool, "_max_bytes", 1000)
+    assert agent._room() > 0
+    agent._held_bytes = 1000
+    assert agent._room() == 0
+    agent._spool.close()
