@@ -110,8 +110,9 @@ class Agent:
     def run(self, stop: threading.Event) -> SpoolStats:
         """Work until ``stop`` is set (noticed within a quarter of a second), or to the end with ``once``.
 
-        Open records and counts are spooled before it returns, and shipped if that takes no longer than
-        five seconds. The agent cannot be run again. Returns what became of the events.
+        Counts and the open records of streams are spooled before it returns, and shipped if that takes no
+        longer than five seconds; an open record of a file is read again at the next start, with the lines
+        that came to it meanwhile. The agent cannot be run again. Returns what became of the events.
 
         Raises:
             PermanentError: with ``once``: a source could not be read; what was read is spooled.

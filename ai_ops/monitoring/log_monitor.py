@@ -173,9 +173,12 @@ class LogMonitor:
                     break
 
     def end_records(self) -> Iterator[Progress]:
-        """End the open records, because reading stops here."""
+        """End the open records that the next start may not find again: those of files that are gone.
+
+        The others are left: their checkpoints lie before them.
+        """
         for key, file in self._files.items():
-            if records := file.end_record():
+            if (file.departed or file.is_unlinked) and (records := file.end_record()):
                 yield Progress(self._source[key], records, file.checkpoint, more=False)
 
     def _pressing(self) -> Sequence[Key]:

@@ -58,13 +58,18 @@ def test_an_error_arrives_whole(tmp_path, log, server):
     assert server.requests[0][1]["X-API-Key"] == "key-1"
 
 
-def test_an_open_record_and_the_counts_are_shipped_when_it_is_told_to_stop(tmp_path, log, server):
+def test_the_counts_are_shipped_when_it_is_told_to_stop_and_an_open_record_at_the_next_start(
+    tmp_path, log, server
+):
     with agent(tmp_path, server.url, "--log-path", str(log), DEBOUNCE_SECONDS="600") as running:
         following(running)
         write(log, *["request 1 failed"] * 5)
         until(lambda: server.total == 1)
         assert running.terminate() == 0
-    assert sorted(event["count"] for event in server.events.values()) == [1, 4]
+    assert sorted(event["count"] for event in server.events.values()) == [1, 3]
+    with agent(tmp_path, server.url, "--log-path", str(log), "--once") as running:
+        assert running.wait() == 0
+    assert server.total == 5
 
 
 def test_the_spool_is_for_the_owner_alone(tmp_path, log, server):

@@ -8,6 +8,7 @@ from ai_ops.agent import agent as module
 from ai_ops.agent.agent import Agent
 from ai_ops.agent.delivery import Acknowledgement
 from ai_ops.agent.options import Options, Source
+from tests.support.agents import until
 
 
 class Recipient:
@@ -60,3 +61,52 @@ def test_what_is_held_counts_as_spooled(tmp_path, recipient, monkeypatch):
     agent._held_bytes = 1000
     assert agent._room() == 0
     agent._spool.close()
+
+
+FRAMES = 'Traceback (most recent call last):\n  File "/srv/a.py", line 3, in f\n    x\n'
+REST = '  File "/srv/b.py", line 3, in g\n    y\nValueError: bad\n'
+
+
+def run_until(agent, condition):
+    """Run an agent, and stop it when a condition is true."""
+    stop = threading.Event()
+    thread = threading.Thread(target=agent.run, args=(stop,))
+    thread.start()
+    try:
+        until(condition)
+    finally:
+        stop.set()
+        agent.wake()
+        thread.join()
+
+
+def holds_a_record(agent):
+    return lambda: agent._monitor.waits_until is not None
+
+
+def test_a_stop_within_a_trace_leaves_it_whole_for_the_next_start(tmp_path, recipient):
+    log = tmp_path / "app.log"
+    log.write_text(f"2026-03-01 12:00:00 ERROR boom\n{FRAMES}")
+    agent = agent_for(tmp_path, recipient, debounce_seconds=600)
+    run_until(agent, holds_a_record(agent))
+    assert recipient.events == []
+    with log.open("a") as file:
+        file.write(REST)
+    run_until(agent_for(tmp_path, recipient), lambda: recipient.events)
+    (event,) = recipient.events
+    assert event["error"]["exception_type"] == "ValueError"
+    assert [frame["file"] for frame in event["error"]["frames"]] == ["/srv/a.py", "/srv/b.py"]
+
+
+def test_a_stop_within_a_trace_of_a_file_that_is_gone_ships_it(tmp_path, recipient):
+    log = tmp_path / "app.log"
+    log.write_text(f"2026-03-01 12:00:00 ERROR boom\n{FRAMES}")
+    agent = agent_for(tmp_path, recipient, debounce_seconds=600)
+
+    def is_gone():
+        if holds_a_record(agent)():
+            log.unlink(missing_ok=True)
+        return not log.exists()
+
+    run_until(agent, is_gone)
+    assert len(recipient.events) == 1
