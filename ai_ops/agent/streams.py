@@ -11,7 +11,7 @@ import contextlib
 import logging
 import random
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 _QUEUED_ENTRIES = 2000
 _QUEUED_BYTES = 4 << 20
 _HELD_RECORDS = 1000
+# So many streams that hold nothing keep the last lines before an error; containers come and go.
+_QUIET_STREAMS = 256
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _PERSON_SECONDS = 60.0
@@ -70,7 +72,7 @@ class Streams:
         self._positions = dict(positions)
         self._once = once
         self._wake = wake
-        self._joiners: dict[tuple[int, str], StreamJoiner] = {}
+        self._joiners: OrderedDict[tuple[int, str], StreamJoiner] = OrderedDict()  # the latest read last
         self._queue: deque[tuple[int, Entry | Mark]] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -123,6 +125,15 @@ class Streams:
             records, position = joiner.release(max(0, room()))
             if position:
                 yield StreamProgress(source, records, stream, position, more=bool(self._queue or joiner.held))
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Forget the streams that were quiet for longest."""
+        surplus = len(self._joiners) - _QUIET_STREAMS
+        if surplus > 0:
+            quiet = [key for key, joiner in self._joiners.items() if joiner.is_empty]
+            for key in quiet[:surplus]:
+                del self._joiners[key]
 
     def _take_queued(self, now: float) -> None:
         with self._lock:
@@ -134,6 +145,7 @@ class Streams:
             joiner = self._joiners.get(key)
             if joiner is None:
                 joiner = self._joiners[key] = StreamJoiner(self._detector, self._debounce)
+            self._joiners.move_to_end(key)
             joiner.take(entry, now)
         if queued and self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop ended by itself

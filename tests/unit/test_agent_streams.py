@@ -108,6 +108,34 @@ def test_a_source_is_not_read_on_while_the_agent_has_no_room(started):
     assert len(read_all(streams)[0]) == 100_000
 
 
+class Containers:
+    """Yields two lines of each of many streams; a trace begins in the first two, and stays open."""
+
+    async def entries(self, positions):
+        for number in range(500):
+            last = b"Traceback (most recent call last):" if number < 2 else b"all is well"
+            for position, text in (("1", b"before"), ("2", last)):
+                yield Entry(f"s{number}", position, "o", text, f"i{number}", int(position))
+
+
+def test_of_the_streams_that_hold_nothing_only_the_latest_are_remembered(monkeypatch):
+    monkeypatch.setattr(module, "_QUIET_STREAMS", 10)
+    streams = Streams({3: Containers()}, Detector(), 600.0, positions={}, once=False, wake=lambda: None)
+    streams.start()
+    end = time.monotonic() + 20
+    while not streams.ended:
+        assert time.monotonic() < end
+        list(streams.read(lambda: 1000, 0.0))
+    list(streams.read(lambda: 1000, 0.0))
+    remembered = [stream for _, stream in streams._joiners]
+    assert remembered == ["s0", "s1", *(f"s{number}" for number in range(492, 500))]
+    closed = list(streams.read(lambda: 1000, 0.0, final=True))
+    assert [(p.stream, p.position, p.records[0].context()) for p in closed] == [
+        ("s0", "2", (b"before",)),
+        ("s1", "2", (b"before",)),
+    ]
+
+
 def test_what_is_queued_when_it_is_closed_can_still_be_read(started):
     source = Numbers(100)
     streams = started(source)

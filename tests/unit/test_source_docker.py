@@ -104,6 +104,16 @@ async def test_a_connection_that_breaks_anywhere_loses_and_doubles_nothing(engin
         assert [text for _, text in found + await read(engine, positions)] == wanted, cut
 
 
+def test_what_comes_after_a_clock_was_set_back_is_new_after_a_restart_too():
+    position = ContainerPosition()
+    for stdio, at in (("stderr", 100), ("stdout", 101), ("stdout", 40)):
+        assert position.take(stdio, at * SECOND) == 1
+    again = ContainerPosition.parse(str(position)).resumed()
+    assert again.since == "40.000000000"
+    assert [again.take("stdout", at * SECOND) for at in (39, 40, 45)] == [None, None, 1]
+    assert again.take("stderr", 46 * SECOND) == 1
+
+
 async def test_without_a_position_only_what_is_new_is_read_and_later_containers_whole(engine):
     positions, old = {}, engine.add("old")
     old.write("long ago")

@@ -61,11 +61,13 @@ class ContainerPosition:
         last, count = self._current.get(stdio, (0, 0))
         place = (at, count + 1 if at == last else 1)
         self._current[stdio] = place
-        done = self._places.get(stdio, (0, 0))
-        if place > done:
+        if place > self._places.get(stdio, (0, 0)):
             self._past.add(stdio)
-            self._places[stdio] = place
         elif stdio not in self._past:
             return None
-        # A clock that was set back does not make lines old.
+        else:
+            # A clock that was set back does not make lines old, here or at the next start. Lines that it
+            # finds again have the same times and numbers, so they are the same events.
+            self._places = {name: min(reached, (at, 0)) for name, reached in self._places.items()}
+        self._places[stdio] = place
         return place[1]

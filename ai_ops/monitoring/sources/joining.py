@@ -71,6 +71,11 @@ class StreamJoiner:
         return self._held
 
     @property
+    def is_empty(self) -> bool:
+        """Whether everything that was taken was released."""
+        return not self._slots
+
+    @property
     def waits_until(self) -> float | None:
         """When the next open record is due, in monotonic seconds."""
         return min((lane.joiner.deadline for lane in self._open()), default=None)
