@@ -28,6 +28,15 @@ def texts(records):
     return [record.raw.decode() for record in records]
 
 
+def test_a_message_of_several_lines_is_one_record_where_each_line_is_an_error_to_its_source():
+    stream = joiner()
+    lines = [*TRACE, "the rest", "", "and its end"]
+    for number, line in enumerate(lines):
+        stream.take(entry(number, line, lane="1", level="ERROR"), 0.0)
+    stream.close_all()
+    assert texts(stream.release(10)[0]) == ["\n".join(lines)]
+
+
 def test_lines_of_two_writers_are_joined_apart():
     stream = joiner()
     for number, line in enumerate(TRACE):

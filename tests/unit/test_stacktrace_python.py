@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_ops.core.stacktrace import Follower, last_python_exception, parse, python_frames
-from tests.support.joining import records
+from ai_ops.core.stacktrace import Follower, Verdict, last_python_exception, parse, python_frames
+from tests.support.joining import records, records_of
 
 DATA = Path(__file__).parent.parent / "data" / "stacktraces"
 
@@ -219,20 +219,67 @@ def test_an_information_line_does_not_take_the_traceback_after_it() -> None:
     assert records([b"INFO started", *trace]) == [[b"INFO started"], trace]
 
 
-def test_only_a_chain_makes_a_message_of_several_lines_part_of_the_record() -> None:
-    trace = [
-        b"Traceback (most recent call last):",
-        b'  File "a.py", line 1, in f',
-        b"ValueError: one",
-        b"two",
-    ]
-    assert records(trace) == [trace[:3], trace[3:]]
+MESSAGES = {
+    "pydantic": """pydantic_core._pydantic_core.ValidationError: 1 validation error for M
+x
+  Input should be a valid integer [type=int_parsing, input_value='a', input_type=str]
+    For further information visit https://errors.pydantic.dev/2.7/v/int_parsing""",
+    "sqlalchemy": """sqlalchemy.exc.IntegrityError: (psycopg2.errors.UniqueViolation) duplicate key value
+DETAIL:  Key (email)=(x) already exists.
+
+[SQL: INSERT INTO error_log VALUES (1)]
+(Background on this error at: https://sqlalche.me/e/20/gkpj)""",
+    "a database's own error": """RuntimeError: migration failed:
+ERROR: relation "users" does not exist
+LINE 1: select""",
+}
+RAISED = 'Traceback (most recent call last):\n  File "/srv/a.py", line 3, in f\n    run()\n'
+DATED = "2026-01-01 10:00:01 INFO next"
+
+
+@pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)
+def test_the_lines_of_a_message_are_the_record_s_up_to_the_next_record(tmp_path, message) -> None:
+    record = f"2026-01-01 10:00:00 ERROR deploy failed\n{RAISED}{message}"
+    assert records_of(tmp_path, f"{record}\n{DATED}\n{DATED}\n") == [record]
+    parsed = parse(record)
+    assert parsed is not None
+    assert parsed.message == message.split(": ", 1)[1]
+    assert last_python_exception(record)[1] == parsed.message.split("\n")[0]
+
+
+@pytest.mark.parametrize(
+    "next_line",
+    [DATED, "ERROR:root:another", "INFO ready", "OSError: closed", "panic: boom", RAISED.split("\n")[0]],
+    ids=["dated", "logging's own", "a level", "an exception", "a panic", "a traceback"],
+)
+def test_a_message_ends_where_something_else_begins(next_line) -> None:
+    trace = f"{RAISED}ValueError: one\ntwo".encode().split(b"\n")
+    assert records([*trace, next_line.encode()])[0] == trace
+    assert records([*trace, b"", next_line.encode()])[0] == trace
+
+
+@pytest.mark.parametrize(
+    ("line", "taken"), [(b"words", 50), (b"w" * 1000, 8)], ids=["fifty lines", "eight kilobytes"]
+)
+def test_a_message_takes_no_more_than_so_much(line, taken) -> None:
+    trace = f"{RAISED}ValueError: one".encode().split(b"\n")
+    follower = Follower(trace[0])
+    assert all(follower.verdict(frame) is Verdict.BELONGS for frame in trace[1:])
+    assert [follower.verdict(line) for _ in range(99)].count(Verdict.BELONGS) == taken
+
+
+def test_an_exception_without_a_traceback_takes_no_lines_for_its_message() -> None:
+    assert records([b"ValueError: one", b"two"]) == [[b"ValueError: one"], [b"two"]]
+
+
+def test_a_message_of_several_lines_may_stand_within_a_chain() -> None:
+    trace = f"{RAISED}ValueError: one\ntwo".encode().split(b"\n")
     chain = [
         *trace,
         b"",
         b"The above exception was the direct cause of the following exception:",
         b"",
-        *trace[:3],
+        *trace,
     ]
     assert records(chain) == [chain]
 
@@ -244,7 +291,7 @@ def test_two_tracebacks_in_a_row_are_two_records() -> None:
 
 def test_lines_taken_provisionally_are_given_back() -> None:
     trace = printed(plain).encode().split(b"\n")
-    rest = [b"", b"some words", b"2026-01-02 03:04:05 INFO x"]
+    rest = [b"", b"", b"2026-01-02 03:04:05 INFO x"]
     assert records([*trace, *rest])[0] == trace
 
 
@@ -340,7 +387,7 @@ def test_pytest_native_text_gives_type_and_frames(tmp_path: Path) -> None:
 def test_a_real_trace_of_another_runtime_is_read() -> None:
     text = (DATA / "python_exc.txt").read_text()
     lines = text.encode().splitlines()
-    assert records([*lines, b"next"])[0] == lines
+    assert records([*lines, DATED.encode()])[0] == lines
     parsed = parse(text)
     assert parsed is not None
     assert (parsed.exception_type, parsed.message) == ("Exception", "('spam', 'eggs')")

@@ -42,6 +42,10 @@ def python_frames(text: str) -> tuple[Frame, ...]:
 
 
 def last_python_exception(text: str) -> tuple[str, str]:
-    """Return (type, message) of the exception that escaped, ('', '') when no traceback is there."""
+    """Return (type, first line of the message) of the exception that escaped.
+
+    Both are '' when no traceback is there. Of a program's output nobody knows where a message of several
+    lines ends.
+    """
     trace = python.parse(without_container(text.splitlines()))
-    return (trace.exception_type, trace.message) if trace else ("", "")
+    return (trace.exception_type, trace.message.split("\n", 1)[0]) if trace else ("", "")

@@ -26,6 +26,12 @@ _FRAME = re.compile(r'\s*File "([^"]{1,4096})", line (\d+)(?:, in (.{1,512}))?')
 _EXCEPTION = re.compile(r"([^\W\d][\w.<>]{0,255})(?::(?:\s(.*))?)?\s*\Z", re.DOTALL)
 # A cause that was never raised stands above the first header, without frames.
 _UNRAISED = re.compile(r"[^\W\d][\w.<>]{0,255}(?:Error|Exception)(?::\s.*)?\s*\Z")
+_SAYS_LEVEL = re.compile(r"[A-Z]{3,9}:\s")
+# Lines below a message that may well begin trouble of their own.
+_TROUBLE = re.compile(r"(?:[\w.$]{0,255}(?:Error|Exception)|panic|fatal error|thread|goroutine|Traceback)\b")
+_TAIL_LINES = 50
+_TAIL_CHARS = 8 << 10
+_LOOKED_AT = 2 * _TAIL_LINES  # blank lines between them included
 _RUBYS = re.compile(r"\t\s{0,8}\d+: from ")
 _CAUSE = "The above exception was the direct cause of the following exception:"
 _CONTEXT = "During handling of the above exception, another exception occurred:"
@@ -68,6 +74,7 @@ class Reader:
         self._step = self._in_frames if header(first) is not None else self._after
         self._indent = len(first) - len(first.lstrip()) if first.lstrip().startswith("Traceback") else 0
         self._grouped = "+ Exception Group" in first
+        self._tail: Tail | None = None
 
     def step(self, line: str) -> Verdict:
         """Take one line without its envelope."""
@@ -82,10 +89,13 @@ class Reader:
             return self._after(line)
         if line[:2] == "  " or line[:1] == "\t":
             return Verdict.BELONGS
-        if _EXCEPTION.match(line[:4096]) and not begins_record(line):
-            self._step = self._after
-            return Verdict.BELONGS
-        return Verdict.FOREIGN
+        return self._exception(line)
+
+    def _exception(self, line: str) -> Verdict:
+        if not _EXCEPTION.match(line[:4096]) or begins_record(line):
+            return Verdict.FOREIGN
+        self._grouped, self._step, self._tail = False, self._after, Tail(line)
+        return Verdict.BELONGS
 
     def _after(self, line: str) -> Verdict:
         if line.startswith((_CAUSE, _CONTEXT)):
@@ -93,23 +103,43 @@ class Reader:
             return Verdict.BELONGS
         if not line.strip():
             return Verdict.MAYBE
-        # A message may go on over several lines; only a chain behind it proves that it did.
-        if self._grouped or begins_record(line) or header(line) is not None:
+        if self._grouped or header(line) is not None:
             return Verdict.FOREIGN
-        return Verdict.MAYBE
+        if self._tail and self._tail.takes(line):
+            return Verdict.BELONGS
+        # Where there was no traceback, only a chain proves that a message went on.
+        return Verdict.FOREIGN if begins_record(line) else Verdict.MAYBE
 
     def _before_next(self, line: str) -> Verdict:
         if not line.strip():
             return Verdict.BELONGS
         if header(line) is not None:
             self._grouped = "+ Exception Group" in line
-            self._step = self._in_frames
+            self._step, self._tail = self._in_frames, None
             return Verdict.BELONGS
-        if _EXCEPTION.match(line[:4096]) and not begins_record(line):
-            self._grouped = False
-            self._step = self._after
-            return Verdict.BELONGS
-        return Verdict.FOREIGN
+        return self._exception(line)
+
+
+class Tail:
+    """The lines of a message below its first, which ``str(error)`` may print as many of as it likes.
+
+    A line that begins a record is none of them, except right below a line that ends with a colon: there even
+    ``ERROR: no such relation`` is what a database said. Nor is one that names trouble of its own.
+    """
+
+    def __init__(self, first: str) -> None:
+        self._owed = first.rstrip().endswith(":")
+        self._lines, self._chars = _TAIL_LINES, _TAIL_CHARS
+
+    def takes(self, line: str) -> bool:
+        """Take a line that is not blank; False when it is none of the message's, or there are too many."""
+        lines, chars = self._lines - 1, self._chars - len(line)
+        owed = self._owed and _SAYS_LEVEL.match(line)
+        foreign = (begins_record(line) and not owed) or _TROUBLE.match(line)
+        if foreign or lines < 0 or chars < 0:
+            return False
+        self._lines, self._chars, self._owed = lines, chars, False
+        return True
 
 
 def frame_of(line: str) -> Frame | None:
@@ -167,7 +197,7 @@ def _raised(lines: list[str], *, explicit: bool) -> Iterator[Raised]:
     stack: list[Frame] = []
     reading = False
     branch = 0
-    for line in lines:
+    for at, line in enumerate(lines):
         column, body, separator = _bare(line)
         frame = frame_of(body)
         if separator:
@@ -181,9 +211,24 @@ def _raised(lines: list[str], *, explicit: bool) -> Iterator[Raised]:
             explicit = body.startswith(_CAUSE)
             stack, reading = [], True
         elif reading and body[:1] not in ("", " ", "\t") and (found := _EXCEPTION.match(body)):
-            kind, message = found.groups()
-            yield Raised(kind, (message or "").strip(), clip(stack), explicit, column, branch)
+            message = (
+                ""
+                if column
+                else "\n".join([found.group(2) or "", *_below(body, lines[at + 1 : at + _LOOKED_AT])])
+            )
+            message = message.strip() or (found.group(2) or "").strip()
+            yield Raised(found.group(1), message, clip(stack), explicit, column, branch)
             stack, reading, explicit = [], False, False
+
+
+def _below(first: str, lines: list[str]) -> Iterator[str]:
+    """Yield the lines of a message below its first."""
+    tail = Tail(first)
+    for line in lines:
+        ended = line.startswith((_CAUSE, _CONTEXT)) or header(line) is not None
+        if ended or (line.strip() and not tail.takes(line)):
+            return
+        yield line
 
 
 def _resolve(raised: list[Raised]) -> tuple[Raised, tuple[Frame, ...], tuple[str, ...]]:
