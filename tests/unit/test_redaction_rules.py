@@ -32,6 +32,8 @@ REFUSED = [
     (r".*secret", "without a bound"),
     (r"\w{1,200}@", "too often"),
     (r"a{1,30}a{1,30}a{1,30}b", "too often"),
+    ("-" * 40 + "[-x]{1,48}[-x]{1,48}!", "too often"),
+    ("(?i)" + "aA" * 20 + "[ax]{1,48}[ax]{1,48}!", "too often"),
     (r"(\w)\1", "refers back"),
     (r"(x)?y(?(1)a|b)", "refers back"),
     (r"a*", "nothing at all"),

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 _LONGEST = 500
 _STEPS = 128
-"""Most steps at one place, for each character of the plain text that a pattern begins with."""
+"""Most steps at one place, for each character by which two beginnings of a pattern must lie apart."""
 _MANY = 10**9
 
 
@@ -69,7 +69,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
     if found.match(""):
         raise ValueError("pattern matches nothing at all; write what must be there")
     cost = _sequence(list(parsed), last=True)
-    if cost.steps > _STEPS * max(1, len(_beginning(list(parsed)))):
+    # A text can begin the pattern anew at each period of its beginning: for "-----" at every character.
+    if cost.steps > _STEPS * max(1, _period(_beginning(list(parsed)).lower())):
         raise ValueError(
             "pattern can try too often on a text made for it; begin it with plain text, or bound its repeats "
             "more tightly ({1,16})"
@@ -127,6 +128,11 @@ def _repeat(kind: Any, least: int, most: Any, body: Any, *, last: bool) -> _Cost
         return _Cost(min(_MANY, ways * one.steps), ways)
     ways = 1 if kind is op.POSSESSIVE_REPEAT or (last and kind is op.MAX_REPEAT) else most - least + 1
     return _Cost(most * one.steps, ways * one.ways)
+
+
+def _period(text: str) -> int:
+    """Return by how many characters a text must be moved to lie upon itself again."""
+    return next((by for by in range(1, len(text)) if text.startswith(text[by:])), len(text))
 
 
 def _beginning(items: Sequence[Any]) -> str:
