@@ -67,9 +67,9 @@ def replay(logs: Logs, repo_url: RepoUrl = None, since: Since = None, as_json: J
 
 def _moment(text: str) -> datetime:
     """Return the time that ``--since`` names; a date alone is its first moment here."""
-    if ago := _AGO.match(text.strip()):
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
+        if ago := _AGO.match(text.strip()):
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         return datetime.fromisoformat(text.strip()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise CliError(

@@ -124,9 +124,11 @@ def test_secrets_are_masked(folder):
     [
         (["nowhere.log"], 3, "names no file"),
         (["app.log", "--since", "yesterday-ish"], 2, "is no time"),
+        (["app.log", "--since", "999999w"], 2, "is no time"),
+        (["app.log", "--since", "9" * 5000 + "d"], 2, "is no time"),
         ([], 2, "LOG"),
     ],
-    ids=["no file", "no time", "no argument"],
+    ids=["no file", "no time", "before all time", "a number too long", "no argument"],
 )
 def test_wrong_arguments_are_said_with_their_code(folder, arguments, code, words):
     ended, _, err = ai_ops("replay", *arguments, cwd=folder)
