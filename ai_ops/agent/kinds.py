@@ -12,6 +12,7 @@ import re
 from collections import OrderedDict
 from datetime import UTC, datetime
 
+from ai_ops.agent.stamps import stamped
 from ai_ops.core.describe import Description, describe
 from ai_ops.core.grouping.v1.codes import digits_in
 from ai_ops.core.redaction import Redactor
@@ -57,16 +58,9 @@ def occurred_at(raw: bytes, now: float, otherwise: float | None = None) -> datet
     A time without a zone is this host's. One that lies ahead of ``now`` was meant otherwise. Both are Unix
     times; ``otherwise`` is ``now`` when it is not given.
     """
-    found = _STAMP.search(raw, 0, 200)
-    if found:
-        text = found.group().decode().replace(",", ".").strip()
-        text = re.sub(r"(\.\d{6})\d+", r"\1", re.sub(r"\s(?=[Z+-])", "", text))
-        try:
-            moment = datetime.fromisoformat(text).astimezone(UTC)
-        except (ValueError, OverflowError, OSError):
-            moment = None
-        if moment and moment.year >= 2000 and moment.timestamp() <= now + _FUTURE_SECONDS:
-            return moment
+    moment = stamped(raw, now)
+    if moment and moment.year >= 2000 and moment.timestamp() <= now + _FUTURE_SECONDS:
+        return moment
     return datetime.fromtimestamp(now if otherwise is None else otherwise, UTC)
 
 
