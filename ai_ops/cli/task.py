@@ -95,6 +95,8 @@ def print_task(task: dict[str, Any]) -> None:
 def _next_step(task: dict[str, Any]) -> str:
     if task["state"] != "needs_human_review":
         return ""
+    if not task["has_change"]:
+        return f"ai-ops task retry {task['task_id']}, or reject; there is no change to publish"
     if task["proof"]["verdict"] in ("refuted", "blocked"):
         return f"ai-ops task retry {task['task_id']}, or reject; approving publishes nothing"
     return f"ai-ops trace show {task['trace_id']} --artifact diff; then approve, reject or retry the task"

@@ -50,6 +50,7 @@ def task(value: Task, public_url: str, pull_request_state: PullRequestState | No
         "trace_id": value.trace_id,
         "pull_request_id": value.pull_request_id,
         "pull_request_state": pull_request_state,
+        "has_change": bool(payload.get("candidate_run")),
         "pr_url": pr_url,
         "mr_url": pr_url,
         "error": value.failure,

@@ -61,7 +61,7 @@ async def build_report(
         task_url=f"{url}/v1/tasks/{task.id}" if url else "",
         pr_url=pr_url,
         diff=redact(findings.patch),
-        banners=_banners(tools, findings.proof),
+        banners=_banners(tools, findings.proof, published=not next_step),
     )
 
 
@@ -91,9 +91,9 @@ async def send(job: Job, key: str, report: Report) -> Outcome:
     return {"key": key, "words": words if key in sent else f"{words} (waits in the outbox)"}
 
 
-def _banners(tools: Tools, proof: Proof) -> tuple[str, ...]:
+def _banners(tools: Tools, proof: Proof, *, published: bool) -> tuple[str, ...]:
     banners = []
-    if proof.verdict is Verdict.UNPROVED:
+    if published and proof.verdict is Verdict.UNPROVED:
         banners.append(
             "This change is not proved. It is here because a person, or REQUIRE_PROOF=false, asked."
         )
