@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import string
 
 import pytest
 from hypothesis import given
@@ -145,6 +146,24 @@ ASSIGNED = [
     ("SharedAccessKey=abcDEF123456=", "abcDEF"),
     ("Cookie: JSESSIONID=ABCDEF123456; a=b", "ABCDEF123456"),
     ("pwd:hunter2", "hunter2"),
+    ("Authorization: Basic dXNlcjpwYXNz", "dXNlcjpwYXNz"),
+    ("{'Authorization': 'Basic dXNlcjpwYXNz'}", "dXNlcjpwYXNz"),
+    ('{\\"authorization\\": \\"Bearer abcdef\\"}', "abcdef"),
+    ("HTTP_AUTHORIZATION=Token abcdefgh", "abcdefgh"),
+    ("Proxy-Authorization: Basic%20dXNlcjpwYXNz", "dXNlcjpwYXNz"),
+    ("('Authorization', 'Basic dXNlcjpwYXNz')", "dXNlcjpwYXNz"),
+    ("Command '['mysqldump', '--password', 'letmein', 'shop']' returned", "letmein"),
+    ('["mysqldump","--password","let me in"]', "let me in"),
+    ("Command '['mysqldump', '-uroot', '-pletmein', 'shop']' returned", "letmein"),
+    ("['mariadb-dump', '-pletmein']", "letmein"),
+    ("['sshpass', '-p', 'letmein', 'ssh']", "letmein"),
+    ("['redis-cli', '-h', 'x', '-a', 'letmein']", "letmein"),
+    ("['curl', '-u', 'bob:letmein', 'x']", "letmein"),
+    ("['curl', '--user', 'bob:letmein', 'x']", "letmein"),
+    ("postgres://app:pa/ss@db:5432/x", "pa/ss"),
+    ("redis://:pa/s/s@db", "pa/s/s"),
+    ("password%3Dhunter2", "hunter2"),
+    ("q=a%26password%253dhunter2", "hunter2"),
     (PEM.format("RSA ", "\n"), "MIIE"),
     ("key=" + PEM.format("", "\\n"), "MIIE"),
     ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk", "b3Blbn"),
@@ -281,6 +300,10 @@ SK-1009 SKU-4411 task-us12 secret_access_key_for_production_use
 {"name": "LOG_LEVEL", "value": "debug"} <add key="PasswordMinLength" value="8"/>
 mysql --host db --port 3306 com.mysql.jdbc -p
 0000000000000000 1111111111111111
+Authorization: Basic authentication failed, Authorization: Bearer token required
+['mysqldump', '--password', '--user', 'bob'] ['mysql', '-P', '3306', '--port'] ['git', '-u', 'origin']
+http://[::1]:8080/a@b https://npm.example:8443/react@18.2.0 docker://reg:5000/shop/web@sha256:e3b0c442
+first%3Dname user%3Dbob
 """
 
 
@@ -345,6 +368,14 @@ def test_no_line_of_a_private_key_is_left_however_it_was_cut(lines: list[str]) -
 )
 def test_what_only_looks_like_a_part_of_a_key_stays(text: str) -> None:
     assert redact(text) == text
+
+
+def test_no_basic_credential_stays_whatever_it_looks_like() -> None:
+    rng = random.Random(3)
+    for _ in range(3000):
+        word = "".join(rng.choices(string.ascii_lowercase + string.digits, k=rng.randint(1, 12)))
+        credential = base64.b64encode(f"{rng.choice(['admin', 'user', 'a'])}:{word}".encode()).decode()
+        assert credential not in redact(f"Authorization: Basic {credential}")
 
 
 def test_what_stands_around_a_secret_stays() -> None:
@@ -441,6 +472,8 @@ NAUGHTY = [
     "password=a,", 'password="', "password='\\", "--token ", "Cookie: a=", "Bearer ", "Basic a", "eyJ",
     "eyJa.", "://",
     "-----END PRIVATE KEY-----", "aB1/" * 16 + "\n", "aB1/" * 16 + "\n\n", "A\n-----END PRIVATE KEY-----\n",
+    "authorization:basic ", "'--a',", "--password',", "mysql',", "://a:/", "mysql','-p", "%3d", "%25",
+    "-u','a:",
     "a://b:", "sk-", "sk-1a_", "ghp_", "xoxb-", "-u a:", "-----BEGIN PRIVATE KEY-----", "\\", '\\"', "{",
     "[", "<", "=",
     "***", "\n", "é", "密码", "jdbc:oracle:thin:a/", "sig=", "password>", "(", "key-",

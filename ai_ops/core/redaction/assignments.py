@@ -46,8 +46,12 @@ _ENDINGS = (*_MORE.split("|"), *_LAST_WORDS.split())
 _LAST_TWO = frozenset(ending[-2:] for ending in _ENDINGS)
 _CLOSERS = " \t\"'\\[]"
 # The colons of a time are none, nor are those of a path (shop::token::parse).
-_SEPARATOR = re.compile(r"=>|:=|==?|[＝：>]|(?<!:):(?!:|(?<=[^A-Za-z]\d\d:)\d\d)")
-_FLAG = re.compile(r"(?<![\w-])--[A-Za-z][\w-]{1,63}([ \t])[ \t]{0,8}(?=[^\s-])")
+_SEPARATOR = re.compile(r"=>|:=|==?|%(?:25){0,2}3[dD]|[＝：>]|(?<!:):(?!:|(?<=[^A-Za-z]\d\d:)\d\d)")
+# Of a command as it is typed, and as a list of its words.
+_FLAG = re.compile(
+    r"(?<![\w-])--[A-Za-z][\w-]{1,63}(?:([ \t])[ \t]{0,8}(?=[^\s-])"
+    r"|(\\{0,3}[\"'],)[ \t]{0,8}(?=[bru]?\\{0,3}[\"'][^\s-]))"
+)
 _OPEN = re.compile(r"[ \t]{0,8}(?:[bru]?(\\{0,3}[\"']))?", re.IGNORECASE)
 
 # A separator inside an unquoted value belongs to it unless blank, end or the next name follows.
@@ -65,6 +69,15 @@ _SCHEME = re.compile(
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"\b(?:Bearer|Basic)[ \t]{1,4}([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
+# Whatever stands behind the header and a scheme, but for what a sentence about it goes on with.
+_HEADER = re.compile(
+    r"authorization[\"']?[ \t]{0,4}[:=,][ \t]{0,4}[\[(]?\\{0,3}[\"']?"
+    r"(?:Bearer|Basic|Token|ApiKey|Negotiate|NTLM|OAuth|JWT)(?:[ \t]{1,4}|\+|%20)([^\s\"'\\,;<>]{3,8192})",
+    re.IGNORECASE,
+)
+_ABOUT_SCHEMES = frozenset(
+    ("auth", "authentication", "authorization", "scheme", "header", "realm", "challenge")
+)
 _COOKIE = re.compile(
     r"\b(?:Set-)?Cookie[\"']?[ \t]{0,4}[:=][ \t]{0,4}(?:[bru]?[\"'])?(?=[\w.$!%-]{1,128}=)"
     r"((?:[^\n\"'\\]|(?<==)\"[^\"\n]*\")+)",
@@ -97,6 +110,8 @@ def assigned(text: str) -> str:
     lower = text.lower()
     if "cookie" in lower:
         text = _COOKIE.sub(lambda found: _keep(found, mask(found.group(1).strip())), text)
+    if "authorization" in lower:
+        text = _HEADER.sub(_header, text)
     if "bearer " in lower or "basic " in lower:
         text = _BEARER.sub(_bearer, text)
     if "identified" in lower or "password '" in lower:
@@ -122,6 +137,13 @@ def is_secret_at(name: str, value: str) -> bool:
 def _keep(found: re.Match[str], masked: str) -> str:
     whole, start = found.group(), found.start()
     return whole[: found.start(1) - start] + masked + whole[found.end(1) - start :]
+
+
+def _header(found: re.Match[str]) -> str:
+    value = found.group(1)
+    word = value.rstrip(".:!?)]").lower()
+    said = is_nothing(value) or word in _ABOUT_SCHEMES or value.lower().startswith("realm=")
+    return found.group() if said else _keep(found, mask(value))
 
 
 def _bearer(found: re.Match[str]) -> str:
@@ -151,9 +173,12 @@ def _named_values(text: str, separator: re.Pattern[str]) -> str:
     done = at = 0
     while found := separator.search(text, at):
         at = found.end()
-        group = 1 if separator is _FLAG else 0
+        group = found.lastindex or 0
+        sign = "=" if found.group(group).startswith("%") else found.group(group)
         name = _name_before(text, found.start(group))
-        span = name and _value(text, name, found.end(), found.group(group))
+        if name and sign.endswith(","):
+            name = name._replace(quoted=True)
+        span = name and _value(text, name, found.end(), sign)
         if span:
             start, end = span
             parts += [text[done:start], mask(text[start:end])]

@@ -40,12 +40,13 @@ def _blocks(text: str) -> str:
 def _ends(text: str) -> str:
     """Mask what stands before an end whose beginning was cut off, from the first line of a key on."""
     parts: list[str] = []
-    at = 0
+    at = searched = 0
     for end in _END.finditer(text):
-        start = _body_start(text, at, end.start())
+        start = _body_start(text, searched, end.start())
+        searched = end.end()
         if start is not None:
             parts += [text[at:start], _MASK]
-            at = end.end()
+            at = searched
     return "".join([*parts, text[at:]])
 
 

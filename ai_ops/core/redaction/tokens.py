@@ -122,6 +122,14 @@ _BY_SIGN = tuple(
 # Credentials in addresses: a password after a name, or one long word alone.
 _PLACES = (
     ("://", re.compile(r"://(?<=[\w+.-]://)[^\s:/@?#\"'<>]{0,256}:([^\s/\"'<>]{1,1024})@(?=[\w\[${%*-])")),
+    # With a slash in the password, unless it is a port and a path.
+    (
+        "://",
+        re.compile(
+            r"://(?<=[\w+.-]://)(?!\[)[^\s:/@?#\"'<>]{0,256}:(?!\d{1,5}[/?#]|[*${%<])"
+            r"([^\s/@\"'<>]{0,256}/[^\s\"'<>]{0,1024})@(?=[\w\[${%*-])"
+        ),
+    ),
     ("://", re.compile(r"://(?<=http://|ttps://)(?=[\w~.-]*\d)([\w~.-]{16,1024})@(?=\w)", re.ASCII)),
     ("@tcp(", re.compile(r":(?<=[\w.-]:)([^\s:/@\"']{1,256})@tcp\(")),
     ("@unix(", re.compile(r":(?<=[\w.-]:)([^\s:/@\"']{1,256})@unix\(")),
@@ -131,6 +139,13 @@ _PLACES = (
     ("sshpass", re.compile(r"sshpass[ \t]{1,4}-p[ \t]{0,4}['\"]?([^\s'\"]{1,256})")),
     ("redis-cli", re.compile(r"redis-cli[ \t][^\n|;&]{0,99}?(?<=[ \t])-a[ \t]{1,4}['\"]?([^\s'\"]{1,256})")),
     ("mysql", re.compile(r"mysql(?:dump|admin)?[ \t][^\n|;&]{0,99}?(?<=[ \t])-p['\"]?([^\s'\"]{3,256})")),
+    # The same as lists of words, as languages print a command that failed.
+    ("mysql", re.compile(r"mysql\w{0,8}[\"'],[^\n|;&]{0,199}?(?<=[\"'])-p([^\s'\"]{1,256})")),
+    ("mariadb", re.compile(r"mariadb[\w-]{0,8}[\"'],[^\n|;&]{0,199}?(?<=[\"'])-p([^\s'\"]{1,256})")),
+    ("sshpass", re.compile(r"sshpass[\"'],[ \t]{0,2}[\"']-p(?:[\"'],[ \t]{0,2}[\"'])?([^\s'\"]{1,256})")),
+    ("redis-cli", re.compile(r"redis-cli[\"'],[^\n|;&]{0,99}?[\"']-a[\"'],[ \t]{0,2}[\"']([^\s'\"]{1,256})")),
+    ("-u", re.compile(r"[\"']-u[\"'],[ \t]{0,2}[\"'][^\s:'\"/]{1,128}:([^\s'\"]{3,256})")),
+    ("--user", re.compile(r"[\"']--user[\"'],[ \t]{0,2}[\"'][^\s:'\"/]{1,128}:([^\s'\"]{3,256})")),
     ("-us", re.compile(r"(?<![0-9a-f])[0-9a-f]{32}-us\d{1,2}(?!\w)")),
 )
 
