@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -28,6 +29,7 @@ Since = Annotated[
     str | None, typer.Option("--since", help="Only what is newer: 2026-11-01, 2026-11-01T08:00Z, 36h or 7d.")
 ]
 _AGO = re.compile(r"(\d{1,6})([mhdw])\Z")
+_ROTATED = re.compile(r"(?:[.-]\d[\d.-]{0,31})?(?:\.(?:gz|bz2|xz|zst))?\Z")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -99,16 +101,38 @@ def _read(
 ) -> list[ReadLog]:
     from ai_ops.agent.kinds import Kinds
     from ai_ops.agent.replay import read_log
-    from ai_ops.core.redaction import Redactor
     from ai_ops.monitoring.detect import Detector, LogFilter
+    from ai_ops.wiring import redactor
 
-    kinds = Kinds(Redactor())
+    kinds = Kinds(redactor(settings))
     detector = Detector(settings.keywords, LogFilter(settings.log_filter))
     with _display(paths) as progress:
         return [
-            read_log(path, forecast, kinds, detector, since=since, progress=progress or (lambda _: None))
+            read_log(
+                path,
+                forecast,
+                kinds,
+                detector,
+                since=since,
+                ignore=_ignored(path, settings),
+                progress=progress or (lambda _: None),
+            )
             for path in paths
         ]
+
+
+def _ignored(path: str, settings: Settings) -> list[bytes]:
+    """Return what the source that a log, or the log that it was rotated from, belongs to passes over."""
+    from ai_ops.monitoring.matching import source_of
+
+    sources = [source for source in settings.source if source.kind == "file"]
+    patterns = [os.path.abspath(source.path) for source in sources]  # noqa: PTH100 - may be a glob
+    whole = os.path.abspath(path)  # noqa: PTH100 - links stay, as the agent follows them
+    for name in (whole, _ROTATED.sub("", whole)):
+        found = source_of(name, patterns)
+        if found is not None:
+            return [word.encode() for word in sources[found].ignore]
+    return []
 
 
 def _display(paths: Sequence[str]) -> Any:

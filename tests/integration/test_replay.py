@@ -119,6 +119,31 @@ def test_secrets_are_masked(folder):
     assert "hunter2hunter2" not in out
 
 
+def test_the_installations_own_rules_mask_too(folder):
+    (folder / "ai-ops.toml").write_text('[[redact]]\nname = "staff"\npattern = "EMP-[0-9]{6}"\n')
+    (folder / "s.log").write_text("2026-11-01 08:00:00 ERROR badge of EMP-123456 was refused\n")
+    code, out, err = ai_ops("replay", "s.log", "--json", cwd=folder)
+    assert (code, "EMP-123456" in out + err) == (0, False)
+    assert "badge of ***" in out
+
+
+def test_what_a_source_ignores_is_not_forecast(folder):
+    (folder / "ai-ops.toml").write_text(
+        '[[source]]\npath = "*.log"\nrepo_url = "https://github.com/a/b"\nignore = ["division by zero"]\n'
+        '[[source]]\npath = "other/*.log"\nrepo_url = "https://github.com/a/c"\nignore = ["refused"]\n'
+    )
+    found = replayed(folder, "app.log*")
+    assert [(group["exception_type"], group["count"]) for group in found["groups"]] == [
+        ("ConnectionRefusedError", 9)
+    ]
+    (folder / "other").mkdir()
+    (folder / "app.log").rename(folder / "other" / "app.log")
+    found = replayed(folder, "other/app.log")
+    assert [(group["exception_type"], group["count"]) for group in found["groups"]] == [
+        ("ZeroDivisionError", 2)
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
