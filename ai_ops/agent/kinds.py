@@ -1,8 +1,8 @@
 """Which kind of error a record is, known without describing it again.
 
 Describing a record (redaction, parsing, fingerprint) costs far more than finding it, and in a storm nearly
-all records differ in their numbers only. So the fingerprint of a record without its free-standing
-numbers is remembered; grouping masks those too, but for error codes, which are kept.
+all records differ in their numbers only. So the fingerprint of a record with its free-standing numbers
+marked is remembered; grouping masks those too, but for error codes and the code that a trace names.
 """
 
 from __future__ import annotations
@@ -19,13 +19,22 @@ from ai_ops.core.redaction import Redactor
 from ai_ops.monitoring.encoding import decode
 
 _REMEMBERED = 8192
-_STAMP = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\s?(?:Z|[+-]\d\d:?\d\d)?")
+_STAMP = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:\s?(?:Z|[+-]\d\d:?\d\d))?")
 _STAMP_WINDOW = 64
 _FUTURE_SECONDS = 300.0
-_ALNUM = bytes(byte for byte in range(128) if chr(byte).isalnum())
-_BETWEEN_WORDS = bytes(
-    32 if byte < 128 and chr(byte) in "!\"#%&'()*+,./:;<=>?@[]^`{|}~" else byte for byte in range(256)
+_ANY_STAMP = b"2000-01-01 00:00:00"
+_BEFORE = rb"\s!\"#%&'()*+,./:;<=>?@\[\]^`{|}~"
+_AFTER = rb"(?![^\s!\"#%&'()*+,./:;<=>?@\[\]^`{|}~])"
+_CARD = rb"(?<![2-9](?=\d{10}))"  # redaction may hide what could be a card's number
+# Each begins with the digit, so that the search is quick.
+_NUMBER = re.compile(rb"\d(?<![^" + _BEFORE + rb"]\d)" + _CARD + rb"\d*" + _AFTER)
+_NUMBER_APART = re.compile(
+    rb"\d(?<![^" + _BEFORE.replace(b".", b"") + rb"]\d)" + _CARD + rb"\d*" + _AFTER + rb"(?!\.\w)"
 )
+# Lines of a trace that name files, folders or functions: indented, numbered, with a path or a file's line.
+_CODE = re.compile(rb"\A[\s#]|[/\\]|\.[A-Za-z]\w{0,8}:\d")
+# Grouping looks at so much of a message; what lies beyond depends on how long its numbers are.
+_SHORT_BYTES = 2000
 
 
 class Kinds:
@@ -65,15 +74,30 @@ def occurred_at(raw: bytes, now: float, otherwise: float | None = None) -> datet
 
 
 def _shape(raw: bytes, scope: str) -> bytes:
-    """Return a digest of a record without its time and its free-standing numbers.
+    """Return a digest of a record with one mark for its time, and for each of its free-standing numbers.
 
-    Equal shapes have equal fingerprints: the words, and everything between them, are the same.
+    Equal shapes have equal fingerprints.
     """
     found = _STAMP.search(raw, 0, _STAMP_WINDOW)
-    text = raw[: found.start()] + raw[found.end() :] if found else raw
+    text = raw[: found.start()] + _ANY_STAMP + raw[found.end() :] if found else raw
     digest = hashlib.blake2b(digest_size=16, key=scope.encode())
     for code in digits_in(text):
         digest.update(b"\0" + code)
-    digest.update(b" ".join([word for word in text.translate(_BETWEEN_WORDS).split() if not word.isdigit()]))
-    digest.update(b"\0" + text.translate(None, _ALNUM))
+    digest.update(b"\0" + _marked(text))
     return digest.digest()
+
+
+def _marked(text: bytes) -> bytes:
+    """Mark the numbers, but for those that may name code: a trace's files, folders and functions."""
+    mark = b"0" if len(text) <= _SHORT_BYTES else _same_length
+    if b"\n" not in text and b"\\n" not in text:
+        return _NUMBER.sub(mark, text)
+    parts = [part.split(b"\n") for part in text.split(b"\\n")]
+    marked = (
+        [line if _CODE.search(line) else _NUMBER_APART.sub(mark, line) for line in lines] for lines in parts
+    )
+    return b"\\n".join([b"\n".join(lines) for lines in marked])
+
+
+def _same_length(found: re.Match[bytes]) -> bytes:
+    return b"0" * len(found.group())
