@@ -22,7 +22,7 @@ from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.followed import Changed, FollowedFile, Record
 from ai_ops.monitoring.known import Key, KnownContents
 from ai_ops.monitoring.log_file import MOVED, may_hold
-from ai_ops.monitoring.matching import matching, root
+from ai_ops.monitoring.matching import MAX_FILES, matching, root
 from ai_ops.monitoring.rotation import family, find_copy, furthest_read, holds
 from ai_ops.monitoring.surroundings import CLOCK_GRAIN, Base, Candidate, Surroundings
 
@@ -87,6 +87,7 @@ class LogMonitor:
         self._source: dict[Key, int] = {}
         self._around = Surroundings(self._patterns, self._known, self._followed_before)
         self._undecided: dict[str, Base] = {}  # may be copies in the making
+        self._left_out = False  # more files match than are followed
 
     @property
     def patterns(self) -> list[str]:
@@ -112,7 +113,10 @@ class LogMonitor:
     def discover(self) -> list[Checkpoint]:
         """Look for files that appeared, moved or went; return the checkpoints of the new ones."""
         began = time.time()
-        found = matching(self._patterns)
+        found, left_out = matching(self._patterns)
+        if left_out and not self._left_out:
+            _log.warning("more than %d files match; %s is not followed", MAX_FILES, left_out)
+        self._left_out = bool(left_out)
         bases = self._around.look(found)
         new: list[FollowedFile] = []
         # Known files first: only then is it clear which of the others is a copy of one of them.

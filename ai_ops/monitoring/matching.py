@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import logging
 import os
 import stat
 from collections.abc import Sequence
@@ -13,9 +12,7 @@ from typing import NamedTuple
 from ai_ops.monitoring.known import Key
 from ai_ops.monitoring.rotation import is_compressed
 
-_log = logging.getLogger(__name__)
-
-_MAX_FILES = 2000
+MAX_FILES = 2000
 
 
 class Match(NamedTuple):
@@ -27,8 +24,11 @@ class Match(NamedTuple):
     source: int
 
 
-def matching(patterns: Sequence[str]) -> list[Match]:
-    """Return the files that match absolute patterns: each file once, at most 2,000, none that is packed."""
+def matching(patterns: Sequence[str]) -> tuple[list[Match], str]:
+    """Return the files that match absolute patterns: each file once, at most 2,000, none that is packed.
+
+    And the path of the first that is left out because there are more, or "".
+    """
     found: list[Match] = []
     taken: set[Key] = set()
     for source, pattern in enumerate(patterns):
@@ -40,12 +40,11 @@ def matching(patterns: Sequence[str]) -> list[Match]:
             key = (status.st_dev, status.st_ino)
             if key in taken or not stat.S_ISREG(status.st_mode) or is_compressed(path):
                 continue
-            if len(taken) >= _MAX_FILES:
-                _log.warning("more than %d files match; %s is not followed", _MAX_FILES, path)
-                return found
+            if len(taken) >= MAX_FILES:
+                return found, path
             taken.add(key)
             found.append(Match(path, key, status, source))
-    return found
+    return found, ""
 
 
 def source_of(path: str, patterns: Sequence[str]) -> int | None:

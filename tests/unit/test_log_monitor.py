@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_ops.monitoring import log_monitor
+from ai_ops.monitoring import log_monitor, matching
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.log_monitor import LogMonitor
 
@@ -324,6 +324,25 @@ def test_a_truncated_file_with_the_same_first_line_is_noticed(pattern, log):
     watcher.stop()
     assert watcher.numbers == [0, 1, 2, 3]
     assert len({(record.identity, record.offset) for record in watcher.records}) == 4
+
+
+def test_more_files_than_are_followed_are_told_once_and_again_when_it_was_over(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(matching, "MAX_FILES", 2)
+    for name in "abc":
+        (tmp_path / f"{name}.log").touch()
+    watcher = Watcher(tmp_path / "*.log")
+
+    def told():
+        watcher.look()
+        watcher.look()
+        return caplog.text.count(f"{tmp_path / 'c.log'} is not followed")
+
+    assert told() == 1
+    (tmp_path / "a.log").unlink()
+    assert told() == 1
+    (tmp_path / "a.log").touch()
+    assert told() == 2
+    watcher.stop()
 
 
 def test_a_restart_goes_on_at_the_checkpoint(watcher, log):
