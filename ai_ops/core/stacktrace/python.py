@@ -29,8 +29,11 @@ _UNRAISED = re.compile(r"[^\W\d][\w.<>]{0,255}(?:Error|Exception)(?::\s.*)?\s*\Z
 _SAYS_LEVEL = re.compile(r"[A-Z]{3,9}:\s")
 # Lines below a message that may well begin trouble of their own.
 _TROUBLE = re.compile(r"(?:[\w.$]{0,255}(?:Error|Exception)|panic|fatal error|thread|goroutine|Traceback)\b")
+# A program that logs without dates and at any place of a line says its level in capitals.
+_LOUD = re.compile(r"\b(?:ERROR|CRITICAL|FATAL|SEVERE)\b")
 _TAIL_LINES = 50
 _TAIL_CHARS = 8 << 10
+_LOUD_CHARS = 200
 _LOOKED_AT = 2 * _TAIL_LINES  # blank lines between them included
 _RUBYS = re.compile(r"\t\s{0,8}\d+: from ")
 _CAUSE = "The above exception was the direct cause of the following exception:"
@@ -135,7 +138,8 @@ class Tail:
         """Take a line that is not blank; False when it is none of the message's, or there are too many."""
         lines, chars = self._lines - 1, self._chars - len(line)
         owed = self._owed and _SAYS_LEVEL.match(line)
-        foreign = (begins_record(line) and not owed) or _TROUBLE.match(line)
+        loud = begins_record(line) or _LOUD.search(line[:_LOUD_CHARS])
+        foreign = (loud and not owed) or _TROUBLE.match(line)
         if foreign or lines < 0 or chars < 0:
             return False
         self._lines, self._chars, self._owed = lines, chars, False
