@@ -32,7 +32,10 @@ def left_behind(name, shown):
     told = subprocess.run(
         [sys.executable, "-c", script, name, str(shown)], stdout=subprocess.PIPE, check=True
     )
-    return int(told.stdout)
+    pid = int(told.stdout)
+    while not Path(f"/proc/{pid}/cmdline").read_bytes():  # a program that begins has no arguments for a moment
+        time.sleep(0.01)
+    return pid
 
 
 @pytest.fixture
