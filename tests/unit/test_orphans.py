@@ -33,7 +33,8 @@ def left_behind(name, shown):
         [sys.executable, "-c", script, name, str(shown)], stdout=subprocess.PIPE, check=True
     )
     pid = int(told.stdout)
-    while not Path(f"/proc/{pid}/cmdline").read_bytes():  # a program that begins has no arguments for a moment
+    # A program that begins has no arguments for a moment.
+    while not Path(f"/proc/{pid}/cmdline").read_bytes():
         time.sleep(0.01)
     return pid
 
