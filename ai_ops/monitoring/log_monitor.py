@@ -253,8 +253,10 @@ class LogMonitor:
         if copy is None or (key := (copy[1].st_dev, copy[1].st_ino)) in self._files:
             return []
         base = replace(base, path=old.path)
-        generation = self._known.next_generation(key)
-        return self._open(base, copy[0], old.copied_to(key, generation))
+        known = self._known.get(key)
+        if known is None or known.offset < old.offset or not _is_copy_of(copy[0], key, known):
+            known = old.copied_to(key, self._known.next_generation(key))
+        return self._open(base, copy[0], known)
 
     def _replaced(self, file: FollowedFile) -> Iterator[Progress]:
         """Go on after a content was replaced while it was followed."""

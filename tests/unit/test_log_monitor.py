@@ -664,6 +664,25 @@ def test_what_an_inode_held_before_is_found_in_its_packed_copy(watcher, log):
     assert sorted(watcher.numbers[2:]) == [2, 3]
 
 
+def test_a_copy_that_was_read_is_not_read_again_when_the_inode_of_its_original_is_reused(watcher, log):
+    append(log, 2)
+    watcher.stop()
+    (old,) = watcher.checkpoints.values()
+    packed(log.rename(log.with_name("app.log.1")))
+    append(log, 3)
+    watcher.restart()
+    watcher.poll()
+    watcher.stop()
+    append(log, 4)
+    packed(log.rename(log.with_name("app.log.2")))
+    append(log, 5)
+    reused = replace(old, inode=log.stat().st_ino, generation=9)
+    watcher.checkpoints[reused.key, 9] = reused
+    watcher.restart()
+    watcher.poll()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3, 4, 5]
+
+
 def test_a_copy_under_an_inode_of_which_nothing_was_read_is_known_as_a_copy(watcher, log):
     watcher.stop()
     (old,) = watcher.checkpoints.values()
