@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import signal
 import sys
@@ -67,6 +68,8 @@ def parser() -> argparse.ArgumentParser:
     return flags
 
 
+_OPEN_FILES = 4096
+
 _KEYS = {
     "LOG_FILE_PATH": "log_path",
     "LOG_SOURCE": "source",
@@ -98,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("watchdog").setLevel(logging.WARNING)
     if given.stdin:
         given.source = [*(given.source or ()), "stdin"]
+    _allow_many_files()
     try:
         options = load({key: getattr(given, name) for key, name in _KEYS.items()})
     except AiOpsError as error:
@@ -125,6 +129,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         delivery.close()
     left = stats.waiting or stats.rejected > before.rejected
     return 1 if options.once and left else 0
+
+
+def _allow_many_files() -> None:
+    """Raise the soft limit of open files: each followed file is one, and the usual 1,024 are too few."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _complain(error: AiOpsError, code: int) -> int:
