@@ -45,6 +45,10 @@ class EventServer:
                 super().setup()
                 owner._connections.add(self.connection)
 
+            def handle(self) -> None:
+                with contextlib.suppress(ConnectionError):  # the agent was killed
+                    super().handle()
+
             def finish(self) -> None:
                 owner._connections.discard(self.connection)
                 with contextlib.suppress(OSError):
