@@ -24,7 +24,7 @@ from ai_ops.monitoring.known import Key, KnownContents
 from ai_ops.monitoring.log_file import MOVED, may_hold
 from ai_ops.monitoring.matching import MAX_FILES, matching, root
 from ai_ops.monitoring.rotation import family, find_copy, furthest_read, holds
-from ai_ops.monitoring.surroundings import CLOCK_GRAIN, Base, Candidate, Surroundings
+from ai_ops.monitoring.surroundings import CLOCK_GRAIN, Base, Surroundings
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ _RECORDS_AT_ONCE = 500
 _HELD = 8
 # So many files that were rotated away are open at a time; the others wait where they are.
 _MAX_DEPARTED = 256
+_LOOKS = 5
 _LAST_LINE_BYTES = 64 << 10
 
 
@@ -86,7 +87,6 @@ class LogMonitor:
         self._files: dict[Key, FollowedFile] = {}
         self._source: dict[Key, int] = {}
         self._around = Surroundings(self._patterns, self._known, self._followed_before)
-        self._undecided: dict[str, Base] = {}  # may be copies in the making
         self._left_out = False  # more files match than are followed
 
     @property
@@ -249,14 +249,17 @@ class LogMonitor:
     def _rest_of(self, old: Checkpoint, base: Base) -> list[FollowedFile]:
         """Follow the rest of a content where it was copied, after it was replaced or deleted."""
         theirs = family(old.place)
-        copy = find_copy(old, lambda place: not theirs.isdisjoint(self._around.originals(place)))
-        if copy is None or (key := (copy[1].st_dev, copy[1].st_ino)) in self._files:
-            return []
         base = replace(base, path=old.path)
-        known = self._known.get(key)
-        if known is None or known.offset < old.offset or not _is_copy_of(copy[0], key, known):
-            known = old.copied_to(key, self._known.next_generation(key))
-        return self._open(base, copy[0], known)
+        for _ in range(_LOOKS):  # it may be renamed or packed between finding and opening
+            copy = find_copy(old, lambda place: not theirs.isdisjoint(self._around.originals(place)))
+            if copy is None or (key := (copy[1].st_dev, copy[1].st_ino)) in self._files:
+                return []
+            known = self._known.get(key)
+            if known is None or known.offset < old.offset or not _is_copy_of(copy[0], key, known):
+                known = old.copied_to(key, self._known.next_generation(key))
+            if followed := self._open(base, copy[0], known):
+                return followed
+        return []
 
     def _replaced(self, file: FollowedFile) -> Iterator[Progress]:
         """Go on after a content was replaced while it was followed."""
@@ -290,12 +293,11 @@ class LogMonitor:
 
         That is left alone while its original may be truncated; then it holds the rest of the old content.
         """
-        self._undecided.pop(place, None)
         names = self._around.originals(place)
         others = [file for file in self._files.values() if not names.isdisjoint(file.family)]
         found = {likeness(place, status, other, time.time()) for other in others}
         if Likeness.WAITS in found:
-            self._undecided[place] = base
+            self._around.look_again(base, place)
         of_most_weight = (Likeness.WAITS, Likeness.PACKED, Likeness.READ)
         return next((alike for alike in of_most_weight if alike in found), Likeness.OTHER)
 
@@ -323,11 +325,12 @@ class LogMonitor:
         """
         followed: list[FollowedFile] = []
         departed = sum(file.departed for file in self._files.values())
-        for place, status, base in self._beside(bases):
+        passed = {file.place for file in self._files.values() if not file.departed}
+        for place, status, base in self._around.beside(bases, passed):
             key = (status.st_dev, status.st_ino)
             if key in self._files:
                 continue
-            if place not in self._undecided and not self._is_unread(place, status, base):
+            if not self._is_unread(place, status, base):
                 continue
             if old and key not in self._known and _is_copy_of(place, key, old):
                 continue
@@ -336,16 +339,6 @@ class LogMonitor:
                 continue
             followed += self._begin(base, place, status)
         return followed
-
-    def _beside(self, bases: Mapping[str, Base]) -> list[Candidate]:
-        """Return what may be rotated forms beside some bases, oldest change first."""
-        found = self._around.beside(bases, {f.place for f in self._files.values() if not f.departed})
-        for place, base in list(self._undecided.items()):
-            try:
-                found.append((place, os.stat(place), base))  # noqa: PTH116
-            except OSError:
-                del self._undecided[place]
-        return sorted(found, key=lambda candidate: candidate[1].st_mtime)
 
     def _is_unread(self, place: str, status: os.stat_result, base: Base) -> bool:
         """Whether a file may hold what was not read; in doubt it does."""

@@ -113,7 +113,7 @@ class Surroundings:
         self._folder_times.pop(_folder(place), None)
 
     def beside(self, bases: Mapping[str, Base], passed: Collection[str]) -> list[Candidate]:
-        """Return the files beside some bases that may be rotated forms, but for the ``passed`` places."""
+        """Return what may be rotated forms beside some bases, oldest change first, but for ``passed``."""
         by_place = {base.before: base for base in bases.values() if base.before} | dict(bases)
         moved = [(b.before, place, b) for place, b in bases.items() if b.before not in ("", place)]
         found = []
@@ -126,7 +126,7 @@ class Surroundings:
                     base = next((b for first, last, b in moved if is_between(place, first, last)), None)
                 if base is not None:
                     found.append((place, status, base))
-        return found
+        return sorted(found, key=lambda candidate: candidate[1].st_mtime)
 
     def _at_start(self, before: Mapping[str, str], sources: Mapping[str, int]) -> dict[str, Base]:
         """Return the places where something may have been rotated away while nobody looked."""

@@ -790,6 +790,25 @@ def test_what_was_copied_away_before_the_first_read_is_read(watcher, log):
     assert sorted(watcher.numbers) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("down", [False, True], ids=["followed", "killed"])
+def test_a_copy_that_was_seen_before_its_original_was_read_and_then_packed_is_read(watcher, log, down):
+    os.truncate(log, 0)
+    watcher.poll()
+    append(log, 2)
+    copy = shutil.copy(log, log.with_name("app.log.1"))
+    time.sleep(0.1)
+    watcher.look()  # it may be a copy of what is about to be read
+    os.truncate(log, 0)
+    append(log, 3)
+    watcher.read()
+    packed(Path(copy))
+    if down:
+        watcher.restart()
+    watcher.poll()
+    watcher.poll()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3]
+
+
 def test_what_came_and_was_rotated_while_its_name_was_free_is_read(watcher, log):
     log.rename(log.with_name("app.log.1"))
     watcher.poll()
