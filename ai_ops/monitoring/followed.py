@@ -94,7 +94,7 @@ class FollowedFile:
         self._length = 0
         self._family: frozenset[str] = frozenset()
         self.seen_at = checkpoint.seen_at
-        self.verified_at = time.time()
+        self._verified_at = time.time()
         self._news_at = time.monotonic()
         self._file = open_log(checkpoint.place, checkpoint.key)
         try:
@@ -161,7 +161,7 @@ class FollowedFile:
     @property
     def _done_at(self) -> float:
         at_end = self._seen is not None and self._position == self._length
-        return self.verified_at if at_end and not self._joiner.is_open else 0.0
+        return self._verified_at if at_end and not self._joiner.is_open else 0.0
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes at ``offset``, as they are in the file now; fewer only at its end."""
@@ -218,13 +218,13 @@ class FollowedFile:
         end = self._file.end(status)
         looked_at = time.time()
         if seen == self._seen and not final:
-            self.verified_at = looked_at
+            self._verified_at = looked_at
             return self._by_time(now, end)
         raw = self._file.read_at(self._position, self._want)
         self._verify()
         self._length = self._file.end(status) or 0  # of a packed file it is known at its end
         if self._position:  # else it may be another content already, and nothing tells
-            self.verified_at = looked_at
+            self._verified_at = looked_at
         at_end = len(raw) < self._want
         if raw and not self._identity:
             self._identity = identity_of(*self.key, self._start.generation, raw)

@@ -44,8 +44,9 @@ class KnownContents:
         self._latest[checkpoint.key] = checkpoint
 
     def next_generation(self, key: Key) -> int:
-        """Return the number of a new content of an inode."""
-        return self._latest[key].generation + 1 if key in self._latest else 0
+        """Return the number of a new content of an inode; one of which nothing was read counts for none."""
+        last = self._latest.get(key)
+        return 0 if last is None else last.generation + bool(last.offset)
 
     def read_of(self, names: frozenset[str]) -> list[Checkpoint]:
         """Return what was read of contents that may be rotated forms of one of some places, or lay there."""

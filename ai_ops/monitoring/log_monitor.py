@@ -264,7 +264,7 @@ class LogMonitor:
     def _replaced(self, file: FollowedFile) -> Iterator[Progress]:
         """Go on after a content was replaced while it was followed."""
         source = self._source[file.key]
-        old = replace(file.checkpoint, seen_at=file.verified_at)
+        old = file.checkpoint
         unread = file.unread
         self._drop(file)
         base = Base(file.path, source, old.seen_at)

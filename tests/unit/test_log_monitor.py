@@ -809,6 +809,26 @@ def test_a_copy_that_was_seen_before_its_original_was_read_and_then_packed_is_re
     assert sorted(watcher.numbers) == [0, 1, 2, 3]
 
 
+def test_what_was_copied_away_unread_is_found_after_a_later_replacement_and_a_kill(watcher, log):
+    os.truncate(log, 0)
+    watcher.poll()
+    append(log, 2)
+    packed(Path(shutil.copy(log, log.with_name("app.log.1"))))
+    os.truncate(log, 0)
+    append(log, 3)
+    watcher.read()
+    time.sleep(0.1)
+    append(log, 4)
+    watcher.read()
+    shutil.copy(log, log.with_name("app.log.2"))
+    os.truncate(log, 0)
+    append(log, 5)
+    watcher.read()
+    watcher.restart()
+    watcher.poll()
+    assert sorted(watcher.numbers) == [0, 1, 2, 3, 4, 5]
+
+
 def test_what_came_and_was_rotated_while_its_name_was_free_is_read(watcher, log):
     log.rename(log.with_name("app.log.1"))
     watcher.poll()
