@@ -268,20 +268,21 @@ class LogMonitor:
         unread = file.unread
         self._drop(file)
         base = Base(file.path, source, old.seen_at)
-        followed = self._rest_of(old, base)
+        rest = self._rest_of(old, base)
+        records: list[Record] = []
+        if not rest:
+            # There is no other place to read the open record from; a copy that comes late begins after it.
+            records = [record._replace(context=tuple) for record in file.end_record()]
+            old = file.checkpoint
+            self._known.learn(old)
+            if unread:
+                _log.warning("%s: %d bytes were overwritten before they were read", file.path, unread)
         new = Checkpoint(*old.key, path=file.path, generation=old.generation + 1).at(file.path, file.place)
         self._known.learn(new)  # if it is gone again the next look finds it
-        followed += self._open(base, file.place, new)
-        followed += self._begin_beside({file.place: base}, old)
-        # Without a copy there is no other place to read the open record from again.
-        lost = file.end_record() if all(f.key == file.key for f in followed) else []
-        if unread and all(f.key == file.key for f in followed):
-            _log.warning("%s: %d bytes were overwritten before they were read", file.path, unread)
-        rest = [record._replace(context=tuple) for record in lost]
+        followed = rest + self._open(base, file.place, new) + self._begin_beside({file.place: base}, old)
+        yield Progress(source, records, old, more=True)
         for other in followed:
-            yield Progress(source, rest if other.key == file.key else [], other.checkpoint, more=True)
-        if rest and not followed:
-            yield Progress(source, rest, new, more=False)
+            yield Progress(source, [], other.checkpoint, more=True)
 
     def _drop(self, file: FollowedFile) -> None:
         self._known.learn(file.checkpoint)

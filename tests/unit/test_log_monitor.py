@@ -829,6 +829,24 @@ def test_what_was_copied_away_unread_is_found_after_a_later_replacement_and_a_ki
     assert sorted(watcher.numbers) == [0, 1, 2, 3, 4, 5]
 
 
+def test_an_open_record_is_not_read_again_from_a_copy_that_turns_up_late(tmp_path, log):
+    watcher = Watcher(log, debounce=60.0)
+    append(log, *range(100))
+    watcher.poll()
+    assert watcher.numbers == list(range(99))  # the last one is open
+    copy = shutil.copy(log, tmp_path / "elsewhere")
+    os.truncate(log, 0)
+    watcher.poll()
+    assert watcher.numbers == list(range(100))
+    Path(copy).rename(log.with_name("app.log.1"))
+    for _ in range(2):
+        watcher.poll()
+        watcher.read(final=True)
+        watcher.restart()
+    watcher.stop()
+    assert watcher.numbers == list(range(100))
+
+
 def test_what_came_and_was_rotated_while_its_name_was_free_is_read(watcher, log):
     log.rename(log.with_name("app.log.1"))
     watcher.poll()
