@@ -121,7 +121,7 @@ class Agent:
             self._discover()
             self._change.patterns = self._monitor.patterns
             self._commit(stop)
-            self._forget(stop)
+            self._forget()
             self._shipper.start()
             if self._streams:
                 self._streams.start()
@@ -147,7 +147,7 @@ class Agent:
                 self._discover()
             if now - forgot_at >= _DAY_SECONDS:
                 forgot_at = now
-                self._forget(stop)
+                self._forget()
             more = self._read(stop, now)
             self._settle_counts()
             if self._change.events or now - self._committed_at >= _LAZY_COMMIT_SECONDS:
@@ -242,13 +242,10 @@ class Agent:
         source = self._options.sources[index]
         return addressed(event, source.repo_url, source.code_host)
 
-    def _forget(self, stop: threading.Event) -> None:
+    def _forget(self) -> None:
         """Forget the files that no look has found for 30 days, here and in the spool."""
         before = time.time() - _FORGET_SECONDS
-        for checkpoint in self._monitor.forget(before):  # the others are written anew: they were just seen
-            self._note(checkpoint)
-        self._commit(stop)
-        self._spool.forget(before)
+        self._spool.forget(before, self._monitor.forget(before))
 
     def _read(self, stop: threading.Event, now: float) -> bool | None:
         """Read a burst of every file. True: more is there; False: something was; None: nothing."""

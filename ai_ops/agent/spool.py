@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,13 +159,20 @@ class Spool:
             self._database.close()
             os.close(self._owner)
 
-    def forget(self, before: float) -> None:
+    def forget(self, before: float, keep: Collection[tuple[int, int]] = ()) -> None:
         """Forget the positions of files that no look has found since ``before``, in Unix time.
 
-        Streams keep theirs for a year.
+        Those of the files in ``keep``, by device and inode, are kept. Streams keep theirs for a year.
         """
+        kept = {(str(device), str(inode)) for device, inode in keep}
         with self._transaction() as database:
-            database.execute("DELETE FROM checkpoints WHERE seen_at < ?", (before,))
+            old = database.execute(
+                "SELECT DISTINCT device, inode FROM checkpoints WHERE seen_at < ?", (before,)
+            )
+            database.executemany(
+                "DELETE FROM checkpoints WHERE device = ? AND inode = ? AND seen_at < ?",
+                [(*key, before) for key in set(old.fetchall()) - kept],
+            )
             long_ago = time.time() - _FORGET_STREAM_SECONDS
             database.execute("DELETE FROM positions WHERE seen_at < ?", (long_ago,))
 

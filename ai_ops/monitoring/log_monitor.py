@@ -132,15 +132,16 @@ class LogMonitor:
         for key, file in self._files.items():
             file.departed = key not in present
             if not file.departed and not file.checkpoint.is_untouched:
-                file.seen_at = self._around.seen_at(file.path, began)
+                file.seen_at = began
+            file.seen_at = min(file.seen_at, self._around.seen_until(file.path))
         self._let_wait()
         self._around.looked(found, began)
         return [file.checkpoint for file in new]
 
-    def forget(self, before: float) -> list[Checkpoint]:
-        """Forget files not seen since ``before``, in Unix time; return where the followed ones stand."""
+    def forget(self, before: float) -> list[Key]:
+        """Forget files not seen since ``before``, in Unix time; return the followed ones, which are kept."""
         self._known.forget(before, self._files.keys())
-        return [file.checkpoint for file in self._files.values()]
+        return list(self._files)
 
     def read(self, room: Callable[[], int], now: float, *, final: bool = False) -> Iterator[Progress]:
         """Read what is new, file by file, a burst each.

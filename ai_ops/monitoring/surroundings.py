@@ -6,6 +6,7 @@ looks; what could not be found or opened is looked for again, without forgetting
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -71,9 +72,9 @@ class Surroundings:
         """Return the base of a file that matches."""
         return Base(match.path, match.source, self._looked_at or time.time())
 
-    def seen_at(self, path: str, began: float) -> float:
-        """Return until when all is known that was rotated away from a path, after a look that began then."""
-        return self._behind[path].since if path in self._behind else began
+    def seen_until(self, path: str) -> float:
+        """Return until when all is known that was rotated away from a path; infinity after a whole look."""
+        return self._behind[path].since if path in self._behind else math.inf
 
     def originals(self, place: str) -> frozenset[str]:
         """Return the places of files that are or were followed of which a file may be a rotated form."""
@@ -118,6 +119,7 @@ class Surroundings:
         moved = [(b.before, place, b) for place, b in bases.items() if b.before not in ("", place)]
         found = []
         for folder in {_folder(place) for place in by_place}:
+            began = _changed_at(folder)
             for place, status in files_in(folder):
                 if place in passed:
                     continue
@@ -126,6 +128,11 @@ class Surroundings:
                     base = next((b for first, last, b in moved if is_between(place, first, last)), None)
                 if base is not None:
                     found.append((place, status, base))
+            if _changed_at(folder) != began or not _is_settled(began):
+                # A name that moves while a folder is listed may be missed in both places.
+                for place, base in by_place.items():
+                    if _folder(place) == folder:
+                        self.look_again(base, place)
         return sorted(found, key=lambda candidate: candidate[1].st_mtime)
 
     def _at_start(self, before: Mapping[str, str], sources: Mapping[str, int]) -> dict[str, Base]:
@@ -151,13 +158,10 @@ class Surroundings:
         changed: set[str] = set()
         times: dict[str, int] = {}
         for folder in folders:
-            try:
-                at = os.stat(folder).st_mtime_ns  # noqa: PTH116
-            except OSError:
-                continue
+            at = _changed_at(folder)
             if self._folder_times.get(folder) != at:
                 changed.add(folder)
-            if time.time() - at / 1e9 > CLOCK_GRAIN:  # else it may change again within the same tick
+            if _is_settled(at):
                 times[folder] = at
         self._folder_times = times
         return {p: b for p, b in bases.items() if _folder(p) in changed or _folder(b.before) in changed}
@@ -165,3 +169,16 @@ class Surroundings:
 
 def _folder(place: str) -> str:
     return os.path.dirname(place)  # noqa: PTH120 - "" stays ""
+
+
+def _changed_at(folder: str) -> int:
+    """Return when files last came, went or moved in a folder, in Unix nanoseconds; 0 when it is gone."""
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116
+    except OSError:
+        return 0
+
+
+def _is_settled(at: int) -> bool:
+    """Whether a further change would show in the time of a folder that changed then."""
+    return time.time() - at / 1e9 > CLOCK_GRAIN

@@ -97,6 +97,8 @@ def test_everything_is_there_after_a_restart(tmp_path):
 def test_files_not_seen_for_a_month_are_forgotten(spool):
     old, new = Checkpoint(1, 2, "/a", 10, seen_at=1000.0), Checkpoint(1, 3, "/b", 10, seen_at=31 * 86_400.0)
     spool.commit(Change(checkpoints={old.key: old, new.key: new}))
+    spool.forget(86_400.0, [old.key])
+    assert spool.checkpoints() == [old, new]
     spool.forget(86_400.0)
     assert spool.checkpoints() == [new]
 

@@ -170,10 +170,16 @@ def test_a_second_copy_of_what_was_truncated_is_not_read_again(watcher, log):
     assert sorted(watcher.numbers) == [0, 1, 2, 3]
 
 
-def test_a_file_that_was_quiet_for_months_is_still_known_after_the_look_at_a_start(watcher, log):
+def test_a_file_that_was_quiet_for_months_is_not_forgotten_at_a_start(watcher, log):
+    (key,) = watcher.checkpoints
     watcher.checkpoints = {k: replace(c, seen_at=1000.0) for k, c in watcher.checkpoints.items()}
     watcher.restart()
-    assert [checkpoint.seen_at > 1000.0 for checkpoint in watcher.checkpoints.values()] == [True]
+    assert watcher.monitor.forget(time.time() + 60) == [key[0]]
+    append(log, 2)
+    watcher.poll()
+    watcher.restart()
+    watcher.poll()
+    assert watcher.numbers == [0, 1, 2]
 
 
 BANNER = "Server version 1.2 starting\n"
