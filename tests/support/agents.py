@@ -55,7 +55,10 @@ class EventServer:
                     super().finish()
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # the agent was killed
                 assert self.path == "/v1/events"
                 assert self.headers["Content-Encoding"] == "gzip"
                 batch = json.loads(gzip.decompress(body))["events"]
