@@ -21,7 +21,8 @@ from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 _log = logging.getLogger(__name__)
 
 MAX_BATCH = 500
-MAX_BATCH_BYTES = 2 << 20
+# A batch is several times as large while it is made ready; larger ones took the agent past its 50 MB.
+MAX_BATCH_BYTES = 512 << 10
 _LONGEST_PAUSE_SECONDS = 30.0
 _FIRST_PAUSE_SECONDS = 0.5
 _REASONS = 3
