@@ -299,10 +299,15 @@ class Agent:
     def _commit(self, stop: threading.Event) -> None:
         """Write the change; while that is impossible nothing more is read."""
         change = self._change
+        now = time.time()
         for window in self._windows.take_settled():
+            self._intake.date(window, now)
             event_id, event = recount(window.event, window.count)
             change.counts.append(Outgoing(event_id, window.count, event))
-        change.windows.update(self._windows.take_changes())
+        changes = self._windows.take_changes()
+        for counting in filter(None, changes.values()):
+            self._intake.date(counting, now)
+        change.windows.update(changes)
         said = False
         while True:
             try:

@@ -29,6 +29,8 @@ class Window:
     """One error's window. Times are Unix seconds.
 
     ``count`` repeats since ``counted_since`` wait to be shipped as ``event``, the JSON of the first of them.
+    ``latest`` is the beginning of the last of them, and its time where the source knows it: the event is to
+    get that time before it is written anywhere. It is not masked, so it is never written itself.
     """
 
     key: str
@@ -36,6 +38,7 @@ class Window:
     count: int = 0
     counted_since: float = 0.0
     event: bytes = b""
+    latest: tuple[bytes, float | None] | None = None
 
 
 class DedupWindows:
@@ -56,8 +59,11 @@ class DedupWindows:
         self._settled: list[Window] = []
         self._changed: set[str] = set()
 
-    def see(self, key: str, now: float) -> Sighting:
-        """Count one occurrence. A ``FIRST_REPEAT`` must be followed by ``describe``."""
+    def see(self, key: str, now: float, latest: tuple[bytes, float | None] | None = None) -> Sighting:
+        """Count one occurrence; ``latest`` is as in ``Window``.
+
+        A ``FIRST_REPEAT`` must be followed by ``describe``.
+        """
         if self._seconds <= 0:
             return Sighting.FIRST
         window = self._windows.get(key)
@@ -67,6 +73,7 @@ class DedupWindows:
         self._changed.add(key)
         if window.count:
             window.count += 1
+            window.latest = latest
             return Sighting.REPEAT
         window.count, window.counted_since = 1, now
         self._counting.add(key)
@@ -85,7 +92,7 @@ class DedupWindows:
             age = now - window.counted_since
             if early or not 0 <= age < self._ship_seconds:
                 self._settle(window)
-                self._windows[key] = replace(window, count=0, event=b"")
+                self._windows[key] = replace(window, count=0, event=b"", latest=None)
                 self._counting.discard(key)
                 self._changed.add(key)
         if not everything:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ai_ops.agent.dedup import DedupWindows, Sighting
+from ai_ops.agent.dedup import DedupWindows, Sighting, Window
 from ai_ops.agent.kinds import Kinds, occurred_at
 from ai_ops.agent.options import Options
 from ai_ops.agent.release import Release
-from ai_ops.agent.wire import encode, to_wire
+from ai_ops.agent.stamps import STAMPED_BYTES
+from ai_ops.agent.wire import encode, redated, to_wire
 from ai_ops.core.describe import Description
 from ai_ops.core.redaction import Redactor
 from ai_ops.flow.event import Event, EventRepo, EventSource
@@ -47,7 +48,7 @@ class Intake:
         if self._options.dedup_window_seconds > 0:
             fingerprint, description = self._kinds.of(record.raw, scope, record.level)
             key = f"{scope}:{fingerprint}"
-            sighting = self._windows.see(key, now)
+            sighting = self._windows.see(key, now, (record.raw[:STAMPED_BYTES], record.time))
             if sighting is Sighting.REPEAT:
                 return None
         else:
@@ -59,6 +60,13 @@ class Intake:
             return event
         self._windows.describe(key, encode(event))
         return None
+
+    def date(self, window: Window, now: float) -> None:
+        """Give a window's event the time of the last repeat that it counts."""
+        if window.latest is not None:
+            head, time = window.latest
+            window.event = redated(window.event, occurred_at(head, now, time))
+            window.latest = None
 
     def _scope(self, source: int, release: str) -> str:
         """Name what a count may not mix: repository, service, environment and deployed commit."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-_WINDOW = 200
+STAMPED_BYTES = 200
+"""A time is looked for so far into a record."""
 _AHEAD = timedelta(days=1)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = "(?P<month>" + "|".join(_MONTHS) + ")"
@@ -28,7 +29,7 @@ def stamped(raw: bytes, now: float) -> datetime | None:
     A time without a zone is this host's. One without a year, as syslog's, is the latest such day that is
     not ahead of ``now``, a Unix time.
     """
-    found = [stamp for form in _FORMS if (stamp := form.search(raw, 0, _WINDOW))]
+    found = [stamp for form in _FORMS if (stamp := form.search(raw, 0, STAMPED_BYTES))]
     if not found:
         return None
     stamp = min(found, key=re.Match.start)

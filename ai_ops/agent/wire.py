@@ -70,6 +70,11 @@ def recount(encoded: bytes, count: int) -> tuple[str, bytes]:
     return wire["event_id"], encode({**wire, "count": count})
 
 
+def redated(encoded: bytes, at: datetime) -> bytes:
+    """Return an encoded event that happened at another time."""
+    return encode({**json.loads(encoded), "occurred_at": _rfc3339(at)})
+
+
 def addressed(wire: dict[str, Any], repo_url: str, code_host: str) -> dict[str, Any]:
     """Return an event for another repository, or for the same on another code host."""
     return {**wire, "repo": {**wire["repo"], "repo_url": repo_url, "code_host": code_host}}

@@ -110,3 +110,31 @@ def test_a_stop_within_a_trace_of_a_file_that_is_gone_ships_it(tmp_path, recipie
 
     run_until(agent, is_gone)
     assert len(recipient.events) == 1
+
+
+def lines_at(*clocks):
+    return "".join(f"2026-03-01T{clock}Z ERROR no spoon token=hunter2hunter2\n" for clock in clocks)
+
+
+def test_a_count_of_repeats_has_the_time_of_the_last_of_them(tmp_path, recipient):
+    (tmp_path / "a.log").write_text(lines_at("10:00:00", "11:30:00", "12:45:00"))
+    agent_for(tmp_path, recipient, once=True).run(threading.Event())
+    assert [(event["count"], event["occurred_at"]) for event in recipient.events] == [
+        (1, "2026-03-01T10:00:00.000Z"),
+        (2, "2026-03-01T12:45:00.000Z"),
+    ]
+
+
+def test_a_count_that_outlives_a_kill_has_that_time_too_and_nothing_unmasked_is_kept(tmp_path, recipient):
+    (tmp_path / "a.log").write_text(lines_at("10:00:00", "11:30:00", "12:45:00"))
+    killed = agent_for(tmp_path, recipient)
+    killed._discover()
+    killed._read(threading.Event(), 0.0)
+    killed._commit(threading.Event())
+    killed._spool.close()
+    assert all(b"hunter2" not in path.read_bytes() for path in (tmp_path / "data/spool").glob("spool.db*"))
+    agent_for(tmp_path, recipient, once=True).run(threading.Event())
+    assert (recipient.events[-1]["count"], recipient.events[-1]["occurred_at"]) == (
+        2,
+        "2026-03-01T12:45:00.000Z",
+    )
