@@ -8,14 +8,11 @@ from collections.abc import Iterator
 
 from ai_ops.core.diff import FileDiff
 from ai_ops.core.guard.findings import Change, Finding, Severity
+from ai_ops.core.guard.reading import CODE, PYTHON
 from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.surroundings import Sign, signs
 
 _PROSE = (".md", ".rst", ".adoc")
-CODE = (
-    ".py", ".pyi", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".java", ".kt", ".kts", ".scala", ".groovy",
-    ".go", ".rb", ".php", ".cs", ".rs", ".swift", ".dart", ".sh", ".c", ".cc", ".cpp",
-)  # fmt: skip
 _WINDOW, _OVERLAP = 2000, 200  # patterns look this far, so that a long line costs no more than its length
 
 _FORGES = re.compile(
@@ -83,7 +80,7 @@ def detects_tests(change: Change) -> Iterator[Finding]:
         if file.path in change.reproduction or file.path.endswith(_PROSE):
             continue
         yield from _forges(file)
-        tools = file.path.endswith((".py", ".pyi")) and not is_test(change, file.path)
+        tools = file.path.endswith(PYTHON) and not is_test(change, file.path)
         for number, text in _added(file):
             if found(_DETECTS, text) or (tools and found(_NAMES_TEST_TOOL, text)):
                 yield Finding("detects_tests", f"{file.path}:{number}", "the code looks at being tested")
@@ -118,7 +115,7 @@ def looks_around(change: Change) -> Iterator[Finding]:
         if file.is_deleted or file.is_binary or not file.path.endswith(CODE) or is_test(change, file.path):
             continue
         before, after = (change.text(reader, file.path) or "" for reader in (change.base, change.after))
-        if file.path.endswith((".py", ".pyi")):
+        if file.path.endswith(PYTHON):
             yield from _asks(file.path, signs(before), signs(after))
             continue
         known = {each.group() for each in _ASKS.finditer(before)}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator
 
 from ai_ops.core.guard.bindings import Bindings, bindings, last_name
 from ai_ops.core.guard.findings import Change, Finding
-from ai_ops.core.guard.forging import CODE, found
+from ai_ops.core.guard.forging import found
+from ai_ops.core.guard.reading import added_places
 
 _SOURCE_TOOLS = frozenset(
     {
@@ -40,28 +40,15 @@ _OTHER_LANGUAGES = re.compile(
 def looks_at_source(change: Change) -> Iterator[Finding]:
     """Find a reproduction that looks at the code, or runs programs that could, not at what it does."""
     words = "the test looks at the source or starts a program, where it has to show what the code does"
-    for file in change.files:
-        if not file.path.endswith(CODE) or file.is_deleted:
-            continue
-        if file.path.endswith((".py", ".pyi")):
-            lines = _python_looks("\n".join(text for _, text in file.added_lines))
-        else:
-            lines = [number for number, text in file.added_lines if found(_OTHER_LANGUAGES, text)]
-        for line in dict.fromkeys(lines):
-            yield Finding("looks_at_source", f"{file.path}:{line}", words)
+    for place in added_places(change, _python_looks, lambda text: found(_OTHER_LANGUAGES, text)):
+        yield Finding("looks_at_source", place, words)
 
 
-def _python_looks(source: str) -> list[int]:
-    """Return the lines of a Python test that look at source; none when it cannot be parsed, nor run."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = ast.parse(source)
-            names = bindings(module)
-            nodes = list(ast.walk(module))
-            lines = [getattr(node, "lineno", 1) for node in nodes if _reaches(node, names)]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+def _python_looks(module: ast.Module) -> list[int]:
+    """Return the lines of a Python test that look at source."""
+    names = bindings(module)
+    nodes = list(ast.walk(module))
+    lines = [getattr(node, "lineno", 1) for node in nodes if _reaches(node, names)]
     remarks = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     texts = [
         (node.value, node.lineno)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator
 
 from ai_ops.core.guard.bindings import UNKNOWN, Bindings, bindings, last_name
 from ai_ops.core.guard.findings import Change, Finding
-from ai_ops.core.guard.forging import CODE, found
+from ai_ops.core.guard.forging import found
+from ai_ops.core.guard.reading import added_places
 
 _CALLS = frozenset(
     {
@@ -45,28 +45,14 @@ _OTHER_LANGUAGES = re.compile(
 def probes_code(change: Change) -> Iterator[Finding]:
     """Find a reproduction that asks what the code under test has, in place of calling it."""
     words = "the test asks which names the code has, so a fix could pass it by setting one"
-    for file in change.files:
-        if not file.path.endswith(CODE) or file.is_deleted:
-            continue
-        if file.path.endswith((".py", ".pyi")):
-            lines = _python_probes("\n".join(text for _, text in file.added_lines))
-        else:
-            lines = [number for number, text in file.added_lines if found(_OTHER_LANGUAGES, text)]
-        for line in dict.fromkeys(lines):
-            yield Finding("probes_code", f"{file.path}:{line}", words)
+    for place in added_places(change, _python_probes, lambda text: found(_OTHER_LANGUAGES, text)):
+        yield Finding("probes_code", place, words)
 
 
-def _python_probes(source: str) -> list[int]:
-    """Return the lines of a Python test that ask for names; none when it cannot be parsed, nor run."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = ast.parse(source)
-            names = bindings(module)
-            asking = [node for node in ast.walk(module) if _asks(node, names)]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    return sorted(getattr(node, "lineno", 1) for node in asking)
+def _python_probes(module: ast.Module) -> list[int]:
+    """Return the lines of a Python test that ask for names."""
+    names = bindings(module)
+    return sorted(getattr(node, "lineno", 1) for node in ast.walk(module) if _asks(node, names))
 
 
 def _asks(node: ast.AST, names: Bindings) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ai_ops.core.guard.bindings import Bindings, bindings, last_name
 from ai_ops.core.guard.quieting import quiet, suppresses
+from ai_ops.core.guard.reading import read_python
 
 LOGGING = frozenset(
     {
@@ -148,14 +148,12 @@ def _raises(body: Sequence[ast.stmt]) -> bool:
 
 def errors(source: str | None) -> Errors | None:
     """Return what a module does with errors; None when it cannot be parsed."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = ast.parse(source or "")
-            found = Errors(bindings(module))
-            found.visit(module)
-            for each in quiet(module, found.names):
-                (found.raised_later if each.raised_later else found.suppressed).append((each.what, each.line))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    return read_python(source, _errors, None)
+
+
+def _errors(module: ast.Module) -> Errors:
+    found = Errors(bindings(module))
+    found.visit(module)
+    for each in quiet(module, found.names):
+        (found.raised_later if each.raised_later else found.suppressed).append((each.what, each.line))
     return found

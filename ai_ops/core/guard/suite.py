@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import PurePosixPath
 
 from ai_ops.core.diff import FileDiff
 from ai_ops.core.guard.findings import Change, Finding, Severity
+from ai_ops.core.guard.reading import read_python
 
 _TEST_FOLDERS = frozenset(
     {"test", "tests", "testing", "__tests__", "spec", "specs", "e2e", "__snapshots__", "cypress", "testdata"}
@@ -99,20 +99,14 @@ def _name(node: ast.AST) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def _read(source: str | None) -> _Tests | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = ast.parse(source or "")
-            checks: dict[str, int] = {}
-            for prefix, node in _functions(module, ""):
-                if node.name.startswith("test"):
-                    checks[prefix + node.name] = sum(map(_is_check, ast.walk(node)))
-            found = Counter(_name(node) for node in ast.walk(module))
-            skips = Counter({name: found[name] for name in _PYTHON_SKIP if found[name]})
-            statements = tuple(map(ast.dump, module.body))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+def _tests(module: ast.Module) -> _Tests:
+    checks: dict[str, int] = {}
+    for prefix, node in _functions(module, ""):
+        if node.name.startswith("test"):
+            checks[prefix + node.name] = sum(map(_is_check, ast.walk(node)))
+    found = Counter(_name(node) for node in ast.walk(module))
+    skips = Counter({name: found[name] for name in _PYTHON_SKIP if found[name]})
+    statements = tuple(map(ast.dump, module.body))
     plain = (node for node in module.body if isinstance(node, _FUNCTIONS) and node.name.startswith("test"))
     safely = frozenset(ast.dump(node) for node in plain if not node.decorator_list)
     return _Tests(checks, skips, statements, safely)
@@ -149,8 +143,8 @@ def existing_tests(change: Change) -> Iterator[Finding]:
             continue
         before = after = None
         if file.path.endswith(".py") and not file.is_binary:
-            before = _read(change.text(change.base, file.path))
-            after = _read(change.text(change.after, file.path))
+            before = read_python(change.text(change.base, file.path), _tests, None)
+            after = read_python(change.text(change.after, file.path), _tests, None)
         if before and after and _only_adds(before, after):
             text = "new tests are added to an existing file"
             yield Finding("existing_test_extended", file.path, text, Severity.WARNING)
@@ -183,8 +177,8 @@ def skipped(change: Change) -> Iterator[Finding]:
 
 
 def _skipped_python(change: Change, file: FileDiff) -> Iterator[Finding]:
-    before = _read(change.text(change.base, file.path))
-    after = _read(change.text(change.after, file.path))
+    before = read_python(change.text(change.base, file.path), _tests, None)
+    after = read_python(change.text(change.after, file.path), _tests, None)
     if before and after:
         for name in after.skips - before.skips:
             yield Finding("test_skipped", file.path, f"{name} is added")

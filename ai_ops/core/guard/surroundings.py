@@ -7,12 +7,12 @@ of a file, so it counts whether the answer can decide anything.
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ai_ops.core.guard.bindings import Bindings, bindings, last_name
 from ai_ops.core.guard.python_errors import LOGGING
+from ai_ops.core.guard.reading import read_python
 
 _BY_LAST_NAME = frozenset(
     {
@@ -70,13 +70,7 @@ class Sign:
 
 def signs(source: str | None) -> tuple[Sign, ...]:
     """Return what a module asks; nothing when it cannot be parsed."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = ast.parse(source or "")
-            return tuple(_Module(module, bindings(module)).signs())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
+    return read_python(source, lambda module: tuple(_Module(module, bindings(module)).signs()), ())
 
 
 @dataclass
