@@ -2,8 +2,11 @@
 
 import pytest
 
+from ai_ops.store.database import open_database
+from ai_ops.store.issues import IssueRepository
+from ai_ops.store.tasks import TaskRepository
 from tests.support import postgres
-from tests.support.store import sqlite_url
+from tests.support.store import FixedClock, sqlite_url
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +23,25 @@ def store_url(request, tmp_path):
     if request.param == "sqlite":
         return sqlite_url(tmp_path)
     return postgres.emptied(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def clock():
+    return FixedClock()
+
+
+@pytest.fixture
+async def database(store_url):
+    made = await open_database(store_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def issues(database, clock):
+    return IssueRepository(database, clock)
+
+
+@pytest.fixture
+def tasks(database, clock):
+    return TaskRepository(database, clock)

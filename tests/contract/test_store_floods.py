@@ -16,28 +16,10 @@ from ai_ops.store import tables
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.open_issue import belonging
-from ai_ops.store.tasks import TaskRepository
-from tests.support.store import APP, FixedClock, denial, event, fingerprint, pairs
+from tests.support.store import APP, denial, event, fingerprint, pairs
 
 OTHER = Repository("git.example/acme/other", "https://git.example/acme/other", "gitlab")
 RULES = IntakeRules(stored_per_minute=10, tasks_per_hour=5, storm_fingerprints=4, storm_seconds=600)
-
-
-@pytest.fixture
-def clock():
-    return FixedClock()
-
-
-@pytest.fixture
-async def database(store_url):
-    made = await open_database(store_url)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-def tasks(database, clock):
-    return TaskRepository(database, clock)
 
 
 def with_rules(database, clock, **rules):

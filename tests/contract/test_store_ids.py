@@ -3,18 +3,10 @@
 import pytest
 
 from ai_ops.core.ports import NewTask
-from ai_ops.store.database import open_database
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
 from tests.support.store import FixedClock, pull_request
-
-
-@pytest.fixture
-async def database(store_url):
-    made = await open_database(store_url)
-    yield made
-    await made.close()
 
 
 async def recorded(database, *ids):

@@ -17,39 +17,15 @@ from ai_ops.store.database import open_database
 from ai_ops.store.intake_batch import KEPT_PAYLOADS
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.pull_requests import PullRequestRepository
-from ai_ops.store.tasks import TaskRepository
 from tests.support.store import (
     APP,
     START,
-    FixedClock,
     denial,
     event,
     fingerprint,
     pairs,
     pull_request,
 )
-
-
-@pytest.fixture
-def clock():
-    return FixedClock()
-
-
-@pytest.fixture
-async def database(store_url):
-    made = await open_database(store_url)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-def issues(database, clock):
-    return IssueRepository(database, clock)
-
-
-@pytest.fixture
-def tasks(database, clock):
-    return TaskRepository(database, clock)
 
 
 async def only(issues):

@@ -9,17 +9,9 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import Proof, Verdict
-from ai_ops.store.database import open_database
 from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from tests.support.store import APP, START, FixedClock, pull_request
-
-
-@pytest.fixture
-async def database(store_url):
-    made = await open_database(store_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

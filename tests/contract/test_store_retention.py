@@ -18,14 +18,9 @@ from ai_ops.store.issues import IssueRepository
 from ai_ops.store.retention import Retention
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
-from tests.support.store import FixedClock, event, pairs
+from tests.support.store import event, pairs
 
 DAY = 86_400
-
-
-@pytest.fixture
-def clock():
-    return FixedClock()
 
 
 @pytest.fixture

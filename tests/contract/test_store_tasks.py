@@ -9,34 +9,9 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import TRANSITIONS, Proof, Reason, TaskState, Verdict
-from ai_ops.store.database import open_database
-from ai_ops.store.issues import IssueRepository
 from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pull_requests import PullRequestRepository
-from ai_ops.store.tasks import TaskRepository
-from tests.support.store import APP, START, FixedClock, denial, event, fingerprint, pairs, pull_request
-
-
-@pytest.fixture
-def clock():
-    return FixedClock()
-
-
-@pytest.fixture
-async def database(store_url):
-    made = await open_database(store_url)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-def tasks(database, clock):
-    return TaskRepository(database, clock)
-
-
-@pytest.fixture
-def issues(database, clock):
-    return IssueRepository(database, clock)
+from tests.support.store import APP, START, denial, event, fingerprint, pairs, pull_request
 
 
 def wish(number: int = 1, *, make=event, **changes) -> NewTask:

@@ -17,13 +17,6 @@ RUN = "0b1e5b6c-0000-5a52-8ed4-aa3f7f0b2f0c"
 
 
 @pytest.fixture
-async def database(store_url):
-    made = await open_database(store_url)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
 async def trace(database):
     made = TraceStore(database, FixedClock(), Redactor(literals=[SECRET]))
     await made.run_started(Run(RUN, "task-1", 1, START))
