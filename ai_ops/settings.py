@@ -13,83 +13,18 @@ import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ai_ops import config_places
 from ai_ops.config_places import Problem
 from ai_ops.core import setting_names
 from ai_ops.core.expected import ExpectedRule
-from ai_ops.core.redaction.rules import compiled
 from ai_ops.errors import PermanentError
+from ai_ops.setting_tables import ExpectedTable, RedactTable, SourceTable
 from ai_ops.setting_values import FilePath, Host, Secrets, WebAddress, Words
-
-
-class SourceTable(BaseModel):
-    """One ``[[source]]`` of ``ai-ops.toml``: an app's logs, and the repository its errors belong to.
-
-    The agent reads those of most kinds. ``otlp`` and ``sentry`` are the server's: they say which repository
-    a service of OpenTelemetry or a project of Sentry means.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    kind: Literal["file", "stdin", "journald", "elk", "docker", "otlp", "sentry"] = "file"
-    path: str = ""
-    repo_url: str = ""
-    code_host: str = ""
-    service: str = ""
-    environment: str = ""
-    release: str = ""
-    language: str = ""
-    ignore: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
-    containers: tuple[str, ...] = ()
-    index: str = ""
-    query: str = ""
-    project: str = ""
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> SourceTable:
-        needed = {"file": ("path",), "otlp": ("repo_url",), "sentry": ("repo_url", "project")}
-        for name in needed.get(self.kind, ()):
-            if not getattr(self, name):
-                raise ValueError(f"a source of kind {self.kind} needs {name}")
-        return self
-
-
-def _harmless(pattern: str) -> str:
-    compiled(pattern)
-    return pattern
-
-
-class RedactTable(BaseModel):
-    """One ``[[redact]]`` of ``ai-ops.toml``: what is a secret here besides; group 1, or the whole match."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    pattern: Annotated[str, AfterValidator(_harmless)]
-
-
-class ExpectedTable(BaseModel):
-    """One ``[[expected]]`` of ``ai-ops.toml``: errors that start no repair by themselves, and why."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: str = Field(min_length=1)
-    type: str = ""
-    message: str = ""
-    path: str = ""
-    repo: str = ""
-
-    @model_validator(mode="after")
-    def _says_something(self) -> ExpectedTable:
-        if not (self.type or self.message or self.path):
-            raise ValueError("needs type, message or path")
-        return self
 
 
 class Settings(BaseSettings):
