@@ -118,9 +118,9 @@ class ErrorBody(_EventModel):
     raw_excerpt: Annotated[str, Field(min_length=1, max_length=_SAFE_TEXT_LIMIT), AfterValidator(_not_blank)]
     language: Short = ""
     exception_type: Short = ""
-    cause_types: Annotated[list[Short], Field(max_length=2000)] = []
+    cause_types: Annotated[list[Short], Field(max_length=2000, default_factory=list)]
     message: Annotated[str, Field(max_length=100_000)] = ""
-    frames: Annotated[list[FrameBody], Field(max_length=2000)] = []
+    frames: Annotated[list[FrameBody], Field(max_length=2000, default_factory=list)]
 
 
 class RepoBody(_EventModel):
@@ -168,7 +168,9 @@ class EventBody(_EventModel):
     service: Short = ""
     environment: Short = ""
     release: Short = ""
-    source: SourceBody = SourceBody()
+    source: SourceBody = Field(default_factory=SourceBody)
     level: Short = ""
-    context: Annotated[list[Annotated[str, Field(max_length=100_000)]], Field(max_length=500)] = []
+    context: Annotated[list[Annotated[str, Field(max_length=100_000)]], Field(max_length=500)] = Field(
+        default_factory=list
+    )
     count: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1

@@ -6,12 +6,14 @@ must run inside the one writing transaction, so that nothing changes between the
 
 from __future__ import annotations
 
+import functools
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Update, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.core import intake
@@ -26,17 +28,16 @@ from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Priority, Task, TaskState
 from ai_ops.store import tables
 from ai_ops.store.grants import Candidate, Grants
-from ai_ops.store.open_issue import CHUNK, Key, OpenIssue, known_issues, new_issue, repair_of
+from ai_ops.store.open_issue import CHUNK, STANDING, Key, OpenIssue, known_issues, new_issue, repair_of
 from ai_ops.store.rows import NAME, clean, count_of, error_json, event_json, moment, task_row
 
 KEPT_PAYLOADS = 50
 """How many events of an issue keep their whole payload; later ones keep who, when and how many."""
 
-_CHANGING = (
-    "episode", "state", "resolved_at", "count", "payloads", "first_seen", "last_seen",
-    "triage_class", "triage_repair", "triage_reason", "minute_at", "minute_events", "only_counted",
-    "waiting_for", "waiting_reason",
-)  # fmt: skip
+SAMPLED_PER_MINUTE = 10
+"""How many events of an issue may become its sample in a minute: a sample is rewritten whole each time."""
+
+_COUNTS = ("count", "payloads", "first_seen", "last_seen", "minute_at", "minute_events", "only_counted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,9 @@ class IntakeBatch:
         self._counted: list[dict[str, Any]] = []
         self._candidates: list[Candidate] = []
         self._tasks: list[Task] = []
+        # Events of one text share its error, so what follows from that alone is found once. By identity.
         self._errors: dict[int, dict[str, Any]] = {}
+        self._triaged: dict[tuple[int, str, str], TriageDecision] = {}
 
     @classmethod
     async def load(
@@ -148,14 +151,15 @@ class IntakeBatch:
         """Write what was taken."""
         issues = self._distinct()
         fresh = [issue for issue in issues if issue.fresh]
-        changed = [issue for issue in issues if issue.touched and not issue.fresh]
+        changed: dict[tuple[str, ...], list[OpenIssue]] = defaultdict(list)
+        for issue in issues:
+            if issue.touched and not issue.fresh:
+                changed[_written(issue)].append(issue)
         rows = [{**i.columns(), "sample": self._json(i.sample)} for i in fresh if i.sample]
         await self._insert(tables.issues, rows)
         await self._insert(tables.issue_fingerprints, self._joined)
-        for with_sample in (False, True):
-            some = [i for i in changed if (i.sample is not None) is with_sample]
-            if some:
-                await self._update(some, with_sample)
+        for columns, some in changed.items():
+            await self._update(columns, some)
         await self._insert(tables.events, self._events)
         await self._insert(tables.counted_events, self._counted)
         await self._insert(tables.tasks, [task_row(task) for task in self._tasks])
@@ -164,20 +168,14 @@ class IntakeBatch:
         if rows:
             await self._connection.execute(insert(table), rows)
 
-    async def _update(self, issues: Sequence[OpenIssue], with_sample: bool) -> None:
-        columns = (*_CHANGING, "sample") if with_sample else _CHANGING
-        statement = (
-            update(tables.issues)
-            .where(tables.issues.c.seq == bindparam("b_seq"))
-            .values({name: bindparam(f"b_{name}") for name in columns})
-        )
+    async def _update(self, columns: tuple[str, ...], issues: Sequence[OpenIssue]) -> None:
         rows = []
         for issue in issues:
             row = issue.columns()
             if issue.sample is not None:
                 row["sample"] = self._json(issue.sample)
             rows.append({f"b_{name}": row[name] for name in ("seq", *columns)})
-        await self._connection.execute(statement, rows)
+        await self._connection.execute(_update_of(columns), rows)
 
     def _json(self, event: Event) -> dict[str, Any]:
         """Return an event's JSON; its error is made only once for all events that share it."""
@@ -221,7 +219,10 @@ class IntakeBatch:
         )
 
     def _triage(self, event: Event, repo_key: str) -> TriageDecision:
-        return judge(event.error, event.level, repo_key, self._rules.expected)
+        key = id(event.error), event.level, repo_key
+        if key not in self._triaged:
+            self._triaged[key] = judge(event.error, event.level, repo_key, self._rules.expected)
+        return self._triaged[key]
 
     def _judge(self, issue: OpenIssue | None, event: Event, repo_key: str) -> TriageDecision:
         """Triage where a task may follow; a repeat of an error that has its repair is not judged again."""
@@ -246,7 +247,8 @@ class IntakeBatch:
         issue.touched = True
         if at >= row["last_seen"]:
             row["last_seen"] = at
-            issue.sample = event
+            if minute.stored <= SAMPLED_PER_MINUTE:
+                issue.sample = event
         self._seen.add(event.event_id)
         if stored:
             self._events.append(self._stored(row, event, at, number))
@@ -270,6 +272,21 @@ class IntakeBatch:
             "count": number,
             "payload": self._json(event) if keep else None,
         }
+
+
+def _written(issue: OpenIssue) -> tuple[str, ...]:
+    """Return the columns to write of an issue that was there: one with an index is dear, changed or not."""
+    sample = () if issue.sample is None else ("sample",)
+    return (*_COUNTS, *(STANDING if issue.standing_columns() != issue.before else ()), *sample)
+
+
+@functools.cache
+def _update_of(columns: tuple[str, ...]) -> Update:
+    return (
+        update(tables.issues)
+        .where(tables.issues.c.seq == bindparam("b_seq"))
+        .values({name: bindparam(f"b_{name}") for name in columns})
+    )
 
 
 def _keys(event: Event, repository: Repository) -> list[Key]:

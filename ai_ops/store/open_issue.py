@@ -30,15 +30,26 @@ BY_EVENT = {"requested_by": "event"}
 CHUNK = 500
 
 
+STANDING = (
+    "state", "episode", "resolved_at", "triage_class", "triage_repair", "triage_reason", "waiting_for",
+    "waiting_reason",
+)  # fmt: skip
+"""The columns that say how an issue stands; most events change none of them."""
+
+
 @dataclass(slots=True, eq=False)
 class OpenIssue:
-    """An issue of the transaction. ``sample`` is set when a newer event took its place."""
+    """An issue of the transaction. ``sample`` is set when a newer event took its place.
+
+    ``before`` are the columns of ``STANDING`` as they were read; of a fresh issue there are none.
+    """
 
     row: dict[str, Any]
     standing: IssueStanding
     fresh: bool = False
     touched: bool = False
     sample: Event | None = None
+    before: tuple[Any, ...] = ()
 
     def judged(self, decision: TriageDecision) -> None:
         """Take over what triage says."""
@@ -65,6 +76,12 @@ class OpenIssue:
             "episode": standing.episode,
             "resolved_at": standing.resolved_at,
         }
+
+    def standing_columns(self) -> tuple[Any, ...]:
+        """Return the columns of ``STANDING`` as they are now."""
+        standing, row = self.standing, self.row
+        now = standing.state, standing.episode, standing.resolved_at
+        return (*now, *(row[name] for name in STANDING[len(now) :]))
 
 
 def new_issue(fingerprint: str, event: Event, repository: Repository, now: datetime) -> OpenIssue:
@@ -142,10 +159,16 @@ async def known_issues(
         for row in (await connection.execute(belonging(some))).mappings():
             key = (row["known_as"], row["repo_key"])
             if row["id"] not in opened:
-                opened[row["id"]] = OpenIssue({name: row[name] for name in _NAMES}, _standing(row))
+                opened[row["id"]] = _opened(row)
             issues[key] = opened[row["id"]]
             through[key] = row["through"] or row["known_as"]
     return issues, through
+
+
+def _opened(row: RowMapping) -> OpenIssue:
+    issue = OpenIssue({name: row[name] for name in _NAMES}, _standing(row))
+    issue.before = issue.standing_columns()
+    return issue
 
 
 def belonging(keys: Sequence[Key]) -> Select[Any]:

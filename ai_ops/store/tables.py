@@ -9,6 +9,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -71,7 +72,13 @@ class JsonText(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Write as text."""
-        return None if value is None else _ENCODE(value)
+        if value is None:
+            return None
+        try:
+            fast = orjson.dumps(value)
+        except TypeError:  # lone surrogates, and numbers beyond 64 bits
+            return _ENCODE(value)
+        return fast.decode() if fast.isascii() else _ENCODE(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Read from text."""

@@ -218,7 +218,7 @@ async def test_an_issue_has_its_own_sample_after_a_split_though_its_payloads_wer
     one, other = await two(issues)
     await issues.merge(other.id, one.id, WHO)
     for number in (*[2] * KEPT_PAYLOADS, 1, 2):
-        clock.forward(1)
+        clock.forward(7)  # slower than what becomes the sample in a minute
         await issues.ingest(pairs(event(number, at=clock.now())))
     await issues.split(one.id, fingerprint(2), WHO)
     assert await owners(issues) == {1: 1, 2: 2}

@@ -14,7 +14,7 @@ from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import TaskState
 from ai_ops.store import tables
 from ai_ops.store.database import open_database
-from ai_ops.store.intake_batch import KEPT_PAYLOADS
+from ai_ops.store.intake_batch import KEPT_PAYLOADS, SAMPLED_PER_MINUTE
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from tests.support.store import (
@@ -245,3 +245,16 @@ async def test_two_servers_on_one_database_make_one_task(issues, store_url, cloc
     await other.close()
     assert sum(len(answer.tasks) for answer in answers) == 1
     assert (await only(issues)).count == 40
+
+
+async def test_of_a_minutes_events_only_the_first_ones_become_the_sample(issues, clock):
+    for _ in range(SAMPLED_PER_MINUTE + 5):
+        clock.forward(1)
+        await issues.ingest(pairs(event(1, at=clock.now())))
+    issue = await only(issues)
+    assert issue.last_seen == clock.now()
+    assert issue.sample.occurred_at == clock.now() - timedelta(seconds=5)
+    clock.forward(60)
+    await issues.ingest(pairs(event(1, at=clock.now())))
+    issue = await only(issues)
+    assert issue.sample.occurred_at == clock.now()
