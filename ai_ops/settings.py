@@ -260,7 +260,7 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL."""
         path = self.trace_db_path or self.data_dir / "ai_ops.db"
-        return self.database_url or f"sqlite+aiosqlite:///{path}"
+        return self.database_url or f"sqlite:///{path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 SQLite allows one writing transaction at a time. Rather than let writers collide and wait on locks,
 ``write`` hands out that one transaction in turn; PostgreSQL keeps the same rule with an advisory lock,
-so several servers may share it. A commit is on the disk when ``write`` has ended: WAL with
-``synchronous=FULL``. Vendor exceptions become ``storage_unavailable`` (it may pass: locked, full,
-unreachable) or ``storage_failed`` here.
+so several servers may share it. Writer and readers have a thread each (``lane``). A commit is on the
+disk when ``write`` has ended: WAL with ``synchronous=FULL``. Vendor exceptions become
+``storage_unavailable`` (it may pass: locked, full, unreachable) or ``storage_failed`` here.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.store.lane import Lane, Transaction
 from ai_ops.store.migrate import upgrade
 
 _DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
+    "sqlite": "sqlite",
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
 }
@@ -51,13 +51,17 @@ _PASSING = (
 class Database:
     """An open, migrated database. Made by ``open_database``."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
-        self._writer = writer
-        self._reader = reader
+    def __init__(self, writer: Engine, reader: Engine) -> None:
+        self._engines = (writer, reader)
+        self._writer = Lane(writer, "writer")
         self._turn = asyncio.Lock()
+        self._readers = [Lane(reader, f"reader-{number}") for number in range(_READERS)]
+        self._free: asyncio.LifoQueue[Lane] = asyncio.LifoQueue()
+        for lane in self._readers:
+            self._free.put_nowait(lane)
 
     @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self) -> AsyncIterator[Transaction]:
         """Give the one writing transaction; it is committed at the end, rolled back by an exception.
 
         Raises:
@@ -66,29 +70,31 @@ class Database:
         """
         async with self._turn:
             with _named_failures():
-                async with self._writer.begin() as connection:
-                    if connection.dialect.name == "postgresql":
-                        await connection.execute(
-                            text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITER_LOCK}
-                        )
-                    yield connection
+                async with self._writer.transaction() as transaction:
+                    yield transaction
 
     @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection that sees one consistent state.
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Give a transaction that sees one consistent state.
 
         Raises:
             TemporaryError: ``storage_unavailable``.
             PermanentError: ``storage_failed``.
         """
-        with _named_failures():
-            async with self._reader.begin() as connection:
-                yield connection
+        lane = await self._free.get()
+        try:
+            with _named_failures():
+                async with lane.transaction() as transaction:
+                    yield transaction
+        finally:
+            self._free.put_nowait(lane)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._writer.dispose()
-        await self._reader.dispose()
+        for lane in (self._writer, *self._readers):
+            await lane.end()
+        for engine in self._engines:
+            engine.dispose()
 
 
 async def open_database(url: str) -> Database:
@@ -111,7 +117,7 @@ async def open_database(url: str) -> Database:
     database = Database(writer, reader)
     try:
         async with database.write() as connection:
-            await connection.run_sync(upgrade)
+            await connection.run(upgrade)
     except BaseException:
         await database.close()
         raise
@@ -161,15 +167,16 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.02)
 
 
-def _sqlite(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
-    def engine(begin: str, size: int) -> AsyncEngine:
-        made = create_async_engine(
+def _sqlite(url: URL) -> tuple[Engine, Engine]:
+    def engine(begin: str, size: int) -> Engine:
+        made = create_engine(
             url,
             hide_parameters=True,
             pool_size=size,
             max_overflow=0,
             pool_timeout=30,
-            connect_args={"isolation_level": None, "cached_statements": 256},
+            # A connection serves one lane at a time, not always the same one.
+            connect_args={"isolation_level": None, "cached_statements": 256, "check_same_thread": False},
         )
 
         def prepare(connection: Any, _record: Any) -> None:
@@ -184,26 +191,29 @@ def _sqlite(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
 
-        event.listen(made.sync_engine, "connect", prepare)
-        event.listen(made.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        event.listen(made, "connect", prepare)
+        event.listen(made, "begin", lambda connection: connection.exec_driver_sql(begin))
         return made
 
     return engine("BEGIN IMMEDIATE", 1), engine("BEGIN", _READERS)
 
 
-def _postgresql(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
-    writer = create_async_engine(
-        url, hide_parameters=True, pool_size=1, max_overflow=0, pool_pre_ping=True, pool_timeout=30
-    )
-    reader = create_async_engine(
-        url,
-        hide_parameters=True,
-        pool_size=_READERS,
-        max_overflow=_READERS,
-        pool_pre_ping=True,
-        isolation_level="REPEATABLE READ",
-    )
-    return writer, reader
+def _postgresql(url: URL) -> tuple[Engine, Engine]:
+    def engine(size: int, **options: Any) -> Engine:
+        return create_engine(
+            url,
+            hide_parameters=True,
+            pool_size=size,
+            max_overflow=0,
+            pool_pre_ping=True,
+            pool_timeout=30,
+            **options,
+        )
+
+    writer = engine(1)
+    lock = f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})"
+    event.listen(writer, "begin", lambda connection: connection.exec_driver_sql(lock))
+    return writer, engine(_READERS, isolation_level="REPEATABLE READ")
 
 
 @contextlib.contextmanager

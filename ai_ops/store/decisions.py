@@ -13,13 +13,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, or_, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.core.issue_verbs import check_merge, check_split, state_after
 from ai_ops.errors import PermanentError
 from ai_ops.flow.issue import IssueDecision, IssueState
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.store import tables
+from ai_ops.store.lane import Transaction
 from ai_ops.store.rows import NAME, clean, task_from
 from ai_ops.store.samples import give_each_its_own, set_aside
 from ai_ops.store.storms import hand_on
@@ -32,7 +32,7 @@ _KNOWN = tables.issue_fingerprints.c
 _BROUGHT = select(func.coalesce(func.sum(_ISSUES.count), 0), func.coalesce(func.sum(_ISSUES.only_counted), 0))
 
 
-async def change_state(connection: AsyncConnection, issue_id: str, verb: str, who: str, now: datetime) -> Row:
+async def change_state(connection: Transaction, issue_id: str, verb: str, who: str, now: datetime) -> Row:
     """Ignore, resolve (as of now) or reopen an issue; return its row."""
     row = await existing(connection, issue_id)
     state = state_after(verb, IssueState(row["state"]))
@@ -48,7 +48,7 @@ async def change_state(connection: AsyncConnection, issue_id: str, verb: str, wh
 
 
 async def merge(
-    connection: AsyncConnection, issue_id: str, into: str, who: str, now: datetime
+    connection: Transaction, issue_id: str, into: str, who: str, now: datetime
 ) -> tuple[Row, list[Task], list[Task]]:
     """Merge an issue into another; return the row of that one, the tasks taken back, and the new ones."""
     row, target = await existing(connection, issue_id), await existing(connection, into)
@@ -96,7 +96,7 @@ async def merge(
     return await existing(connection, target["id"]), withdrawn, [task for task in begun if task]
 
 
-async def split(connection: AsyncConnection, issue_id: str, fingerprint: str, who: str, now: datetime) -> Row:
+async def split(connection: Transaction, issue_id: str, fingerprint: str, who: str, now: datetime) -> Row:
     """Take a fingerprint out of an issue; return the row of the issue that it has from now on."""
     row = await existing(connection, issue_id)
     own, *others = await fingerprints(connection, row)
@@ -117,21 +117,21 @@ async def split(connection: AsyncConnection, issue_id: str, fingerprint: str, wh
     return await existing(connection, off)
 
 
-async def fingerprints(connection: AsyncConnection, issue: Row) -> list[str]:
+async def fingerprints(connection: Transaction, issue: Row) -> list[str]:
     """Return the fingerprints whose events come to an issue, its own first."""
     query = select(_KNOWN.fingerprint).where(_KNOWN.issue_id == issue["id"]).order_by(_KNOWN.fingerprint)
     found = list((await connection.execute(query)).scalars())
     return sorted(found, key=lambda one: one != issue["fingerprint"])
 
 
-async def decisions(connection: AsyncConnection, issue_id: str) -> list[IssueDecision]:
+async def decisions(connection: Transaction, issue_id: str) -> list[IssueDecision]:
     """Return what was decided about an issue, oldest first."""
     c = tables.issue_decisions.c
     query = select(c.at, c.who, c.verb, c.detail).where(c.issue_id == issue_id).order_by(c.seq)
     return [IssueDecision(*row) for row in await connection.execute(query)]
 
 
-async def existing(connection: AsyncConnection, issue_id: str) -> Row:
+async def existing(connection: Transaction, issue_id: str) -> Row:
     """Return the row of an issue.
 
     Raises:
@@ -144,7 +144,7 @@ async def existing(connection: AsyncConnection, issue_id: str) -> Row:
     return {str(name): value for name, value in row.items()}
 
 
-async def _give_back(connection: AsyncConnection, row: Row, before: Row) -> None:
+async def _give_back(connection: Transaction, row: Row, before: Row) -> None:
     """Make a merged issue what it was, and take what it had out of the one it was merged into.
 
     A repair that the merge took back is gone; the next episode has room for another one.
@@ -171,13 +171,13 @@ async def _give_back(connection: AsyncConnection, row: Row, before: Row) -> None
     )
 
 
-async def _handed_over(connection: AsyncConnection, issue_id: str) -> dict[str, Any]:
+async def _handed_over(connection: Transaction, issue_id: str) -> dict[str, Any]:
     """Return what is on record of the newest merge of an issue into another."""
     made = [decision.detail for decision in await decisions(connection, issue_id)]
     return next((detail for detail in reversed(made) if "into" in detail), {})
 
 
-async def _found_anew(connection: AsyncConnection, row: Row, fingerprint: str, now: datetime) -> str:
+async def _found_anew(connection: Transaction, row: Row, fingerprint: str, now: datetime) -> str:
     """Make an issue for a fingerprint that never had one; it has counted nothing yet."""
     issue_id = str(uuid.uuid4())
     fresh = {
@@ -198,9 +198,7 @@ async def _found_anew(connection: AsyncConnection, row: Row, fingerprint: str, n
     return issue_id
 
 
-async def _take_back_pending(
-    connection: AsyncConnection, issue_id: str, into: str, now: datetime
-) -> list[Task]:
+async def _take_back_pending(connection: Transaction, issue_id: str, into: str, now: datetime) -> list[Task]:
     c = tables.tasks.c
     waiting = (c.issue_id == issue_id, text("kind = 'repair'"), c.state == TaskState.PENDING)
     rows = (await connection.execute(select(tables.tasks).where(*waiting))).mappings().all()
@@ -213,12 +211,12 @@ async def _take_back_pending(
     return [replace(task_from(row), **changes) for row in rows]
 
 
-async def _change(connection: AsyncConnection, issue_id: str, **values: Any) -> None:
+async def _change(connection: Transaction, issue_id: str, **values: Any) -> None:
     await connection.execute(update(tables.issues).where(_ISSUES.id == issue_id).values(values))
 
 
 async def _record(
-    connection: AsyncConnection, issue_id: str, verb: str, who: str, now: datetime, detail: dict[str, Any]
+    connection: Transaction, issue_id: str, verb: str, who: str, now: datetime, detail: dict[str, Any]
 ) -> None:
     row = {"issue_id": issue_id, "at": now, "who": clean(who, NAME), "verb": verb, "detail": detail}
     await connection.execute(insert(tables.issue_decisions), row)

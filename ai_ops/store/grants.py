@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select, text, update
 
 from ai_ops.core import flood
 from ai_ops.core.flood import IntakeRules, Newcomer, Progress, Storm, progress
@@ -58,7 +57,7 @@ class Grants:
     """
 
     def __init__(
-        self, connection: AsyncConnection, loaded: Mapping[str, OpenIssue], now: datetime, rules: IntakeRules
+        self, connection: Connection, loaded: Mapping[str, OpenIssue], now: datetime, rules: IntakeRules
     ) -> None:
         self._connection = connection
         self._loaded = loaded
@@ -69,33 +68,31 @@ class Grants:
         self.withdrawn: list[Task] = []
         """Tasks taken back, as they are now."""
 
-    async def settle(self, candidates: Sequence[Candidate]) -> None:
+    def settle(self, candidates: Sequence[Candidate]) -> None:
         """Let each candidate begin or wait."""
         left = list(candidates)
         if self._rules.storm_fingerprints:
             for place, new in _by_place(candidates).items():
-                decided = await self._storm(place, new, [one for one in left if not one.new])
+                decided = self._storm(place, new, [one for one in left if not one.new])
                 left = [one for one in left if one not in decided]
-        room = await Room.load(self._connection, self._now, self._rules) if left else None
+        room = Room.load(self._connection, self._now, self._rules) if left else None
         for candidate in left:
             if room is not None and (reason := room.take(candidate.issue.row)):
                 candidate.wait(SPIKE, reason)
             else:
                 candidate.begin(self._now)
 
-    async def _storm(
-        self, place: Place, new: Sequence[Candidate], repeated: Sequence[Candidate]
-    ) -> set[Candidate]:
+    def _storm(self, place: Place, new: Sequence[Candidate], repeated: Sequence[Candidate]) -> set[Candidate]:
         """Return the candidates that a deploy storm has decided on: each is decided on once."""
-        change = await change_at(self._connection, place, self._now, self._rules.storm_seconds)
+        change = change_at(self._connection, place, self._now, self._rules.storm_seconds)
         if change is None:
             return set()
-        before = await self._earlier(place, change.at)
-        if carried := await self._carried(before):
+        before = self._earlier(place, change.at)
+        if carried := self._carried(before):
             for candidate in new:
                 candidate.wait(*carried)
             return set(new)
-        tasks = await self._repairs([row["id"] for row in before])
+        tasks = self._repairs([row["id"] for row in before])
         # An earlier issue that had to wait may call for its repair again in this very transaction.
         ids = {row["id"] for row in before if row["id"] not in tasks}
         candidates = [*new, *(one for one in repeated if one.issue.row["id"] in ids)]
@@ -110,10 +107,10 @@ class Grants:
         storm = flood.storm(change, newcomers, self._rules)
         if storm is None:
             return set()
-        await self._collapse(storm, place, candidates, before, tasks)
+        self._collapse(storm, place, candidates, before, tasks)
         return set(candidates)
 
-    async def _earlier(self, place: Place, since: datetime) -> Sequence[dict[str, Any]]:
+    def _earlier(self, place: Place, since: datetime) -> Sequence[dict[str, Any]]:
         """Return the issues of earlier transactions that came with this release and want a repair."""
         c = tables.issues.c
         query = select(*(column for column in c if column.name != "sample")).where(
@@ -125,28 +122,28 @@ class Grants:
             c.state == IssueState.OPEN,
             c.triage_repair,
         )
-        return [dict(row) for row in (await self._connection.execute(query)).mappings()]
+        return [dict(row) for row in (self._connection.execute(query)).mappings()]
 
-    async def _carried(self, issues: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
+    def _carried(self, issues: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
         """Return what these wait for already, and why, while that storm's task is not over."""
         c = tables.tasks.c
         waiting = {row["waiting_for"]: row["waiting_reason"] for row in issues}
         for what, reason in waiting.items():
             if what.startswith(STORM):
                 query = select(c.state).where(c.id == what.removeprefix(STORM))
-                state = (await self._connection.execute(query)).scalar_one()
+                state = (self._connection.execute(query)).scalar_one()
                 if not TaskState(state).final:
                     return what, reason
         return None
 
-    async def _repairs(self, issue_ids: Sequence[str]) -> dict[str, Task]:
+    def _repairs(self, issue_ids: Sequence[str]) -> dict[str, Task]:
         """Return the newest repair of each issue."""
         c = tables.tasks.c
         wanted = (text("kind = 'repair'"), c.issue_id.in_(issue_ids))
-        rows = await self._connection.execute(select(tables.tasks).where(*wanted).order_by(c.seq))
+        rows = self._connection.execute(select(tables.tasks).where(*wanted).order_by(c.seq))
         return {row["issue_id"]: task_from(row) for row in rows.mappings()}
 
-    async def _collapse(
+    def _collapse(
         self,
         storm: Storm,
         place: Place,
@@ -167,18 +164,18 @@ class Grants:
             carrier = here[storm.carrier].begin(self._now, told, storm.reason)
         else:
             row = there[storm.carrier]
-            carrier = await self._carry(row, tasks.get(row["id"]), told, storm.reason)
+            carrier = self._carry(row, tasks.get(row["id"]), told, storm.reason)
         for fingerprint in storm.waiting:
             if fingerprint in here:
                 here[fingerprint].wait(STORM + carrier.id, storm.reason)
             else:
                 row = there[fingerprint]
-                await self._wait(row["id"], STORM + carrier.id, storm.reason)
-                await self._withdraw(tasks.get(row["id"]), carrier, storm.reason)
+                self._wait(row["id"], STORM + carrier.id, storm.reason)
+                self._withdraw(tasks.get(row["id"]), carrier, storm.reason)
 
-    async def _carry(self, row: dict[str, Any], task: Task | None, told: dict[str, Any], reason: str) -> Task:
+    def _carry(self, row: dict[str, Any], task: Task | None, told: dict[str, Any], reason: str) -> Task:
         """Make the repair of an earlier issue, which has not begun, the one that stands for all."""
-        await self._wait(row["id"], "", "")
+        self._wait(row["id"], "", "")
         if task is None:
             task = repair_of(row, row["episode"], self._now, {**BY_EVENT, "storm": told}, reason=reason)
             self.extra.append(task)
@@ -188,29 +185,25 @@ class Grants:
             "outcome_reason": reason,
             "updated_at": self._now,
         }
-        return await self._change(task, changes)
+        return self._change(task, changes)
 
-    async def _withdraw(self, task: Task | None, carrier: Task, reason: str) -> None:
+    def _withdraw(self, task: Task | None, carrier: Task, reason: str) -> None:
         if task is not None:
             said = f"taken back for task {carrier.id}: {reason}"
             changes = {"state": TaskState.CANCELLED, "outcome_reason": said, "updated_at": self._now}
-            self.withdrawn.append(await self._change(task, changes))
+            self.withdrawn.append(self._change(task, changes))
 
-    async def _change(self, task: Task, changes: Mapping[str, Any]) -> Task:
+    def _change(self, task: Task, changes: Mapping[str, Any]) -> Task:
         values = {name: task_value(name, value) for name, value in changes.items()}
-        await self._connection.execute(
-            update(tables.tasks).where(tables.tasks.c.id == task.id).values(values)
-        )
+        self._connection.execute(update(tables.tasks).where(tables.tasks.c.id == task.id).values(values))
         return replace(task, **changes)
 
-    async def _wait(self, issue_id: str, what: str, reason: str) -> None:
+    def _wait(self, issue_id: str, what: str, reason: str) -> None:
         if issue_id in self._loaded:
             self._loaded[issue_id].wait(what, reason)
             return
         values = {"waiting_for": what, "waiting_reason": reason}
-        await self._connection.execute(
-            update(tables.issues).where(tables.issues.c.id == issue_id).values(values)
-        )
+        self._connection.execute(update(tables.issues).where(tables.issues.c.id == issue_id).values(values))
 
 
 def _by_place(candidates: Sequence[Candidate]) -> dict[Place, list[Candidate]]:

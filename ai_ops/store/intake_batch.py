@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Update, bindparam, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Update, bindparam, insert, select, update
 
 from ai_ops.core import intake
 from ai_ops.core.expected import judge
@@ -52,7 +51,7 @@ class TakenEvent:
 class IntakeBatch:
     """Takes events into issues, and makes the tasks that follow."""
 
-    def __init__(self, connection: AsyncConnection, now: datetime, rules: IntakeRules) -> None:
+    def __init__(self, connection: Connection, now: datetime, rules: IntakeRules) -> None:
         self._connection = connection
         self._now = now
         self._rules = rules
@@ -69,9 +68,9 @@ class IntakeBatch:
         self._triaged: dict[tuple[int, str, str], TriageDecision] = {}
 
     @classmethod
-    async def load(
+    def load(
         cls,
-        connection: AsyncConnection,
+        connection: Connection,
         events: Sequence[tuple[Event, Repository]],
         now: datetime,
         rules: IntakeRules | None = None,
@@ -85,9 +84,9 @@ class IntakeBatch:
             either = select(stored).where(stored.in_(some)).union_all(
                 select(counted).where(counted.in_(some))
             )  # fmt: skip
-            batch._seen.update((await connection.execute(either)).scalars())
+            batch._seen.update((connection.execute(either)).scalars())
         keys = list({key for event, repository in events for key in _keys(event, repository)})
-        batch._issues, batch._through = await known_issues(connection, keys)
+        batch._issues, batch._through = known_issues(connection, keys)
         return batch
 
     def take(self, event: Event, repository: Repository) -> TakenEvent:
@@ -137,17 +136,17 @@ class IntakeBatch:
         self._tasks.append(task)
         return task, issue, decision.episode, ""
 
-    async def settle(self) -> Grants:
+    def settle(self) -> Grants:
         """Decide which of the repairs that events call for may begin."""
         loaded = {issue.row["id"]: issue for issue in self._distinct()}
         grants = Grants(self._connection, loaded, self._now, self._rules)
         if self._candidates:
-            await grants.settle(self._candidates)
+            grants.settle(self._candidates)
         self._tasks += [candidate.task for candidate in self._candidates if candidate.task]
         self._tasks += grants.extra
         return grants
 
-    async def flush(self) -> None:
+    def flush(self) -> None:
         """Write what was taken."""
         issues = self._distinct()
         fresh = [issue for issue in issues if issue.fresh]
@@ -156,26 +155,26 @@ class IntakeBatch:
             if issue.touched and not issue.fresh:
                 changed[_written(issue)].append(issue)
         rows = [{**i.columns(), "sample": self._json(i.sample)} for i in fresh if i.sample]
-        await self._insert(tables.issues, rows)
-        await self._insert(tables.issue_fingerprints, self._joined)
+        self._insert(tables.issues, rows)
+        self._insert(tables.issue_fingerprints, self._joined)
         for columns, some in changed.items():
-            await self._update(columns, some)
-        await self._insert(tables.events, self._events)
-        await self._insert(tables.counted_events, self._counted)
-        await self._insert(tables.tasks, [task_row(task) for task in self._tasks])
+            self._update(columns, some)
+        self._insert(tables.events, self._events)
+        self._insert(tables.counted_events, self._counted)
+        self._insert(tables.tasks, [task_row(task) for task in self._tasks])
 
-    async def _insert(self, table: Any, rows: Sequence[dict[str, Any]]) -> None:
+    def _insert(self, table: Any, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
-            await self._connection.execute(insert(table), rows)
+            self._connection.execute(insert(table), rows)
 
-    async def _update(self, columns: tuple[str, ...], issues: Sequence[OpenIssue]) -> None:
+    def _update(self, columns: tuple[str, ...], issues: Sequence[OpenIssue]) -> None:
         rows = []
         for issue in issues:
             row = issue.columns()
             if issue.sample is not None:
                 row["sample"] = self._json(issue.sample)
             rows.append({f"b_{name}": row[name] for name in ("seq", *columns)})
-        await self._connection.execute(_update_of(columns), rows)
+        self._connection.execute(_update_of(columns), rows)
 
     def _json(self, event: Event) -> dict[str, Any]:
         """Return an event's JSON; its error is made only once for all events that share it."""

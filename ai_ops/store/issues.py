@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.issue_verbs import VERBS
@@ -48,22 +48,14 @@ class IssueRepository:
         return await self._commits.submit(events) if events else Ingested(0, 0)
 
     async def _ingest(self, calls: Sequence[_Batch]) -> list[Ingested]:
-        everything = [pair for events in calls for pair in events]
-        places = releases.places_of(everything)
+        places = releases.places_of(pair for events in calls for pair in events)
         now = self._clock.now()
+        due = {place for place in places if self._due(place, now)}
         async with self._database.write() as connection:
-            due = {place for place in places if self._due(place, now)}
-            if due:
-                await releases.note(connection, due, now)
-            batch = await IntakeBatch.load(connection, everything, now, self._rules)
-            taken = [[batch.take(event, repository) for event, repository in events] for events in calls]
-            grants = await batch.settle()
-            await batch.flush()
+            answers = await connection.run(_taken, calls, due, now, self._rules)
         if len(self._places) > _REMEMBERED_PLACES:
             self._places.clear()
         self._places |= dict.fromkeys(due, now)
-        answers = [_answer(events) for events in taken]
-        answers[0] = _with(answers[0], grants.extra, grants.withdrawn)
         return answers
 
     def _due(self, place: Place, now: datetime) -> bool:
@@ -73,7 +65,7 @@ class IssueRepository:
     async def release_waiting(self) -> Sequence[Task]:
         """Start repairs that waited for a spike to pass, as far as there is room; to be enqueued."""
         async with self._database.write() as connection:
-            tasks = await release_waiting(connection, self._clock.now(), self._rules)
+            tasks = await connection.run(release_waiting, self._clock.now(), self._rules)
             if tasks:
                 await connection.execute(insert(tables.tasks), [task_row(task) for task in tasks])
         return tasks
@@ -146,6 +138,19 @@ class IssueRepository:
         async with self._database.write() as connection:
             row = await decisions.split(connection, issue_id, fingerprint, who, self._clock.now())
         return issue_from(row)
+
+
+def _taken(
+    connection: Connection, calls: Sequence[_Batch], due: Iterable[Place], now: datetime, rules: IntakeRules
+) -> list[Ingested]:
+    releases.note(connection, due, now)
+    batch = IntakeBatch.load(connection, [pair for events in calls for pair in events], now, rules)
+    taken = [[batch.take(event, repository) for event, repository in events] for events in calls]
+    grants = batch.settle()
+    batch.flush()
+    answers = [_answer(events) for events in taken]
+    answers[0] = _with(answers[0], grants.extra, grants.withdrawn)
+    return answers
 
 
 def _answer(taken: Sequence[TakenEvent]) -> Ingested:

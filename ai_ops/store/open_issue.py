@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, func, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, RowMapping, Select, func, select, text
 
 from ai_ops.core import intake
 from ai_ops.core.intake import IssueStanding
@@ -144,9 +143,7 @@ def repair_of(
     )
 
 
-async def known_issues(
-    connection: AsyncConnection, keys: Sequence[Key]
-) -> tuple[dict[Key, OpenIssue], dict[Key, str]]:
+def known_issues(connection: Connection, keys: Sequence[Key]) -> tuple[dict[Key, OpenIssue], dict[Key, str]]:
     """Return the issue of each known fingerprint, and the fingerprint through which it got there.
 
     Several fingerprints may lead to one issue; then they share the object.
@@ -156,7 +153,7 @@ async def known_issues(
     through: dict[Key, str] = {}
     for start in range(0, len(keys), CHUNK):
         some = keys[start : start + CHUNK]
-        for row in (await connection.execute(belonging(some))).mappings():
+        for row in (connection.execute(belonging(some))).mappings():
             key = (row["known_as"], row["repo_key"])
             if row["id"] not in opened:
                 opened[row["id"]] = _opened(row)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.flow.notification import Notification, NotificationState
 from ai_ops.store import tables
 from ai_ops.store.database import Database
+from ai_ops.store.lane import Transaction
 from ai_ops.store.rows import clean, notification_from, notification_row, page_size
 
 
@@ -61,7 +61,7 @@ class OutboxRepository:
             await connection.execute(update(tables.notifications).where(waiting).values(values))
 
 
-async def keep(connection: AsyncConnection, notification: Notification) -> Notification:
+async def keep(connection: Transaction, notification: Notification) -> Notification:
     """Keep a notification within a transaction; the same key returns the one already kept."""
     same = tables.notifications.c.key == notification.key
     known = (await connection.execute(select(tables.notifications).where(same))).mappings().first()

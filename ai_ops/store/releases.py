@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, exists, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from ai_ops.core.flood import ReleaseChange
 from ai_ops.flow.event import Event
@@ -36,7 +35,7 @@ def places_of(events: Iterable[tuple[Event, Repository]]) -> set[Place]:
     return {Place(key, *(clean(word, NAME) for word in words)) for key, *words in found}
 
 
-async def note(connection: AsyncConnection, places: Iterable[Place], now: datetime) -> None:
+def note(connection: Connection, places: Iterable[Place], now: datetime) -> None:
     """Record these as seen now."""
     wanted = sorted(places)
     c = tables.releases.c
@@ -44,20 +43,20 @@ async def note(connection: AsyncConnection, places: Iterable[Place], now: dateti
         some = wanted[start : start + _CHUNK]
         place = (c.repo_key, c.service, c.environment, c.release)
         among = [column.in_(set(words)) for column, words in zip(place, zip(*some, strict=True), strict=True)]
-        rows = (await connection.execute(select(c.seq, *place).where(*among))).all()
+        rows = (connection.execute(select(c.seq, *place).where(*among))).all()
         known = {Place(*words): seq for seq, *words in rows}
         seen = [known[place] for place in some if place in known]
         if seen:
             again = update(tables.releases).where(c.seq.in_(seen))
-            await connection.execute(again.values(last_seen=now))
+            connection.execute(again.values(last_seen=now))
         fresh = [
             {**place._asdict(), "first_seen": now, "last_seen": now} for place in some if place not in known
         ]
         if fresh:
-            await connection.execute(insert(tables.releases), fresh)
+            connection.execute(insert(tables.releases), fresh)
 
 
-async def forget(connection: AsyncConnection, before: datetime, limit: int) -> int:
+def forget(connection: Connection, before: datetime, limit: int) -> int:
     """Remove at most ``limit`` that were not seen since; return how many were.
 
     The newest of each service and environment stays, or the next release there would be no change: where
@@ -71,22 +70,22 @@ async def forget(connection: AsyncConnection, before: datetime, limit: int) -> i
         newer.c.seq > c.seq,
     )
     query = select(c.seq).where(c.last_seen < before - NOTED_AGAIN, replaced).limit(limit)
-    gone = list((await connection.execute(query)).scalars())
-    await connection.execute(delete(tables.releases).where(c.seq.in_(gone)))
+    gone = list((connection.execute(query)).scalars())
+    connection.execute(delete(tables.releases).where(c.seq.in_(gone)))
     return len(gone)
 
 
-async def change_at(
-    connection: AsyncConnection, place: Place, now: datetime, within_seconds: float
+def change_at(
+    connection: Connection, place: Place, now: datetime, within_seconds: float
 ) -> ReleaseChange | None:
     """Return the change to this release, if it happened within that time and there was one before it."""
     c = tables.releases.c
     same = (c.repo_key == place.repo_key, c.service == place.service, c.environment == place.environment)
     since = now - timedelta(seconds=within_seconds)
     query = select(c.seq, c.first_seen).where(*same, c.release == place.release, c.first_seen >= since)
-    row = (await connection.execute(query)).first()
+    row = (connection.execute(query)).first()
     if row is None:
         return None
     earlier = select(c.release).where(*same, c.seq < row.seq).order_by(c.seq.desc()).limit(1)
-    before = (await connection.execute(earlier)).scalar()
+    before = (connection.execute(earlier)).scalar()
     return ReleaseChange(before, place.release, row.first_seen) if before else None

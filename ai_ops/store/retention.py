@@ -79,7 +79,7 @@ class Retention:
         removed = _ROWS
         while removed == _ROWS:
             async with self._database.write() as connection:
-                removed = await releases.forget(connection, before, _ROWS)
+                removed = await connection.run(releases.forget, before, _ROWS)
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _forget_traces(self, before: datetime) -> None:

@@ -11,16 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.store import tables
 from ai_ops.store.intake_batch import KEPT_PAYLOADS
+from ai_ops.store.lane import Transaction
 
 Sample = Mapping[str, Any]
 """An event as JSON."""
 
 
-async def set_aside(connection: AsyncConnection, issue: Mapping[str, Any]) -> None:
+async def set_aside(connection: Transaction, issue: Mapping[str, Any]) -> None:
     """Keep the sample of an issue that others are about to be merged into, if it is of its own errors."""
     known, kept = tables.issue_fingerprints.c, tables.own_samples
     own = select(known.fingerprint).where(
@@ -32,7 +32,7 @@ async def set_aside(connection: AsyncConnection, issue: Mapping[str, Any]) -> No
         await connection.execute(insert(kept), {"issue_id": issue["id"], "sample": issue["sample"]})
 
 
-async def give_each_its_own(connection: AsyncConnection, issue_ids: Sequence[str]) -> None:
+async def give_each_its_own(connection: Transaction, issue_ids: Sequence[str]) -> None:
     """Give each of these issues, which were one until now, the newest sample of its own errors.
 
     An issue of which nothing is left keeps the sample that it has.
@@ -51,7 +51,7 @@ async def give_each_its_own(connection: AsyncConnection, issue_ids: Sequence[str
         )
 
 
-async def _kept(connection: AsyncConnection, issue_ids: Sequence[str]) -> list[Sample]:
+async def _kept(connection: Transaction, issue_ids: Sequence[str]) -> list[Sample]:
     """Return all samples and payloads that there are of some issues."""
     issues, own, events = tables.issues.c, tables.own_samples.c, tables.events.c
     queries = [

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Exists, bindparam, exists, func, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Exists, bindparam, exists, func, select, text, update
 
 from ai_ops.core import flood
 from ai_ops.core.flood import IntakeRules
@@ -29,7 +28,7 @@ class Room:
         self._rules = rules
 
     @classmethod
-    async def load(cls, connection: AsyncConnection, now: datetime, rules: IntakeRules) -> Room:
+    def load(cls, connection: Connection, now: datetime, rules: IntakeRules) -> Room:
         """Count the repairs of the last hour."""
         repositories: Counter[str] = Counter()
         nodes: Counter[str] = Counter()
@@ -41,7 +40,7 @@ class Room:
                 .where(tasks.created_at > now - _HOUR, text("kind = 'repair'"))
                 .group_by(tasks.repo_key, issues.node)
             )
-            for repo_key, node, number in await connection.execute(query):
+            for repo_key, node, number in connection.execute(query):
                 repositories[repo_key] += number
                 nodes[node] += number
         return cls(repositories, nodes, rules)
@@ -56,10 +55,10 @@ class Room:
         return reason
 
 
-async def release_waiting(connection: AsyncConnection, now: datetime, rules: IntakeRules) -> list[Task]:
+def release_waiting(connection: Connection, now: datetime, rules: IntakeRules) -> list[Task]:
     """Return new repairs of issues that waited for a spike to pass, each repository's oldest first."""
     c = tables.issues.c
-    await connection.execute(
+    connection.execute(
         update(tables.issues)
         .where(c.waiting_for == SPIKE, _has_repair())
         .values(waiting_for="", waiting_reason="")
@@ -72,15 +71,15 @@ async def release_waiting(connection: AsyncConnection, now: datetime, rules: Int
         .subquery()
     )
     some = select(waiting).where(waiting.c.turn <= max(1, rules.tasks_per_hour))
-    rows = [dict(row) for row in (await connection.execute(some)).mappings()]
+    rows = [dict(row) for row in (connection.execute(some)).mappings()]
     if not rows:
         return []
-    room = await Room.load(connection, now, rules)
+    room = Room.load(connection, now, rules)
     tasks = [repair_of(row, row["episode"], now, dict(BY_EVENT)) for row in rows if not room.take(row)]
     begun = [{"b_id": task.issue_id} for task in tasks]
     if begun:
         done = update(tables.issues).where(c.id == bindparam("b_id"))
-        await connection.execute(done.values(waiting_for="", waiting_reason=""), begun)
+        connection.execute(done.values(waiting_for="", waiting_reason=""), begun)
     return tasks
 
 

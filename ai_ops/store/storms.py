@@ -7,16 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, insert, or_, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.flow.issue import IssueState
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.store import tables
+from ai_ops.store.lane import Transaction
 from ai_ops.store.open_issue import BY_EVENT, STORM, repair_of
 from ai_ops.store.rows import task_row
 
 
-async def hand_on(connection: AsyncConnection, carrier: Task, into: str, now: datetime) -> Task | None:
+async def hand_on(connection: Transaction, carrier: Task, into: str, now: datetime) -> Task | None:
     """Let another issue's repair stand for a storm whose carrier was taken back.
 
     Args:
@@ -45,7 +45,7 @@ async def hand_on(connection: AsyncConnection, carrier: Task, into: str, now: da
     return task
 
 
-async def _heir(connection: AsyncConnection, carrier: Task, into: str) -> Mapping[str, Any] | None:
+async def _heir(connection: Transaction, carrier: Task, into: str) -> Mapping[str, Any] | None:
     """Return the issue that is to carry the storm; a repair of it that a person took up again goes on."""
     c, t = tables.issues.c, tables.tasks.c
     its_repair = and_(

@@ -9,16 +9,19 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, insert, select, text, update
 
 from ai_ops.core.ports import Clock, Created, NewTask, Page, TaskFilter
 from ai_ops.errors import PermanentError
+from ai_ops.flow.event import Event
 from ai_ops.flow.notification import Notification
+from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import TRANSITIONS, Priority, Task, TaskKind, TaskState
 from ai_ops.store import tables
 from ai_ops.store.database import Database
 from ai_ops.store.intake_batch import IntakeBatch
+from ai_ops.store.lane import Transaction
+from ai_ops.store.open_issue import OpenIssue
 from ai_ops.store.outbox import keep
 from ai_ops.store.paging import page
 from ai_ops.store.rows import task_from, task_row, task_value
@@ -122,12 +125,10 @@ class TaskRepository:
             return [task_from(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def _repair(connection: AsyncConnection, new: NewTask, now: datetime) -> Created:
+async def _repair(connection: Transaction, new: NewTask, now: datetime) -> Created:
     if new.event is None or new.repository is None:
         raise PermanentError("invalid_task", "A repair needs an error and a repository.")
-    batch = await IntakeBatch.load(connection, [(new.event, new.repository)], now)
-    task, issue, episode, reason = batch.request(new.event, new.repository, new)
-    await batch.flush()
+    task, issue, episode, reason = await connection.run(_requested, new.event, new.repository, new, now)
     if task is not None:
         return Created(task, True)
     c = tables.tasks.c
@@ -141,7 +142,16 @@ async def _repair(connection: AsyncConnection, new: NewTask, now: datetime) -> C
     return Created(task_from(row), False, reason)
 
 
-async def _other(connection: AsyncConnection, new: NewTask, now: datetime) -> Created:
+def _requested(
+    connection: Connection, event: Event, repository: Repository, new: NewTask, now: datetime
+) -> tuple[Task | None, OpenIssue, int, str]:
+    batch = IntakeBatch.load(connection, [(event, repository)], now)
+    answer = batch.request(event, repository, new)
+    batch.flush()
+    return answer
+
+
+async def _other(connection: Transaction, new: NewTask, now: datetime) -> Created:
     repository = new.repository
     task = Task(
         id=str(uuid.uuid4()),
@@ -162,7 +172,7 @@ async def _other(connection: AsyncConnection, new: NewTask, now: datetime) -> Cr
     return Created(task, True)
 
 
-async def _of_pull_request(connection: AsyncConnection, pull_request_id: str) -> dict[str, Any]:
+async def _of_pull_request(connection: Transaction, pull_request_id: str) -> dict[str, Any]:
     c = tables.pull_requests.c
     query = select(c.issue_id, c.fingerprint, c.episode, c.url).where(c.id == pull_request_id)
     row = (await connection.execute(query)).mappings().first()
@@ -172,7 +182,7 @@ async def _of_pull_request(connection: AsyncConnection, pull_request_id: str) ->
     return {**same, "pull_request_id": pull_request_id, "pr_url": row["url"]}
 
 
-async def _by_key(connection: AsyncConnection, key: str) -> Task | None:
+async def _by_key(connection: Transaction, key: str) -> Task | None:
     keys = tables.idempotency_keys.c
     query = select(tables.tasks).join(tables.idempotency_keys, keys.task_id == tables.tasks.c.id)
     row = (await connection.execute(query.where(keys.key == _digest(key)))).mappings().first()
@@ -183,20 +193,20 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
-async def _find(connection: AsyncConnection, task_id: str) -> Task | None:
+async def _find(connection: Transaction, task_id: str) -> Task | None:
     query = select(tables.tasks).where(tables.tasks.c.id == task_id)
     row = (await connection.execute(query)).mappings().first()
     return task_from(row) if row else None
 
 
-async def _existing(connection: AsyncConnection, task_id: str) -> Task:
+async def _existing(connection: Transaction, task_id: str) -> Task:
     task = await _find(connection, task_id)
     if task is None:
         raise PermanentError("task_not_found", "There is no such task.")
     return task
 
 
-async def _change(connection: AsyncConnection, task: Task, changes: Mapping[str, Any]) -> Task:
+async def _change(connection: Transaction, task: Task, changes: Mapping[str, Any]) -> Task:
     values = {name: task_value(name, value) for name, value in changes.items()}
     await connection.execute(update(tables.tasks).where(tables.tasks.c.id == task.id).values(values))
     return replace(task, **changes)

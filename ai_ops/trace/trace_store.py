@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ai_ops.core.ports import Clock, Outcome
 from ai_ops.flow.run import Artifact, Run, Step, StepState, TraceEvent, Usage
 from ai_ops.store import tables
 from ai_ops.store.database import Database
 from ai_ops.store.group_commit import GroupCommit
+from ai_ops.store.lane import Transaction
 from ai_ops.store.paging import page
 from ai_ops.store.rows import clean, storable
 from ai_ops.trace.rows import artifact_from, event_from, run_from, run_row, step_from, usage_of
@@ -259,12 +259,12 @@ class TraceStore:
                         return
                     await listener.wait(_POLL_SECONDS)
 
-    async def _step(self, connection: AsyncConnection, run_id: str, name: str, round: int) -> Step | None:
+    async def _step(self, connection: Transaction, run_id: str, name: str, round: int) -> Step | None:
         query = select(tables.steps).where(_same(run_id, name, round))
         row = (await connection.execute(query)).mappings().first()
         return step_from(row) if row else None
 
-    async def _insert_step(self, connection: AsyncConnection, run_id: str, name: str, round: int) -> None:
+    async def _insert_step(self, connection: Transaction, run_id: str, name: str, round: int) -> None:
         row = {
             "run_id": run_id,
             "name": name,
@@ -278,7 +278,7 @@ class TraceStore:
         }
         await connection.execute(insert(tables.steps), row)
 
-    async def _add_usage(self, connection: AsyncConnection, run_id: str, usage: Usage) -> None:
+    async def _add_usage(self, connection: Transaction, run_id: str, usage: Usage) -> None:
         if usage == Usage():
             return
         c = tables.runs.c
@@ -289,7 +289,7 @@ class TraceStore:
         }
         await connection.execute(update(tables.runs).where(c.id == run_id).values(added))
 
-    async def _append(self, connection: AsyncConnection, *lines: _Line) -> None:
+    async def _append(self, connection: Transaction, *lines: _Line) -> None:
         now = self._clock.now()
         rows = [{"run_id": run_id, "at": now, "kind": kind, "data": data} for run_id, kind, data in lines]
         await connection.execute(insert(tables.trace_events), rows)

@@ -39,7 +39,7 @@ async def test_the_migrations_lead_to_the_tables_that_the_code_uses(database):
         return compare_metadata(context, tables.metadata)
 
     async with database.write() as connection:
-        assert await connection.run_sync(differences) == []
+        assert await connection.run(differences) == []
 
 
 async def back_to(revision, database):
@@ -52,7 +52,7 @@ async def back_to(revision, database):
         command.downgrade(config, revision)
 
     async with database.write() as connection:
-        await connection.run_sync(back)
+        await connection.run(back)
     await database.close()
 
 

@@ -7,6 +7,7 @@ import threading
 import uuid
 
 import pytest
+from sqlalchemy import text
 
 from ai_ops.core.describe import describe
 from ai_ops.server import intake
@@ -271,8 +272,8 @@ async def test_events_far_from_now_are_taken(server):
 async def full_disk(server):
     """Let SQLite have no more pages than it has."""
     async with server.database.write() as connection:
-        pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
-        await connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+        pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
+        await connection.execute(text(f"PRAGMA max_page_count={pages}"))
 
 
 async def test_nothing_is_acknowledged_when_the_disk_is_full_and_all_of_it_when_there_is_room(server):
@@ -284,14 +285,14 @@ async def test_nothing_is_acknowledged_when_the_disk_is_full_and_all_of_it_when_
     assert answer.headers["Content-Type"] == "application/problem+json"
     await server.nothing_happened()
     async with server.database.write() as connection:
-        await connection.exec_driver_sql("PRAGMA max_page_count=1000000")
+        await connection.execute(text("PRAGMA max_page_count=1000000"))
     assert (await send(server, *events)).json == {"accepted": 50, "duplicates": 0, "rejected": []}
     assert len(await server.rows("tasks")) == 1
 
 
 async def test_an_agent_keeps_its_events_when_the_database_is_broken(server):
     async with server.database.write() as connection:
-        await connection.exec_driver_sql("DROP TABLE events")
+        await connection.execute(text("DROP TABLE events"))
     answer = await send(server, wire_event())
     assert (answer.status, answer.json["code"]) == (503, "storage_failed")
     assert "Retry-After" in answer.headers

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from sqlalchemy import text
 
 from ai_ops.core.identity import run_id
 from ai_ops.server.handlers import stream
@@ -148,10 +149,10 @@ async def test_a_stream_whose_storage_fails_breaks_off_cleanly_and_is_logged(ser
     async with connect(server, task_id) as answer:
         await anext(events_of(answer.content))
         async with server.database.write() as connection:
-            await connection.exec_driver_sql("ALTER TABLE trace_events RENAME TO gone")
+            await connection.execute(text("ALTER TABLE trace_events RENAME TO gone"))
         rest = await answer.content.read()
         async with server.database.write() as connection:
-            await connection.exec_driver_sql("ALTER TABLE gone RENAME TO trace_events")
+            await connection.execute(text("ALTER TABLE gone RENAME TO trace_events"))
     assert b"HTTP/1.1" not in rest and b"problem" not in rest
     assert "broke off" in caplog.text
     server.worker.gate.set()

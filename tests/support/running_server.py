@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from sqlalchemy import text
 
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.flood import IntakeRules
@@ -165,7 +166,7 @@ class Running:
     async def rows(self, table: str) -> list[Mapping[str, Any]]:
         """Return every row of a table."""
         async with self.database.read() as connection:
-            found = await connection.exec_driver_sql(f"SELECT * FROM {table}")
+            found = await connection.execute(text(f"SELECT * FROM {table}"))
             return [dict(row) for row in found.mappings()]
 
     async def nothing_happened(self) -> None:
