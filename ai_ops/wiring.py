@@ -314,7 +314,7 @@ async def build(
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)
-        upkeep = Upkeep(tools.issues, engine, retention)
+        upkeep = Upkeep(tools.issues, engine, retention, redact.redact)
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
         yield system
 

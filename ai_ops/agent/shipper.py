@@ -45,6 +45,7 @@ class Shipper:
         self._limit = MAX_BATCH
         self._failures = 0
         self._trouble = ""
+        self._shipped = 0  # since the spool was last empty
 
     def start(self) -> None:
         """Begin to ship."""
@@ -65,6 +66,7 @@ class Shipper:
         while True:
             batch = self._spool.oldest(self._limit, MAX_BATCH_BYTES)
             if not batch:
+                self._emptied()
                 return None
             try:
                 self._deliver(batch)
@@ -101,7 +103,9 @@ class Shipper:
         if answer.duplicates:
             known = counted(answer.duplicates, "event was", "events were")
             _log.info("%s known to the server already", known)
-        self._spool.acknowledge([w for index, w in enumerate(batch) if index not in rejected])
+        taken = [waiting for index, waiting in enumerate(batch) if index not in rejected]
+        self._spool.acknowledge(taken)
+        self._shipped += len(taken)
         self._limit = min(MAX_BATCH, self._limit * 2)
 
     def _split(self, batch: list[Waiting], failure: PermanentError) -> None:
@@ -128,6 +132,12 @@ class Shipper:
             return failure.delay
         longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures - 1, 10))
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+
+    def _emptied(self) -> None:
+        """Say how much was shipped, once for all the batches that it took."""
+        if self._shipped:
+            _log.info("%s shipped", counted(self._shipped, "event"))
+        self._shipped = 0
 
     def _recovered(self) -> None:
         if self._trouble:

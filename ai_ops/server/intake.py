@@ -87,7 +87,7 @@ async def _commit(
     for task in ingested.withdrawn:
         await services.engine.cancel(task)
     for task in ingested.tasks:
-        await services.engine.enqueue(task)
+        await services.enqueue(task)
     return Taken(ingested.accepted, ingested.duplicates, tuple(rejected), ingested.only_counted)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -10,12 +11,16 @@ from aiohttp import web
 from ai_ops.core.ports import Clock, CodeHost, Engine, Ids, Issues, PullRequests, Tasks, Trace
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
+from ai_ops.core.telling import queued
 from ai_ops.errors import PermanentError
 from ai_ops.flow.repository import Repository
+from ai_ops.flow.task import Task
 from ai_ops.server.auth import Keyring
 from ai_ops.server.descriptions import Descriptions
 from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.senders.mapping import Senders
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,11 @@ class Services:
                 next_step=f"Use one of {', '.join(sorted(self.hosts))}.",
             )
         return found
+
+    async def enqueue(self, task: Task) -> None:
+        """Hand a task's new run to the engine, and say so in the log."""
+        log.info("%s", queued(task, self.redactor.redact))
+        await self.engine.enqueue(task)
 
 
 SERVICES = web.AppKey("services", Services)

@@ -193,3 +193,14 @@ async def test_a_withheld_run_says_what_a_person_can_do(workshop, caplog, fix, c
         assert task.id in mail_text(mail)
         (told,) = warnings(caplog)
         assert told.startswith(f"task {task.id} ended as needs_human_review ({code}): ")
+
+
+async def test_a_run_that_goes_well_is_told_by_its_beginning_and_its_end(workshop, caplog):
+    caplog.set_level(logging.INFO, "ai_ops.core.orchestrator")
+    async with workshop() as floor:
+        task = await floor.repaired()
+        assert task.state is TaskState.COMPLETED
+        assert [record.getMessage() for record in caplog.records if task.id in record.getMessage()] == [
+            f"task {task.id}: run 1 begins; its trace is {run_id(task.id, 1)}",
+            f"task {task.id} ended as completed: a pull request was opened",
+        ]

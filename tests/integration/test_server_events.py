@@ -319,3 +319,12 @@ async def test_the_server_answers_others_while_it_reads_a_batch(server, monkeypa
     assert (await server.get("/healthz")).status == 200
     answered.set()
     assert (await sending).json["accepted"] == 1
+
+
+async def test_a_task_that_intake_queues_is_one_line_in_the_log_and_a_repeat_is_none(server, caplog):
+    caplog.set_level("INFO", "ai_ops")
+    await send(server, wire_event())
+    await send(server, wire_event())
+    (task,) = (await server.get("/v1/tasks")).json["items"]
+    queued = f"task {task['task_id']} queued: repair of issue {task['issue_id']} in github.com/acme/shop"
+    assert [message for message in caplog.messages if "queued" in message] == [queued]

@@ -44,10 +44,12 @@ class Sweeper:
             raise TemporaryError("storage_unavailable", "away")
 
 
-async def test_what_waited_is_queued():
+async def test_what_waited_is_queued_and_told(caplog):
     queue = Queue()
-    await Upkeep(Waiting([a_task("a"), a_task("b")]), queue, Sweeper()).release()
+    caplog.set_level("INFO", "ai_ops")
+    await Upkeep(Waiting([a_task("a"), a_task("b")]), queue, Sweeper(), str).release()
     assert [task.id for task in queue.tasks] == ["a", "b"]
+    assert [message.partition(":")[0] for message in caplog.messages] == ["task a queued", "task b queued"]
 
 
 async def test_a_failure_is_tried_again_at_the_next_turn(monkeypatch):
@@ -55,7 +57,7 @@ async def test_a_failure_is_tried_again_at_the_next_turn(monkeypatch):
     monkeypatch.setattr(module, "_SWEEP_SECONDS", 0)
     queue, sweeper = Queue(), Sweeper()
     away = TemporaryError("storage_unavailable", "away")
-    running = asyncio.create_task(Upkeep(Waiting(away, [a_task("a")]), queue, sweeper).run())
+    running = asyncio.create_task(Upkeep(Waiting(away, [a_task("a")]), queue, sweeper, str).run())
     async with asyncio.timeout(10):
         while not queue.tasks or sweeper.turns < 2:
             await asyncio.sleep(0)

@@ -13,7 +13,7 @@ from ai_ops.core.orchestrator.money import cost_of
 from ai_ops.core.orchestrator.reporting import redacted_issue
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.report import Report
-from ai_ops.core.untrusted import clean
+from ai_ops.core.telling import told
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.issue import Issue
@@ -22,8 +22,6 @@ from ai_ops.flow.run import Step
 from ai_ops.flow.task import Proof, Task, TaskState
 
 log = logging.getLogger(__name__)
-
-_LOG_LIMIT = 500
 
 
 async def fail(tools: Tools, task: Task, failure: Mapping[str, str]) -> None:
@@ -48,8 +46,7 @@ async def fail(tools: Tools, task: Task, failure: Mapping[str, str]) -> None:
 
 def warn(task: Task, state: TaskState, code: str, reason: str) -> None:
     """Say in one line of the log that a person is wanted, and why."""
-    told = " ".join(clean(reason).text.split())[:_LOG_LIMIT]
-    log.warning("task %s ended as %s (%s): %s", task.id, state, code, told)
+    log.warning("task %s ended as %s (%s): %s", task.id, state, code, told(reason))
 
 
 async def _mail(tools: Tools, task: Task, failure: Mapping[str, str]) -> Notification | None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ai_ops.core.ports import Engine, Issues
+from ai_ops.core.telling import queued
 from ai_ops.errors import AiOpsError
 
 log = logging.getLogger(__name__)
@@ -27,10 +28,13 @@ class Sweeps(Protocol):
 class Upkeep:
     """The duties of a server, each at its own pace. A failure is told and tried again at the next turn."""
 
-    def __init__(self, issues: Issues, engine: Engine, retention: Sweeps) -> None:
+    def __init__(
+        self, issues: Issues, engine: Engine, retention: Sweeps, redact: Callable[[str], str]
+    ) -> None:
         self._issues = issues
         self._engine = engine
         self._retention = retention
+        self._redact = redact
 
     async def run(self) -> None:
         """Do them until cancelled."""
@@ -41,6 +45,7 @@ class Upkeep:
     async def release(self) -> None:
         """Begin the repairs that waited for a flood of errors to pass, as far as there is room."""
         for task in await self._issues.release_waiting():
+            log.info("%s", queued(task, self._redact))
             await self._engine.enqueue(task)
 
 

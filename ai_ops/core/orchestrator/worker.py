@@ -15,6 +15,7 @@ from ai_ops.core.orchestrator.repair import publish_approved, repair
 from ai_ops.core.orchestrator.reporting import redacted
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Steps
+from ai_ops.core.telling import told
 from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.run import Run
 from ai_ops.flow.task import Task, TaskKind, TaskState
@@ -56,6 +57,8 @@ class Worker:
 
     async def _begin(self, task: Task, run: str) -> Task:
         """Say that the task is being worked on; after a crash it says so already."""
+        verb = "begins" if task.state is TaskState.PENDING else "goes on"
+        log.info("task %s: run %d %s; its trace is %s", task.id, task.run_number, verb, run)
         if task.state is TaskState.PROCESSING:
             return await self._tools.tasks.update(task.id, trace_id=run)
         return await self._tools.tasks.move(task.id, TaskState.PROCESSING, trace_id=run)
@@ -104,3 +107,5 @@ class Worker:
         if ending.state is TaskState.NEEDS_HUMAN_REVIEW:
             rule = ending.proof.reasons[0].rule if ending.proof.reasons else "withheld"
             warn(task, ending.state, rule, reason)
+        else:
+            log.info("task %s ended as %s: %s", task.id, ending.state, told(reason))

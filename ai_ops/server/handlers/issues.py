@@ -59,7 +59,7 @@ async def post_merge(request: web.Request) -> web.StreamResponse:
     for task in merged.withdrawn:
         await services.engine.cancel(task)
     for task in merged.tasks:
-        await services.engine.enqueue(task)
+        await services.enqueue(task)
     return json_response(views.issue(merged.issue))
 
 

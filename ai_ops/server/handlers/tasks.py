@@ -40,8 +40,10 @@ async def post_task(request: web.Request) -> web.StreamResponse:
 async def create_task(services: Services, new: NewTask) -> web.Response:
     """Create a task and answer it: 201, or 200 with the reason when another stands for the same wish."""
     created = await services.tasks.create(new)
-    if created.task.state is TaskState.PENDING:
-        await services.engine.enqueue(created.task)  # also one whose first request failed half-way
+    if created.created:
+        await services.enqueue(created.task)
+    elif created.task.state is TaskState.PENDING:
+        await services.engine.enqueue(created.task)  # its first request may have failed half-way
     (answer,) = await _shown(services, created.task)
     answer |= {"reason": created.reason} if created.reason else {}
     return json_response(
@@ -134,7 +136,7 @@ def verb(name: str) -> RequestHandler:
             return await _answer(services, before)
         task = await services.tasks.move(before.id, change.to, **change.changes)
         if task.state is TaskState.PENDING:
-            await services.engine.enqueue(task)
+            await services.enqueue(task)
         elif task.state is TaskState.CANCELLED:
             await services.engine.cancel(task)
         return await _answer(services, task)
