@@ -28,9 +28,10 @@ def list_issues(limit: LimitOption = 50, wait: WaitOption = 0, as_json: JsonFlag
         Column("issue_id", "ISSUE"),
         Column("title", "TITLE", least=24, rank=1),
         Column("count", "SEEN"),
-        Column("last", "LAST SEEN (UTC)", rank=4),
+        Column("last", "LAST SEEN (UTC)", rank=5),
         Column("state", "STATE", rank=3),
         Column("triage_class", "TRIAGE", rank=2),
+        Column("repo_key", "REPOSITORY", rank=4),
     ]
     rows = (
         {**item, "last": moment(item["last_seen"]), "triage_class": item["triage"]["triage_class"]}

@@ -36,11 +36,13 @@ def list_tasks(
     columns = [
         Column("task_id", "TASK"),
         Column("state", "STATE"),
-        Column("verdict", "VERDICT", rank=1),
-        Column("kind", "KIND", rank=4),
-        Column("pull_request_state", "PULL REQUEST", rank=2),
-        Column("outcome_reason", "REASON", least=24, rank=3),
-        Column("pr_url", "LINK", rank=5),
+        Column("title", "TITLE", least=20, rank=1),
+        Column("verdict", "VERDICT", rank=2),
+        Column("kind", "KIND", rank=6),
+        Column("pull_request_state", "PULL REQUEST", rank=3),
+        Column("outcome_reason", "REASON", least=24, rank=4),
+        Column("repo_key", "REPOSITORY", rank=5),
+        Column("pr_url", "LINK", rank=7),
     ]
     table(({**item, "verdict": item["proof"]["verdict"]} for item in items), columns)
 
@@ -75,7 +77,7 @@ def print_task(task: dict[str, Any]) -> None:
     fields(
         [
             ("task", task["task_id"]),
-            ("name", task["name"]),
+            ("title", task["title"]),
             ("kind", task["kind"]),
             ("state", task["state"]),
             ("reason", task["outcome_reason"]),

@@ -254,6 +254,10 @@ class Issues(Protocol):
         """Return issues, newest first."""
         ...
 
+    async def titles(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Return the titles of these; ids that are not there are left out."""
+        ...
+
     async def release_waiting(self) -> Sequence[Task]:
         """Start repairs that waited for a spike to pass, as far as there is room; to be enqueued."""
         ...

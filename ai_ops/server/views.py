@@ -23,8 +23,10 @@ def proof(value: Proof) -> dict[str, Any]:
     return {"verdict": value.verdict, "reasons": [asdict(reason) for reason in value.reasons]}
 
 
-def task(value: Task, public_url: str, pull_request_state: PullRequestState | None) -> dict[str, Any]:
-    """Return a task, with what its pull request is now, as far as we know."""
+def task(
+    value: Task, public_url: str, pull_request_state: PullRequestState | None, issue_title: str = ""
+) -> dict[str, Any]:
+    """Return a task, with what its pull request is now, as far as we know; its title is its issue's."""
     payload = value.payload
     pr_url = absolute(value.pr_url, public_url) or None
     return {
@@ -43,6 +45,7 @@ def task(value: Task, public_url: str, pull_request_state: PullRequestState | No
         "repo_key": value.repo_key,
         "code_host": value.code_host,
         "fix_mode": payload.get("fix_mode"),
+        "title": issue_title or payload.get("name", ""),
         "name": payload.get("name", ""),
         "description": payload.get("description", ""),
         "type": payload.get("type"),

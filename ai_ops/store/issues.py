@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select
@@ -92,6 +92,15 @@ class IssueRepository:
     async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[Issue]:
         """Return issues, newest first."""
         return await page(self._database, tables.issues, issue_from, limit=limit, cursor=cursor)
+
+    async def titles(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Return the titles of these; ids that are not there are left out."""
+        if not ids:
+            return {}
+        c = tables.issues.c
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(c.id, c.title).where(c.id.in_(ids)))
+            return {row.id: row.title for row in rows}
 
     async def fingerprints(self, issue_id: str) -> Sequence[str]:
         """Return the fingerprints whose events come to an issue, its own first."""

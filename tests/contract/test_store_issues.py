@@ -258,3 +258,10 @@ async def test_of_a_minutes_events_only_the_first_ones_become_the_sample(issues,
     await issues.ingest(pairs(event(1, at=clock.now())))
     issue = await only(issues)
     assert issue.sample.occurred_at == clock.now()
+
+
+async def test_titles_are_looked_up_together_and_what_is_not_there_is_left_out(issues):
+    await issues.ingest(pairs(event()))
+    issue = await only(issues)
+    assert await issues.titles({issue.id, "elsewhere"}) == {issue.id: issue.title}
+    assert await issues.titles([]) == {}

@@ -295,3 +295,29 @@ async def test_times_are_rfc_3339_in_utc(server):
     task = (await server.post("/v1/tasks", a_prompt())).json
     assert task["created_at"].endswith("Z")
     assert abs((datetime.fromisoformat(task["created_at"]) - datetime.now(UTC)).total_seconds()) < 60
+
+
+async def test_a_task_has_the_title_of_its_issue_or_its_name(server):
+    repair = (await server.post("/v1/tasks", a_repair())).json
+    prompt = (await server.post("/v1/tasks", a_prompt(name="Review utils"))).json
+    issue = (await server.get(f"/v1/issues/{repair['issue_id']}")).json
+    assert repair["title"] == issue["title"] != ""
+    listed = (await server.get("/v1/tasks")).json["items"]
+    assert {task["task_id"]: task["title"] for task in listed} == {
+        repair["task_id"]: issue["title"],
+        prompt["task_id"]: "Review utils",
+    }
+
+
+async def test_the_titles_of_a_page_are_one_query(server, monkeypatch):
+    for number in range(3):
+        await server.post("/v1/tasks", a_repair(error_content=f"{TRACEBACK}\n{'abc'[number] * 3}Error: x"))
+    asked, titles = [], server.issues.titles
+
+    async def counting(ids):
+        asked.append(ids)
+        return await titles(ids)
+
+    monkeypatch.setattr(server.issues, "titles", counting)
+    await server.get("/v1/tasks")
+    assert len(asked) == 1

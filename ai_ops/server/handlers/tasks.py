@@ -158,9 +158,15 @@ async def _answer(services: Services, task: Task) -> web.Response:
 
 
 async def _shown(services: Services, *tasks: Task) -> list[dict[str, Any]]:
-    """Return tasks as JSON, each with what its pull request is now."""
+    """Return tasks as JSON, each with its issue's title and what its pull request is now."""
+    titles = await services.issues.titles({t.issue_id for t in tasks if t.issue_id})
     states = await services.pull_requests.states({t.pull_request_id for t in tasks if t.pull_request_id})
-    return [views.task(t, services.public_url, states.get(t.pull_request_id or "")) for t in tasks]
+    return [
+        views.task(
+            t, services.public_url, states.get(t.pull_request_id or ""), titles.get(t.issue_id or "", "")
+        )
+        for t in tasks
+    ]
 
 
 ROUTES = (
