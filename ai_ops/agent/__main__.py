@@ -92,7 +92,7 @@ _KEYS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the agent until it is told to stop; return 0, 1 when it failed, 2 when an option is wrong."""
-    given = parser().parse_args(arguments)
+    given = _parsed(arguments)
     logging.basicConfig(
         level=logging.DEBUG if given.verbose else logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s",
@@ -129,6 +129,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         delivery.close()
     left = stats.waiting or stats.rejected > before.rejected
     return 1 if options.once and left else 0
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return what the flags say, or leave with the reason why they say nothing."""
+    flags = parser()
+    given, surplus = flags.parse_known_args(arguments)
+    if surplus:
+        words = f"unrecognized arguments: {' '.join(surplus)}"
+        if given.log_path and not all(word.startswith("-") for word in surplus):
+            words += "\nDid the shell expand a glob? Put it in quotes: --log-path '/var/log/app/*.log'"
+        flags.error(words)
+    return given
 
 
 def _allow_many_files() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from ai_ops.agent.sources import open_streams
 from ai_ops.agent.spool import Change, Outgoing, Spool, SpoolStats
 from ai_ops.agent.wire import addressed, encode, recount
 from ai_ops.core.wording import counted, sentences
-from ai_ops.errors import TemporaryError
+from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.monitoring.checkpoint import Checkpoint
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.followed import Record
@@ -82,6 +82,7 @@ class Agent:
         self._shipped_before = self._spool.stats().shipped
         self._full = False
         self._missing: set[str] | None = None  # patterns without a file so far; None before the first look
+        self._unreadable: dict[str, str] = {}  # why some of them found nothing at the first look
 
     def stats(self) -> SpoolStats:
         """Return what waits in the spool and what became of the rest."""
@@ -115,7 +116,8 @@ class Agent:
         that came to it meanwhile. The agent cannot be run again. Returns what became of the events.
 
         Raises:
-            PermanentError: with ``once``: a source could not be read; what was read is spooled.
+            AiOpsError: with ``once``: a source could not be read, or a path finds nothing; what was read is
+                spooled and shipped.
         """
         try:
             self._discover()
@@ -212,6 +214,8 @@ class Agent:
         )
         if self._streams and self._streams.failure:
             raise self._streams.failure
+        if self._options.once and self._unreadable:
+            raise _nothing_to_read(self._unreadable)
         return stats
 
     def _discover(self) -> None:
@@ -225,10 +229,10 @@ class Agent:
         """Say which patterns find nothing, once, and when that is over."""
         if self._missing is None:
             self._missing = {p for p in self._monitor.patterns if not any(matches(path, p) for path in new)}
-            for pattern in sorted(self._missing):
-                if reason := why_nothing(pattern):
-                    then = "There is nothing to read" if self._options.once else "The agent waits for it"
-                    _log.warning("nothing to follow at %s: %s", pattern, sentences(reason, then))
+            self._unreadable = {p: why for p in sorted(self._missing) if (why := why_nothing(p))}
+            then = "There is nothing to read" if self._options.once else "The agent waits for it"
+            for pattern, reason in self._unreadable.items():
+                _log.warning("nothing to follow at %s: %s", pattern, sentences(reason, then))
             return
         for pattern in [p for p in self._missing if any(matches(path, p) for path in new)]:
             self._missing.discard(pattern)
@@ -329,3 +333,12 @@ class Agent:
         self._change = Change()
         self._held_bytes = 0
         self._committed_at = time.monotonic()
+
+
+def _nothing_to_read(found: Mapping[str, str]) -> PermanentError:
+    """Return the failure that paths are which find nothing, by why that is."""
+    return PermanentError(
+        "log_not_found",
+        sentences(*(f"nothing was read at {pattern}: {reason}" for pattern, reason in found.items())),
+        next_step="Mend the path, and put a glob in quotes. Without --once the agent waits for its files.",
+    )

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from ai_ops import __version__
+from ai_ops.core import tls
 from ai_ops.core.wording import one_line
 from ai_ops.errors import PermanentError, TemporaryError
 
@@ -117,6 +118,12 @@ class HttpDelivery:
         return response.status, response.headers, answer
 
     def _unreachable(self, error: Exception) -> TemporaryError:
+        if tls.is_plain_http(error):
+            return TemporaryError(
+                "server_unreachable",
+                f"the server at {self._url} speaks plain http",
+                next_step=f"Set AGENT_SERVER_URL to {tls.plain(self._url)}, or put TLS before the server.",
+            )
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return TemporaryError(
             "server_unreachable",

@@ -31,6 +31,7 @@ _QUIET_STREAMS = 256
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _PERSON_SECONDS = 60.0
+_TRIES_WITH_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Streams:
         detector: which lines begin an error.
         debounce_seconds: how long a record may wait for its lines.
         positions: the durable ones, by stream.
-        once: a failure that needs a person ends the source, instead of being tried again.
+        once: a failure that needs a person, or that did not pass in four tries, ends the source, instead of
+            being tried again and again.
         wake: called when there is something to read.
     """
 
@@ -81,7 +83,7 @@ class Streams:
         self._all: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
         self._ended = not sources
-        self.failure: PermanentError | None = None
+        self.failure: AiOpsError | None = None
 
     @property
     def ended(self) -> bool:
@@ -185,7 +187,8 @@ class Streams:
                 failure = error if isinstance(error, AiOpsError) else _unforeseen(error)
                 if failures == 1:
                     _log.warning("%s", ". ".join(filter(None, (failure.message, failure.next_step))))
-                if self._once and isinstance(failure, PermanentError):
+                lasting = isinstance(failure, PermanentError) or failures >= _TRIES_WITH_ONCE
+                if self._once and lasting:
                     self.failure = failure
                     return
                 await asyncio.sleep(_pause(failure, failures))

@@ -14,6 +14,7 @@ from typing import Any
 
 from ai_ops.cli.exits import CliError, Exit
 from ai_ops.cli.sse import ServerEvent, parse
+from ai_ops.core import tls
 
 _TIMEOUT_SECONDS = 30.0
 _PATIENCE_SECONDS = 30.0
@@ -129,7 +130,10 @@ class ApiClient:
         except (ValueError, http.client.InvalidURL):
             raise CliError(Exit.USAGE, f"AI_OPS_URL is no address: {self._url}") from None
         except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
+            reason = error.reason if isinstance(error, urllib.error.URLError) else error
+            if tls.is_plain_http(reason):
+                words = f"the server at {self._url} speaks plain http; use {tls.plain(self._url)}"
+                raise CliError(Exit.UNREACHABLE, words) from None
             raise CliError(
                 Exit.UNREACHABLE,
                 f"no server answers at {self._url}: {reason}. Start one with: ai-ops server",

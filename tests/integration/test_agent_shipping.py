@@ -8,6 +8,8 @@ import stat
 
 import pytest
 
+from ai_ops.agent.delivery import HttpDelivery
+from ai_ops.errors import TemporaryError
 from tests.support.agents import agent, event_server, problem, until
 
 TRACE = """Traceback (most recent call last):
@@ -91,6 +93,14 @@ def test_once_reads_to_the_end_and_exits(tmp_path, log, server):
     with agent(tmp_path, server.url, *flags, DEDUP_WINDOW_SECONDS="0") as running:
         assert running.wait() == 0
     assert server.total == 1200
+
+
+def test_https_towards_a_server_of_plain_http_says_which_address_to_use(server):
+    url = server.url.replace("http:", "https:")
+    with pytest.raises(TemporaryError, match="speaks plain http") as caught:
+        HttpDelivery(url).deliver([{"event_id": "x"}])
+    assert caught.value.code == "server_unreachable"
+    assert caught.value.next_step.startswith(f"Set AGENT_SERVER_URL to {server.url}, or")
 
 
 def test_events_wait_while_the_server_is_down(tmp_path, log):
@@ -325,11 +335,31 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path, server):
     folder.mkdir(mode=0)
     try:
         with agent(tmp_path, server.url, "--log-path", str(folder / "*.log"), "--once") as running:
-            assert running.wait() == 0
+            assert running.wait() == 1
             words = f"nothing to follow at {folder}/*.log: no permission to read {folder}. There is nothing"
             assert words in running.said
     finally:
         folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("name", ["gone.log", "gone-*.log"], ids=["path", "glob"])
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another"])
+def test_once_fails_where_a_path_finds_nothing_after_it_shipped_the_rest(tmp_path, log, server, name, beside):
+    write(log, "request failed")
+    missing = str(tmp_path / name)
+    flags = ("--log-path", missing, *(("--log-path", str(log)) if beside else ()), "--from-start", "--once")
+    with agent(tmp_path, server.url, *flags) as running:
+        assert running.wait() == 1
+        reason = "no file matches" if "*" in name else "there is no such file"
+        last = running.said.splitlines()[-1]
+        assert f"ERROR nothing was read at {missing}: {reason}. Mend the path" in last
+        assert "glob in quotes" in last
+    assert server.total == beside
+
+
+def test_an_empty_log_is_no_failure(tmp_path, log, server):
+    with agent(tmp_path, server.url, "--log-path", str(log), "--from-start", "--once") as running:
+        assert running.wait() == 0
 
 
 @pytest.mark.parametrize("from_start", [False, True], ids=["from the end", "from the start"])

@@ -5,9 +5,11 @@ import threading
 import pytest
 
 from ai_ops.agent import agent as module
+from ai_ops.agent import streams
 from ai_ops.agent.agent import Agent
 from ai_ops.agent.delivery import Acknowledgement
 from ai_ops.agent.options import Options, Source
+from ai_ops.errors import AiOpsError
 from tests.support.agents import until
 
 
@@ -138,3 +140,15 @@ def test_a_count_that_outlives_a_kill_has_that_time_too_and_nothing_unmasked_is_
         2,
         "2026-03-01T12:45:00.000Z",
     )
+
+
+@pytest.mark.parametrize("kind", ["elk", "docker"])
+def test_once_ends_with_the_reason_when_a_source_cannot_be_reached(tmp_path, recipient, monkeypatch, kind):
+    monkeypatch.setattr(streams, "_FIRST_PAUSE_SECONDS", 0.001)
+    nobody = {"elk_url": "http://127.0.0.1:9", "docker_host": f"unix://{tmp_path}/no.sock"}
+    source = Source(kind, "https://git.example/acme/shop", kind=kind)
+    agent = Agent(Options((source,), data_dir=tmp_path / "data", node="n", once=True, **nobody), recipient)
+    with pytest.raises(AiOpsError, match=r"127\.0\.0\.1:9|no\.sock") as failure:
+        agent.run(threading.Event())
+    assert failure.value.code == "source_unreachable"
+    assert failure.value.next_step

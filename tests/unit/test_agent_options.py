@@ -218,3 +218,22 @@ def test_a_wrong_source_is_named(tmp_path, places, words):
 def test_the_password_in_an_address_is_not_said_when_it_is_wrong(tmp_path):
     environment = {"LOG_SOURCE": "elk", "ELK_URL": "https://elastic:s3cret@es.example/?a=b"}
     assert "s3cret" not in complaint(tmp_path, environment=environment)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--log-path", "a.log", "b.log"], True),
+        (["--log-path", "a.log", "b.log", "--once"], True),
+        (["--log-path", "a.log", "--onse"], False),
+        (["b.log"], False),
+    ],
+    ids=["expanded", "expanded before a flag", "misspelt flag", "no path"],
+)
+def test_a_glob_that_the_shell_expanded_is_told_to_be_quoted(capsys, arguments, hint):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert "unrecognized arguments: " in said
+    assert ("Put it in quotes: --log-path '" in said) is hint

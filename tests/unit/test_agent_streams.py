@@ -93,6 +93,33 @@ def test_with_once_a_failure_that_needs_a_person_ends_the_source_and_is_kept(sta
     assert streams.failure is failure
 
 
+class Away:
+    """A source that cannot be reached; it says where it would begin."""
+
+    def __init__(self):
+        self.tries = 0
+
+    async def entries(self, positions):
+        self.tries += 1
+        yield Mark("s", positions.get("s", "7"))
+        raise TemporaryError("source_unreachable", "nobody listens")
+
+
+def test_with_once_a_source_that_stays_away_ends_after_a_few_tries_and_says_why(started):
+    source = Away()
+    streams = started(source, once=True)
+    assert read_all(streams) == ([], "7")
+    assert source.tries == module._TRIES_WITH_ONCE
+    assert streams.failure.message == "nobody listens"
+
+
+def test_with_once_a_source_that_gets_on_between_its_failures_is_read_to_its_end(started):
+    failures = {number: TemporaryError("a", "b") for number in range(1, 9)}
+    streams = started(Numbers(10, failures), once=True)
+    assert read_all(streams) == (errors(*range(10)), "10")
+    assert streams.failure is None
+
+
 def test_a_source_is_not_read_on_while_the_agent_has_no_room(started):
     source = Numbers(100_000)
     streams = started(source)

@@ -73,6 +73,14 @@ def test_a_server_that_is_not_there_is_waited_for_no_longer_than_was_said():
     assert caught.value.code is Exit.UNREACHABLE
 
 
+def test_https_towards_a_server_of_plain_http_says_which_address_to_use(server):
+    url = f"https://127.0.0.1:{server.server_port}"
+    with pytest.raises(CliError) as caught:
+        ApiClient(url, "").get("/v1/tasks")
+    assert caught.value.code is Exit.UNREACHABLE
+    assert str(caught.value) == f"the server at {url} speaks plain http; use {url.replace('https', 'http')}"
+
+
 @pytest.mark.parametrize(
     ("url", "key"),
     [

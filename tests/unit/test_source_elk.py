@@ -215,3 +215,9 @@ async def test_a_document_becomes_what_a_logger_would_have_printed(double, sourc
     assert (entry.text.decode(), entry.level) == (text, level)
     assert entry.identity == f"elk:logs/{name}"
     assert entry.time == NOON - 3595
+
+
+async def test_https_towards_a_service_of_plain_http_is_named(double):
+    source = ElkSource(Endpoint.parse(double.url.replace("http:", "https:")), ElkOptions(follow=False))
+    with pytest.raises(TemporaryError, match="it speaks plain http"):
+        [entry async for entry in source.entries({})]

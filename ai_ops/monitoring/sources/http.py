@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ai_ops import __version__
+from ai_ops.core import tls
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 
 _SECONDS = 30.0
@@ -96,11 +97,19 @@ async def request(
         yield Response(status, headers, _body(reader, headers, None if endless else _SECONDS))
     except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
         # TimeoutError is an OSError; what a certificate lacks is one too.
-        words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise TemporaryError("source_unreachable", f"{endpoint.name}: {words}") from None
+        words = "it speaks plain http" if tls.is_plain_http(error) else _words(error)
+        raise TemporaryError(
+            "source_unreachable",
+            f"{endpoint.name}: {words}",
+            next_step="Does it run, is its address right, and may it be reached from here?",
+        ) from None
     finally:
         if writer is not None:
             writer.close()
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 async def ask(endpoint: Endpoint, method: str, target: str, body: Any = None, *, limit: int) -> Any:
