@@ -36,7 +36,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 def replay(logs: Logs, repo_url: RepoUrl = None, since: Since = None, as_json: JsonFlag = False) -> None:
     """Read old logs and print what would have been repaired, why not the rest, and the likely cost.
 
-    Nothing is sent, queued or written.
+    Nothing is sent, queued or written. When a log could not be read to its end, the exit code is 1.
     """
     from ai_ops.agent.replay import find_logs
     from ai_ops.core.forecast import Forecast, predict
@@ -65,6 +65,8 @@ def replay(logs: Logs, repo_url: RepoUrl = None, since: Since = None, as_json: J
         emit_json(_as_json(read, groups, prediction, refusal, earliest))
     else:
         _print(read, groups, prediction, refusal)
+    if any(log.problem for log in read):
+        raise typer.Exit(Exit.FAILED)
 
 
 def _moment(text: str) -> datetime:

@@ -92,13 +92,19 @@ def test_nothing_is_written(folder):
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
-def test_a_damaged_archive_gives_its_beginning_and_is_named(folder):
+def damage(path):
+    """Write an archive that is damaged in its middle; an error stands at its beginning."""
     calm = "".join(f"2026-11-01 07:00:00 INFO {os.urandom(40).hex()}\n" for _ in range(20_000))
-    whole = gzip.compress((TRACE.format(day=1, number=1) + calm).encode())
-    damaged = bytearray(whole)
-    damaged[len(whole) // 2] ^= 0xFF
-    (folder / "bad.log.gz").write_bytes(damaged)
-    found = replayed(folder, "bad.log.gz")
+    whole = bytearray(gzip.compress((TRACE.format(day=1, number=1) + calm).encode()))
+    whole[len(whole) // 2] ^= 0xFF
+    path.write_bytes(whole)
+
+
+def test_a_damaged_archive_gives_its_beginning_and_is_named(folder):
+    damage(folder / "bad.log.gz")
+    code, out, _ = ai_ops("replay", "bad.log.gz", "--json", cwd=folder)
+    assert code == 1
+    found = json.loads(out)
     assert "damaged" in found["logs"][0]["problem"]
     assert [group["count"] for group in found["groups"]] == [1]
 
@@ -158,3 +164,17 @@ def test_what_a_source_ignores_is_not_forecast(folder):
 def test_wrong_arguments_are_said_with_their_code(folder, arguments, code, words):
     ended, _, err = ai_ops("replay", *arguments, cwd=folder)
     assert (ended, words in err) == (code, True), err
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["words", "json"])
+def test_a_log_that_cannot_be_read_fails_after_the_rest_was_printed(folder, as_json):
+    damage(folder / "bad.log.gz")
+    code, out, err = ai_ops("replay", "app.log", "bad.log.gz", *["--json"] * as_json, cwd=folder)
+    assert code == 1
+    if as_json:
+        found = json.loads(out)
+        assert [bool(log["problem"]) for log in found["logs"]].count(True) == 1
+        assert {group["count"] for group in found["groups"]} >= {2}
+    else:
+        assert "bad.log.gz" in err
+        assert "2 logs" in out and "ZeroDivisionError in summary" in out
