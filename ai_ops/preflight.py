@@ -7,6 +7,7 @@ starts. Looks at this machine only; what needs a program or the network is for `
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ CODE_HOSTS = ("github", "local")
 """The code hosts that have an adapter in ``ai_ops.wiring``."""
 
 _DATABASES = ("sqlite", "postgres", "postgresql")
+# Looks like a relative path, or like an address only where a host has one word for a name: no scheme, no glob
+_BARE_PATH = re.compile(r"[\w-]+(/[\w.+-]*)*")
 
 
 def require_startable(loaded: Loaded) -> Loaded:
@@ -37,6 +40,17 @@ def problems(loaded: Loaded) -> tuple[Problem, ...]:
     """Return what keeps a server or a local monitor from working, in the settings' order."""
     checks = (_code_host, _allowed_repos, _github, _database, _folders, _claude, _script, _mail)
     return tuple(problem for check in checks for problem in check(loaded))
+
+
+def warnings(loaded: Loaded) -> tuple[Problem, ...]:
+    """Return what a server starts on and was hardly meant."""
+    settings = loaded.settings
+    if settings.email_enabled and settings.receiver_email and not settings.smtp_server:
+        reason = f"gets no mail: without SMTP_SERVER it is only written to {settings.data_dir / 'outbox'}"
+        return (
+            Problem("RECEIVER_EMAIL", loaded.origin("receiver_email"), reason, "Set SMTP_SERVER to send it."),
+        )
+    return ()
 
 
 def listening_problems(loaded: Loaded) -> tuple[Problem, ...]:
@@ -75,6 +89,11 @@ def _repos_fault(entry: str) -> tuple[str, str] | None:
             return (
                 f"names the folder {entry} by a relative path",
                 "Write its whole path, for example /srv/git.",
+            )
+        if _BARE_PATH.fullmatch(entry):
+            return (
+                f"holds {entry}, which is neither a whole path nor an address",
+                "Write the whole path, for example /srv/git, or https:// before a host's name.",
             )
     elif not set(root) & set("*?[") and not _is_folder(Path(root)):
         return f"names {root}, which is no folder", "Make the folder of the bare remotes, or name another."
@@ -164,6 +183,9 @@ def _mail(loaded: Loaded) -> Iterator[Problem]:
             mend = "Write addresses with commas between them."
             yield Problem("RECEIVER_EMAIL", loaded.origin("receiver_email"), "holds what is no address", mend)
             break
+    if settings.email_enabled and settings.smtp_server and not settings.receiver_email:
+        mend = "Set RECEIVER_EMAIL, or EMAIL_ENABLED=false."
+        yield Problem("SMTP_SERVER", loaded.origin("smtp_server"), "would send mail to nobody", mend)
     trusted = settings.smtp_ca_file
     if settings.smtp_server and trusted and (_is_folder(trusted) or not os.access(trusted, os.R_OK)):
         reason = f"names {trusted}, which cannot be read"

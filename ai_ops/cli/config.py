@@ -40,38 +40,38 @@ def show_config(as_json: JsonFlag = False) -> None:
 @app.command("check")
 def check_config(as_json: JsonFlag = False) -> None:
     """Name every bad setting, why, and how to mend it; exit 1 when there is one."""
-    found, idle = examine()
+    found, doubtful, idle = examine()
+    doubtful = (*doubtful, *idle)
     if as_json:
-        emit_json(
-            {"ok": not found, "problems": [asdict(p) for p in found], "warnings": [asdict(p) for p in idle]}
-        )
+        shown = [asdict(problem) for problem in doubtful]
+        emit_json({"ok": not found, "problems": [asdict(p) for p in found], "warnings": shown})
     else:
-        _tell(found, idle)
+        _tell(found, doubtful)
     if found:
         raise typer.Exit(Exit.FAILED)
 
 
-def examine() -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
-    """Return what a server cannot start on, and what in the files has no effect."""
-    from ai_ops.preflight import listening_problems, problems
+def examine() -> tuple[tuple[Problem, ...], tuple[Problem, ...], tuple[Problem, ...]]:
+    """Return what a server cannot start on, what was hardly meant, and what in the files has no effect."""
+    from ai_ops.preflight import listening_problems, problems, warnings
     from ai_ops.settings import ConfigurationError, load
 
     try:
         loaded = load()
     except ConfigurationError as error:
-        return error.problems, error.idle
-    return (*problems(loaded), *listening_problems(loaded)), loaded.idle
+        return error.problems, (), error.idle
+    return (*problems(loaded), *listening_problems(loaded)), warnings(loaded), loaded.idle
 
 
-def _tell(found: Sequence[Problem], idle: Sequence[Problem]) -> None:
+def _tell(found: Sequence[Problem], doubtful: Sequence[Problem]) -> None:
     from ai_ops.config_places import likely
 
     for problem in found:
         line(str(problem))
-    mistakes = likely(idle)
+    mistakes = likely(doubtful)
     for warning in mistakes:
         line(f"warning: {warning}")
-    if others := [problem.key for problem in idle if problem not in mistakes]:
+    if others := [problem.key for problem in doubtful if problem not in mistakes]:
         note(f"Not settings of AI-Ops, and left alone: {', '.join(others)}.")
     if found:
         note(f"{counted(len(found), 'problem')}: a server does not start on these settings.")

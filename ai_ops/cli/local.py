@@ -44,7 +44,7 @@ def local(
     """Follow logs and repair their errors in this one process."""
     from ai_ops.agent.options import load as load_options
     from ai_ops.cli.logs import configure, warn_of_idle
-    from ai_ops.preflight import require_startable
+    from ai_ops.preflight import require_startable, warnings
     from ai_ops.settings import forget_secrets, load
 
     flags = {
@@ -69,7 +69,7 @@ def local(
     from ai_ops.wiring import redactor  # some libraries start programs when imported
 
     configure(settings.log_format, redactor(settings))
-    warn_of_idle(loaded.idle)
+    warn_of_idle((*warnings(loaded), *loaded.idle))
     asyncio.run(_run(settings, options))
 
 

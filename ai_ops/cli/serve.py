@@ -30,7 +30,7 @@ def server(
 ) -> None:
     """Run the server: takes events and tasks, repairs, opens pull requests."""
     from ai_ops.cli.logs import configure, warn_of_idle
-    from ai_ops.preflight import require_startable
+    from ai_ops.preflight import require_startable, warnings
     from ai_ops.settings import forget_secrets, load
 
     flags = {"http_host": host, "http_port": port, "data_dir": data_dir, "code_host": code_host}
@@ -40,7 +40,7 @@ def server(
 
     settings = with_free_port(loaded.settings)
     configure(settings.log_format, redactor(settings))
-    warn_of_idle(loaded.idle)
+    warn_of_idle((*warnings(loaded), *loaded.idle))
     asyncio.run(_serve(settings))
 
 

@@ -50,8 +50,21 @@ def test_a_code_host_without_an_adapter_is_named(tmp_path):
         ("./remotes", "by a relative path"),
         ("~/remotes", "by a relative path"),
         ("file:remotes", "by a relative path"),
+        ("some/missing/folder", "holds some/missing/folder, which is neither a whole path nor an address"),
+        ("missing", "neither a whole path nor an address. Write the whole path"),
     ],
-    ids=["missing", "missing-url", "file", "one-of-two", "bare-name", "dot", "tilde", "relative-url"],
+    ids=[
+        "missing",
+        "missing-url",
+        "file",
+        "one-of-two",
+        "bare-name",
+        "dot",
+        "tilde",
+        "relative-url",
+        "missing-relative",
+        "missing-name",
+    ],
 )
 @pytest.mark.parametrize("host", ["local", "github"])
 def test_an_allowed_folder_that_is_none_is_named(tmp_path, monkeypatch, host, entry, words):
@@ -72,6 +85,8 @@ def test_an_allowed_folder_that_is_none_is_named(tmp_path, monkeypatch, host, en
         "https://git.example/acme/*",
         "git.example/acme/*",
         "git/acme/*",
+        "https://git/acme/shop",
+        "git:8443/acme/shop",
     ],
 )
 def test_allowed_folders_that_are_there_and_address_globs_are_fine(tmp_path, entry):
@@ -115,7 +130,12 @@ def test_a_script_that_cannot_be_used_is_named(tmp_path, script, words):
         ("WORKSPACES_DIR", {"WORKSPACES_DIR": "/dev/null"}, "leads to /dev/null, which is no folder"),
         ("TRACE_DB_PATH", {"TRACE_DB_PATH": "/dev"}, "is a folder"),
         ("RECEIVER_EMAIL", {"RECEIVER_EMAIL": "ada@example.com,bob"}, "no address"),
-        ("SMTP_CA_FILE", {"SMTP_SERVER": "mail.example", "SMTP_CA_FILE": "/no/such"}, "/no/such"),
+        (
+            "SMTP_CA_FILE",
+            {"SMTP_SERVER": "m.example", "RECEIVER_EMAIL": "a@b.example", "SMTP_CA_FILE": "/no/such"},
+            "/no/such",
+        ),
+        ("SMTP_SERVER", {"SMTP_SERVER": "mail.example"}, "would send mail to nobody. Set RECEIVER_EMAIL"),
     ],
     ids=lambda value: value if isinstance(value, str) and value.isupper() else "",
 )
@@ -138,3 +158,25 @@ def test_what_a_server_cannot_work_with_is_named_with_how_to_mend_it(tmp_path, k
 def test_listening_beyond_loopback_without_a_key_is_named(tmp_path, environment, named):
     given = load(environment=environment, folder=tmp_path)
     assert [problem.key for problem in preflight.listening_problems(given)] == named
+
+
+MAIL = {"SMTP_SERVER": "mail.example", "RECEIVER_EMAIL": "ada@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"RECEIVER_EMAIL": "ada@example.com"}, ["RECEIVER_EMAIL"]),
+        ({"RECEIVER_EMAIL": "ada@example.com", "EMAIL_ENABLED": "false"}, []),
+        ({"SMTP_SERVER": "mail.example", "EMAIL_ENABLED": "false"}, []),
+        (MAIL, []),
+        ({}, []),
+    ],
+    ids=["receiver alone", "no mail wanted", "server alone, no mail wanted", "both", "neither"],
+)
+def test_a_receiver_whose_mail_only_becomes_a_file_is_a_warning(tmp_path, environment, named):
+    assert found(tmp_path, **environment) == {}
+    given = load(environment=environment, folder=tmp_path)
+    told = preflight.warnings(given)
+    assert [problem.key for problem in told] == named
+    assert all("data/outbox" in str(problem) and "Set SMTP_SERVER" in problem.mend for problem in told)
