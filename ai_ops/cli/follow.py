@@ -12,7 +12,8 @@ from ai_ops.cli.exits import Exit
 from ai_ops.cli.output import finish, line, passing, table
 from ai_ops.cli.tables import Column
 
-_MARKS = {"done": "✓", "failed": "✗"}
+_GOOD, _BAD = "✓", "✗"
+_ENDED = ("done", "failed")
 
 
 def follow(client: ApiClient, task_id: str, *, silent: bool = False) -> dict[str, Any]:
@@ -32,12 +33,15 @@ def exit_as(task: Mapping[str, Any]) -> NoReturn:
 
 def print_step(data: Mapping[str, Any]) -> None:
     """Print a step of a run's history when it has ended; on a terminal also while it is at work."""
-    name, mark = _name(data["step"], data.get("round", 1)), _MARKS.get(data.get("state", ""))
-    if mark is None:
+    name, state, output = _name(data["step"], data.get("round", 1)), data.get("state", ""), data.get("output")
+    if state not in _ENDED:
         passing(f"  … {name}")
-    else:
-        passing("")
-        line(f"  {mark} {name:<20} {_words(data.get('failure'), data.get('output'))}".rstrip())
+        return
+    found, words = _finding(output), _words(data.get("failure"), output)
+    mark = _GOOD if state == "done" and found in ("", "proved") else _BAD
+    told = words if words.startswith(found) else f"{found}: {words}"
+    passing("")
+    line(f"  {mark} {name:<20} {told}".rstrip())
 
 
 def print_steps(trace: Mapping[str, Any]) -> None:
@@ -48,7 +52,7 @@ def print_steps(trace: Mapping[str, Any]) -> None:
         rows.append(
             {
                 "name": _name(step["name"], step["round"]),
-                "state": step["state"],
+                "state": (_finding(step["output"]) if step["state"] == "done" else "") or step["state"],
                 "seconds": "" if seconds is None else f"{seconds:.2f} s",
                 "cost": f"{usd:.4f}" if usd else "",
                 "words": _words(step["error"], step["output"]),
@@ -72,6 +76,16 @@ def print_steps(trace: Mapping[str, Any]) -> None:
 
 def _name(name: str, round: int) -> str:
     return name if round <= 1 else f"{name} ({round})"
+
+
+def _finding(output: Mapping[str, Any] | None) -> str:
+    """Return what a step that was done has found of a change: its verdict; empty where it judged nothing."""
+    output = output or {}
+    if output.get("reproduced") is False:
+        return "not reproduced"
+    if output.get("withheld"):
+        return "withheld"
+    return str((output.get("proof") or {}).get("verdict") or "")
 
 
 def _words(failure: Mapping[str, Any] | None, output: Mapping[str, Any] | None) -> str:

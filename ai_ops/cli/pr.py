@@ -65,11 +65,19 @@ def print_pull_request(found: dict[str, Any]) -> None:
 
 @app.command("merge")
 def merge_pull_request(pull_request_id: PullRequestId, as_json: JsonFlag = False) -> None:
-    """Merge a local pull request."""
-    merged = connect().post(f"/v1/pull-requests/{quoted(pull_request_id)}/merge")
+    """Merge a local pull request, and say what becomes of its issue."""
+    client = connect()
+    merged = client.post(f"/v1/pull-requests/{quoted(pull_request_id)}/merge")
     if as_json:
         emit_json(merged)
-    elif merged["merge_sha"]:
+        return
+    if merged["merge_sha"]:
         note(f"merged into {merged['base']} by {merged['merge_sha']}")
     else:
         note(f"it is merged into {merged['base']} already")
+    issue = client.get(f"/v1/issues/{merged['issue_id']}") if merged["issue_id"] else {"state": None}
+    if issue["state"] == "open":
+        note(
+            f"its issue stays open, and further errors of it are only counted; when the fix is deployed: "
+            f"ai-ops issue resolve {issue['issue_id']}; an error after that begins a new repair"
+        )

@@ -162,6 +162,18 @@ def test_a_pipe_gets_whole_lines_whatever_the_width_is_said_to_be(server, noun):
     )
 
 
+@pytest.mark.parametrize("noun", ["task", "issue"])
+def test_a_list_names_the_error_and_the_repository(server, noun):
+    (issue,) = read(server, "issue", "list")["items"]
+    lines = ai_ops(noun, "list", url=server.url)[1].splitlines()
+    assert {"TITLE", "REPOSITORY"} <= set(lines[0].split())
+    (told,) = [line for line in lines if issue["title"] in line]
+    assert issue["repo_key"] in told
+    narrow = on_a_terminal(noun, "list", columns=80, AI_OPS_URL=server.url, NO_COLOR="1")[1]
+    assert issue["title"][:15] in narrow
+    assert "repository" in narrow.rpartition("(no room for ")[2]
+
+
 @pytest.mark.parametrize("noun", LISTS)
 def test_the_beginning_of_an_id_is_enough(server, noun):
     whole = read(server, noun, "list")["items"][0][IDS[noun]]
@@ -194,7 +206,15 @@ def test_a_local_pull_request_is_merged_once_and_again_without_harm(server):
     assert read(server, "pr", "merge", pull_request["pull_request_id"])["state"] == "merged"
     assert "no reviews yet" in server.file_on_main("shop/ratings.py")
     code, out, err = ai_ops("pr", "merge", pull_request["pull_request_id"], url=server.url)
-    assert (code, out, err) == (0, "", "it is merged into main already\n")
+    assert (code, out) == (0, "")
+    already, then = err.splitlines()
+    assert already == "it is merged into main already"
+    assert then.startswith("its issue stays open, and further errors of it are only counted")
+    assert f"ai-ops issue resolve {pull_request['issue_id']};" in then
+    assert ai_ops("issue", "resolve", pull_request["issue_id"], url=server.url)[0] == 0
+    again = ai_ops("pr", "merge", pull_request["pull_request_id"], url=server.url)
+    assert again == (0, "", f"{already}\n")
+    assert ai_ops("issue", "reopen", pull_request["issue_id"], url=server.url)[0] == 0
     for noun, shown in (("pr", "list"), ("task", "list")):
         assert "merged" in ai_ops(noun, shown, url=server.url)[1]
     (task,) = read(server, "task", "list", "--kind", "repair")["items"]
@@ -367,6 +387,15 @@ def test_config_check_warns_of_typos_and_leaves_other_programs_keys_alone(tmp_pa
     assert "planted" not in out
 
 
+def test_config_check_warns_of_a_receiver_whose_mail_only_becomes_a_file(tmp_path):
+    code, out, err = ai_ops("config", "check", cwd=tmp_path, environment={"RECEIVER_EMAIL": "a@b.example"})
+    assert code == 0
+    assert out.startswith(
+        "warning: RECEIVER_EMAIL (environment) gets no mail: without SMTP_SERVER it is only"
+    )
+    assert "fine, with 1 warning." in err
+
+
 @pytest.mark.parametrize("command", ["server", "local"])
 @pytest.mark.parametrize(
     ("environment", "words"),
@@ -374,8 +403,9 @@ def test_config_check_warns_of_typos_and_leaves_other_programs_keys_alone(tmp_pa
         ({"CODE_HOST": "gitlab"}, "no adapter for. Set it to github or local."),
         ({"SCRIPTED_ANSWERS": "no.yml"}, "which is not there"),
         ({"CODE_HOST": "local", "ALLOWED_REPOS": "/no/such"}, "names /no/such, which is no folder"),
+        ({"SMTP_SERVER": "mail.example"}, "would send mail to nobody"),
     ],
-    ids=["gitlab", "script", "folder"],
+    ids=["gitlab", "script", "folder", "mail to nobody"],
 )
 def test_nothing_starts_on_what_config_check_names(tmp_path, command, environment, words):
     code, out, err = ai_ops(command, cwd=tmp_path, environment=environment)
@@ -387,6 +417,7 @@ def test_nothing_starts_on_what_config_check_names(tmp_path, command, environmen
 @pytest.mark.parametrize("name", [".env", "ai-ops.toml"])
 def test_the_agent_warns_once_of_settings_without_effect(tmp_path, name):
     (tmp_path / name).write_text('agent_repo_ur = "x"\n')
+    (tmp_path / "a.log").touch()
     arguments = ["--log-path", "a.log", "--repo-url", "https://github.com/acme/shop", "--once"]
     code, _, err = ai_ops("agent", *arguments, cwd=tmp_path)
     assert code == 0, err

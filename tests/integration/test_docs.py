@@ -66,6 +66,7 @@ def run_script(script: str, folder: Path, where: Path) -> None:
         "HOME": str(folder),
         "TMPDIR": str(folder),
         "HTTP_PORT": port,
+        "AGENT_SERVER_URL": f"http://127.0.0.1:{port}",
     }
     # Into a file: what the script starts in the background would keep a pipe open.
     output = folder / "said.txt"
@@ -95,9 +96,11 @@ needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the exampl
 @needs_bubblewrap
 @patient
 def test_the_first_hour_of_the_readme_runs(tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     script = "ai-ops demo > demo.txt\n" + "\n".join(blocks("README.md")) + "\nkill %1; wait %1"
     run_script(script, tmp_path, tmp_path)
     assert "verdict    proved" in (tmp_path / "demo.txt").read_text(encoding="utf-8")
+    assert "a pull request was opened" in (tmp_path / "said.txt").read_text(encoding="utf-8")
 
 
 @needs_bubblewrap
