@@ -6,6 +6,7 @@ Nothing is remembered, shipped or written.
 from __future__ import annotations
 
 import glob
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ai_ops.agent.kinds import Kinds, occurred_at
+from ai_ops.agent.paths import why_nothing
 from ai_ops.core.forecast import Forecast
 from ai_ops.errors import PermanentError
 from ai_ops.monitoring.checkpoint import Checkpoint
@@ -43,13 +45,14 @@ def find_logs(patterns: Sequence[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for pattern in patterns:
-        paths = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
-        files = [path for path in paths if Path(path).is_file()]
+        # Not Path.is_file, which fails where a folder may not be looked into.
+        paths = [pattern] if os.path.isfile(pattern) else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH113, PTH207
+        files = [path for path in paths if os.path.isfile(path)]  # noqa: PTH113
         if not files:
             raise PermanentError(
                 "log_not_found",
-                f"{pattern} names no file",
-                next_step="Give a path or a glob in quotes; a folder is not read by itself.",
+                f"{pattern} names no file: {why_nothing(os.path.abspath(pattern))}",  # noqa: PTH100 - a glob
+                next_step="Give a path or a glob in quotes.",
             )
         found |= dict.fromkeys(files)
     return sorted(found, key=lambda path: (Path(path).stat().st_mtime, path))
@@ -117,5 +120,7 @@ def _records(path: str, detector: Detector) -> Iterator[tuple[bytes, int]]:
             done = max(done, offset)
             for record in reading.records if reading else ():
                 yield record.raw, 0
+        if file.is_cut_short:
+            raise OSError("it is packed, and cut short")
     finally:
         file.close()

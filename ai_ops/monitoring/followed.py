@@ -120,6 +120,11 @@ class FollowedFile:
         return self.place.endswith(PACKED)
 
     @property
+    def is_cut_short(self) -> bool:
+        """Whether it was read to its end and is known to lack the rest of its content."""
+        return self._file.is_cut_short
+
+    @property
     def generation(self) -> int:
         """Which of the contents that its inode held this is."""
         return self._start.generation

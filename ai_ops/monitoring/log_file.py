@@ -56,6 +56,11 @@ class LogFile:
         """Return the first position that is quickly reached again."""
         return 0
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether it was read to its end and is known to lack the rest of its content."""
+        return False
+
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes at ``offset``; fewer only at the end."""
         self._file.seek(offset)
@@ -78,6 +83,11 @@ class PackedLogFile(LogFile):
     def first(self) -> int:
         """Return the first position that is quickly reached again."""
         return self._begin
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether it was read to its end, and more had been packed."""
+        return self._ended and not self._inflater.eof
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` inflated bytes at ``offset``."""

@@ -3,10 +3,13 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
-from tests.integration.test_cli import ai_ops
+from tests.integration.test_cli import ROOT, ai_ops
+from tests.support.agents import lay_down_root
 
 TRACE = (
     "2026-11-{day:02} 08:00:00,123 ERROR shop: request {number} failed\n"
@@ -98,6 +101,42 @@ def damage(path):
     whole = bytearray(gzip.compress((TRACE.format(day=1, number=1) + calm).encode()))
     whole[len(whole) // 2] ^= 0xFF
     path.write_bytes(whole)
+
+
+def test_an_archive_that_was_cut_short_gives_what_is_there_and_is_named(folder):
+    for size in (-1, 20_000, 5):
+        whole = gzip.compress(TRACE.format(day=1, number=1).encode() + os.urandom(40_000))
+        (folder / "cut.log.gz").write_bytes(whole[:size])
+        code, out, _ = ai_ops("replay", "cut.log.gz", "--json", cwd=folder)
+        found = json.loads(out)
+        assert (code, "cut short" in found["logs"][0]["problem"]) == (1, True)
+        assert [group["count"] for group in found["groups"]] == [1] * (size != 5)
+
+
+def test_archives_packed_one_after_another_are_whole(folder):
+    path = folder / "two.log.gz"
+    path.write_bytes(b"".join(gzip.compress(TRACE.format(day=d, number=d).encode()) for d in (1, 2)))
+    assert [group["count"] for group in replayed(folder, "two.log.gz")["groups"]] == [2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="root is refused nothing elsewhere")
+def test_a_folder_that_may_not_be_looked_into_is_named(folder):
+    closed = folder / "closed"
+    closed.mkdir(mode=0)
+    for name in ("closed/a.log", "closed/*.log"):
+        command = [sys.executable, "-m", "ai_ops", "replay", name]
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            preexec_fn=lay_down_root,
+            check=False,
+        )
+        assert done.returncode == 3
+        assert f"{name} names no file: no permission to read {closed}" in done.stderr
+    closed.chmod(0o700)
 
 
 def test_a_damaged_archive_gives_its_beginning_and_is_named(folder):

@@ -113,6 +113,17 @@ def test_with_once_a_source_that_stays_away_ends_after_a_few_tries_and_says_why(
     assert streams.failure.message == "nobody listens"
 
 
+def test_without_once_a_source_that_stays_away_is_waited_for(started):
+    source = Away()
+    streams = started(source)
+    end = time.monotonic() + 20
+    while source.tries <= module._TRIES_WITH_ONCE:
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    assert not streams.ended
+    assert streams.failure is None
+
+
 def test_with_once_a_source_that_gets_on_between_its_failures_is_read_to_its_end(started):
     failures = {number: TemporaryError("a", "b") for number in range(1, 9)}
     streams = started(Numbers(10, failures), once=True)
