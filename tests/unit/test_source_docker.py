@@ -1,6 +1,7 @@
 """Docker containers: every line once, over restarts, broken connections and lines written out of order."""
 
 import asyncio
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -27,9 +28,9 @@ def source(engine, *globs, **more):
     return DockerSource(Endpoint.parse(engine.url), globs, **{"follow": False, "from_start": True, **more})
 
 
-async def read(engine, positions, *globs, **more):
+async def read(engine, positions, *globs, found=None, **more):
     """Read to the end as an agent does, keep the positions, and return (origin, text)."""
-    found = []
+    found = [] if found is None else found
     async for entry in source(engine, *globs, **more).entries(dict(positions)):
         if isinstance(entry, Entry):
             found.append((entry.origin, entry.text.decode()))
@@ -97,11 +98,23 @@ async def test_a_connection_that_breaks_anywhere_loses_and_doubles_nothing(engin
         web.write(f"line {number}")
     wanted = [f"line {number}" for number in range(4)]
     for cut in range(1, 170, 7):
-        positions = {}
+        positions, found = {}, []
         engine.cut = cut
-        found = await read(engine, positions)
+        with contextlib.suppress(TemporaryError):  # beyond the end of the log nothing breaks
+            await read(engine, positions, found=found)
         engine.cut = 0
         assert [text for _, text in found + await read(engine, positions)] == wanted, cut
+
+
+async def test_a_log_that_broke_off_is_a_failure_after_the_others_were_read(engine):
+    found = []
+    for name in ("long", "short"):
+        engine.add(name).write("x" * (200 if name == "long" else 10))
+    engine.cut = 100
+    with pytest.raises(TemporaryError) as failure:
+        await read(engine, {}, found=found)
+    assert failure.value.code == "source_unreachable"
+    assert found == [("docker:short/stdout", "x" * 10)]
 
 
 def test_what_comes_after_a_clock_was_set_back_is_new_after_a_restart_too():

@@ -77,6 +77,8 @@ class DockerSource:
                 async for entry in following.until_next_look():
                     yield entry
                 if not self._follow:
+                    if following.broken is not None:  # what comes after its position is still to be read
+                        raise following.broken
                     return
         finally:
             await following.stop(hinting)
@@ -108,6 +110,8 @@ class _Following:
         self._drained: dict[str, int] = {}
         self._complained: set[str] = set()
         self._marked: set[str] = set()
+        self.broken: AiOpsError | None = None
+        """Why the reading of a log broke off last."""
 
     def look(self, containers: Sequence[Container], start: str) -> list[Mark]:
         """Begin to read what is not being read; return where reading of each began."""
@@ -177,6 +181,8 @@ class _Following:
             self._drained[container.id] = changes
             self._complained.discard(container.id)
         except AiOpsError as failure:
+            if failure.code == "source_unreachable":
+                self.broken = failure
             if container.id not in self._complained:
                 self._complained.add(container.id)
                 _log.warning("cannot read the log of container %s: %s", container.name, failure.message)
