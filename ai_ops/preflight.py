@@ -45,12 +45,14 @@ def problems(loaded: Loaded) -> tuple[Problem, ...]:
 def warnings(loaded: Loaded) -> tuple[Problem, ...]:
     """Return what a server starts on and was hardly meant."""
     settings = loaded.settings
-    if settings.email_enabled and settings.receiver_email and not settings.smtp_server:
-        reason = f"gets no mail: without SMTP_SERVER it is only written to {settings.data_dir / 'outbox'}"
-        return (
-            Problem("RECEIVER_EMAIL", loaded.origin("receiver_email"), reason, "Set SMTP_SERVER to send it."),
-        )
-    return ()
+    if not settings.email_enabled or bool(settings.receiver_email) is bool(settings.smtp_server):
+        return ()
+    if settings.smtp_server:
+        mend = "Set RECEIVER_EMAIL, or EMAIL_ENABLED=false."
+        return (Problem("SMTP_SERVER", loaded.origin("smtp_server"), "would send mail to nobody", mend),)
+    reason = f"gets no mail: without SMTP_SERVER it is only written to {settings.data_dir / 'outbox'}"
+    mend = "Set SMTP_SERVER to send it."
+    return (Problem("RECEIVER_EMAIL", loaded.origin("receiver_email"), reason, mend),)
 
 
 def listening_problems(loaded: Loaded) -> tuple[Problem, ...]:
@@ -183,9 +185,6 @@ def _mail(loaded: Loaded) -> Iterator[Problem]:
             mend = "Write addresses with commas between them."
             yield Problem("RECEIVER_EMAIL", loaded.origin("receiver_email"), "holds what is no address", mend)
             break
-    if settings.email_enabled and settings.smtp_server and not settings.receiver_email:
-        mend = "Set RECEIVER_EMAIL, or EMAIL_ENABLED=false."
-        yield Problem("SMTP_SERVER", loaded.origin("smtp_server"), "would send mail to nobody", mend)
     trusted = settings.smtp_ca_file
     if settings.smtp_server and trusted and (_is_folder(trusted) or not os.access(trusted, os.R_OK)):
         reason = f"names {trusted}, which cannot be read"

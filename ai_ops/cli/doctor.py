@@ -174,6 +174,8 @@ async def _mail(settings: Settings) -> Finding:
     if not settings.smtp_server:
         seen = f"SMTP_SERVER is not set: mails are written to {settings.data_dir / 'outbox'}"
         return Finding("mail", "warning", seen, "Set SMTP_SERVER and RECEIVER_EMAIL.")
+    if not settings.receiver_email:
+        return Finding("mail", "warning", "RECEIVER_EMAIL is not set: nobody is told", "Set RECEIVER_EMAIL.")
     return Finding("mail", "ok", f"{settings.smtp_server}:{settings.smtp_port} ({settings.smtp_tls})")
 
 

@@ -135,7 +135,6 @@ def test_a_script_that_cannot_be_used_is_named(tmp_path, script, words):
             {"SMTP_SERVER": "m.example", "RECEIVER_EMAIL": "a@b.example", "SMTP_CA_FILE": "/no/such"},
             "/no/such",
         ),
-        ("SMTP_SERVER", {"SMTP_SERVER": "mail.example"}, "would send mail to nobody. Set RECEIVER_EMAIL"),
     ],
     ids=lambda value: value if isinstance(value, str) and value.isupper() else "",
 )
@@ -166,17 +165,18 @@ MAIL = {"SMTP_SERVER": "mail.example", "RECEIVER_EMAIL": "ada@example.com"}
 @pytest.mark.parametrize(
     ("environment", "named"),
     [
-        ({"RECEIVER_EMAIL": "ada@example.com"}, ["RECEIVER_EMAIL"]),
-        ({"RECEIVER_EMAIL": "ada@example.com", "EMAIL_ENABLED": "false"}, []),
-        ({"SMTP_SERVER": "mail.example", "EMAIL_ENABLED": "false"}, []),
-        (MAIL, []),
-        ({}, []),
+        ({"RECEIVER_EMAIL": "ada@example.com"}, "data/outbox. Set SMTP_SERVER"),
+        ({"SMTP_SERVER": "mail.example"}, "would send mail to nobody. Set RECEIVER_EMAIL"),
+        ({"RECEIVER_EMAIL": "ada@example.com", "EMAIL_ENABLED": "false"}, ""),
+        ({"SMTP_SERVER": "mail.example", "EMAIL_ENABLED": "false"}, ""),
+        (MAIL, ""),
+        ({}, ""),
     ],
-    ids=["receiver alone", "no mail wanted", "server alone, no mail wanted", "both", "neither"],
+    ids=["receiver alone", "server alone", "no mail wanted", "server, no mail wanted", "both", "neither"],
 )
-def test_a_receiver_whose_mail_only_becomes_a_file_is_a_warning(tmp_path, environment, named):
+def test_mail_that_is_half_set_up_is_a_warning(tmp_path, environment, named):
     assert found(tmp_path, **environment) == {}
     given = load(environment=environment, folder=tmp_path)
     told = preflight.warnings(given)
-    assert [problem.key for problem in told] == named
-    assert all("data/outbox" in str(problem) and "Set SMTP_SERVER" in problem.mend for problem in told)
+    assert len(told) == bool(named)
+    assert named in " ".join(map(str, told))
