@@ -1,4 +1,4 @@
-"""Run the suite, print it, and keep the figures: ``python -m tests.bench [--no-history]``."""
+"""Run the suite, print it, and keep the figures: ``python -m tests.bench [--no-history] [SUITE…]``."""
 
 import platform
 import subprocess
@@ -27,7 +27,11 @@ SUITES = {
 
 
 def main(arguments):
-    """Print each figure as it is measured; return 1 when a goal is missed."""
+    """Print each figure as it is measured; return 1 when a goal is missed, 2 for an unknown suite."""
+    unknown = [word for word in arguments if word not in SUITES and word != "--no-history"]
+    if unknown:
+        print(f"usage: python -m tests.bench [--no-history] [{'|'.join(SUITES)}]…", file=sys.stderr)
+        return 2
     wanted = [name for name in arguments if name in SUITES] or list(SUITES)
     figures = []
     for name in wanted:

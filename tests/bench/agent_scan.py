@@ -12,6 +12,21 @@ from tests.bench.figures import Figure
 from tests.support.local_server import TRACEBACK
 
 _MB = 200
+_LINES = 40_000
+_JAVA = """java.lang.IllegalStateException: cart # is closed
+\tat com.acme.shop.Cart.add(Cart.java:88)
+\tat com.acme.shop.Checkout.run(Checkout.java:41)
+\tat java.base/java.lang.Thread.run(Thread.java:833)
+Caused by: java.lang.NullPointerException: price
+\tat com.acme.shop.Prices.of(Prices.java:12)
+\t... 2 more
+"""
+_NODE = """TypeError: Cannot read properties of undefined (reading 'id#')
+    at total (/srv/shop/cart.js:12:9)
+    at checkout (/srv/shop/views.js:33:5)
+    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)
+"""
+_TRACES = (TRACEBACK, _JAVA, _NODE)
 
 
 def agent_scan():
@@ -30,16 +45,26 @@ def agent_scan():
 
 
 def _write_log(path):
-    ordinary = "".join(
-        f"2026-11-25 12:{n // 60 % 60:02d}:{n % 60:02d},000 INFO [shop] request {n} took {n % 97} ms: /p\n"
-        for n in range(40_000)
-    )
-    error = f"2026-11-25 12:00:00,000 ERROR [shop] request 1 failed\n{TRACEBACK}"
-    block = (ordinary + error * 100).encode()
+    """Write lines of which one in a hundred is an error, and every fourth of those has a trace below it."""
     with path.open("wb") as file:
+        block = 0
         while file.tell() < _MB * 1_000_000:
-            file.write(block)
+            file.write("".join(_lines(block * _LINES, (block + 1) * _LINES)).encode())
+            block += 1
         return file.tell() / 1_000_000
+
+
+def _lines(first, end):
+    for n in range(first, end):
+        at = f"2026-11-25 {n // 360_000 % 24:02d}:{n // 6000 % 60:02d}:{n // 100 % 60:02d},{n % 100:02d}0"
+        if n % 100 == 0:
+            yield f"{at} ERROR [shop.web] request {n} of user {n * 7 % 9973} failed after {n % 97} ms\n"
+            if n % 400 == 0:
+                yield _TRACES[n // 400 % len(_TRACES)].replace("#", str(n % 50))
+        elif n % 20 == 0:
+            yield f"{at} WARNING [shop.pay] gateway {n % 7} is slow: {n % 997} ms for order {n % 9973}\n"
+        else:
+            yield f"{at} INFO [shop.web] GET /orders/{n * 31 % 99_991} 200 {n % 97} ms user={n * 7 % 9973}\n"
 
 
 def _raw_read(path):
