@@ -28,6 +28,7 @@ from ai_ops.server.http_server import Listening, build_app, listen
 from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.senders.mapping import Senders
 from ai_ops.server.services import Services
+from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
@@ -218,6 +219,7 @@ async def running(
         issues=issues,
         tasks=tasks,
         pull_requests=pull_requests,
+        bug_cases=BugCaseRepository(database),
         trace=trace,
         engine=engine,
         hosts=hosts,
