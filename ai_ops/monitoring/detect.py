@@ -30,6 +30,8 @@ _LEVEL = re.compile(
     rb"\b(?:(?P<low>TRACE|DEBUG|INFO|NOTICE)|(?P<warn>WARN(?:ING)?)"
     rb"|(?P<error>ERROR|SEVERE|FATAL|CRITICAL|CRIT|ALERT|EMERG|EMERGENCY|PANIC))\b"
 )
+# Mostly the level is the first word, behind a time.
+_FIRST_LEVEL = re.compile(rb"[^A-Za-z]*+" + _LEVEL.pattern)
 _FIELD_LEVEL = re.compile(
     rb"""["']?\b(?:level|severity|levelname|log\.level|lvl)["']?\s*[:=]\s*["']?"""
     rb"""(?:(?P<error>error|fatal|critical|panic|severe)|(?P<low>trace|debug|info|notice))\b"""
@@ -97,6 +99,7 @@ class Detector:
         wanted = {word.translate(_FOLD) for word in (*self._keywords, *_TELLTALES)}
         # A needle that holds another one is found by it.
         self.needles = tuple(sorted(w for w in wanted if not any(o != w and o in w for o in wanted)))
+        self._last = (b"", False)
 
     def hits(self, text: bytes) -> Hits:
         """Return the places of ``text`` where an error may be."""
@@ -104,6 +107,13 @@ class Detector:
 
     def is_error(self, line: bytes) -> bool:
         """Whether a line that was hit begins an error."""
+        asked, answer = self._last
+        if line != asked:  # what ends a record is asked about twice: it may begin the next one
+            answer = self._decided(line)
+            self._last = (line, answer)
+        return answer
+
+    def _decided(self, line: bytes) -> bool:
         if line.startswith(_DOCKER_JSON):
             line = unwrap(line.decode("latin-1")).text.encode()
         if self._own and _holds_any(line, self._own):
@@ -133,7 +143,7 @@ def said_level(line: bytes) -> str:
     structured = line.startswith(b"{") or b"level=" in line
     if structured and (said := _field_level(line)):
         return said
-    found = _LEVEL.search(line, 0, _LEVEL_WINDOW)
+    found = _FIRST_LEVEL.match(line, 0, _LEVEL_WINDOW) or _LEVEL.search(line, 0, _LEVEL_WINDOW)
     if found:
         return _SAID[found.lastgroup or ""]
     return "" if structured else _field_level(line)

@@ -10,8 +10,10 @@ when the last of them is over: only then is everything up to one place in the fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import lru_cache
 
 from ai_ops.core.envelope import writer_of
 from ai_ops.core.stacktrace import NEEDLES, Follower, Verdict
@@ -28,6 +30,14 @@ _MAX_TOGETHER = 8
 _DATE_BYTES = 5
 _WRITER_BYTES = 1024
 _NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
+# Lines that differ in their digits alone are one for whoever looks for words: most lines come again so.
+EACH_DIGIT_0 = bytes.maketrans(b"123456789", b"000000000")
+_REMEMBERED_BYTES = 512
+# A time as most loggers write it, then levels and names, and a letter that can begin no more of them.
+_COMMON_HEAD = re.compile(
+    rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{3,6})? "
+    rb"((?:\[[^\[\]\n]{1,80}\] |[A-Z]{3,11} ){1,4})(?=[a-oq-z])"
+)
 
 
 class Fed(Enum):
@@ -249,19 +259,34 @@ def stands_alone(line: bytes, after: bytes) -> bool:
 
 def names_trace(line: bytes) -> bool:
     """Whether a line could begin a trace; those who know traces decide."""
+    return _seen_to_name(line.translate(EACH_DIGIT_0)) if len(line) <= _REMEMBERED_BYTES else _names(line)
+
+
+def _names(line: bytes) -> bool:
     for needle in NEEDLES:  # noqa: SIM110 - a plain loop: this is done for every error
         if needle in line:
             return True
     return False
 
 
+_seen_to_name = lru_cache(maxsize=256)(_names)  # no needle has a digit
+
+
 def writer_of_line(line: bytes) -> str:
     """Return what a line says about the process and thread that wrote it, or ''."""
+    common = _COMMON_HEAD.match(line)
+    if common:
+        return _writer_of_common(common.group(1))
     head = line[:_WRITER_BYTES]
     named = b"[" in head or b"|" in head or head[:1] == b"{" or head.translate(None, _NO_DIGITS)
     if not named:
         return ""  # nothing in it could name one
     return writer_of(head.decode("latin-1"))
+
+
+@lru_cache(maxsize=64)
+def _writer_of_common(names: bytes) -> str:
+    return writer_of(f"2000-01-01 00:00:00 {names.decode('latin-1')}a")
 
 
 def date_of(line: bytes) -> bytes:
