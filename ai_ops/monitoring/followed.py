@@ -348,7 +348,7 @@ class FollowedFile:
                 if len(records) >= limit:
                     return start
                 at = self._encoding.raw_offset(text, start)
-                if stands_alone(line, text[end + 1 : text.find(b"\n", end + 1) + 1]):
+                if stands_alone(line, text, end + 1):
                     records.append(self._record_of(line, self._position + at))
                 elif (stop := plain_end(line, text, end + 1, self._detector.is_error)) >= 0:
                     records.append(self._record_of(line + text[end:stop], self._position + at))

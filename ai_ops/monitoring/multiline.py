@@ -248,13 +248,15 @@ class Joiner:
         return bool(records)
 
 
-def stands_alone(line: bytes, after: bytes) -> bool:
-    """Whether an error's line and the one after it plainly are two records.
+def stands_alone(line: bytes, text: bytes, begin: int) -> bool:
+    """Whether an error's line and the one after it, which begins there in the text, plainly are two records.
 
     True for ordinary messages that begin with the same date. It saves most of the work in most logs.
     """
     date = date_of(line)
-    return bool(date) and after.startswith(date) and not names_trace(line) and not names_trace(after)
+    if not date or not text.startswith(date, begin):
+        return False
+    return not names_trace(line) and not names_trace(text[begin : text.find(b"\n", begin) + 1])
 
 
 def names_trace(line: bytes) -> bool:
