@@ -135,7 +135,10 @@ def assigned(text: str) -> str:
         text = _IDENTIFIED.sub(lambda found: _keep(found, mask(found.group(1))), text)
     if ("pass" in lower and (" is" in lower or " was" in lower)) or "密码" in lower:
         text = _SPOKEN.sub(_spoken, text)
-    if "value" in lower and any(stem in lower for stem in _STEMS):
+    named = "value" in lower or "--" in text or _SEPARATOR.search(text)  # the quicker question first
+    if not named or not any(stem in lower for stem in _STEMS):
+        return text
+    if "value" in lower:
         text = _PAIR.sub(_pair, text)
     text = _named_values(text, _SEPARATOR)
     return _named_values(text, _FLAG) if "--" in text else text
