@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -49,6 +49,8 @@ _MOST_MET = 4096
 _KEPT = re.compile(rb"\d(?:[^\0]*\d)?")
 # Grouping looks at so much of a message; what lies beyond depends on how long its numbers are.
 _SHORT_BYTES = 2000
+_LARGE_BYTES = 64 << 10
+_LINE = re.compile(rb"([^\n\\]*(?:\\(?!n)[^\n\\]*)*)(\n|\\n|\Z)")
 
 
 class Kinds:
@@ -179,7 +181,10 @@ def _shape(raw: bytes, scope: str) -> bytes:
     digest = hashlib.blake2b(digest_size=16, key=scope.encode())
     for code in digits_in(text):
         digest.update(b"\0" + code)
-    digest.update(b"\0" + _marked(text, b"0" if len(text) <= _SHORT_BYTES else _same_length))
+    digest.update(b"\0")
+    mark = b"0" if len(text) <= _SHORT_BYTES else _same_length
+    for piece in _marked_in_pieces(text) if len(text) > _LARGE_BYTES else (_marked(text, mark),):
+        digest.update(piece)
     return digest.digest()
 
 
@@ -192,6 +197,26 @@ def _marked(text: bytes, mark: bytes | Callable[[re.Match[bytes]], bytes]) -> by
         [line if _CODE.search(line) else _NUMBER_APART.sub(mark, line) for line in lines] for lines in parts
     )
     return b"\\n".join([b"\n".join(lines) for lines in marked])
+
+
+def _marked_in_pieces(text: bytes) -> Iterator[bytes]:
+    """Yield what ``_marked`` gives of a large text. Whole it takes a hundred bytes for each short number."""
+    if b"\n" not in text and b"\\n" not in text:
+        yield from _marked_line(_NUMBER, text)
+        return
+    for found in _LINE.finditer(text):
+        line, line_end = found.groups()
+        yield from (line,) if _CODE.search(line) else _marked_line(_NUMBER_APART, line)
+        yield line_end
+
+
+def _marked_line(number: re.Pattern[bytes], line: bytes) -> Iterator[bytes]:
+    at = 0
+    for found in number.finditer(line):
+        yield line[at : found.start()]
+        yield _same_length(found)
+        at = found.end()
+    yield line[at:]
 
 
 def _same_length(found: re.Match[bytes]) -> bytes:

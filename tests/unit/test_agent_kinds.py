@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai_ops.agent.kinds import _HELD_BYTES, Kinds, _Outlines, _shape
+from ai_ops.agent.kinds import (
+    _HELD_BYTES,
+    _SHORT_BYTES,
+    Kinds,
+    _marked,
+    _marked_in_pieces,
+    _Outlines,
+    _same_length,
+    _shape,
+)
 from ai_ops.core.redaction import Redactor
 
 REDACTOR = Redactor()
@@ -173,3 +182,19 @@ def test_what_is_held_of_outlines_is_bounded():
         for _ in range(3):
             outlines.shape(f"{HEAD}{name * 1000} 7".encode(), "s")
     assert sum(map(len, outlines._known)) <= _HELD_BYTES
+
+
+@given(
+    st.lists(st.sampled_from([*"1 a\n\\n.:", "22", "\\n", "/x.py:3", " 4111111111111111", HEAD]), max_size=60)
+)
+@settings(max_examples=300, deadline=None)
+def test_a_large_text_is_marked_in_pieces_as_it_is_whole(parts):
+    text = ("x" * _SHORT_BYTES + "".join(parts)).encode()
+    assert b"".join(_marked_in_pieces(text)) == _marked(text, _same_length)
+
+
+def test_large_records_that_differ_in_numbers_alone_are_of_one_shape():
+    first, second = (f"{HEAD}{f'order {n} failed ' * 10_000}".encode() for n in (1, 2))
+    kinds = Kinds(REDACTOR)
+    assert kinds.of(first)[1] is not None
+    assert kinds.of(second) == (Kinds(REDACTOR).of(first)[0], None)
