@@ -29,6 +29,8 @@ _OTHERS = 100
 _MAX_TOGETHER = 8
 _DATE_BYTES = 5
 _WRITER_BYTES = 1024
+# What a line is to a trace shows in so much of it, even when Docker wrote it as JSON.
+_TELLING_BYTES = 128 << 10
 _NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 # Lines that differ in their digits alone are one for whoever looks for words: most lines come again so.
 EACH_DIGIT_0 = bytes.maketrans(b"123456789", b"000000000")
@@ -75,7 +77,7 @@ class _Record:
         """Made when the second line comes; most errors have none."""
         follower = self._follower
         if follower is None:
-            follower = self._follower = Follower(self._lines[0])
+            follower = self._follower = Follower(self._lines[0][:_TELLING_BYTES])
         return follower
 
     @property
@@ -97,7 +99,7 @@ class _Record:
             return Verdict.FOREIGN
         if self.strangers and not line.strip():
             return Verdict.FOREIGN
-        return self.follower.verdict(line)
+        return self.follower.verdict(line[:_TELLING_BYTES])
 
     def join(self, line: bytes, verdict: Verdict) -> None:
         self._take(line)
@@ -154,15 +156,19 @@ class Joiner:
         return bool(self._late)
 
     @property
+    def size(self) -> int:
+        """How many bytes of lines the records hold that were not given out."""
+        return sum(record.size for record in (*self._over, *self._open))
+
+    @property
     def offset(self) -> int:
         """Where the first of the records begins that were not given out."""
         return min(record.offset for record in (*self._over, *self._open))
 
     def has_room(self, now: float, most: int) -> bool:
         """Whether one more record may be opened beside the others; ``most`` records may be given out."""
-        together = (*self._over, *self._open)
-        size = sum(record.size for record in together)
-        return now <= self._until and len(together) < min(most, _MAX_TOGETHER) and size < MAX_RECORD_BYTES
+        together = len(self._over) + len(self._open)
+        return now <= self._until and together < min(most, _MAX_TOGETHER) and self.size < MAX_RECORD_BYTES
 
     def begin(self, line: bytes, offset: int, now: float) -> None:
         """Open a record with its first line; ``offset`` is its place, ``now`` monotonic seconds."""
