@@ -47,7 +47,7 @@ class Services:
     ready: Callable[[], Awaitable[None]]
     ids: Ids
     public_url: str
-    bug_case_reach: Reach = Reach.OWNER
+    bug_case_reach: Reach = Reach.REPOSITORY
     node_rates: NodeRates = field(default_factory=NodeRates)
     removed: Mapping[str, int] = field(default_factory=dict)
     senders: Senders = field(default_factory=Senders)

@@ -3,6 +3,7 @@
 import pytest
 
 from ai_ops.core.identity import run_id
+from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.pull_request import PullRequestState
 from tests.support.running_server import OWN_SECRET, PUBLIC_URL, TRACEBACK, running, wire_event
 from tests.support.store import pull_request
@@ -14,7 +15,7 @@ OTHER = TRACEBACK.replace("ZeroDivisionError", "KeyError").replace("rating", "ca
 
 @pytest.fixture
 async def server(tmp_path):
-    async with running(tmp_path) as started:
+    async with running(tmp_path, bug_case_reach=Reach.OWNER) as started:
         started.worker.gate.set()
         yield started
 

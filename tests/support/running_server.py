@@ -21,6 +21,7 @@ from ai_ops.core.ports import CodeHost, Steps
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.engine.memory import MemoryEngine
+from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.run import Run
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.server.auth import Keyring, RequestHandler
@@ -194,6 +195,7 @@ async def running(
     rules: IntakeRules | None = None,
     node_rates: NodeRates | None = None,
     senders: Senders | None = None,
+    bug_case_reach: Reach = Reach.REPOSITORY,
 ) -> AsyncIterator[Running]:
     """Run a server while entered."""
     clock = SystemClock()
@@ -232,6 +234,7 @@ async def running(
         public_url=PUBLIC_URL,
         node_rates=node_rates or NodeRates(),
         senders=senders or Senders(),
+        bug_case_reach=bug_case_reach,
     )
     app = build_app(services)
     if add is not None:

@@ -103,7 +103,7 @@ class Policy:
     public_url: str
     nonce_salt: str
     sandbox: str
-    bug_case_reach: Reach = Reach.OWNER
+    bug_case_reach: Reach = Reach.REPOSITORY
 
 
 @dataclass(frozen=True, slots=True)
