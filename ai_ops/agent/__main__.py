@@ -139,7 +139,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     given, surplus = flags.parse_known_args(arguments)
     if surplus:
         words = f"unrecognized arguments: {' '.join(surplus)}"
-        if given.log_path and not all(word.startswith("-") for word in surplus):
+        if given.log_path and not any(word.startswith("-") for word in surplus):
             words += "\nDid the shell expand a glob? Put it in quotes: --log-path '/var/log/app/*.log'"
         flags.error(words)
     return given

@@ -216,8 +216,9 @@ class Agent:
         )
         if self._streams and self._streams.failure:
             raise self._streams.failure
-        if self._options.once and self._unreadable:
-            raise _nothing_to_read(self._unreadable)
+        unread = {**self._unreadable, **self._monitor.unread}
+        if self._options.once and unread:
+            raise _not_read(unread)
         return stats
 
     def _discover(self) -> None:
@@ -337,10 +338,10 @@ class Agent:
         self._committed_at = time.monotonic()
 
 
-def _nothing_to_read(found: Mapping[str, str]) -> PermanentError:
-    """Return the failure that paths are which find nothing, by why that is."""
+def _not_read(found: Mapping[str, str]) -> PermanentError:
+    """Return the failure that paths are which find nothing or cannot be read, by why that is."""
     return PermanentError(
         "log_not_found",
-        sentences(*(f"nothing was read at {pattern}: {reason}" for pattern, reason in found.items())),
+        sentences(*(f"{pattern} was not read to its end: {reason}" for pattern, reason in found.items())),
         next_step="Mend the path, and put a glob in quotes. Without --once the agent waits for its files.",
     )

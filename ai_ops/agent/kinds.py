@@ -50,7 +50,8 @@ _KEPT = re.compile(rb"\d(?:[^\0]*\d)?")
 # Grouping looks at so much of a message; what lies beyond depends on how long its numbers are.
 _SHORT_BYTES = 2000
 _LARGE_BYTES = 64 << 10
-_LINE = re.compile(rb"([^\n\\]*(?:\\(?!n)[^\n\\]*)*)(\n|\\n|\Z)")
+# Possessive: a place to come back to for each backslash takes a hundred times the text.
+_LINE = re.compile(rb"([^\n\\]*+(?:\\(?!n)[^\n\\]*+)*+)(\n|\\n|\Z)")
 
 
 class Kinds:
@@ -99,7 +100,7 @@ class _Outline(NamedTuple):
 
     kept: tuple[slice, ...]
     coded: bool
-    shapes: dict[tuple[str, bytes, tuple[bytes, ...]], bytes]
+    shapes: dict[tuple[str, bytes, bytes], bytes]
 
 
 class _Outlines:
@@ -120,11 +121,12 @@ class _Outlines:
             self._meet(outline)
             return _shape(raw, scope)
         kept = b"".join([raw[part] for part in known.kept])
-        key = (scope, kept, tuple(digits_in(_undated(raw))) if known.coded else ())
+        codes = b"\0".join(digits_in(_undated(raw))) if known.coded else b""
+        key = (scope, kept, codes)
         shape = known.shapes.get(key)
         if shape is None:
             shape = known.shapes[key] = _shape(raw, scope)
-            self._hold(len(kept))
+            self._hold(len(kept) + len(codes))
         return shape
 
     def _meet(self, outline: bytes) -> None:

@@ -49,6 +49,12 @@ def configure(log_format: str, redactor: Redactor) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
+def warn_of(problems: Iterable[Problem]) -> None:
+    """Say what a server starts on and was hardly meant."""
+    for problem in problems:
+        log.warning("%s", problem)
+
+
 def warn_of_idle(idle: Iterable[Problem]) -> None:
     """Say once what in the settings' files has no effect and was probably meant for us."""
     if found := likely(idle):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import typer
 
 from ai_ops.cli.client import connect, quoted
+from ai_ops.cli.exits import CliError
 from ai_ops.cli.options import PullRequestId, WaitOption
 from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, reasons, table
 from ai_ops.cli.tables import Column
@@ -75,8 +77,11 @@ def merge_pull_request(pull_request_id: PullRequestId, as_json: JsonFlag = False
         note(f"merged into {merged['base']} by {merged['merge_sha']}")
     else:
         note(f"it is merged into {merged['base']} already")
-    issue = client.get(f"/v1/issues/{merged['issue_id']}") if merged["issue_id"] else {"state": None}
-    if issue["state"] == "open":
+    issue: dict[str, Any] = {}
+    if merged["issue_id"]:
+        with contextlib.suppress(CliError):  # the merge is done, whatever becomes of the question
+            issue = client.get(f"/v1/issues/{merged['issue_id']}")
+    if issue.get("state") == "open":
         note(
             f"its issue stays open, and further errors of it are only counted; when the fix is deployed: "
             f"ai-ops issue resolve {issue['issue_id']}; an error after that begins a new repair"

@@ -29,7 +29,7 @@ def server(
     host: Host = None, port: Port = None, data_dir: DataDir = None, code_host: CodeHostOption = None
 ) -> None:
     """Run the server: takes events and tasks, repairs, opens pull requests."""
-    from ai_ops.cli.logs import configure, warn_of_idle
+    from ai_ops.cli.logs import configure, warn_of, warn_of_idle
     from ai_ops.preflight import require_startable, warnings
     from ai_ops.settings import forget_secrets, load
 
@@ -40,7 +40,8 @@ def server(
 
     settings = with_free_port(loaded.settings)
     configure(settings.log_format, redactor(settings))
-    warn_of_idle((*warnings(loaded), *loaded.idle))
+    warn_of(warnings(loaded))
+    warn_of_idle(loaded.idle)
     asyncio.run(_serve(settings))
 
 

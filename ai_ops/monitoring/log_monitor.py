@@ -90,6 +90,12 @@ class LogMonitor:
         self._around = Surroundings(self._patterns, self._known, self._followed_before)
         self._left_out = False  # more files match than are followed
         self._held_up = False
+        self._unread: dict[str, str] = {}
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """The files that match and could not be opened or read to their end, and why."""
+        return self._unread
 
     @property
     def patterns(self) -> list[str]:
@@ -186,6 +192,7 @@ class LogMonitor:
                 yield from self._replaced(file)
                 break
             except OSError as error:
+                self._unread[file.path] = error.strerror or str(error)
                 _log.warning("cannot read %s: %s", file.path, error.strerror or error)
                 self._drop(file)
                 break
@@ -246,6 +253,7 @@ class LogMonitor:
         except OSError as error:
             self._cannot_open(base, place, checkpoint.key, error)
         else:
+            self._unread.pop(place, None)
             file.seen_at = file.seen_at or base.since
             return [file]
         return []
@@ -256,6 +264,7 @@ class LogMonitor:
             return
         if error.errno in (errno.EMFILE, errno.ENFILE):
             self._around.look_again(base, place)
+        self._unread[place] = error.strerror or str(error)
         if not self._around.was_at(base.path, key):
             _log.warning("cannot open %s: %s", place, error.strerror or error)
 

@@ -36,6 +36,9 @@ _WRITER_LOCK = 0x61692D6F7073  # "ai-ops", the advisory lock that PostgreSQL wri
 _RETRY_SECONDS = 5.0
 _BUSY_MILLISECONDS = 5000
 _READERS = 4
+_WAIT_SECONDS = 30.0
+_CLOSE_SECONDS = 5.0
+_CONNECT_SECONDS = 10
 _PASSING = (
     "locked",
     "busy",
@@ -53,9 +56,9 @@ class Database:
 
     def __init__(self, writer: Engine, reader: Engine) -> None:
         self._engines = (writer, reader)
-        self._writer = Lane(writer, "writer")
+        self._writer = Lane(writer, "writer", _interrupt)
         self._turn = asyncio.Lock()
-        self._readers = [Lane(reader, f"reader-{number}") for number in range(_READERS)]
+        self._readers = [Lane(reader, f"reader-{number}", _interrupt) for number in range(_READERS)]
         self._free: asyncio.LifoQueue[Lane] = asyncio.LifoQueue()
         for lane in self._readers:
             self._free.put_nowait(lane)
@@ -81,18 +84,28 @@ class Database:
             TemporaryError: ``storage_unavailable``.
             PermanentError: ``storage_failed``.
         """
-        lane = await self._free.get()
-        try:
-            with _named_failures():
+        with _named_failures():
+            async with asyncio.timeout(_WAIT_SECONDS):
+                lane = await self._free.get()
+            try:
                 async with lane.transaction() as transaction:
                     yield transaction
-        finally:
-            self._free.put_nowait(lane)
+            finally:
+                self._free.put_nowait(lane)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, when the transactions that are open have ended.
+
+        One that does not end soon is interrupted and rolled back.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS), self._turn:
+                for _ in self._readers:
+                    await self._free.get()
         for lane in (self._writer, *self._readers):
             await lane.end()
+        for lane in self._readers:  # whoever asks is told that it is closed
+            self._free.put_nowait(lane)
         for engine in self._engines:
             engine.dispose()
 
@@ -174,7 +187,6 @@ def _sqlite(url: URL) -> tuple[Engine, Engine]:
             hide_parameters=True,
             pool_size=size,
             max_overflow=0,
-            pool_timeout=30,
             # A connection serves one lane at a time, not always the same one.
             connect_args={"isolation_level": None, "cached_statements": 256, "check_same_thread": False},
         )
@@ -206,14 +218,21 @@ def _postgresql(url: URL) -> tuple[Engine, Engine]:
             pool_size=size,
             max_overflow=0,
             pool_pre_ping=True,
-            pool_timeout=30,
+            connect_args={} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS},
             **options,
         )
 
     writer = engine(1)
-    lock = f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})"
+    # Another server that is stuck must not make this one wait for ever.
+    limit = f"SET LOCAL lock_timeout = '{_WAIT_SECONDS:g}s'"
+    lock = f"{limit}; SELECT pg_advisory_xact_lock({_WRITER_LOCK})"
     event.listen(writer, "begin", lambda connection: connection.exec_driver_sql(lock))
     return writer, engine(_READERS, isolation_level="REPEATABLE READ")
+
+
+def _interrupt(driver: Any) -> None:
+    """Stop the statement of a driver's connection; SQLite's and PostgreSQL's allow it from any thread."""
+    driver.interrupt() if isinstance(driver, sqlite3.Connection) else driver.cancel()
 
 
 @contextlib.contextmanager

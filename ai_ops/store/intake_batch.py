@@ -110,6 +110,10 @@ class IntakeBatch:
             issue.standing = replace(issue.standing, state=decision.state, resolved_at=resolved_at)
         issue.move_to(decision.episode)
         stored = self._count(issue, event)
+        if decision.outcome is IntakeOutcome.REGRESSED or (
+            decision.create_task and not issue.row["waiting_for"]
+        ):
+            issue.sample = event  # a repair is made from it
         if not decision.create_task:
             return TakenEvent(True, stored)
         issue.judged(self._triage(event, repository.key))

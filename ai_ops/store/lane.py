@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, TypeVarTuple, cast, overload
@@ -15,8 +16,12 @@ from typing import Any, TypeVar, TypeVarTuple, cast, overload
 from sqlalchemy import Connection, CursorResult, Engine, Executable
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
+_SOON_SECONDS = 0.1
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+log = logging.getLogger(__name__)
+
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
@@ -25,6 +30,11 @@ class Transaction:
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
+        self._is_over = False
+
+    def end(self) -> None:
+        """Take no more: the lane is another transaction's from now on."""
+        self._is_over = True
 
     @overload
     async def execute(
@@ -38,42 +48,65 @@ class Transaction:
 
     async def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Execute one statement; its rows are there when it returns."""
-        return await self._lane.run(_executed, statement, parameters)
+        return await self.run(_executed, statement, parameters)
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """Return what ``work(connection, *arguments)`` returns, called in the lane's thread."""
+        if self._is_over:
+            raise RuntimeError("the transaction is over")
         return await self._lane.run(work, *arguments)
 
 
 class Lane:
     """One thread, and the connection of the transaction that is open in it: one at a time.
 
-    A caller that is cancelled does not stop a statement that has begun. What follows it, the end of the
-    transaction first, waits behind it.
+    What a caller who is cancelled had begun is interrupted. What follows it, the end of the transaction
+    first, waits behind it.
+
+    Args:
+        engine: makes the connections.
+        name: of the thread.
+        interrupt: stops the statement that a driver's connection executes; called from another thread.
     """
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, interrupt: Callable[[Any], None]) -> None:
         self._engine = engine
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._interrupt_driver = interrupt
         self._connection: Connection | None = None
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Give a transaction; it is committed at the end, rolled back by an exception."""
+        transaction, committed = Transaction(self), False
         try:
             await self._call(self._begin)
-            yield Transaction(self)
+            yield transaction
             await self._call(self._commit)
+            committed = True
         finally:
-            await asyncio.shield(self._call(self._close))
+            transaction.end()
+            if not committed:
+                await asyncio.shield(self._leave())
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """Return what ``work`` returns, called with the open connection."""
         return await self._call(self._with_connection, work, *arguments)
 
     async def end(self) -> None:
-        """Wait for what was begun, and end the thread."""
+        """Roll back what is open, and end the thread."""
+        with contextlib.suppress(ConnectionError):
+            await self._leave()
         await asyncio.to_thread(self._thread.shutdown)
+
+    async def _leave(self) -> None:
+        """Roll back what was not committed; what is still being executed is interrupted."""
+        closing = asyncio.ensure_future(self._call(self._close))
+        # Again and again: one that comes just before a statement begins stops nothing.
+        while not (await asyncio.wait([closing], timeout=_SOON_SECONDS))[0]:
+            if (connection := self._connection) is not None:
+                await asyncio.to_thread(self._stop, connection)
+        await closing
 
     async def _call(self, work: Callable[..., T], *arguments: Any) -> T:
         try:
@@ -86,9 +119,18 @@ class Lane:
         self._connection = self._engine.connect()
         self._connection.begin()
 
+    def _stop(self, connection: Connection) -> None:
+        try:
+            self._interrupt_driver(connection.connection.dbapi_connection)
+        except Exception as gone:  # noqa: BLE001 - whatever the driver raises: it has nothing to stop
+            log.debug("nothing to interrupt: %s", type(gone).__name__)
+
     def _with_connection(self, work: Callable[..., T], *arguments: Any) -> T:
         assert self._connection is not None, "outside of a transaction"
-        return work(self._connection, *arguments)
+        try:
+            return work(self._connection, *arguments)
+        except StopIteration as fault:  # a future cannot carry it, its caller would wait for ever
+            raise RuntimeError("StopIteration") from fault
 
     def _commit(self) -> None:
         if self._connection is not None:

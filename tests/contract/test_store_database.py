@@ -20,6 +20,7 @@ from ai_ops.store import migrate, tables
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.retention import Retention
+from tests.support import postgres
 from tests.support.store import APP, START, FixedClock, event, pairs, sqlite_url
 
 KEY = {"key": "k", "task_id": "t", "created_at": START}
@@ -135,6 +136,70 @@ async def test_a_cancelled_writer_leaves_the_turn_to_the_next(database):
     writer.cancel()
     async with database.write() as connection:
         assert (await connection.execute(select(tables.patches))).all() == []
+
+
+async def test_when_all_readers_are_busy_the_next_is_told_to_come_back(store_url, monkeypatch):
+    monkeypatch.setattr("ai_ops.store.database._WAIT_SECONDS", 0.1)
+    database = await open_database(store_url)
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(4):
+            await stack.enter_async_context(database.read())
+        with pytest.raises(TemporaryError, match="storage_unavailable"):
+            await stack.enter_async_context(database.read())
+    async with database.read() as connection:
+        assert (await connection.execute(select(tables.patches))).all() == []
+    await database.close()
+
+
+async def test_a_database_that_closes_waits_for_the_write_that_is_under_way(store_url):
+    database = await open_database(store_url)
+    async with database.write() as connection:
+        await connection.execute(insert(tables.patches), PATCH)
+        closing = asyncio.create_task(database.close())
+        await asyncio.sleep(0.05)
+        assert not closing.done()
+    await closing
+    with pytest.raises(TemporaryError, match="storage_unavailable"):
+        async with database.read():
+            pass
+    again = await open_database(store_url)
+    async with again.read() as connection:
+        assert len((await connection.execute(select(tables.patches))).all()) == 1
+    await again.close()
+
+
+async def test_a_write_that_does_not_end_is_taken_back_when_the_database_closes(store_url, monkeypatch):
+    monkeypatch.setattr("ai_ops.store.database._CLOSE_SECONDS", 0.1)
+    database = await open_database(store_url)
+
+    async def hold():
+        async with database.write() as connection:
+            await connection.execute(insert(tables.patches), PATCH)
+            await asyncio.Event().wait()
+
+    holder = asyncio.create_task(hold())
+    await asyncio.sleep(0.1)
+    await database.close()
+    again = await open_database(store_url)  # nothing is locked
+    async with again.write() as connection:
+        assert (await connection.execute(select(tables.patches))).all() == []
+    await again.close()
+    holder.cancel()
+    with pytest.raises((asyncio.CancelledError, TemporaryError)):
+        await holder
+
+
+async def test_a_writer_that_waits_for_another_servers_can_be_cancelled(postgres_url):
+    url = postgres.emptied(postgres_url)
+    one, other = await open_database(url), await open_database(url)
+    async with other.write():
+        waiting = asyncio.create_task(IssueRepository(one, FixedClock()).release_waiting())
+        await asyncio.sleep(0.2)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(waiting, 30)
+        await one.close()
+    await other.close()
 
 
 async def test_readers_see_one_state_while_a_writer_works(database):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from ai_ops.core.ports import TaskFilter
 from ai_ops.errors import PermanentError
 from ai_ops.flow.issue import IssueState
 from ai_ops.flow.pull_request import PullRequestState
@@ -265,3 +266,18 @@ async def test_titles_are_looked_up_together_and_what_is_not_there_is_left_out(i
     issue = await only(issues)
     assert await issues.titles({issue.id, "elsewhere"}) == {issue.id: issue.title}
     assert await issues.titles([]) == {}
+
+
+async def test_a_repair_of_a_regression_is_made_from_the_event_that_brought_it_back(issues, tasks, clock):
+    for _ in range(SAMPLED_PER_MINUTE):
+        answer = await issues.ingest(pairs(event(1, at=clock.now())))
+    issue = await only(issues)
+    (task,) = (await tasks.list(TaskFilter())).items
+    await tasks.move(task.id, TaskState.PROCESSING)
+    await tasks.move(task.id, TaskState.COMPLETED)
+    await issues.decide(issue.id, "resolve", "a person")
+    clock.forward(1)
+    back = replace(event(1, at=clock.now()), release="new")
+    answer = await issues.ingest(pairs(back))
+    assert len(answer.tasks) == 1
+    assert (await only(issues)).sample == back

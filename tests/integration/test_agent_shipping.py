@@ -352,9 +352,28 @@ def test_once_fails_where_a_path_finds_nothing_after_it_shipped_the_rest(tmp_pat
         assert running.wait() == 1
         reason = "no file matches" if "*" in name else "there is no such file"
         last = running.said.splitlines()[-1]
-        assert f"ERROR nothing was read at {missing}: {reason}. Mend the path" in last
+        assert f"ERROR {missing} was not read to its end: {reason}. Mend the path" in last
         assert "glob in quotes" in last
     assert server.total == beside
+
+
+def test_once_fails_where_one_file_of_several_cannot_be_opened(tmp_path, log, server):
+    write(log, "request failed")
+    closed = tmp_path / "closed.log"
+    write(closed, "nobody knows")
+    closed.chmod(0)
+    flags = ("--log-path", str(tmp_path / "*.log"), "--from-start", "--once")
+    with agent(tmp_path, server.url, *flags) as running:
+        assert running.wait() == 1
+        assert f"{closed} was not read to its end: Permission denied" in running.said.splitlines()[-1]
+    assert server.total == 1
+
+
+def test_a_misspelt_flag_is_not_taken_for_a_glob(tmp_path):
+    with agent(tmp_path, "http://127.0.0.1:9", "--log-path", "a.log", "--state-dir", "b") as running:
+        assert running.wait() == 2
+        assert "unrecognized arguments: --state-dir b" in running.said
+        assert "glob" not in running.said
 
 
 def test_an_empty_log_is_no_failure(tmp_path, log, server):

@@ -198,3 +198,15 @@ def test_large_records_that_differ_in_numbers_alone_are_of_one_shape():
     kinds = Kinds(REDACTOR)
     assert kinds.of(first)[1] is not None
     assert kinds.of(second) == (Kinds(REDACTOR).of(first)[0], None)
+
+
+def test_codes_count_towards_what_is_held_of_outlines():
+    outlines, digits = _Outlines(), random.Random(1)
+    text = f"{HEAD}{'code 400, ' * 390}"
+    held = 0
+    for _ in range(2000):
+        record = re.sub("4[0-9]{2}", lambda _: f"4{digits.randrange(100):02}", text)
+        outlines.shape(record.encode(), "s")
+        keys = [key for known in outlines._known.values() for key in known.shapes]
+        held = max(held, sum(len(kept) + len(codes) for _, kept, codes in keys))
+    assert 0 < held <= _HELD_BYTES

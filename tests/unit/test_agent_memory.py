@@ -60,8 +60,11 @@ def test_many_files_of_very_long_lines_take_little_more_than_one(tmp_path, peak,
     assert peak() < 8
 
 
-def test_the_shape_of_a_long_line_of_numbers_takes_little(peak):
-    kinds._shape(b"2026-03-01 12:00:00 ERROR" + b" 1" * (_LINE // 2), "")
+@pytest.mark.parametrize(
+    "text", [b" 1", b"\n\\\\", b"\\", b"C:\\a\\b;"], ids=["numbers", "lines", "backslashes", "paths"]
+)
+def test_the_shape_of_a_long_line_takes_little(peak, text):
+    kinds._shape(b"2026-03-01 12:00:00 ERROR\n" + text * (_LINE // len(text)), "")
     assert peak() < 4
 
 

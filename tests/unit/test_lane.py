@@ -1,10 +1,12 @@
 """One thread, one transaction at a time: what a caller who goes away leaves behind."""
 
 import asyncio
+import sqlite3
 import threading
 
 import pytest
 from sqlalchemy import create_engine, event, text
+from sqlalchemy.exc import OperationalError
 
 from ai_ops.store.lane import Lane
 
@@ -24,7 +26,7 @@ async def engine(tmp_path):
 
 @pytest.fixture
 async def lane(engine):
-    made = Lane(engine, "test")
+    made = Lane(engine, "test", sqlite3.Connection.interrupt)
     yield made
     await made.end()
 
@@ -93,7 +95,7 @@ async def test_a_statement_of_a_cancelled_caller_is_taken_back_before_the_next_t
     assert await numbers(lane) == []
 
 
-async def test_a_caller_cancelled_twice_leaves_no_transaction_open(lane, engine):
+async def test_a_caller_cancelled_again_and_again_leaves_no_transaction_open(lane, engine):
     began, end = threading.Event(), threading.Event()
 
     def slow(_connection):
@@ -101,12 +103,13 @@ async def test_a_caller_cancelled_twice_leaves_no_transaction_open(lane, engine)
         end.wait()
 
     caller = await cancelled_in(lane, slow, began)
-    await asyncio.sleep(0)
-    caller.cancel()  # while it waits for the end of the transaction
+    for _ in range(3):  # while it interrupts, and while it waits for the end of the transaction
+        await asyncio.sleep(0.02)
+        caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
     end.set()
-    other = Lane(engine, "other")
+    other = Lane(engine, "other", sqlite3.Connection.interrupt)
     await lane.end()
     async with other.transaction() as transaction:  # the file is not locked
         await transaction.execute(text("INSERT INTO rows VALUES (1)"))
@@ -133,4 +136,60 @@ async def test_a_caller_cancelled_while_it_begins_leaves_no_transaction_open(lan
     with pytest.raises(asyncio.CancelledError):
         await caller
     event.remove(engine, "begin", hold)
-    assert await numbers(Lane(engine, "other")) == []
+    assert await numbers(Lane(engine, "other", sqlite3.Connection.interrupt)) == []
+
+
+ENDLESS = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+
+
+async def test_a_statement_without_end_is_interrupted_when_its_caller_is_cancelled(lane):
+    began = threading.Event()
+
+    def endless(connection):
+        began.set()
+        connection.execute(ENDLESS)
+
+    caller = await cancelled_in(lane, endless, began)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(caller, 30)
+    assert await numbers(lane) == []
+
+
+async def test_a_lane_that_ends_interrupts_and_takes_back_what_is_open(lane, engine):
+    began = threading.Event()
+
+    def endless(connection):
+        connection.execute(text("INSERT INTO rows VALUES (1)"))
+        began.set()
+        connection.execute(ENDLESS)
+
+    async def call():
+        async with lane.transaction() as transaction:
+            await transaction.run(endless)
+
+    caller = asyncio.create_task(call())
+    await asyncio.to_thread(began.wait)
+    await lane.end()
+    with pytest.raises((ConnectionError, OperationalError)):
+        await caller
+    other = Lane(engine, "other", sqlite3.Connection.interrupt)
+    assert await numbers(other) == []
+    await other.end()
+
+
+async def test_a_transaction_that_is_over_writes_into_no_other(lane):
+    async with lane.transaction() as first:
+        pass
+    async with lane.transaction():
+        with pytest.raises(RuntimeError, match="over"):
+            await first.execute(text("INSERT INTO rows VALUES (1)"))
+    assert await numbers(lane) == []
+
+
+async def test_work_that_stops_an_iteration_does_not_leave_its_caller_waiting(lane):
+    async def call():
+        async with lane.transaction() as transaction:
+            await transaction.run(lambda _: next(iter(())))
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await asyncio.wait_for(call(), 30)
