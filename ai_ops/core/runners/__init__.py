@@ -1,0 +1,53 @@
+"""Test runners: which one a repository uses, how it is called, and what its report says.
+
+A new one is a module of this package, which fulfils ``model.Runner``, and a name in ``RUNNERS``.
+"""
+
+from __future__ import annotations
+
+from ai_ops.core.runners import command, node, pytest, unittest
+from ai_ops.core.runners.model import PATHS, Commands, RawRun, Runner, Text, Tree
+
+__all__ = [
+    "PATHS",
+    "RUNNERS",
+    "Commands",
+    "RawRun",
+    "Runner",
+    "Text",
+    "Tree",
+    "choose",
+    "named",
+    "places",
+]
+
+RUNNERS: tuple[Runner, ...] = (pytest, node, unittest)
+"""Where a repository uses several, the first that tests the language in question; else the first."""
+
+
+def choose(tree: Tree, language: str = "") -> Runner | None:
+    """Return the runner of a repository's tests, of several one for ``language``; None when there is none."""
+    used = [runner for runner in RUNNERS if runner.uses(tree)]
+    fitting = [runner for runner in used if language in runner.LANGUAGES]
+    return next(iter(fitting or used), None)
+
+
+def named(name: str) -> Runner:
+    """Return the runner with this ``NAME``.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return {runner.NAME: runner for runner in (*RUNNERS, command)}[name]
+
+
+def places(name: str, report: str) -> tuple[str, ...]:
+    """Return where the reports of a runner are looked for: none means that what it prints is the report.
+
+    Args:
+        name: the runner's.
+        report: the repository's own word, ``tap`` or a pattern of paths; empty for the usual place.
+    """
+    if not report:
+        return named(name).REPORTS
+    return () if report == command.TAP else (report,)

@@ -1,0 +1,57 @@
+"""Repairs in other languages than Python: the same proof, by the runner that the repository uses."""
+
+import shutil
+
+import pytest
+
+from tests.support import shop
+from tests.support.languages import CASES
+
+
+def repository(case):
+    """Return what differs from the shop: its Python files are gone, the case's are there."""
+    return {**dict.fromkeys(shop.files()), **case.files}
+
+
+def stands(task):
+    return task.state.value, task.proof.verdict and task.proof.verdict.value, task.proof.reasons[0].rule
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES)
+def case(request):
+    for tool in request.param.tools:
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed here")
+    return request.param
+
+
+async def test_a_good_fix_is_proved_and_published(workshop, case):
+    script = shop.script({"files": {case.module: case.fixed}}, reproduce=case.reproduction)
+    async with workshop(script, files=repository(case)) as floor:
+        task = await floor.repaired(case.error)
+        assert stands(task) == ("completed", "proved", "reproduced"), task
+        (pull,) = await floor.pulls()
+        assert floor.branches() == [pull.branch]
+        assert case.command in pull.body
+
+
+async def test_a_fix_that_changes_nothing_is_not_proved(workshop, case):
+    script = shop.script({"files": {case.module: case.idle}}, reproduce=case.reproduction)
+    async with workshop(script, files=repository(case), max_rounds=1) as floor:
+        task = await floor.repaired(case.error)
+        assert stands(task) == ("needs_human_review", "refuted", "still_failing"), task
+        assert floor.branches() == []
+
+
+async def test_a_fix_that_ends_the_process_early_is_blocked(workshop, case):
+    script = shop.script({"files": {case.module: case.ends_early}}, reproduce=case.reproduction)
+    async with workshop(script, files=repository(case), max_rounds=1) as floor:
+        task = await floor.repaired(case.error)
+        assert stands(task) == ("needs_human_review", "blocked", "detects_tests"), task
+
+
+async def test_a_reproduction_that_passes_on_the_base_proves_nothing(workshop, case):
+    script = shop.script(reproduce=case.passing)
+    async with workshop(script, files=repository(case), max_rounds=1) as floor:
+        task = await floor.repaired(case.error)
+        assert stands(task) == ("needs_human_review", "unproved", "passes_on_base"), task

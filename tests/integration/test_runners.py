@@ -1,0 +1,276 @@
+"""Runners of other languages in the real sandbox: what they report, and what hostile code cannot."""
+
+import shutil
+
+import pytest
+
+from ai_ops.core.project import DISCOVERY_FILES, ProjectFile, parse_project_file, plan_tests
+from ai_ops.core.proof import run_trouble
+from ai_ops.core.runners import named
+from ai_ops.errors import PermanentError
+from ai_ops.flow.report import CaseOutcome, RunEnd
+from ai_ops.flow.repository import Repository
+from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
+from ai_ops.workspace.setup_layer import SetupBuilder
+from ai_ops.workspace.suite import SuiteRunner
+from tests.support.languages import NODE
+
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed here")
+
+
+@pytest.fixture(params=[BubblewrapSandbox, OffSandbox], ids=["bwrap", "off"])
+def sandbox(request):
+    return request.param()
+
+
+@pytest.fixture
+def run(tmp_path, shared_toolbox):
+    """Run a tree of files as a repository."""
+
+    async def go(files, *, sandbox=None, wall_seconds=60, **arguments):
+        checkout = tmp_path / "checkout"
+        for name, text in files.items():
+            path = checkout / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        contents = {name: files[name] for name in DISCOVERY_FILES if name in files}
+        said = parse_project_file(files.get(".ai-ops.yml", "").encode())
+        runner = SuiteRunner(sandbox or BubblewrapSandbox(), shared_toolbox, wall_seconds=wall_seconds)
+        plan = plan_tests(list(files), contents, said)
+        return await runner.run(checkout, plan, out=tmp_path / "out", **arguments)
+
+    return go
+
+
+def outcomes(report):
+    return {result.id: result.outcome.value for result in report.results}
+
+
+# --- unittest --------------------------------------------------------------------------------------
+
+UNITTEST = """\
+import unittest
+
+
+class TestHalf(unittest.TestCase):
+    def test_two(self):
+        self.assertEqual(2 / 2, 1)
+
+    @unittest.skip("later")
+    def test_later(self):
+        pass
+
+    def test_zero(self):
+        1 / 0
+"""
+
+
+async def test_a_unittest_suite_reports_its_methods_with_type_and_frames(run):
+    report = await run({"shop/tests.py": UNITTEST, "shop/__init__.py": "", "setup.py": ""})
+    assert outcomes(report) == {
+        "shop/tests.py::TestHalf::test_two": "passed",
+        "shop/tests.py::TestHalf::test_later": "skipped",
+        "shop/tests.py::TestHalf::test_zero": "failed",
+    }
+    failed = report.results[-1]
+    assert (failed.exception_type, failed.frames[-1].file) == ("ZeroDivisionError", "shop/tests.py")
+
+
+# --- node:test -------------------------------------------------------------------------------------
+
+NODE_TESTS = """\
+import assert from 'node:assert';
+import test, { describe, it } from 'node:test';
+
+class EmptyError extends Error {
+  name = 'EmptyError';
+}
+
+describe('a group', () => {
+  it('passes', () => {});
+  it('fails with a class of its own', () => {
+    throw new EmptyError('nothing here');
+  });
+  it('is skipped', { skip: true }, () => {});
+  it('is to do', { todo: true }, () => {
+    throw new Error('not yet');
+  });
+});
+test('parent', async (t) => {
+  await t.test('child', () => assert.equal(1, 2));
+});
+"""
+
+
+@needs_node
+async def test_a_node_suite_reports_each_test_by_file_and_name(run, sandbox):
+    files = {**NODE.files, "test/more.test.js": NODE_TESTS, "test/broken.test.js": "import './nope.js';\n"}
+    report = await run(files, sandbox=sandbox)
+    assert (report.end, report.exit_code) == (RunEnd.EXITED, 1)
+    assert outcomes(report) == {
+        "test/broken.test.js": "error",
+        "test/more.test.js::a group::passes": "passed",
+        "test/more.test.js::a group::fails with a class of its own": "failed",
+        "test/more.test.js::a group::is skipped": "skipped",
+        "test/more.test.js::a group::is to do": "skipped",
+        "test/more.test.js::parent::child": "failed",
+        "test/ratings.test.js::ratings::an average is shown": "passed",
+    }
+    kinds = {case.id: case.exception_type for case in report.results}
+    assert kinds["test/more.test.js::a group::fails with a class of its own"] == "EmptyError"
+    assert kinds["test/more.test.js::parent::child"] == "AssertionError"
+
+
+@needs_node
+async def test_a_node_failure_has_the_frames_of_the_code(run):
+    report = await run({**NODE.files, **NODE.reproduction}, paths=["test/empty.test.js"])
+    (failed,) = report.results
+    assert (failed.exception_type, failed.message) == (
+        "TypeError",
+        "Reduce of empty array with no initial value",
+    )
+    assert [(frame.file, frame.line, frame.function) for frame in failed.frames][1:3] == [
+        ("src/ratings.js", 6, "summary"),
+        ("src/ratings.js", 2, "average"),
+    ]
+
+
+HOSTILE = """\
+import fs from 'node:fs';
+import test from 'node:test';
+
+test('before', () => {{}});
+test('at', () => {{
+  {body}
+}});
+"""
+FORGED = (
+    '{"test":["at"],"file":"/workspace/a.test.mjs","passed":true,"aside":"","suite":false,'
+    '"error":null,"stderr":""}\\n{"end":1}\\n'
+)
+
+
+@needs_node
+@pytest.mark.parametrize(
+    "body",
+    [
+        "process.exit(0);",
+        "process.reallyExit(0);",
+        "process.kill(process.pid, 'SIGKILL');",
+        f"fs.writeFileSync('/report/node.jsonl', '{FORGED}'); process.exit(0);",
+        f"fs.writeFileSync('/report/node.jsonl', '{FORGED}'); process.kill(process.ppid, 'SIGKILL');",
+        "fs.rmSync('/report/node.jsonl'); process.exit(0);",
+        "fs.rmSync('/report/node.jsonl'); fs.symlinkSync('/etc/passwd', '/report/node.jsonl');",
+        "console.log('1..1\\nok 1 - at'); process.exit(0);",
+    ],
+    ids=["exits", "exits at once", "killed", "forges", "forges and kills", "removes", "links", "prints"],
+)
+async def test_a_node_test_that_ends_the_run_does_not_pass(run, body):
+    report = await run({"package.json": "{}", "a.test.mjs": HOSTILE.format(body=body)})
+    passed = [case for case in report.results or () if case.outcome is CaseOutcome.PASSED]
+    assert run_trouble(report, "suite") or "a.test.mjs::at" not in {case.id for case in passed}
+
+
+@needs_node
+async def test_a_node_test_that_hangs_ends_at_the_limit(run):
+    files = {"package.json": "{}", "a.test.mjs": HOSTILE.format(body="for (;;);")}
+    report = await run(files, wall_seconds=1.5)
+    assert (report.end, report.results) == (RunEnd.WALL_TIMEOUT, None)
+
+
+@needs_node
+async def test_a_package_that_is_missing_is_named(run):
+    files = {"package.json": "{}", "a.test.mjs": "import 'left-pad';\n"}
+    report = await run(files)
+    assert named("node:test").missing(report, list(files)) == ("left-pad",)
+
+
+SETUP = """\
+setup: |
+  mkdir -p node_modules/left-pad node_modules/.bin
+  echo 'export default (text) => ` ${text}`;' > node_modules/left-pad/index.mjs
+  echo '{"name": "left-pad", "exports": "./index.mjs"}' > node_modules/left-pad/package.json
+"""
+USES_PACKAGE = """\
+import assert from 'node:assert';
+import fs from 'node:fs';
+import test from 'node:test';
+
+import pad from 'left-pad';
+
+test('pads', () => assert.equal(pad('a'), ' a'));
+test('is read-only', () => assert.throws(() => fs.writeFileSync('node_modules/x', ''), /EROFS/));
+"""
+
+
+@needs_node
+async def test_the_packages_that_setup_installed_are_found_beside_the_code(run, tmp_path, shared_toolbox):
+    files = {"package.json": "{}", "a.test.mjs": USES_PACKAGE}
+    plan = plan_tests(list(files), files, parse_project_file(SETUP.encode()))
+    builder = SetupBuilder(BubblewrapSandbox(), shared_toolbox, tmp_path / "data")
+    (tmp_path / "setup").mkdir()
+    repository = Repository("git.example/acme/shop", "https://git.example/acme/shop", "github")
+    layer = await builder.ensure(repository, plan, tmp_path / "setup")
+    report = await run(files, setup_layer=layer)
+    assert outcomes(report) == {"a.test.mjs::pads": "passed", "a.test.mjs::is read-only": "passed"}
+
+
+# --- report: in .ai-ops.yml ------------------------------------------------------------------------
+
+JUNIT = '<testsuites><testsuite><testcase classname="c" name="x" file="check.sh"/></testsuite></testsuites>'
+
+
+@pytest.mark.parametrize(
+    ("report", "script", "expected"),
+    [
+        ("junit", f"echo '{JUNIT}' > $AI_OPS_REPORT", {"check.sh::c::x": "passed"}),
+        ("out/*.xml", f"mkdir out; echo '{JUNIT}' > out/a.xml", {"check.sh::c::x": "passed"}),
+        ("tap", "printf '1..2\\nok 1 - a\\nnot ok 2 - b\\n'; exit 1", {"a": "passed", "b": "failed"}),
+    ],
+    ids=["junit", "a pattern", "tap"],
+)
+async def test_any_command_that_writes_a_report_is_read(run, sandbox, report, script, expected):
+    said = f"test: sh ./check.sh\nreport: {report}\n"
+    seen = await run({".ai-ops.yml": said, "check.sh": script}, sandbox=sandbox)
+    assert outcomes(seen) == expected
+
+
+@pytest.mark.parametrize(
+    ("report", "script", "rule"),
+    [
+        ("junit", "exit 0", "early_exit"),
+        ("junit", "echo '<a' > $AI_OPS_REPORT; exit 0", "early_exit"),
+        ("junit", "ln -s /etc/passwd $AI_OPS_REPORT; exit 1", "no_report"),
+        ("out/*.xml", "exit 0", "early_exit"),
+        ("out/*.xml", f"rm -r out; mkdir real; echo '{JUNIT}' > real/a.xml; ln -s real out", "early_exit"),
+        ("tap", "printf '1..2\\nok 1 - a\\n'", "early_exit"),
+        ("tap", "printf '1..1\\nnot ok 1 - a\\n'", "report_disagrees"),
+        ("tap", "printf '1..0\\n'", "no_tests"),
+        ("tap", "sleep 60", "timeout"),
+    ],
+    ids=["none", "half", "a link", "stale", "a linked folder", "unfulfilled", "exit 0", "empty", "hangs"],
+)
+async def test_a_report_that_is_missing_forged_or_contradicted_has_its_verdict(run, report, script, rule):
+    files = {
+        ".ai-ops.yml": f"test: sh ./check.sh\nreport: {report}\n",
+        "check.sh": script,
+        "out/old.xml": JUNIT,
+    }
+    assert run_trouble(await run(files, wall_seconds=2), "suite").rule == rule
+
+
+# --- tools -----------------------------------------------------------------------------------------
+
+
+async def test_a_tool_that_is_not_installed_is_named_unless_the_set_up_may_bring_it(
+    monkeypatch, tmp_path, shared_toolbox
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    runner = SuiteRunner(BubblewrapSandbox(), shared_toolbox)
+    paths, contents = list(NODE.files), {"package.json": NODE.files["package.json"]}
+    with pytest.raises(PermanentError) as caught:
+        await runner.check(plan_tests(paths, contents))
+    assert caught.value.code == "test_tool_missing"
+    assert "node" in caught.value.message and caught.value.next_step
+    await runner.check(plan_tests(paths, contents, ProjectFile(setup="./get-node.sh")))
+    await runner.check(plan_tests(["tests/test_a.py"], {}))
