@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from tests.support import shop
-from tests.support.languages import CASES
+from tests.support.languages import CASES, NODE
 
 
 def repository(case):
@@ -50,6 +50,7 @@ async def test_a_fix_that_ends_the_process_early_is_blocked(workshop, case):
         assert stands(task) == ("needs_human_review", "blocked", "detects_tests"), task
 
 
+@pytest.mark.parametrize("case", [NODE], ids=["node:test"])
 async def test_a_reproduction_that_passes_on_the_base_proves_nothing(workshop, case):
     script = shop.script(reproduce=case.passing)
     async with workshop(script, files=repository(case), max_rounds=1) as floor:

@@ -13,7 +13,7 @@ from ai_ops.flow.repository import Repository
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
 from ai_ops.workspace.setup_layer import SetupBuilder
 from ai_ops.workspace.suite import SuiteRunner
-from tests.support.languages import NODE
+from tests.support.languages import NODE, RUST
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed here")
 
@@ -183,6 +183,47 @@ async def test_a_package_that_is_missing_is_named(run):
     files = {"package.json": "{}", "a.test.mjs": "import 'left-pad';\n"}
     report = await run(files)
     assert named("node:test").missing(report, list(files)) == ("left-pad",)
+
+
+# --- cargo -----------------------------------------------------------------------------------------
+
+needs_cargo = pytest.mark.skipif(
+    not (shutil.which("cargo") and shutil.which("cc")), reason="Rust is not installed here"
+)
+RUST_EXITS = (
+    '#[test]\nfn at() { println!("test at ... ok"); std::process::exit(0); }\n#[test]\nfn before() {}\n'
+)
+
+
+@needs_cargo
+async def test_a_rust_suite_reports_each_test_by_file_crate_and_documentation(run, sandbox):
+    documented = "/// ```\n/// assert_eq!(shop::one(), 1);\n/// ```\npub fn one() -> u32 {\n    1\n}\n"
+    files = RUST.files | RUST.reproduction | {"src/lib.rs": "pub mod ratings;\n\n" + documented}
+    report = await run(files, sandbox=sandbox)
+    assert (report.end, report.exit_code) == (RunEnd.EXITED, 101)
+    assert outcomes(report) == {
+        "shop (src/lib.rs)::ratings::tests::an_average_is_whole": "passed",
+        "tests/empty.rs::a_product_without_stars_is_listed": "failed",
+        "tests/ratings.rs::a_product_is_listed": "passed",
+        "documentation of shop::src/lib.rs - one #1": "passed",
+    }
+    (failed,) = (case for case in report.results if case.outcome is CaseOutcome.FAILED)
+    assert (failed.exception_type, failed.message) == ("panic", "attempt to divide by zero")
+    assert ("src/ratings.rs", 2) in [(frame.file, frame.line) for frame in failed.frames if frame.in_app]
+
+
+@needs_cargo
+async def test_a_rust_test_that_ends_its_program_is_no_report(run):
+    report = await run({**RUST.files, "tests/ends.rs": RUST_EXITS}, paths=["tests/ends.rs"])
+    assert (report.exit_code, run_trouble(report, "").rule) == (0, "early_exit")
+
+
+@needs_cargo
+async def test_a_crate_that_is_missing_is_named(run):
+    manifest = RUST.files["Cargo.toml"] + '\n[dependencies]\nleft-pad = "1"\n'
+    files = {**RUST.files, "Cargo.toml": manifest}
+    report = await run(files)
+    assert named("cargo").missing(report, list(files)) == ("left-pad",)
 
 
 SETUP = """\

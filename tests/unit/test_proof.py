@@ -181,6 +181,10 @@ def test_without_a_logged_type_the_frame_decides_and_that_is_said():
         (("/srv/mycart.py", "f"), ("cart.py", "f"), False),
         pytest.param(("src/a.js", "Object.average"), ("src/a.js", "average"), True, id="called otherwise"),
         pytest.param(("src/a.js", "Object.<anonymous>"), ("src/a.js", "average"), True, id="no name"),
+        pytest.param(("src/a.rs", "shop::a::half"), ("src/a.rs", "half"), True, id="no module"),
+        pytest.param(
+            ("src/a.rs", "shop::a::half"), ("src/a.rs", "shop::b::half"), False, id="another module"
+        ),
         pytest.param(("src/a.js", "Object.average"), ("src/a.js", "sum"), False, id="another function"),
     ],
 )

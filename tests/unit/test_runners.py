@@ -26,6 +26,8 @@ FOUND = {
     "a mixed repository": (["test_a.py", *JS], npm(), "", "pytest"),
     "a mixed repository and an error of Python": (["test_a.py", *JS], npm(), "python", "pytest"),
     "a mixed repository and an error of Node": (["test_a.py", *JS], npm(), "javascript", "node:test"),
+    "cargo": (["Cargo.toml", "src/lib.rs"], {}, "", "cargo"),
+    "cargo beside node": (["Cargo.toml", *JS], npm(), "rust", "cargo"),
     "a language without a runner": (["test_a.py"], {}, "java", "pytest"),
 }
 
@@ -101,6 +103,8 @@ SUGGESTED = {
         "tests/test_ai_ops_X.py",
     ),
     "pytest, at the root": ("pytest", ["test_a.py", "src/a.py"], "test_ai_ops_X.py"),
+    "cargo, no tests yet": ("cargo", ["Cargo.toml", "src/lib.rs"], "tests/ai_ops_X.rs"),
+    "cargo, a package of a workspace": ("cargo", ["a/b/src/lib.rs", "c/src/lib.rs"], "c/tests/ai_ops_X.rs"),
     "node, no tests yet": ("node:test", [], "test/ai_ops_X.test.js"),
     "node, as the others are named": ("node:test", ["src/a.js", "src/a.spec.mjs"], "src/ai_ops_X.spec.mjs"),
 }

@@ -70,7 +70,7 @@ def failed(run: RawRun, result: CaseResult, name: str, message: str, stack: str)
         stack: its stack.
     """
     told = CaseResult(result.id, result.outcome, message=message[:MAX_MESSAGE])
-    found = explained(told, name, stack, run.roots)
+    found = explained(told, name, stack, run.roots, "javascript")
     if name and name != "Error" and found.exception_type in ("", "Error"):
         return CaseResult(found.id, found.outcome, name, found.message, found.frames)
     return found
