@@ -23,6 +23,10 @@ FOUND = {
     "unittest's files, pytest configured": (["tests.py", "pytest.ini"], {"pytest.ini": ""}, "", "pytest"),
     "node:test by the script": (["package.json", "check.js"], npm("node --test check.js"), "", "node:test"),
     "node:test by its files": (JS, npm(), "", "node:test"),
+    "jest by the script": (JS, npm("NODE_OPTIONS=--experimental-vm-modules jest"), "", "jest"),
+    "jest by a dependency": (JS, npm("", jest="^30"), "", "jest"),
+    "vitest by the script, jest left over": (JS, npm("vitest run", jest="^29"), "", "vitest"),
+    "mocha": (JS, npm("mocha -r ts-node/register 'test/**/*.ts'"), "", "mocha"),
     "a mixed repository": (["test_a.py", *JS], npm(), "", "pytest"),
     "a mixed repository and an error of Python": (["test_a.py", *JS], npm(), "python", "pytest"),
     "a mixed repository and an error of Node": (["test_a.py", *JS], npm(), "javascript", "node:test"),
@@ -87,6 +91,51 @@ def test_the_repository_s_own_word_decides_between_runners():
 )
 def test_node_is_called_as_the_repository_calls_it(script, suite, selected):
     plan = discover(JS, npm(script))
+    assert (plan.command, plan.reproduce) == (suite, selected)
+
+
+JEST = ("--ci", "--watchman=false", "--json", "--outputFile=/report/jest.json")
+MOCHA = ("--reporter=json", "--reporter-option=output=/report/mocha.json")
+
+
+@pytest.mark.parametrize(
+    ("script", "dependency", "suite", "selected"),
+    [
+        ("", "jest", ("jest", *JEST), ("jest", *JEST, "--runTestsByPath", "{path}")),
+        (
+            "cross-env TZ=UTC npx jest --coverage --config ci.js src",
+            "jest",
+            ("sh", "-c", 'cross-env TZ=UTC npx jest --coverage --config ci.js src "$@"', "sh", *JEST),
+            ("env", "TZ=UTC", "jest", "--config", "ci.js", *JEST, "--runTestsByPath", "{path}"),
+        ),
+        (
+            "npm run lint && mocha -r ts-node/register --reporter dot 'test/**/*.ts'",
+            "mocha",
+            (
+                "sh",
+                "-c",
+                "npm run lint && mocha -r ts-node/register --reporter dot 'test/**/*.ts' \"$@\"",
+                "sh",
+                *MOCHA,
+            ),
+            (
+                "sh",
+                "-c",
+                'npm run lint && exec "$@"',
+                "sh",
+                "mocha",
+                "-r",
+                "ts-node/register",
+                *MOCHA,
+                "{path}",
+            ),
+        ),
+        ("mocha | tee log", "mocha", ("mocha", *MOCHA), ("mocha", *MOCHA, "{path}")),
+    ],
+    ids=["bare", "variables and flags", "a command before", "a pipe"],
+)
+def test_a_javascript_runner_is_called_as_the_script_does_it(script, dependency, suite, selected):
+    plan = discover(JS, npm(script, **{dependency: "1"}))
     assert (plan.command, plan.reproduce) == (suite, selected)
 
 

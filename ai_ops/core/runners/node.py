@@ -7,7 +7,6 @@ files are no results, so those tests vanish and are missed.
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -29,48 +28,23 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 SOURCES: Final[tuple[str, ...]] = ()
 
 _NPM_DEFAULT = 'echo "Error: no test specified" && exit 1'
-_WITH_VALUE = frozenset(
-    {"--import", "--require", "-r", "--loader", "--experimental-loader", "-C", "--conditions"}
-)
 
 
 def uses(tree: Tree) -> bool:
     """Return whether ``npm test`` is ``node --test``, or test files stand beside a bare ``package.json``."""
     if javascript.says(tree, "node") and "--test" in javascript.test_script(tree):
         return True
-    others = any(javascript.depends_on(tree, name) for name in ("jest", "vitest", "mocha", "ava", "tap"))
+    others = any(javascript.depends_on(tree, name) for name in (*javascript.PROGRAMS, "ava", "tap"))
     plain = not others and javascript.test_script(tree) in ("", _NPM_DEFAULT)
     return plain and tree.has("package.json") and any(map(collects, tree.paths))
 
 
 def commands(tree: Tree) -> Commands:
     """Return the repository's own test script, or ``node --test``; with its flags for single files."""
-    *before, script = javascript.test_script(tree).split("&&")
-    flags = _flags(script)
-    if flags is None:
+    if javascript.script_of(tree, "node") is None:
         return Commands(("node", "--test"), ("node", "--test", PATHS))
-    selected = ("node", *flags, "--test", PATHS)
-    if before:
-        selected = ("sh", "-c", f'{"&&".join(before).strip()} && exec "$@"', "sh", *selected)
-    return Commands(("sh", "-c", javascript.test_script(tree), "sh"), selected)
-
-
-def _flags(script: str) -> tuple[str, ...] | None:
-    """Return the flags of ``node … --test …``; None when a script is something else."""
-    try:
-        words = shlex.split(script)
-    except ValueError:
-        return None
-    if words[:1] != ["node"] or "--test" not in words:
-        return None
-    flags: list[str] = []
-    rest = iter(words[1:])
-    for word in rest:
-        if word in _WITH_VALUE:
-            flags += [word, next(rest, "")]
-        elif word.startswith("-") and word != "--test" and not word.startswith("--test-reporter"):
-            flags.append(word)
-    return tuple(flags)
+    script = javascript.test_script(tree)
+    return Commands(("sh", "-c", script, "sh"), javascript.commands(tree, "node", ("--test",)).selected)
 
 
 def collects(path: str) -> bool:
@@ -84,11 +58,8 @@ def suggest(word: str, paths: Sequence[str]) -> str:
 
 
 def select(paths: Sequence[str], _text: Text) -> tuple[str, ...]:
-    """Return the paths of code; what lies beside tests is not run."""
-    code = tuple(path for path in paths if collects(path))
-    return code or tuple(
-        path for path in paths if path.endswith((".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"))
-    )
+    """Return the paths of tests."""
+    return javascript.select(paths)
 
 
 def read(run: RawRun) -> tuple[CaseResult, ...] | None:
