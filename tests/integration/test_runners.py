@@ -1,6 +1,8 @@
 """Runners of other languages in the real sandbox: what they report, and what hostile code cannot."""
 
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -224,6 +226,99 @@ async def test_a_crate_that_is_missing_is_named(run):
     files = {**RUST.files, "Cargo.toml": manifest}
     report = await run(files)
     assert named("cargo").missing(report, list(files)) == ("left-pad",)
+
+
+# --- Maven -----------------------------------------------------------------------------------------
+
+REPOSITORY = Path.home() / ".m2" / "repository"
+NEEDED = (
+    "org/apache/maven/plugins/maven-surefire-plugin/3.2.5",
+    "org/apache/maven/surefire/surefire-junit-platform/3.2.5",
+    "org/apache/maven/plugins/maven-compiler-plugin/3.13.0",
+    "org/apache/maven/plugins/maven-resources-plugin/3.3.1",
+    "org/junit/jupiter/junit-jupiter/5.11.4",
+)
+needs_maven = pytest.mark.skipif(
+    shutil.which("mvn") is None or not all((REPOSITORY / each).is_dir() for each in NEEDED),
+    reason="Maven, or what its tests need of it, is not installed here",
+)
+POM = """\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>com.acme</groupId><artifactId>shop</artifactId><version>1.0</version>
+  <properties>
+    <maven.compiler.release>17</maven.compiler.release>
+    <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding>
+  </properties>
+  <dependencies><dependency>
+    <groupId>org.junit.jupiter</groupId><artifactId>junit-jupiter</artifactId><version>5.11.4</version><scope>test</scope>
+  </dependency></dependencies>
+  <build><plugins>
+    <plugin><artifactId>maven-surefire-plugin</artifactId><version>3.2.5</version></plugin>
+    <plugin><artifactId>maven-compiler-plugin</artifactId><version>3.13.0</version></plugin>
+    <plugin><artifactId>maven-resources-plugin</artifactId><version>3.3.1</version></plugin>
+  </plugins></build>
+</project>
+"""
+RATINGS = """\
+package com.acme.shop;
+
+public class Ratings {
+    public static int average(int... stars) {
+        int sum = 0;
+        for (int each : stars) sum += each;
+        return sum / stars.length;
+    }
+}
+"""
+JAVA_TEST = """\
+package com.acme.shop;
+
+import org.junit.jupiter.api.Test;
+
+class {name} {{
+    @Test void works() {{ Ratings.average(4, 5); }}
+    @Test void empty() {{ Ratings.average(); }}
+}}
+"""
+
+
+@needs_maven
+@pytest.mark.timeout(180)
+async def test_a_maven_suite_reports_each_test_from_the_set_up_s_repository(run, tmp_path):
+    tests = "src/test/java/com/acme/shop"
+    stale = "target/surefire-reports/TEST-com.acme.shop.OldTest.xml"
+    files = {
+        "pom.xml": POM,
+        "src/main/java/com/acme/shop/Ratings.java": RATINGS,
+        f"{tests}/RatingsTest.java": JAVA_TEST.format(name="RatingsTest"),
+        f"{tests}/OtherTest.java": JAVA_TEST.format(name="OtherTest"),
+        stale: '<testsuite><testcase classname="com.acme.shop.OldTest" name="x"/></testsuite>',
+    }
+    # What `setup` would have fetched; the marks of where it came from belong to another configuration.
+    shutil.copytree(
+        REPOSITORY,
+        tmp_path / "layer" / "m2",
+        copy_function=_linked,
+        ignore=shutil.ignore_patterns("_remote.repositories"),
+    )
+    asked = f"{tests}/RatingsTest.java"
+    report = await run(files, setup_layer=tmp_path / "layer", paths=[asked], wall_seconds=150)
+    assert outcomes(report) == {f"{asked}::works": "passed", f"{asked}::empty": "error"}, report.output
+    failed = next(case for case in report.results if case.outcome is CaseOutcome.ERROR)
+    assert failed.exception_type == "java.lang.ArithmeticException"
+    assert [frame.function for frame in failed.frames if frame.in_app] == [
+        "RatingsTest.empty",
+        "Ratings.average",
+    ]
+
+
+def _linked(source, target):
+    """Link a file, or copy it where it lies on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy(source, target)
 
 
 SETUP = """\

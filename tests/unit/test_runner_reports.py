@@ -100,3 +100,108 @@ def test_a_file_that_mocha_cannot_load_leaves_no_report_and_is_told():
 def test_a_javascript_report_that_does_not_add_up_is_none(tool, change):
     assert damaged(tool, f"{tool}.json", lambda report: None)
     assert damaged(tool, f"{tool}.json", change) is None
+
+
+# --- Maven, Gradle ---------------------------------------------------------------------------------
+
+JAVA = "src/test/java/com/acme/shop/RatingsTest.java"
+SUREFIRE = "target/surefire-reports/TEST-com.acme.shop.RatingsTest.xml"
+GRADLE = "app/build/test-results/test/TEST-com.acme.shop.RatingsTest.xml"
+RAN = "[ERROR] Tests run: {}, Failures: 1, Errors: 2, Skipped: 1\n"
+
+
+def jvm(runner, place, name, output="", *, prefix="", exit_code=1):
+    reports = {place: (REPORTS / name).read_bytes()} if name else {}
+    sources = (f"{prefix}src/main/java/com/acme/shop/Ratings.java", prefix + JAVA)
+    run = RawRun(exit_code, output, reports, places=named(runner).REPORTS, sources=sources)
+    found = named(runner).read(run)
+    return found and {case.id: case for case in found}
+
+
+def test_a_suite_of_maven_is_named_by_the_files_of_its_classes():
+    found = jvm("maven", SUREFIRE, "surefire.xml", RAN.format(8))
+    assert {id.removeprefix(f"{JAVA}::"): case.outcome.value for id, case in found.items()} == {
+        "listed": "passed",
+        "empty": "error",
+        "wrong": "failed",
+        "later": "skipped",
+        "wraps": "error",
+        "Inner::nested": "passed",
+        "each(int)[1]": "passed",
+        "each(int)[2]": "passed",
+    }
+    empty, wraps = found[f"{JAVA}::empty"], found[f"{JAVA}::wraps"]
+    assert (empty.exception_type, empty.message) == ("java.lang.ArithmeticException", "/ by zero")
+    assert (wraps.exception_type, wraps.message) == ("java.lang.IllegalStateException", "outer")
+    for case in (empty, wraps):  # down to the cause
+        assert [f.function for f in case.frames if f.in_app][-2:] == ["Ratings.summary", "Ratings.average"]
+
+
+def test_more_results_than_surefire_says_it_ran_are_no_report():
+    assert jvm("maven", SUREFIRE, "surefire.xml", RAN.format(7)) is None
+    assert jvm("maven", SUREFIRE, "surefire.xml", RAN.format(4) + RAN.format(4))
+
+
+def test_a_suite_of_gradle_is_named_by_the_files_of_its_classes():
+    found = jvm("gradle", GRADLE, "gradle.xml", prefix="app/")
+    assert {id.removeprefix(f"app/{JAVA}::"): case.outcome.value for id, case in found.items()} == {
+        "listed()": "passed",
+        "empty()": "failed",
+        "wrong()": "failed",
+        "later()": "skipped",
+    }
+    empty = found[f"app/{JAVA}::empty()"]
+    assert (empty.exception_type, empty.message) == ("java.lang.ArithmeticException", "/ by zero")
+    assert empty.frames[-1].function == "Ratings.average"
+
+
+UNCOMPILED = {
+    "maven": f"[ERROR] COMPILATION ERROR :\n[ERROR] /workspace/{JAVA}:[2,35] cannot find symbol\n",
+    "gradle, java": f"/workspace/{JAVA}:2: error: cannot find symbol\n",
+    "gradle, kotlin": f"e: file:///workspace/{JAVA}:2:35 cannot find symbol\n",
+}
+
+
+@pytest.mark.parametrize("case", UNCOMPILED)
+def test_a_class_of_tests_that_does_not_compile_is_an_error(case):
+    runner = case.partition(",")[0]
+    (error,) = jvm(runner, "", "", UNCOMPILED[case]).values()
+    assert (error.id, error.outcome.value, error.message) == (JAVA, "error", "cannot find symbol")
+    assert jvm(runner, "", "", UNCOMPILED[case], exit_code=0) is None
+
+
+@pytest.mark.parametrize(
+    ("runner", "output", "missing"),
+    [
+        (
+            "maven",
+            "[ERROR] Plugin x could not be resolved: Cannot access central in offline mode and the artifact "
+            "org.acme:left-pad:jar:1.0 has not been downloaded from it before.",
+            ("org.acme:left-pad:jar:1.0",),
+        ),
+        (
+            "gradle",
+            "> No cached version of org.acme:left-pad:1.0 available for offline mode.",
+            ("org.acme:left-pad:1.0",),
+        ),
+        ("maven", "[ERROR] There are test failures.", ()),
+    ],
+    ids=["maven", "gradle", "nothing"],
+)
+def test_an_artifact_that_is_missing_is_named(runner, output, missing):
+    assert named(runner).missing(SuiteReport(RunEnd.EXITED, 1, None, output), []) == missing
+
+
+@pytest.mark.parametrize(
+    ("runner", "paths", "words"),
+    [
+        ("maven", [JAVA, "src/test/resources/a.txt"], ("-Dtest=com.acme.shop.RatingsTest",)),
+        ("maven", [f"app/{JAVA}"], ("-Dtest=com.acme.shop.RatingsTest", "--projects", "app", "--also-make")),
+        ("gradle", [JAVA], ("test", "--tests", "com.acme.shop.RatingsTest")),
+        ("gradle", [f"a/b/{JAVA}"], (":a:b:test", "--tests", "com.acme.shop.RatingsTest")),
+    ],
+    ids=["maven", "maven, a module", "gradle", "gradle, a module"],
+)
+def test_a_class_of_tests_is_called_by_its_name_in_its_module(runner, paths, words):
+    selected = named(runner).select(paths, lambda path: "")
+    assert tuple(word for word in selected if "NoSpecified" not in word and "NoTests" not in word) == words

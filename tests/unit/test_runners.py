@@ -32,7 +32,10 @@ FOUND = {
     "a mixed repository and an error of Node": (["test_a.py", *JS], npm(), "javascript", "node:test"),
     "cargo": (["Cargo.toml", "src/lib.rs"], {}, "", "cargo"),
     "cargo beside node": (["Cargo.toml", *JS], npm(), "rust", "cargo"),
-    "a language without a runner": (["test_a.py"], {}, "java", "pytest"),
+    "maven": (["pom.xml", "src/main/java/A.java"], {}, "", "maven"),
+    "gradle, in kotlin": (["app/build.gradle.kts"], {}, "", "gradle"),
+    "maven beside node": (["backend/pom.xml", *JS], npm(), "java", "maven"),
+    "a language without a runner": (["test_a.py"], {}, "ruby", "pytest"),
 }
 
 
@@ -154,6 +157,12 @@ SUGGESTED = {
     "pytest, at the root": ("pytest", ["test_a.py", "src/a.py"], "test_ai_ops_X.py"),
     "cargo, no tests yet": ("cargo", ["Cargo.toml", "src/lib.rs"], "tests/ai_ops_X.rs"),
     "cargo, a package of a workspace": ("cargo", ["a/b/src/lib.rs", "c/src/lib.rs"], "c/tests/ai_ops_X.rs"),
+    "maven, no tests yet": ("maven", [], "src/test/java/AiOpsXTest.java"),
+    "gradle, in the package of the others": (
+        "gradle",
+        ["app/src/test/kotlin/com/acme/CartTest.kt"],
+        "app/src/test/kotlin/com/acme/AiOpsXTest.kt",
+    ),
     "node, no tests yet": ("node:test", [], "test/ai_ops_X.test.js"),
     "node, as the others are named": ("node:test", ["src/a.js", "src/a.spec.mjs"], "src/ai_ops_X.spec.mjs"),
 }

@@ -7,6 +7,7 @@ is a pattern of JUnit files in the checkout, such as ``build/reports/*.xml``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from ai_ops.core.reports import MAX_MESSAGE, missing_modules, parse_junit
@@ -77,8 +78,14 @@ def _read_junit(run: RawRun) -> tuple[CaseResult, ...] | None:
     return read_junit(run, Sources(run.sources)) if run.reports else None
 
 
-def read_junit(run: RawRun, sources: Sources) -> tuple[CaseResult, ...] | None:
-    """Return the results in all JUnit files of a run; None when one of them cannot be read."""
+def read_junit(run: RawRun, sources: Sources, language: str = "") -> tuple[CaseResult, ...] | None:
+    """Return the results in all JUnit files of a run; None when one of them cannot be read.
+
+    Args:
+        run: the run.
+        sources: finds the files of classes.
+        language: that of the traces, any when empty.
+    """
     results: dict[str, CaseResult] = {}
 
     def place(classname: str, name: str, file: str) -> str:
@@ -89,8 +96,9 @@ def read_junit(run: RawRun, sources: Sources) -> tuple[CaseResult, ...] | None:
             file, rest = sources.file_of(classname)
         return "::".join(filter(None, (file, rest, name)))
 
+    explain = partial(explained, language=language)
     for xml in run.reports.values():
-        cases = parse_junit(xml, roots=run.roots, place=place, explain=explained)
+        cases = parse_junit(xml, roots=run.roots, place=place, explain=explain)
         if cases is None:
             return None
         for case in cases:
