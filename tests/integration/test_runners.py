@@ -228,6 +228,29 @@ async def test_a_crate_that_is_missing_is_named(run):
     assert named("cargo").missing(report, list(files)) == ("left-pad",)
 
 
+# --- Go --------------------------------------------------------------------------------------------
+
+GO = {
+    "go.mod": "module example.com/acme/shop\n\ngo 1.20\n",
+    "cart/cart.go": "package cart\n\nfunc Half(n int) int {\n\treturn 2 / n\n}\n",
+    "cart/cart_test.go": 'package cart\n\nimport "testing"\n\nfunc TestWorks(t *testing.T) { Half(1) }\n',
+    "cart/zero_test.go": 'package cart\n\nimport "testing"\n\nfunc TestZero(t *testing.T) { Half(0) }\n',
+}
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="Go is not installed here")
+@pytest.mark.timeout(240)  # the standard library is built first
+async def test_a_go_suite_reports_each_test_by_file_and_name(run):
+    report = await run(GO, wall_seconds=200)
+    assert outcomes(report) == {
+        "cart/cart_test.go::TestWorks": "passed",
+        "cart/zero_test.go::TestZero": "failed",
+    }
+    failed = report.results[-1]
+    assert (failed.exception_type, failed.message) == ("panic", "runtime error: integer divide by zero")
+    assert [(f.file, f.line) for f in failed.frames if f.in_app][-1] == ("cart/cart.go", 4)
+
+
 # --- Maven -----------------------------------------------------------------------------------------
 
 REPOSITORY = Path.home() / ".m2" / "repository"

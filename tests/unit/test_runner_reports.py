@@ -205,3 +205,97 @@ def test_an_artifact_that_is_missing_is_named(runner, output, missing):
 def test_a_class_of_tests_is_called_by_its_name_in_its_module(runner, paths, words):
     selected = named(runner).select(paths, lambda path: "")
     assert tuple(word for word in selected if "NoSpecified" not in word and "NoTests" not in word) == words
+
+
+# --- Go --------------------------------------------------------------------------------------------
+
+GO = {
+    "go.mod": "module example.com/acme/shop\n\ngo 1.22\n",
+    "cart/cart_test.go": "package cart\n\nfunc TestWorks(t *testing.T) {}\nfunc TestLater(t *testing.T) {}\n"
+    "func TestTable(t *testing.T) {}\n",
+    "cart/empty_test.go": "package cart\n\nfunc TestEmpty(t *testing.T) {}\n",
+}
+
+
+def go(output, exit_code=1, **more):
+    run = RawRun(exit_code, output, sources=tuple(GO), text=lambda path: GO[path], **more)
+    found = named("go").read(run)
+    return found and {case.id: case for case in found}
+
+
+def go_said():
+    return (REPORTS / "go.jsonl").read_text()
+
+
+def test_a_suite_of_go_is_named_by_the_files_of_its_functions():
+    found = go("go: downloading nothing\n" + go_said())
+    assert {id: case.outcome.value for id, case in found.items()} == {
+        "cart/cart_test.go::TestWorks": "passed",
+        "cart/cart_test.go::TestLater": "skipped",
+        "cart/cart_test.go::TestTable/one": "passed",
+        "cart/cart_test.go::TestTable/two": "failed",
+        "cart/empty_test.go::TestEmpty": "failed",
+    }
+    assert found["cart/cart_test.go::TestTable/two"].message == "cart_test.go:13: got 1, want 2"
+
+
+def test_a_panic_of_go_has_its_message_and_the_frames_of_the_code():
+    failed = go(go_said())["cart/empty_test.go::TestEmpty"]
+    assert (failed.exception_type, failed.message) == ("panic", "runtime error: integer divide by zero")
+    frames = [(frame.file, frame.line) for frame in failed.frames if frame.in_app]
+    assert frames == [("cart/empty_test.go", 6), ("cart/cart.go", 14), ("cart/cart.go", 10)]
+
+
+def test_a_test_of_go_that_never_ended_is_an_error():
+    ended = '"Action":"pass","Package":"example.com/acme/shop/cart","Test":"TestWorks"'
+    assert ended in go_said()
+    found = go("\n".join(line for line in go_said().splitlines() if ended not in line))
+    assert found["cart/cart_test.go::TestWorks"].outcome.value == "error"
+
+
+def test_an_end_that_is_told_twice_is_no_pass():
+    last = next(line for line in go_said().splitlines() if '"fail"' in line and "TestTable/two" in line)
+    found = go(go_said().replace(last, f"{last}\n{last.replace('fail', 'pass')}"))
+    assert found["cart/cart_test.go::TestTable/two"].outcome.value == "failed"
+
+
+def test_a_program_of_go_that_exits_is_no_report_though_its_last_test_passes():
+    said = (
+        '{"Action":"start","Package":"x"}\n{"Action":"run","Package":"x","Test":"TestA"}\n'
+        '{"Action":"output","Package":"x","Test":"TestA","Output":"ok  \\tx\\t0.008s\\n"}\n'
+        '{"Action":"pass","Package":"x","Test":"TestA","Elapsed":0.008}\n'
+    )
+    assert go(said, exit_code=0) is None
+
+
+@pytest.mark.parametrize("lines", [-1, 5, 0], ids=["a package less", "cut off", "nothing"])
+def test_a_run_of_go_that_did_not_end_is_no_report(lines):
+    text = "\n".join(go_said().splitlines()[:lines])
+    assert go(text) is None
+
+
+@pytest.mark.parametrize("told", ["plain", "event"])
+def test_a_package_of_go_that_does_not_compile_is_an_error(told):
+    line = "cart/empty_test.go:5:2: undefined: Averag"
+    if told == "event":
+        line = json.dumps({"ImportPath": "x [x.test]", "Action": "build-output", "Output": line + "\n"})
+    package = '{"Action":"start","Package":"x"}\n{"Action":"fail","Package":"x","Elapsed":0}\n'
+    (error,) = go(f"{line}\n{package}").values()
+    assert (error.id, error.outcome.value, error.message) == (
+        "cart/empty_test.go",
+        "error",
+        "undefined: Averag",
+    )
+
+
+def test_tests_of_go_are_called_by_name_in_their_package():
+    words = named("go").select(["cart/empty_test.go", "cart/testdata/a.json"], lambda path: GO[path])
+    assert words == ("-run", "^(TestEmpty)$", "./cart")
+    words = named("go").select(["a_test.go"], lambda path: "")
+    assert words == ("./",)
+
+
+def test_a_module_of_go_that_is_missing_is_named():
+    said = "cart/cart.go:3:8: no required module provides package github.com/acme/pad; to add it:\n"
+    report = SuiteReport(RunEnd.EXITED, 1, None, said)
+    assert named("go").missing(report, []) == ("github.com/acme/pad",)

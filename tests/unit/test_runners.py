@@ -34,6 +34,7 @@ FOUND = {
     "cargo beside node": (["Cargo.toml", *JS], npm(), "rust", "cargo"),
     "maven": (["pom.xml", "src/main/java/A.java"], {}, "", "maven"),
     "gradle, in kotlin": (["app/build.gradle.kts"], {}, "", "gradle"),
+    "go": (["go.mod", "cart/cart.go"], {}, "", "go"),
     "maven beside node": (["backend/pom.xml", *JS], npm(), "java", "maven"),
     "a language without a runner": (["test_a.py"], {}, "ruby", "pytest"),
 }
@@ -163,6 +164,7 @@ SUGGESTED = {
         ["app/src/test/kotlin/com/acme/CartTest.kt"],
         "app/src/test/kotlin/com/acme/AiOpsXTest.kt",
     ),
+    "go": ("go", ["cart/cart_test.go"], "cart/ai_ops_X_test.go"),
     "node, no tests yet": ("node:test", [], "test/ai_ops_X.test.js"),
     "node, as the others are named": ("node:test", ["src/a.js", "src/a.spec.mjs"], "src/ai_ops_X.spec.mjs"),
 }

@@ -5,7 +5,7 @@ A new one is a module of this package, which fulfils ``model.Runner``, and a nam
 
 from __future__ import annotations
 
-from ai_ops.core.runners import cargo, command, gradle, jest, maven, mocha, node, pytest, unittest, vitest
+from ai_ops.core.runners import cargo, command, go, gradle, jest, maven, mocha, node, pytest, unittest, vitest
 from ai_ops.core.runners.model import PATHS, Commands, RawRun, Runner, Text, Tree
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "places",
 ]
 
-RUNNERS: tuple[Runner, ...] = (pytest, vitest, jest, mocha, node, cargo, maven, gradle, unittest)
+RUNNERS: tuple[Runner, ...] = (pytest, vitest, jest, mocha, node, cargo, go, maven, gradle, unittest)
 """Where a repository uses several, the first that tests the language in question; else the first."""
 
 
