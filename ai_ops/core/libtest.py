@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from ai_ops.flow.report import CaseOutcome
 
 _PROGRAM = re.compile(
-    r"\s{3,8}Running (?P<unit>unittests )?(?P<source>\S[^\n]{0,1000}?) \((?P<program>[^()\n]{1,1000})\)\s*\Z"
+    r"\s{3,8}Running (?P<unit>unittests )?(?P<source>[^\s()][^()\n]{0,1000})"
+    r" \((?P<program>[^()\n]{1,1000})\)\s*\Z"
 )
 _DOC = re.compile(r"\s{3,8}Doc-tests (?P<crate>\S{1,200})\s*\Z")
 _BEGIN = re.compile(r"running (\d{1,9}) tests?\Z")

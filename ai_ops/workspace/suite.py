@@ -121,7 +121,7 @@ class SuiteRunner:
                 text,
             )
 
-        results = await asyncio.to_thread(lambda: runner.read(read()))
+        results = await asyncio.to_thread(lambda: runners.read(runner, read()))
         return SuiteReport(
             result.end, result.exit_code, results, result.output[-_TAIL:], result.duration_seconds, argv
         )

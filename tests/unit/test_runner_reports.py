@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_ops.core import runners
 from ai_ops.core.runners import RawRun, named
 from ai_ops.flow.report import RunEnd, SuiteReport
 
@@ -100,6 +101,16 @@ def test_a_file_that_mocha_cannot_load_leaves_no_report_and_is_told():
 def test_a_javascript_report_that_does_not_add_up_is_none(tool, change):
     assert damaged(tool, f"{tool}.json", lambda report: None)
     assert damaged(tool, f"{tool}.json", change) is None
+
+
+def test_half_a_surrogate_in_a_report_does_not_reach_the_database():
+    name = r"caf\u00e9 \ud800 \ud83d\ude00"
+    seen = '"file":"/workspace/a.js","passed":true,"aside":"","suite":false,"error":null'
+    lines = f'{{"test":["{name}"],{seen}}}\n'
+    runner = named("node:test")
+    run = RawRun(0, "", {runner.REPORTS[0]: f'{lines}{{"end":1}}\n'.encode()}, places=runner.REPORTS)
+    (case,) = runners.read(runner, run)
+    assert case.id == "a.js::café ? 😀"
 
 
 # --- Maven, Gradle ---------------------------------------------------------------------------------

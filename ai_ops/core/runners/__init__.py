@@ -5,8 +5,11 @@ A new one is a module of this package, which fulfils ``model.Runner``, and a nam
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ai_ops.core.runners import cargo, command, go, gradle, jest, maven, mocha, node, pytest, unittest, vitest
 from ai_ops.core.runners.model import PATHS, Commands, RawRun, Runner, Text, Tree
+from ai_ops.flow.report import CaseResult
 
 __all__ = [
     "PATHS",
@@ -19,6 +22,7 @@ __all__ = [
     "choose",
     "named",
     "places",
+    "read",
 ]
 
 RUNNERS: tuple[Runner, ...] = (pytest, vitest, jest, mocha, node, cargo, go, maven, gradle, unittest)
@@ -51,3 +55,18 @@ def places(name: str, report: str) -> tuple[str, ...]:
     if not report:
         return named(name).REPORTS
     return () if report == command.TAP else (report,)
+
+
+def read(runner: Runner, run: RawRun) -> tuple[CaseResult, ...] | None:
+    """Return the results of a run, in text that can be stored; None without a whole and readable report."""
+    results = runner.read(run)
+    return None if results is None else tuple(map(_storable, results))
+
+
+def _storable(case: CaseResult) -> CaseResult:
+    """Return a result without halves of surrogates, which JSON can bring and no database takes."""
+    words = (case.id, case.exception_type, case.message)
+    if all(map(str.isascii, words)):
+        return case
+    place, kind, message = (word.encode("utf-8", "replace").decode() for word in words)
+    return replace(case, id=place, exception_type=kind, message=message)

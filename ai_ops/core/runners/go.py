@@ -41,6 +41,7 @@ _NO_MODULE = re.compile(
     r"(?:no required module provides package|cannot find module providing package"
     r"|cannot find package) \"?([\w./~-]{1,300})|([\w./~-]{1,300})@v[\w.+-]{1,100}: module lookup disabled"
 )
+_DEEPEST = 16
 _OUTCOMES = {"pass": CaseOutcome.PASSED, "fail": CaseOutcome.FAILED, "skip": CaseOutcome.SKIPPED}
 
 
@@ -126,11 +127,10 @@ def _note(test: _Test, event: Mapping[str, Any]) -> None:
 
 def _results(run: RawRun, tests: Mapping[tuple[str, str], _Test]) -> Iterator[CaseResult]:
     files = _Files(run)
-    groups = {(package, name.rpartition("/")[0]) for package, name in tests if "/" in name}
-    failed = {key for key, test in tests.items() if test.outcome == "fail"}
+    groups = {above for key in tests for above in _above(key)}
+    failing = {above for key, test in tests.items() if test.outcome == "fail" for above in _above(key)}
     for (package, name), test in tests.items():
-        inside = any(each[0] == package and each[1].startswith(f"{name}/") for each in failed)
-        if (package, name) in groups and (test.outcome != "fail" or inside):
+        if (package, name) in groups and (test.outcome != "fail" or (package, name) in failing):
             continue  # it only groups others
         outcome = _OUTCOMES.get(test.outcome, CaseOutcome.ERROR)
         result = CaseResult(f"{files.of(package, name)}::{name}", outcome)
@@ -141,6 +141,14 @@ def _results(run: RawRun, tests: Mapping[tuple[str, str], _Test]) -> Iterator[Ca
             result = CaseResult(result.id, outcome, message=message[:MAX_MESSAGE])
             result = explained(result, "", said, run.roots, "go")
         yield result
+
+
+def _above(key: tuple[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the tests that a subtest lies in; one of more than so many is none of a person's."""
+    package, name = key
+    parts = name.split("/", _DEEPEST)
+    for length in range(1, min(len(parts), _DEEPEST)):
+        yield package, "/".join(parts[:length])
 
 
 class _Files:
