@@ -56,3 +56,13 @@ async def test_a_reproduction_that_passes_on_the_base_proves_nothing(workshop, c
     async with workshop(script, files=repository(case), max_rounds=1) as floor:
         task = await floor.repaired(case.error)
         assert stands(task) == ("needs_human_review", "unproved", "passes_on_base"), task
+
+
+@pytest.mark.skipif(shutil.which("gradle") is not None, reason="Gradle is installed here")
+async def test_a_tool_that_the_host_lacks_is_named_before_money_is_spent(workshop):
+    files = {**dict.fromkeys(shop.files()), "build.gradle": "plugins { id 'java' }\n"}
+    async with workshop(files=files) as floor:
+        task = await floor.repaired()
+        assert (task.state.value, task.failure["code"]) == ("failed", "test_tool_missing")
+        assert "gradle" in task.failure["message"] and task.failure["next_step"]
+        assert floor.fixer.requests == []

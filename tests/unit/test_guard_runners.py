@@ -109,3 +109,52 @@ def test_a_cargo_manifest_may_gain_a_dependency_and_not_another_harness(findings
     assert blocked(findings("Cargo.toml", old, old + '[dependencies]\nserde = "1"\n')) == set()
     harness = old + '[[test]]\nname = "ratings"\nharness = false\n'
     assert blocked(findings("Cargo.toml", old, harness)) == {"test_configuration_changed"}
+
+
+UNIT = """\
+pub fn half(n: u32) -> u32 {
+    2 / n
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves() {
+        assert_eq!(half(2), 1, "a {brace");
+    }
+
+    #[tokio::test]
+    async fn waits() {
+        assert_eq!(half(1), 2);
+    }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "test"),
+    [
+        ("assert_eq!(half(2), 1", "assert_ne!(half(2), 9", "halves"),
+        ("    #[test]\n    fn halves", "    #[test]\n    #[ignore]\n    fn halves", "halves"),
+        ("    #[test]\n    fn halves", "    fn halves", "halves"),
+        ("fn halves() {", "fn halves() {\n        return;", "halves"),
+        ("assert_eq!(half(1), 2);", "", "waits"),
+        ("a {brace", "another", "halves"),
+    ],
+    ids=["other check", "ignored", "no test any more", "returns early", "no check", "another text"],
+)
+def test_a_unit_test_that_lies_in_the_code_is_not_changed(findings, old, new, test):
+    assert old in UNIT
+    found = findings("src/lib.rs", UNIT, UNIT.replace(old, new))
+    assert f"src/lib.rs::{test}" in {each.place for each in found if each.rule == "existing_test_changed"}
+
+
+def test_code_around_unit_tests_may_change_and_tests_may_be_added(findings):
+    fixed = UNIT.replace("    2 / n\n", "    if n == 0 {\n        return 0;\n    }\n    2 / n\n")
+    added = (
+        fixed.rstrip()[:-1] + "\n    #[test]\n    fn zero() {\n        assert_eq!(half(0), 0);\n    }\n}\n"
+    )
+    for new in (fixed, added):
+        assert blocked(findings("src/lib.rs", UNIT, new)) == set()
