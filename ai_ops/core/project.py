@@ -262,7 +262,7 @@ def plan_tests(
     if plan is None:
         raise PermanentError(
             "no_test_command",
-            "no tests were found, so no repair could be proved",
+            f"no tests{f' in {language}' if language else ''} were found, so no repair could be proved",
             next_step=f"Name the command in {PROJECT_FILE}, for example `test: python -m pytest`.",
         )
     return plan

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from ai_ops.core import runners
-from ai_ops.core.project import ProjectFile, discover
+from ai_ops.core.project import ProjectFile, discover, plan_tests
 from ai_ops.core.runners import RawRun, command
 from ai_ops.core.runners.sources import Sources
+from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Frame
 from ai_ops.flow.report import CaseOutcome
 
@@ -60,6 +61,14 @@ def test_the_runner_is_found(paths, contents, language, expected):
 def test_where_nothing_says_how_there_is_none(paths, contents):
     plan = discover(paths, contents)
     assert plan is None or (plan.kind, plan.command) == ("node:test", ("node", "--test"))
+
+
+@pytest.mark.parametrize("language", ["python", "java"])
+def test_tests_in_another_language_show_no_error_of_one_that_has_runners(language):
+    with pytest.raises(PermanentError) as caught:
+        plan_tests(JS, npm(), language=language)
+    assert caught.value.code == "no_test_command"
+    assert f"no tests in {language}" in caught.value.message
 
 
 def test_the_repository_s_own_word_decides_between_runners():

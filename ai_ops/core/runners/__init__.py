@@ -30,10 +30,14 @@ RUNNERS: tuple[Runner, ...] = (pytest, vitest, jest, mocha, node, cargo, go, mav
 
 
 def choose(tree: Tree, language: str = "") -> Runner | None:
-    """Return the runner of a repository's tests, of several one for ``language``; None when there is none."""
+    """Return the runner of a repository's tests, of several one for ``language``; None when there is none.
+
+    Tests in another language show no error of one that has runners of its own.
+    """
     used = [runner for runner in RUNNERS if runner.uses(tree)]
     fitting = [runner for runner in used if language in runner.LANGUAGES]
-    return next(iter(fitting or used), None)
+    has_runners = any(language in runner.LANGUAGES for runner in RUNNERS)
+    return next(iter(fitting if has_runners else used), None)
 
 
 def named(name: str) -> Runner:
