@@ -28,6 +28,7 @@ from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.engine.durable import DurableEngine
 from ai_ops.errors import PermanentError
+from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.fixing import FixMode
 from ai_ops.flow.repository import Repository
 from ai_ops.integrations.claude_gateway import ClaudeGateway
@@ -43,6 +44,7 @@ from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.senders.mapping import Sender, Senders
 from ai_ops.server.services import Services
 from ai_ops.settings import Settings
+from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
@@ -193,6 +195,7 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         public_url=public_url,
         nonce_salt=salt,
         sandbox=settings.sandbox,
+        bug_case_reach=Reach(settings.bug_case_reach),
     )
 
 
@@ -268,6 +271,7 @@ async def build(
             tasks=TaskRepository(database, clock),
             issues=IssueRepository(database, clock, intake_rules(settings)),
             pull_requests=pull_requests,
+            bug_cases=BugCaseRepository(database),
             trace=trace,
             outbox=outbox,
             git=git,
@@ -344,6 +348,8 @@ def services(system: System) -> Services:
         issues=tools.issues,
         tasks=tools.tasks,
         pull_requests=tools.pull_requests,
+        bug_cases=tools.bug_cases,
+        bug_case_reach=tools.policy.bug_case_reach,
         trace=tools.trace,
         engine=system.engine,
         hosts=tools.hosts,

@@ -14,6 +14,7 @@ from pathlib import Path
 from ai_ops import config_places
 from ai_ops.agent.agent import Agent
 from ai_ops.agent.delivery import HttpDelivery
+from ai_ops.agent.memory import return_large_blocks
 from ai_ops.agent.options import CODE_HOSTS, STREAM_KINDS, load
 from ai_ops.core.wording import sentences
 from ai_ops.errors import AiOpsError
@@ -102,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.stdin:
         given.source = [*(given.source or ()), "stdin"]
     _allow_many_files()
+    return_large_blocks()
     try:
         options = load({key: getattr(given, name) for key, name in _KEYS.items()})
     except AiOpsError as error:

@@ -43,7 +43,7 @@ _LAZY_COMMIT_SECONDS = 1.0
 # A commit costs a sync of the disk, so what several files gave in one round shares it; up to so many events
 # and bytes of them, which are held in memory meanwhile.
 _COMMIT_EVENTS = 500
-_COMMIT_BYTES = 4 << 20
+_COMMIT_BYTES = 1 << 20
 _LAST_SHIP_SECONDS = 5.0
 _FORGET_SECONDS = 30 * 86_400.0
 _DAY_SECONDS = 86_400.0
@@ -183,6 +183,8 @@ class Agent:
                 stop.wait(_BUSY_POLL_SECONDS)
             elif self._streams and not self._streams.ended:
                 self._hints.wait(0 if more else _IDLE_POLL_SECONDS)
+            elif not more and self._monitor.is_held_up:
+                stop.wait(_BUSY_POLL_SECONDS)
             elif not more:
                 break
         if not stop.is_set():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import http.client
 import json
 import ssl
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,6 +22,7 @@ _TIMEOUT_SECONDS = 30.0
 _ANSWER_BYTES = 4 << 20
 _LONGEST_WAIT_SECONDS = 3600.0
 _WORDS = 300
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ class Acknowledgement:
 class Delivery(Protocol):
     """Takes batches of events as they are on the wire. Called from one thread, not the main one."""
 
-    def deliver(self, batch: list[dict[str, Any]]) -> Acknowledgement:
-        """Deliver at most 500 events and return only when they are durable.
+    def deliver(self, batch: Sequence[bytes]) -> Acknowledgement:
+        """Deliver at most 500 events, each the JSON of one, and return only when they are durable.
 
         Raises:
             TemporaryError: none was taken for certain; deliver them again, after ``delay`` if it is set.
@@ -70,10 +72,9 @@ class HttpDelivery:
             self._headers["X-API-Key"] = api_key
         self._connection: http.client.HTTPConnection | None = None
 
-    def deliver(self, batch: list[dict[str, Any]]) -> Acknowledgement:
+    def deliver(self, batch: Sequence[bytes]) -> Acknowledgement:
         """Send a batch; see ``Delivery``."""
-        body = json.dumps({"events": batch}, ensure_ascii=False, separators=(",", ":")).encode()
-        status, headers, answer = self._post(gzip.compress(body, compresslevel=1, mtime=0))
+        status, headers, answer = self._post(_packed(batch))
         if status == 200:
             return _acknowledgement(answer)
         raise _failure(self._url, status, headers, answer)
@@ -130,6 +131,15 @@ class HttpDelivery:
             f"{self._url} does not answer: {reason}",
             next_step="Is the server running, and is AGENT_SERVER_URL right?",
         )
+
+
+def _packed(batch: Sequence[bytes]) -> bytes:
+    """Return the body, gzipped piece by piece, so that it is never there whole."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+    parts = [packer.compress(b'{"events":[')]
+    for number, event in enumerate(batch):
+        parts += (packer.compress(b"," if number else b""), packer.compress(event))
+    return b"".join((*parts, packer.compress(b"]}"), packer.flush()))
 
 
 def _acknowledgement(answer: bytes) -> Acknowledgement:

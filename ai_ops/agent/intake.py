@@ -40,7 +40,8 @@ class Intake:
 
     def take(self, record: Record, source: int, now: float) -> dict[str, Any] | None:
         """Return the event when it is to be shipped now; None when the record was ignored or counted."""
-        if any(word in record.raw for word in self._ignored[source]):
+        ignored = self._ignored[source]
+        if ignored and any(word in record.raw for word in ignored):
             return None
         release = self._options.sources[source].release or self._release.current(now)
         scope = self._scope(source, release)

@@ -6,7 +6,6 @@ side says. A batch that is too large is split; an event that will never be taken
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import threading
@@ -92,7 +91,7 @@ class Shipper:
 
     def _deliver(self, batch: list[Waiting]) -> None:
         try:
-            answer = self._delivery.deliver([json.loads(waiting.event) for waiting in batch])
+            answer = self._delivery.deliver([waiting.event for waiting in batch])
         except PermanentError as failure:
             self._split(batch, failure)
             return

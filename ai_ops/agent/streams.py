@@ -24,8 +24,9 @@ from ai_ops.monitoring.sources.port import Entry, LogSource, Mark
 _log = logging.getLogger(__name__)
 
 _QUEUED_ENTRIES = 2000
-_QUEUED_BYTES = 4 << 20
+_QUEUED_BYTES = 1 << 20
 _HELD_RECORDS = 1000
+_HELD_BYTES = 2 << 20
 # So many streams that hold nothing keep the last lines before an error; containers come and go.
 _QUIET_STREAMS = 256
 _FIRST_PAUSE_SECONDS = 1.0
@@ -118,7 +119,7 @@ class Streams:
             now: monotonic seconds.
             final: nothing more comes: open records end.
         """
-        if room() > 0 and sum(joiner.held for joiner in self._joiners.values()) < _HELD_RECORDS:
+        if room() > 0 and not self._holds_much:
             self._take_queued(now)
         for (source, stream), joiner in self._joiners.items():
             joiner.close_due(now)
@@ -128,6 +129,12 @@ class Streams:
             if position:
                 yield StreamProgress(source, records, stream, position, more=bool(self._queue or joiner.held))
         self._let_go()
+
+    @property
+    def _holds_much(self) -> bool:
+        joiners = self._joiners.values()
+        records, size = sum(j.held for j in joiners), sum(j.held_bytes for j in joiners)
+        return records >= _HELD_RECORDS or size >= _HELD_BYTES
 
     def _let_go(self) -> None:
         """Forget the streams that were quiet for longest."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,8 @@ from ai_ops.cli.output import note
 from ai_ops.cli.serve import CodeHostOption, DataDir, stop_signal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ai_ops.agent.delivery import Acknowledgement
     from ai_ops.agent.options import Options
     from ai_ops.server.services import Services
@@ -100,11 +103,12 @@ class StoreDelivery:
         self._services = services
         self._loop = loop
 
-    def deliver(self, batch: list[dict[str, Any]]) -> Acknowledgement:
+    def deliver(self, batch: Sequence[bytes]) -> Acknowledgement:
         """Return when the batch is durable."""
         from ai_ops.agent.delivery import Acknowledgement
         from ai_ops.server.intake import take_batch
 
-        taken = asyncio.run_coroutine_threadsafe(take_batch(batch, self._services), self._loop).result()
+        events = [json.loads(event) for event in batch]
+        taken = asyncio.run_coroutine_threadsafe(take_batch(events, self._services), self._loop).result()
         rejected = tuple((item["index"], item["reason"]) for item in taken.rejected)
         return Acknowledgement(taken.accepted, taken.duplicates, rejected)

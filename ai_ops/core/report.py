@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ai_ops.core import markdown
 from ai_ops.core.wording import counted
-from ai_ops.flow.event import ErrorDetail
+from ai_ops.flow.event import ErrorDetail, Frame
 from ai_ops.flow.task import Proof, Verdict
 
 _SAFE_WORD = re.compile(r"[^A-Za-z0-9_.$/-]+")
@@ -30,7 +30,8 @@ class Report:
     """The facts of one run, before they are put into words. Money in US dollars.
 
     ``failure_code`` and ``failure`` are there when the run failed; ``progress`` is then what it did before.
-    ``next_step`` is what a person can do.
+    ``next_step`` is what a person can do. ``tried`` is what the run tried in vain before; ``precedents``
+    are similar bugs of the repository's own past.
     """
 
     title: str
@@ -55,6 +56,10 @@ class Report:
     failure: str = ""
     next_step: str = ""
     progress: tuple[str, ...] = ()
+    issue_id: str = ""
+    tried: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
+    precedents: tuple[str, ...] = ()
     banners: tuple[str, ...] = field(default_factory=tuple)
 
     @property
@@ -65,12 +70,43 @@ class Report:
 
 def place(error: ErrorDetail) -> str:
     """Return where the error came from: the innermost frame of the app, as ``file (function)``."""
-    for frame in reversed(error.frames):
-        if frame.in_app:
-            file = _safe(re.split(r"[/\\]", frame.file)[-1])
-            function = _safe(frame.function)
-            return f"{file} ({function})" if function else file
-    return ""
+    frame = _innermost(error)
+    return _place(frame, _file(frame)) if frame else ""
+
+
+def location(error: ErrorDetail) -> str:
+    """Return the place with the line that the log names: ``file:line (function)``."""
+    frame = _innermost(error)
+    if frame is None:
+        return ""
+    return _place(frame, f"{_file(frame)}:{frame.line}" if frame.line else _file(frame))
+
+
+def _innermost(error: ErrorDetail) -> Frame | None:
+    return next((frame for frame in reversed(error.frames) if frame.in_app), None)
+
+
+def _file(frame: Frame) -> str:
+    return _safe(re.split(r"[/\\]", frame.file)[-1])
+
+
+def _place(frame: Frame, file: str) -> str:
+    function = _safe(frame.function)
+    return f"{file} ({function})" if function else file
+
+
+def turn_off(report: Report) -> tuple[str, ...]:
+    """Return how to say no to this change, to repairs of this error and of its kind, and how to go back."""
+    words = []
+    if report.pr_url or not report.next_step:
+        words.append(
+            "Close this pull request to say no: the error is then left alone until there is new evidence."
+        )
+        words.append("After the merge: revert the merge commit; nothing else was changed.")
+    if report.issue_id:
+        words.append(f"To have this error counted and never repaired: ai-ops issue ignore {report.issue_id}")
+        words.append("To have no error of its kind repaired unasked: an [[expected]] rule in ai-ops.toml.")
+    return tuple(words)
 
 
 def title(error: ErrorDetail, changed: str = "") -> str:
@@ -106,6 +142,14 @@ def body(report: Report, marker: str) -> str:
         parts += ["### Proof", _reasons(report.proof)]
     if report.commands:
         parts += ["### Commands run", markdown.block("\n".join(report.commands))]
+    for heading, lines in (
+        ("Tried in vain", report.tried),
+        ("Risks", report.risks),
+        ("Similar bugs of the past", report.precedents),
+        ("How to turn it off", turn_off(report)),
+    ):
+        if lines:
+            parts += [f"### {heading}", "\n".join(f"- {markdown.text(line, 600)}" for line in lines)]
     parts.append(_footer(report))
     parts.append(f"<!-- {marker} -->")
     return "\n\n".join(parts) + "\n"
@@ -114,7 +158,7 @@ def body(report: Report, marker: str) -> str:
 def _facts(report: Report) -> str:
     rows = [
         ("Exception", report.error.exception_type),
-        ("Place", place(report.error)),
+        ("Place", location(report.error)),
         ("Seen", counted(report.occurrences, "time")),
         ("Service", report.service),
         ("Environment", report.environment),
@@ -135,9 +179,6 @@ def _footer(report: Report) -> str:
     words = [f"Cost: {report.cost_usd:.4f} USD."]
     if report.trace_id:
         words.append(f"Trace: {markdown.code(report.trace_id)}.")
-    words.append(
-        "Close this pull request to say no: the error is then left alone until there is new evidence."
-    )
     return " ".join(words)
 
 

@@ -90,6 +90,7 @@ NAMES = frozenset(
         "EGRESS_ALLOW",
         "REQUIRE_PROOF",
         "MAX_ROUNDS",
+        "BUG_CASE_REACH",
         "TEST_WALL_SECONDS",
         "BUDGET_USD_PER_RUN",
         "BUDGET_USD_PER_DAY",

@@ -45,7 +45,10 @@ class HostedPullRequest:
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """Our record of it. Unique by (repo_key, branch)."""
+    """Our record of it. Unique by (repo_key, branch).
+
+    ``cause`` and ``summary`` are what its fixer said of them, masked.
+    """
 
     id: str
     repo_key: str
@@ -70,3 +73,5 @@ class PullRequest:
     updated_at: datetime
     draft: bool = False
     proof: Proof = field(default_factory=Proof)
+    cause: str = ""
+    summary: str = ""

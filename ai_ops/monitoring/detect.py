@@ -26,10 +26,13 @@ _DOCKER_JSON = DOCKER_JSON.encode()
 _NOWHERE = 1 << 62
 _LEVEL_WINDOW = 200
 
+_TROUBLE = rb"ERROR|SEVERE|FATAL|CRITICAL|CRIT|ALERT|EMERG|EMERGENCY|PANIC"
 _LEVEL = re.compile(
     rb"\b(?:(?P<low>TRACE|DEBUG|INFO|NOTICE)|(?P<warn>WARN(?:ING)?)"
-    rb"|(?P<error>ERROR|SEVERE|FATAL|CRITICAL|CRIT|ALERT|EMERG|EMERGENCY|PANIC))\b"
+    rb"|(?P<error>" + _TROUBLE + rb"))\b"
 )
+# Mostly a level of trouble is the first word, behind a time.
+_ERROR_FIRST = re.compile(rb"(?!\{)[^A-Za-z]*+\b(?:" + _TROUBLE + rb")\b")
 _FIELD_LEVEL = re.compile(
     rb"""["']?\b(?:level|severity|levelname|log\.level|lvl)["']?\s*[:=]\s*["']?"""
     rb"""(?:(?P<error>error|fatal|critical|panic|severe)|(?P<low>trace|debug|info|notice))\b"""
@@ -56,25 +59,21 @@ class LogFilter(StrEnum):
 class Hits:
     """The places in one chunk where an error may be; each needle's next place is found once."""
 
-    __slots__ = ("_at", "_needles", "_text")
+    __slots__ = ("_at", "_find", "_needles")
 
     def __init__(self, text: bytes, needles: tuple[bytes, ...]) -> None:
-        self._text = text.translate(_FOLD)
+        self._find = text.translate(_FOLD).find
         self._needles = needles
         self._at = [-1] * len(needles)
 
     def next(self, position: int) -> int:
         """Return the first hit at or after ``position``, or -1."""
         at = self._at
-        nearest = _NOWHERE
         for number, place in enumerate(at):
             if place < position:
-                place = self._text.find(self._needles[number], position)
-                if place < 0:
-                    place = _NOWHERE
-                at[number] = place
-            if place < nearest:
-                nearest = place
+                place = self._find(self._needles[number], position)
+                at[number] = place if place >= 0 else _NOWHERE
+        nearest = min(at)
         return nearest if nearest != _NOWHERE else -1
 
 
@@ -97,6 +96,7 @@ class Detector:
         wanted = {word.translate(_FOLD) for word in (*self._keywords, *_TELLTALES)}
         # A needle that holds another one is found by it.
         self.needles = tuple(sorted(w for w in wanted if not any(o != w and o in w for o in wanted)))
+        self._last = (b"", False)
 
     def hits(self, text: bytes) -> Hits:
         """Return the places of ``text`` where an error may be."""
@@ -104,6 +104,15 @@ class Detector:
 
     def is_error(self, line: bytes) -> bool:
         """Whether a line that was hit begins an error."""
+        asked, answer = self._last
+        if line != asked:  # what ends a record is asked about twice: it may begin the next one
+            answer = self._decided(line)
+            self._last = (line, answer)
+        return answer
+
+    def _decided(self, line: bytes) -> bool:
+        if _ERROR_FIRST.match(line, 0, _LEVEL_WINDOW) and b"level=" not in line:
+            return True
         if line.startswith(_DOCKER_JSON):
             line = unwrap(line.decode("latin-1")).text.encode()
         if self._own and _holds_any(line, self._own):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
 from typing import NamedTuple
 
@@ -60,6 +61,18 @@ class Reading:
     more: bool
 
 
+class Pace(Enum):
+    """How far a file is read, with regard to the memory that open records take.
+
+    ``WAIT``: nothing new, only what is due by time. ``GIVE_WAY``: until its open records end, and they end
+    on time even when there are always more lines.
+    """
+
+    ON = auto()
+    GIVE_WAY = auto()
+    WAIT = auto()
+
+
 class Changed(Exception):
     """The file holds another content than the one that was being read."""
 
@@ -89,6 +102,7 @@ class FollowedFile:
         self._joiner = Joiner(debounce_seconds)
         self._open_tail = b""
         self._want = CHUNK_BYTES
+        self._pace = Pace.ON
         self._skipping = checkpoint.skipping  # the rest of an over-long line is passed
         self._seen: tuple[int, int] | None = None
         self._length = 0
@@ -204,13 +218,19 @@ class FollowedFile:
         """When the open record is due, in monotonic seconds; None when there is none."""
         return self._joiner.deadline if self._joiner.is_open else None
 
-    def read(self, limit: int, now: float, *, final: bool = False) -> Reading | None:
+    @property
+    def open_bytes(self) -> int:
+        """How many bytes the open records hold."""
+        return self._joiner.size if self._joiner.is_open else 0
+
+    def read(self, limit: int, now: float, *, final: bool = False, pace: Pace = Pace.ON) -> Reading | None:
         """Read the next chunk.
 
         Args:
             limit: how many records may be taken, at least 1; reading stops before the next one.
             now: monotonic seconds.
             final: nothing more will be written: a line without an end counts, an open record ends.
+            pace: how far, with regard to what other files hold.
 
         Returns:
             None when nothing happened.
@@ -225,6 +245,9 @@ class FollowedFile:
         if seen == self._seen and not final:
             self._verified_at = looked_at
             return self._by_time(now, end)
+        if pace is Pace.WAIT:
+            return None
+        self._pace = pace
         raw = self._file.read_at(self._position, self._want)
         self._verify()
         self._length = self._file.end(status) or 0  # of a packed file it is known at its end
@@ -244,6 +267,8 @@ class FollowedFile:
             self._seen = None
         if final and not reading.more:
             reading.records.extend(self.end_record())
+        elif pace is Pace.GIVE_WAY and not reading.more:
+            reading.records.extend(self._close_due(now))
         return reading
 
     def end_record(self) -> list[Record]:
@@ -252,8 +277,8 @@ class FollowedFile:
 
     def _by_time(self, now: float, end: int | None) -> Reading | None:
         """Do what is due by time alone."""
-        if self._joiner.is_open and now >= self._joiner.deadline:
-            return Reading(self._close(on_time=True), more=False)
+        if records := self._close_due(now):
+            return Reading(records, more=False)
         if end is not None and end > self._position and now - self._news_at > _PARTIAL_SECONDS:
             self._news_at = now
             return self.read(1 << 30, now, final=True)
@@ -302,8 +327,7 @@ class FollowedFile:
         if end >= 0:
             self._skipping = False
             self._want = CHUNK_BYTES
-        due = self._joiner.is_open and now >= self._joiner.deadline
-        return Reading(self._close(on_time=True) if due else [], more=end >= 0 or not at_end)
+        return Reading(self._close_due(now), more=end >= 0 or not at_end)
 
     def _advance(self, raw: bytes, used: int) -> None:
         """Move the position over ``raw[:used]`` and remember the bytes that tell the file."""
@@ -335,6 +359,7 @@ class FollowedFile:
                     joiner.begin(line, self._position + self._encoding.raw_offset(text, position), now)
                 elif fed in (Fed.BESIDE, Fed.OVER):
                     records.extend(self._close())
+                    limit = len(records) if self._pace is Pace.GIVE_WAY else limit
                     continue
                 position = end + 1
                 continue
@@ -348,7 +373,7 @@ class FollowedFile:
                 if len(records) >= limit:
                     return start
                 at = self._encoding.raw_offset(text, start)
-                if stands_alone(line, text[end + 1 : text.find(b"\n", end + 1) + 1]):
+                if stands_alone(line, text, end + 1):
                     records.append(self._record_of(line, self._position + at))
                 elif (stop := plain_end(line, text, end + 1, self._detector.is_error)) >= 0:
                     records.append(self._record_of(line + text[end:stop], self._position + at))
@@ -361,6 +386,9 @@ class FollowedFile:
 
     def _is_error(self, hits: Hits, position: int, end: int, line: bytes) -> bool:
         return 0 <= hits.next(position) < end and self._detector.is_error(line)
+
+    def _close_due(self, now: float) -> list[Record]:
+        return self._close(on_time=True) if self._joiner.is_open and now >= self._joiner.deadline else []
 
     def _close(self, *, on_time: bool = False) -> list[Record]:
         return [self._record_of(raw, offset) for offset, raw in self._joiner.close(on_time=on_time)]

@@ -19,10 +19,11 @@ from pathlib import Path
 from ai_ops.monitoring.checkpoint import Checkpoint
 from ai_ops.monitoring.copies import Likeness, likeness
 from ai_ops.monitoring.detect import Detector
-from ai_ops.monitoring.followed import Changed, FollowedFile, Record
+from ai_ops.monitoring.followed import Changed, FollowedFile, Pace, Record
 from ai_ops.monitoring.known import Key, KnownContents
 from ai_ops.monitoring.log_file import MOVED, may_hold
 from ai_ops.monitoring.matching import MAX_FILES, matching, root
+from ai_ops.monitoring.open_records import OpenRecords
 from ai_ops.monitoring.rotation import family, find_copy, furthest_read, holds
 from ai_ops.monitoring.surroundings import CLOCK_GRAIN, Base, Surroundings
 
@@ -88,6 +89,7 @@ class LogMonitor:
         self._source: dict[Key, int] = {}
         self._around = Surroundings(self._patterns, self._known, self._followed_before)
         self._left_out = False  # more files match than are followed
+        self._held_up = False
 
     @property
     def patterns(self) -> list[str]:
@@ -109,6 +111,11 @@ class LogMonitor:
     def waits_until(self) -> float | None:
         """When the next open record is due, in monotonic seconds."""
         return min((w for f in self._files.values() if (w := f.waits_until) is not None), default=None)
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether files were passed over in the last round, because of what the records of others hold."""
+        return self._held_up
 
     def discover(self) -> list[Checkpoint]:
         """Look for files that appeared, moved or went; return the checkpoints of the new ones."""
@@ -152,30 +159,42 @@ class LogMonitor:
             final: read to the end as if nothing more would be written.
         """
         pressing = self._pressing() if room() <= 0 else ()
+        held = OpenRecords(self._files.values())
+        self._held_up = False
         for key in list(self._files):
-            for _ in range(_CHUNKS_AT_ONCE):
-                limit = _RECORDS_AT_ONCE if key in pressing else min(_RECORDS_AT_ONCE, room())
-                file = self._files.get(key)
-                if limit <= 0 or file is None:
-                    break
-                over = file.departed and file.idle_seconds > (
-                    _PACKED_SECONDS if file.is_packed else _DEPARTED_SECONDS
-                )
-                try:
-                    reading = file.read(limit, now, final=final or over)
-                except Changed:
-                    yield from self._replaced(file)
-                    break
-                except OSError as error:
-                    _log.warning("cannot read %s: %s", file.path, error.strerror or error)
-                    self._drop(file)
-                    break
-                if reading is not None:
-                    yield Progress(self._source[key], reading.records, file.checkpoint, reading.more)
-                if over and not (reading and reading.more):
-                    self._drop(file)
-                if reading is None or not reading.more:
-                    break
+            pace = Pace.ON if final else held.pace(key)
+            self._held_up = self._held_up or pace is Pace.WAIT
+            most = (lambda: _RECORDS_AT_ONCE) if key in pressing else room
+            yield from self._read_burst(key, most, now, pace, final=final)
+            file = self._files.get(key)
+            held.note(key, file.open_bytes if file else 0)
+
+    def _read_burst(
+        self, key: Key, room: Callable[[], int], now: float, pace: Pace, *, final: bool
+    ) -> Iterator[Progress]:
+        for _ in range(_CHUNKS_AT_ONCE):
+            limit = min(_RECORDS_AT_ONCE, room())
+            file = self._files.get(key)
+            if limit <= 0 or file is None:
+                break
+            over = file.departed and file.idle_seconds > (
+                _PACKED_SECONDS if file.is_packed else _DEPARTED_SECONDS
+            )
+            try:
+                reading = file.read(limit, now, final=final or over, pace=Pace.ON if over else pace)
+            except Changed:
+                yield from self._replaced(file)
+                break
+            except OSError as error:
+                _log.warning("cannot read %s: %s", file.path, error.strerror or error)
+                self._drop(file)
+                break
+            if reading is not None:
+                yield Progress(self._source[key], reading.records, file.checkpoint, reading.more)
+            if over and not (reading and reading.more):
+                self._drop(file)
+            if reading is None or not reading.more or (pace is Pace.GIVE_WAY and reading.records):
+                break
 
     def end_records(self) -> Iterator[Progress]:
         """End the open records that the next start may not find again: those of files that are gone.

@@ -10,8 +10,10 @@ when the last of them is over: only then is everything up to one place in the fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import lru_cache
 
 from ai_ops.core.envelope import writer_of
 from ai_ops.core.stacktrace import NEEDLES, Follower, Verdict
@@ -27,7 +29,17 @@ _OTHERS = 100
 _MAX_TOGETHER = 8
 _DATE_BYTES = 5
 _WRITER_BYTES = 1024
+# What a line is to a trace shows in so much of it, even when Docker wrote it as JSON.
+_TELLING_BYTES = 128 << 10
 _NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
+# Lines that differ in their digits alone are one for whoever looks for words: most lines come again so.
+EACH_DIGIT_0 = bytes.maketrans(b"123456789", b"000000000")
+_REMEMBERED_BYTES = 512
+# A time as most loggers write it, then levels and names, and a letter that can begin no more of them.
+_COMMON_HEAD = re.compile(
+    rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{3,6})? "
+    rb"((?:\[[^\[\]\n]{1,80}\] |[A-Z]{3,11} ){1,4})(?=[a-oq-z])"
+)
 
 
 class Fed(Enum):
@@ -65,7 +77,7 @@ class _Record:
         """Made when the second line comes; most errors have none."""
         follower = self._follower
         if follower is None:
-            follower = self._follower = Follower(self._lines[0])
+            follower = self._follower = Follower(self._lines[0][:_TELLING_BYTES])
         return follower
 
     @property
@@ -87,7 +99,7 @@ class _Record:
             return Verdict.FOREIGN
         if self.strangers and not line.strip():
             return Verdict.FOREIGN
-        return self.follower.verdict(line)
+        return self.follower.verdict(line[:_TELLING_BYTES])
 
     def join(self, line: bytes, verdict: Verdict) -> None:
         self._take(line)
@@ -144,15 +156,19 @@ class Joiner:
         return bool(self._late)
 
     @property
+    def size(self) -> int:
+        """How many bytes of lines the records hold that were not given out."""
+        return sum(record.size for record in (*self._over, *self._open))
+
+    @property
     def offset(self) -> int:
         """Where the first of the records begins that were not given out."""
         return min(record.offset for record in (*self._over, *self._open))
 
     def has_room(self, now: float, most: int) -> bool:
         """Whether one more record may be opened beside the others; ``most`` records may be given out."""
-        together = (*self._over, *self._open)
-        size = sum(record.size for record in together)
-        return now <= self._until and len(together) < min(most, _MAX_TOGETHER) and size < MAX_RECORD_BYTES
+        together = len(self._over) + len(self._open)
+        return now <= self._until and together < min(most, _MAX_TOGETHER) and self.size < MAX_RECORD_BYTES
 
     def begin(self, line: bytes, offset: int, now: float) -> None:
         """Open a record with its first line; ``offset`` is its place, ``now`` monotonic seconds."""
@@ -238,30 +254,47 @@ class Joiner:
         return bool(records)
 
 
-def stands_alone(line: bytes, after: bytes) -> bool:
-    """Whether an error's line and the one after it plainly are two records.
+def stands_alone(line: bytes, text: bytes, begin: int) -> bool:
+    """Whether an error's line and the one after it, which begins there in the text, plainly are two records.
 
     True for ordinary messages that begin with the same date. It saves most of the work in most logs.
     """
     date = date_of(line)
-    return bool(date) and after.startswith(date) and not names_trace(line) and not names_trace(after)
+    if not date or not text.startswith(date, begin):
+        return False
+    return not names_trace(line) and not names_trace(text[begin : text.find(b"\n", begin) + 1])
 
 
 def names_trace(line: bytes) -> bool:
     """Whether a line could begin a trace; those who know traces decide."""
+    return _seen_to_name(line.translate(EACH_DIGIT_0)) if len(line) <= _REMEMBERED_BYTES else _names(line)
+
+
+def _names(line: bytes) -> bool:
     for needle in NEEDLES:  # noqa: SIM110 - a plain loop: this is done for every error
         if needle in line:
             return True
     return False
 
 
+_seen_to_name = lru_cache(maxsize=256)(_names)  # no needle has a digit
+
+
 def writer_of_line(line: bytes) -> str:
     """Return what a line says about the process and thread that wrote it, or ''."""
+    common = _COMMON_HEAD.match(line)
+    if common:
+        return _writer_of_common(common.group(1))
     head = line[:_WRITER_BYTES]
     named = b"[" in head or b"|" in head or head[:1] == b"{" or head.translate(None, _NO_DIGITS)
     if not named:
         return ""  # nothing in it could name one
     return writer_of(head.decode("latin-1"))
+
+
+@lru_cache(maxsize=64)
+def _writer_of_common(names: bytes) -> str:
+    return writer_of(f"2000-01-01 00:00:00 {names.decode('latin-1')}a")
 
 
 def date_of(line: bytes) -> bytes:

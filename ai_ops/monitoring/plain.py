@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
-from ai_ops.monitoring.multiline import date_of, names_trace, writer_of_line
+from ai_ops.monitoring.multiline import EACH_DIGIT_0, date_of, names_trace, writer_of_line
 
 _LONGEST = 64 << 10
 _LOUD = re.compile(rb"\b(?:ERROR|CRITICAL|FATAL|SEVERE)\b")
@@ -30,6 +31,7 @@ _JAVA = (
     rb"|\s+\.\.\. \d+ more\n)+"
 )
 _NODE = rb"(?:    at (?:[^()\r\n]{1,200} \()?[\w./:@-]+:\d+:\d+\)?\n)+"
+_REMEMBERED_BYTES = 4096
 _PLAIN = re.compile(_PYTHON + rb"|" + _NAME + rb"(?:" + _JAVA + rb"|" + _NODE + rb")")
 
 
@@ -43,14 +45,38 @@ def plain_end(line: bytes, text: bytes, begin: int, is_error: Callable[[bytes], 
         is_error: whether a line begins an error.
     """
     date = date_of(line)
-    if not date or names_trace(line) or not _LOUD.search(line, 0, _LOUD_WINDOW):
+    if not date or not _may_stand_above(line):
         return -1
     end = text.find(b"\n" + date, begin, begin + _LONGEST)
     if end < 0:
         return -1
-    if not _PLAIN.fullmatch(text, begin, end + 1) or not _is_over(line, text, end + 1, date, is_error):
+    body = text[begin : end + 1]
+    if not _is_plain(body) or not _is_over(line, text, end + 1, date, is_error):
         return -1
     return end
+
+
+def _may_stand_above(line: bytes) -> bool:
+    if len(line) > _REMEMBERED_BYTES:
+        return _is_loud(line)
+    return _seen_to_be_loud(line.translate(EACH_DIGIT_0))
+
+
+def _is_loud(line: bytes) -> bool:
+    return not names_trace(line) and _LOUD.search(line, 0, _LOUD_WINDOW) is not None
+
+
+def _is_plain(body: bytes) -> bool:
+    return _seen_to_be_plain(body.translate(EACH_DIGIT_0)) if len(body) <= _REMEMBERED_BYTES else _fits(body)
+
+
+def _fits(body: bytes) -> bool:
+    return _PLAIN.fullmatch(body) is not None
+
+
+# Most lines and traces come again with other digits, and no pattern here tells one digit from another.
+_seen_to_be_loud = lru_cache(maxsize=128)(_is_loud)
+_seen_to_be_plain = lru_cache(maxsize=128)(_fits)
 
 
 def _is_over(line: bytes, text: bytes, after: int, date: bytes, is_error: Callable[[bytes], bool]) -> bool:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from ai_ops.server import auth, headers, metrics
 from ai_ops.server.handlers import (
+    bug_cases,
     events,
     health,
     issues,
@@ -36,6 +37,7 @@ ROUTES = (
     *issues.ROUTES,
     *traces.ROUTES,
     *pull_requests.ROUTES,
+    *bug_cases.ROUTES,
 )
 _SHUTDOWN_SECONDS = 2.0
 

@@ -10,6 +10,7 @@ from ai_ops.server.problems import ProblemError, invalid
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
+_LONGEST_TEXT = 2048
 
 
 def page(request: web.Request) -> tuple[int, str | None]:
@@ -34,6 +35,14 @@ def query_id(request: web.Request, field: str) -> str | None:
     value = request.query.get(field)
     if value is not None and not _can_be_id(value):
         raise invalid((field, "is not an id"))
+    return value
+
+
+def query_text(request: web.Request, field: str) -> str:
+    """Return a short text of the query, empty when it is not given."""
+    value = request.query.get(field, "")
+    if len(value) > _LONGEST_TEXT or not value.isprintable():
+        raise invalid((field, f"must be at most {_LONGEST_TEXT} printable characters"))
     return value
 
 

@@ -96,6 +96,28 @@ class SplitBody(BaseModel):
     fingerprint: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_clean)]
 
 
+class RetrievalBody(BaseModel):
+    """``POST /v1/debug/retrieval``: an issue, or an error as it was logged and the repository it is of."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    issue_id: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_clean)] | None = None
+    error_content: Long | None = None
+    repo_url: Url | None = None
+    code_host: Short = ""
+    limit: Annotated[int, Field(ge=1, le=50)] = 10
+
+    def misfits(self) -> list[tuple[str, str]]:
+        """Return what does not fit together, as (field, reason)."""
+        if (self.issue_id is None) == (self.error_content is None):
+            reason = "give exactly one of issue_id and error_content"
+            return [("issue_id", reason), ("error_content", reason)]
+        if self.error_content is not None and self.repo_url is None:
+            return [("repo_url", "error_content needs it")]
+        foreign = [name for name in ("repo_url", "code_host") if getattr(self, name)]
+        return [(name, "an issue has its own") for name in foreign] if self.issue_id is not None else []
+
+
 _OF_A_PROMPT = ("name", "description", "type", "folder", "allowed_tools", "timeout_seconds")
 
 

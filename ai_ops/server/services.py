@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from ai_ops.core.ports import Clock, CodeHost, Engine, Ids, Issues, PullRequests, Tasks, Trace
+from ai_ops.core.ports import BugCases, Clock, CodeHost, Engine, Ids, Issues, PullRequests, Tasks, Trace
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.core.telling import queued
 from ai_ops.errors import PermanentError
+from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Task
 from ai_ops.server.auth import Keyring
@@ -35,6 +36,7 @@ class Services:
     issues: Issues
     tasks: Tasks
     pull_requests: PullRequests
+    bug_cases: BugCases
     trace: Trace
     engine: Engine
     hosts: Mapping[str, CodeHost]
@@ -45,6 +47,7 @@ class Services:
     ready: Callable[[], Awaitable[None]]
     ids: Ids
     public_url: str
+    bug_case_reach: Reach = Reach.REPOSITORY
     node_rates: NodeRates = field(default_factory=NodeRates)
     removed: Mapping[str, int] = field(default_factory=dict)
     senders: Senders = field(default_factory=Senders)

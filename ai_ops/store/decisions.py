@@ -19,6 +19,7 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.issue import IssueDecision, IssueState
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.store import tables
+from ai_ops.store.closing import settle
 from ai_ops.store.lane import Transaction
 from ai_ops.store.rows import NAME, clean, task_from
 from ai_ops.store.samples import give_each_its_own, set_aside
@@ -44,6 +45,7 @@ async def change_state(connection: Transaction, issue_id: str, verb: str, who: s
         changes |= {"waiting_for": "", "waiting_reason": ""}
     await _change(connection, issue_id, **changes)
     await _record(connection, issue_id, verb, who, now, {"from": row["state"]})
+    await connection.run(settle, issue_id, row["episode"], now)
     return await existing(connection, issue_id)
 
 

@@ -14,6 +14,7 @@ _TABLES = {
     "issue": tables.issues,
     "trace": tables.runs,
     "pull_request": tables.pull_requests,
+    "bug_case": tables.bug_cases,
 }
 
 

@@ -26,6 +26,7 @@ from ai_ops.flow.issue import IssueState, TriageClass, TriageDecision
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Priority, Task, TaskState
 from ai_ops.store import tables
+from ai_ops.store.closing import recurred
 from ai_ops.store.grants import Candidate, Grants
 from ai_ops.store.open_issue import CHUNK, STANDING, Key, OpenIssue, known_issues, new_issue, repair_of
 from ai_ops.store.rows import NAME, clean, count_of, error_json, event_json, moment, task_row
@@ -63,6 +64,7 @@ class IntakeBatch:
         self._counted: list[dict[str, Any]] = []
         self._candidates: list[Candidate] = []
         self._tasks: list[Task] = []
+        self._recurred: list[tuple[str, int]] = []  # issues, and the episodes that had mended them
         # Events of one text share its error, so what follows from that alone is found once. By identity.
         self._errors: dict[int, dict[str, Any]] = {}
         self._triaged: dict[tuple[int, str, str], TriageDecision] = {}
@@ -101,6 +103,8 @@ class IntakeBatch:
         )
         if issue is None:
             issue = self._open(event, repository)
+        if decision.outcome is IntakeOutcome.REGRESSED:
+            self._recurred.append((issue.row["id"], issue.standing.episode))
         if decision.state is not issue.standing.state:
             resolved_at = None if decision.state is IssueState.OPEN else issue.standing.resolved_at
             issue.standing = replace(issue.standing, state=decision.state, resolved_at=resolved_at)
@@ -128,6 +132,8 @@ class IntakeBatch:
             self._count(issue, event)
         if not decision.create_task:
             return None, issue, decision.episode, decision.reason
+        if issue.standing.state is IssueState.RESOLVED and new.issue_id is None:
+            self._recurred.append((issue.row["id"], issue.standing.episode))
         issue.standing = replace(issue.standing, state=IssueState.OPEN, resolved_at=None)
         issue.move_to(decision.episode)
         issue.wait("", "")
@@ -162,6 +168,7 @@ class IntakeBatch:
         self._insert(tables.events, self._events)
         self._insert(tables.counted_events, self._counted)
         self._insert(tables.tasks, [task_row(task) for task in self._tasks])
+        recurred(self._connection, self._recurred, self._now)
 
     def _insert(self, table: Any, rows: Sequence[dict[str, Any]]) -> None:
         if rows:

@@ -76,7 +76,11 @@ class Lane:
         await asyncio.to_thread(self._thread.shutdown)
 
     async def _call(self, work: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+        try:
+            called = asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+        except RuntimeError as ended:
+            raise ConnectionError("the database is closed") from ended
+        return await called
 
     def _begin(self) -> None:
         self._connection = self._engine.connect()

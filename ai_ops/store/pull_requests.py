@@ -12,7 +12,9 @@ from ai_ops.core.ports import Clock, Page
 from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.store import tables
+from ai_ops.store.closing import settle
 from ai_ops.store.database import Database
+from ai_ops.store.lane import Transaction
 from ai_ops.store.paging import page
 from ai_ops.store.rows import pull_request_from, pull_request_row, pull_request_value
 
@@ -36,6 +38,8 @@ class PullRequestRepository:
             if known is not None:
                 return pull_request_from(known)
             await connection.execute(insert(tables.pull_requests), pull_request_row(pull_request))
+            if pull_request.state is not PullRequestState.OPEN:
+                await self._settle(connection, pull_request)
         return pull_request
 
     async def find(self, pull_request_id: str) -> PullRequest | None:
@@ -87,9 +91,16 @@ class PullRequestRepository:
         async with self._database.write() as connection:
             await connection.execute(update(tables.pull_requests).where(known).values(values))
             row = (await connection.execute(select(tables.pull_requests).where(known))).mappings().first()
-        if row is None:
-            raise PermanentError("pull_request_not_found", "There is no such pull request.")
-        return pull_request_from(row)
+            if row is None:
+                raise PermanentError("pull_request_not_found", "There is no such pull request.")
+            changed = pull_request_from(row)
+            if "state" in changes:
+                await self._settle(connection, changed)
+        return changed
+
+    async def _settle(self, connection: Transaction, pull_request: PullRequest) -> None:
+        """Let the bug library know what became of it, with the same commit."""
+        await connection.run(settle, pull_request.issue_id, pull_request.episode, self._clock.now())
 
     async def open_in(self, repo_key: str) -> Sequence[PullRequest]:
         """Return those of ours that are open in a repository, as far as we know, oldest first."""

@@ -128,16 +128,21 @@ def count_of(event: Event) -> int:
 
 def event_from(stored: Mapping[str, Any]) -> Event:
     """Return the event that ``event_json`` wrote."""
-    frames = tuple(Frame(*frame) for frame in stored["frames"])
     same = ("event_id", "node", "service", "environment", "release", "level", "count", "schema_version")
     return Event(
         occurred_at=datetime.fromisoformat(stored["occurred_at"]),
         repo=EventRepo(*stored["repo"]),
-        error=ErrorDetail(**stored["error"], frames=frames, cause_types=tuple(stored.get("cause_types", ()))),
+        error=error_from(stored),
         source=EventSource(*stored["source"]),
         context=tuple(stored["context"]),
         **{name: stored[name] for name in same},
     )
+
+
+def error_from(stored: Mapping[str, Any]) -> ErrorDetail:
+    """Return the error that ``error_json`` wrote."""
+    frames = tuple(Frame(*frame) for frame in stored["frames"])
+    return ErrorDetail(**stored["error"], frames=frames, cause_types=tuple(stored.get("cause_types", ())))
 
 
 def issue_from(row: Mapping[str, Any] | RowMapping) -> Issue:
@@ -159,7 +164,7 @@ def task_row(task: Task) -> dict[str, Any]:
 def task_value(name: str, value: Any) -> Any:
     """Return one field of a task as its column holds it."""
     if name == "proof":
-        return _proof_json(value)
+        return proof_json(value)
     if name == "failure" and value is not None:
         return {key: clean(str(words)) for key, words in value.items()}
     return clean(value) if isinstance(value, str) else value
@@ -173,7 +178,7 @@ def task_from(row: RowMapping) -> Task:
         kind=TaskKind(row["kind"]),
         state=TaskState(row["state"]),
         priority=Priority(row["priority"]),
-        proof=_proof_from(row["proof"]),
+        proof=proof_from(row["proof"]),
     )
 
 
@@ -185,7 +190,7 @@ def pull_request_row(pull_request: PullRequest) -> dict[str, Any]:
 def pull_request_value(name: str, value: Any) -> Any:
     """Return one field of a pull request as its column holds it."""
     if name == "proof":
-        return _proof_json(value)
+        return proof_json(value)
     return (
         clean(value, DOCUMENT if name in ("body", "diff") else MESSAGE) if isinstance(value, str) else value
     )
@@ -197,7 +202,7 @@ def pull_request_from(row: RowMapping) -> PullRequest:
     return PullRequest(
         **{f.name: row[f.name] for f in fields(PullRequest) if f.name not in special},
         state=PullRequestState(row["state"]),
-        proof=_proof_from(row["proof"]),
+        proof=proof_from(row["proof"]),
     )
 
 
@@ -218,11 +223,13 @@ def notification_from(row: RowMapping) -> Notification:
     )
 
 
-def _proof_json(proof: Proof) -> dict[str, Any]:
+def proof_json(proof: Proof) -> dict[str, Any]:
+    """Return a proof as JSON."""
     return {"verdict": proof.verdict, "reasons": [asdict(reason) for reason in proof.reasons]}
 
 
-def _proof_from(stored: Mapping[str, Any]) -> Proof:
+def proof_from(stored: Mapping[str, Any]) -> Proof:
+    """Return the proof that ``proof_json`` wrote."""
     verdict = stored["verdict"]
     return Proof(
         Verdict(verdict) if verdict else None, tuple(Reason(**reason) for reason in stored["reasons"])

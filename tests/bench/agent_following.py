@@ -1,4 +1,4 @@
-"""What following costs: memory after a day and after one line of 100 MB, and CPU with 100 idle files."""
+"""What following costs: memory after a day and with very long lines, and CPU with 100 idle files."""
 
 import os
 import subprocess
@@ -15,6 +15,8 @@ from tests.support.local_server import TRACEBACK
 _DAY_LINES = 5_000_000
 _KINDS = 3_000  # different errors in a day
 _IDLE_FILES = 100
+_LONG_BYTES = 850_000
+_NOBODY = "http://127.0.0.1:9"
 
 
 def agent_following():
@@ -23,6 +25,8 @@ def agent_following():
         folder = Path(name)
         yield from _day(folder / "day", server)
         yield from _long_line(folder / "long", server)
+        yield from _long_lines(folder / "one", files=1, each=60)
+        yield from _long_lines(folder / "many", files=30, each=6)
         yield from _idle(folder / "idle", server)
 
 
@@ -78,6 +82,21 @@ def _long_line(folder, server):
         _until_quiet(agent)
         yield Figure("agent: resident after a line of 100 MB", resident_mb(agent.pid), "MB", 64)
         yield Figure("agent: highest with a line of 100 MB", _highest_mb(agent.pid), "MB", 64)
+
+
+def _long_lines(folder, *, files, each):
+    """Errors of their own, each a line of 850 KB, one character of it wide; the server is away."""
+    folder.mkdir()
+    for number in range(files):
+        with (folder / f"app-{number}.log").open("w") as file:
+            for kind in range(number * each, (number + 1) * each):
+                word = str(kind).translate(str.maketrans("0123456789", "ghijklmnop"))
+                head = f"2026-11-25 12:00:00,000 ERROR [shop] order {word} \U0001f600 "
+                file.write(head + f"{word} failed ".ljust(20) * (_LONG_BYTES // 20) + "\n")
+    with _agent(folder, _NOBODY, "*.log") as agent:
+        _until_quiet(agent)
+        logs = "one file" if files == 1 else f"{files} files"
+        yield Figure(f"agent: highest with {logs} of lines of 850 KB", _highest_mb(agent.pid), "MB", 64)
 
 
 def _idle(folder, server):

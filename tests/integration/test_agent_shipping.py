@@ -98,7 +98,7 @@ def test_once_reads_to_the_end_and_exits(tmp_path, log, server):
 def test_https_towards_a_server_of_plain_http_says_which_address_to_use(server):
     url = server.url.replace("http:", "https:")
     with pytest.raises(TemporaryError, match="speaks plain http") as caught:
-        HttpDelivery(url).deliver([{"event_id": "x"}])
+        HttpDelivery(url).deliver([b'{"event_id": "x"}'])
     assert caught.value.code == "server_unreachable"
     assert caught.value.next_step.startswith(f"Set AGENT_SERVER_URL to {server.url}, or")
 

@@ -1,16 +1,19 @@
-"""Tasks and Trace in dictionaries: what the engine's tests need, and no more rules than the ports have."""
+"""Ports in dictionaries and lists: what tests need, and no more rules than the ports have."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ai_ops.core.ports import Outcome
+from ai_ops.core.bug_cases import owner_of
+from ai_ops.core.ports import BugCaseFilter, Outcome, Page
+from ai_ops.core.similarity import kind_of, place_of
 from ai_ops.errors import PermanentError
+from ai_ops.flow.bug_case import BugCase, KnownBug, Likeness, Reach
 from ai_ops.flow.run import Run, Step, StepState
 from ai_ops.flow.task import TRANSITIONS, Priority, Task, TaskKind, TaskState
 
@@ -96,3 +99,60 @@ class MemoryTrace:
 
     async def steps(self, run_id: str) -> Sequence[Step]:
         return [step for step in self.rows.values() if step.run_id == run_id]
+
+
+class MemoryBugCases:
+    """The bug library in a list, the newest last."""
+
+    def __init__(self) -> None:
+        self.rows: list[BugCase] = []
+
+    async def keep(self, case: BugCase) -> BugCase:
+        for place, known in enumerate(self.rows):
+            if (known.issue_id, known.episode) == (case.issue_id, case.episode):
+                same = ("id", "created_at", "recurrences", "last_recurred_at")
+                self.rows[place] = replace(case, **{name: getattr(known, name) for name in same})
+                return self.rows[place]
+        self.rows.append(case)
+        return case
+
+    async def find(self, case_id: str) -> BugCase | None:
+        return next((case for case in self.rows if case.id == case_id), None)
+
+    async def find_all(self, ids: Sequence[str]) -> Sequence[BugCase]:
+        return [case for one in ids if (case := await self.find(one))]
+
+    async def list(
+        self, wanted: BugCaseFilter, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[BugCase]:
+        def fits(case: BugCase) -> bool:
+            return (
+                wanted.repo_key in ("", case.repo_key)
+                and wanted.exception_type in ("", kind_of(case.likeness))
+                and case.fingerprint.startswith(wanted.fingerprint)
+                and (not wanted.outcomes or case.outcome in wanted.outcomes)
+            )
+
+        before = int(cursor) if cursor else len(self.rows)
+        places = [place for place in range(before - 1, -1, -1) if fits(self.rows[place])]
+        items = tuple(self.rows[place] for place in places[:limit])
+        return Page(items, str(places[limit - 1]) if len(places) > limit else None)
+
+    async def alike(self, wanted: Likeness, repo_key: str, *, owner: str, reach: Reach) -> Sequence[KnownBug]:
+        def shares(case: BugCase) -> bool:
+            known, own = case.likeness, case.repo_key == repo_key
+            if known.template == wanted.template or kind_of(known) == kind_of(wanted):
+                near = reach is Reach.OWNER and owner_of(case.repo_key) == owner
+                return own or near or reach is Reach.ALL
+            place = place_of(wanted)
+            same_place = place != "" and place_of(known) == place
+            return own and (
+                same_place or (wanted.fingerprint != "" and case.fingerprint == wanted.fingerprint)
+            )
+
+        names = [field.name for field in fields(KnownBug)]
+        return [
+            KnownBug(**{name: getattr(case, name) for name in names})
+            for case in reversed(self.rows)
+            if shares(case)
+        ]

@@ -21,6 +21,7 @@ from ai_ops.core.ports import CodeHost, Steps
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.engine.memory import MemoryEngine
+from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.run import Run
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.server.auth import Keyring, RequestHandler
@@ -28,6 +29,7 @@ from ai_ops.server.http_server import Listening, build_app, listen
 from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.senders.mapping import Senders
 from ai_ops.server.services import Services
+from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
@@ -193,6 +195,7 @@ async def running(
     rules: IntakeRules | None = None,
     node_rates: NodeRates | None = None,
     senders: Senders | None = None,
+    bug_case_reach: Reach = Reach.REPOSITORY,
 ) -> AsyncIterator[Running]:
     """Run a server while entered."""
     clock = SystemClock()
@@ -218,6 +221,7 @@ async def running(
         issues=issues,
         tasks=tasks,
         pull_requests=pull_requests,
+        bug_cases=BugCaseRepository(database),
         trace=trace,
         engine=engine,
         hosts=hosts,
@@ -230,6 +234,7 @@ async def running(
         public_url=PUBLIC_URL,
         node_rates=node_rates or NodeRates(),
         senders=senders or Senders(),
+        bug_case_reach=bug_case_reach,
     )
     app = build_app(services)
     if add is not None:

@@ -36,6 +36,7 @@ from ai_ops.flow.task import Priority, Task, TaskKind, TaskState
 from ai_ops.integrations.mail.files import FileNotifier
 from ai_ops.integrations.mail.mailroom import Mailroom
 from ai_ops.integrations.scripted import ScriptedFixer
+from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.outbox import OutboxRepository
@@ -265,6 +266,7 @@ async def open_workshop(
         tasks=TaskRepository(database, clock),
         issues=IssueRepository(database, clock),
         pull_requests=pull_requests,
+        bug_cases=BugCaseRepository(database),
         trace=trace,
         outbox=outbox,
         git=git_client,

@@ -1,12 +1,23 @@
 """What is remembered of a kind of error is what describing it again would say."""
 
 import json
+import random
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai_ops.agent.kinds import Kinds
+from ai_ops.agent.kinds import (
+    _HELD_BYTES,
+    _SHORT_BYTES,
+    Kinds,
+    _marked,
+    _marked_in_pieces,
+    _Outlines,
+    _same_length,
+    _shape,
+)
 from ai_ops.core.redaction import Redactor
 
 REDACTOR = Redactor()
@@ -122,3 +133,68 @@ def records(draw):
 def test_equal_shapes_have_equal_fingerprints(pair):
     remembered, described = told(*pair)
     assert remembered == described
+
+
+def with_digits(text, digits):
+    """Return the text with other digits in the place of its own."""
+    return re.sub(r"\d", lambda _: str(digits.randrange(10)), text)
+
+
+@given(records(), st.randoms(use_true_random=False))
+@settings(max_examples=300, deadline=None)
+def test_a_record_with_other_digits_has_the_shape_that_marking_gives_it(pair, digits):
+    outlines = _Outlines()
+    for text in (pair[0], pair[0], *(with_digits(pair[0], digits) for _ in range(3)), pair[0]):
+        for scope in ("one", "other"):
+            assert outlines.shape(text.encode(), scope) == _shape(text.encode(), scope)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{HEAD}card 4111111111111111 of 7",
+        f"{HEAD}HTTP 503 from 10.0.0.7",
+        f"{HEAD}x\nOSError: [Errno 28] left on 7",
+        "ERROR 2026-01-01 10:00:00 took 7 ms",
+        python("/srv/1/a.py", "/srv/b.py"),
+        f"{HEAD}{'7 ab ' * 450}",
+    ],
+    ids=["a card", "a status", "a system's code", "a level at the time", "a trace", "a long message"],
+)
+def test_digits_that_count_are_not_taken_for_others(text):
+    outlines, digits = _Outlines(), random.Random(3)
+    for other in (text, text, *(with_digits(text, digits) for _ in range(300)), text):
+        assert outlines.shape(other.encode(), "s") == _shape(other.encode(), "s")
+
+
+def test_marking_is_done_once_for_records_that_differ_in_their_digits_alone(monkeypatch):
+    outlines, marked = _Outlines(), []
+    monkeypatch.setattr("ai_ops.agent.kinds._shape", lambda raw, scope: marked.append(raw) or b"shape")
+    for number in range(100, 200):
+        outlines.shape(f"{HEAD}request {number} failed".encode(), "s")
+    assert len(marked) == 3  # when it is met, when it is learnt, and for those after
+
+
+def test_what_is_held_of_outlines_is_bounded():
+    outlines = _Outlines()
+    for number in range(600):
+        name = "".join(chr(97 + number // 26**place % 26) for place in range(4))
+        for _ in range(3):
+            outlines.shape(f"{HEAD}{name * 1000} 7".encode(), "s")
+    assert sum(map(len, outlines._known)) <= _HELD_BYTES
+
+
+@given(
+    st.lists(st.sampled_from([*"1 a\n\\n.:", "22", "\\n", "/x.py:3", " 4111111111111111", HEAD]), max_size=60)
+)
+@settings(max_examples=300, deadline=None)
+def test_a_large_text_is_marked_in_pieces_as_it_is_whole(parts):
+    text = ("x" * _SHORT_BYTES + "".join(parts)).encode()
+    assert b"".join(_marked_in_pieces(text)) == _marked(text, _same_length)
+
+
+def test_large_records_that_differ_in_numbers_alone_are_of_one_shape():
+    first, second = (f"{HEAD}{f'order {n} failed ' * 10_000}".encode() for n in (1, 2))
+    kinds = Kinds(REDACTOR)
+    assert kinds.of(first)[1] is not None
+    assert kinds.of(second) == (Kinds(REDACTOR).of(first)[0], None)

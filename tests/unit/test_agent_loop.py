@@ -1,5 +1,6 @@
 """The loop: what is held in memory between two commits, and what a stop leaves for the next start."""
 
+import json
 import threading
 
 import pytest
@@ -20,7 +21,7 @@ class Recipient:
         self.events = []
 
     def deliver(self, batch):
-        self.events += batch
+        self.events += map(json.loads, batch)
         return Acknowledgement(len(batch))
 
 

@@ -183,3 +183,46 @@ def test_what_is_queued_when_it_is_closed_can_still_be_read(started):
         time.sleep(0.001)
     streams.close()
     assert len(read_all(streams)[0]) == 100
+
+
+class Writers:
+    """Yields a large error of each of many processes; positions only at the end of a page."""
+
+    size, page = 10_000, 1
+
+    def __init__(self, count):
+        self.count, self.yielded = count, 0
+
+    async def entries(self, positions):
+        for number in range(int(positions.get("s", 0)), self.count):
+            self.yielded += 1
+            text = b"ERROR %d " % number + b"x" * self.size
+            position = str(number + 1) if (number + 1) % self.page == 0 else ""
+            yield Entry("s", position, "o", text, f"i{number}", lane=str(number))
+
+
+@pytest.mark.parametrize("page", [1, 50])
+def test_records_that_wait_for_their_lines_hold_so_many_bytes_and_all_arrive(monkeypatch, page):
+    monkeypatch.setattr(module, "_QUEUED_BYTES", 50_000)
+    monkeypatch.setattr(module, "_HELD_BYTES", 100_000)
+    source = Writers(300)
+    source.page = page
+    streams = Streams({0: source}, Detector(), 10.0, positions={}, once=True, wake=lambda: None)
+    streams.start()
+    found, most, now, taken = [], 0, 0.0, -1
+    end = time.monotonic() + 20
+
+    def read(*, final=False):
+        for progress in streams.read(lambda: 1000, now, final=final):
+            found.extend(int(record.raw.split()[1]) for record in progress.records)
+
+    while not streams.ended:
+        assert time.monotonic() < end
+        read()
+        most = max(most, source.yielded - len(found))
+        now += 11.0 if source.yielded == taken else 0.0  # nothing more comes until they end
+        taken = source.yielded
+        time.sleep(0.005)
+    read(final=True)
+    assert found == list(range(300))
+    assert most * source.size <= 150_000 + (page + 5) * source.size

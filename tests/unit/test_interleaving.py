@@ -9,6 +9,7 @@ import pytest
 
 from ai_ops.core.describe import describe
 from ai_ops.core.envelope import Envelope, writer_of
+from ai_ops.monitoring.multiline import writer_of_line
 from tests.support.joining import records_of
 
 DATA = Path(__file__).parent.parent / "data" / "stacktraces"
@@ -140,6 +141,40 @@ def test_no_reading_gives_more_records_than_there_is_room_for(limit, tmp_path) -
 )
 def test_the_head_of_a_line_tells_its_writer(line: str, writer: str) -> None:
     assert writer_of(line) == writer
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-03-01 12:00:00,123 ",
+        "2026-03-01T12:00:00 ",
+        "2026-03-01 12:00:00Z ",
+    ],
+)
+@pytest.mark.parametrize(
+    "names",
+    [
+        "ERROR [main] ",
+        "[main] ERROR ",
+        "ERROR ",
+        "[ERROR] ",
+        "[12] ERROR [a|b] ",
+        "UTC ERROR [a] ",
+        "ERROR [] ",
+        "AM [a] ",
+        "ERROR  [a] ",
+        "ERROR: [a] ",
+        "[a] [b] [c] [d] [e] ",
+        "stdout F [a] ",
+        "#7 [a] ",
+        "ERROR 7 --- [a] ",
+        f"[{'a' * 90}] ",
+    ],
+)
+@pytest.mark.parametrize("message", ["failed", "pid 7 failed", "7 failed", "[x] failed", "Failed", "É", ""])
+def test_the_heads_that_most_loggers_write_are_read_alike_when_read_fast(time: str, names: str, message: str):
+    line = f"{time}{names}{message}"
+    assert writer_of_line(line.encode("latin-1")) == writer_of(line)
 
 
 @pytest.mark.parametrize(

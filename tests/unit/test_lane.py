@@ -72,6 +72,12 @@ async def test_an_exception_takes_everything_back(lane):
     assert await numbers(lane) == []
 
 
+async def test_a_lane_that_has_ended_says_so_as_a_lost_connection_does(lane):
+    await lane.end()
+    with pytest.raises(ConnectionError, match="closed"):
+        await numbers(lane)
+
+
 async def test_a_statement_of_a_cancelled_caller_is_taken_back_before_the_next_transaction(lane):
     began, end = threading.Event(), threading.Event()
 

@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from ai_ops.core.stacktrace import NEEDLES
 from ai_ops.monitoring.detect import Detector, LogFilter
 from ai_ops.monitoring.multiline import MAX_RECORD_BYTES, Fed, Joiner
 from tests.support.joining import records_of
@@ -127,3 +128,8 @@ def test_every_word_of_trouble_is_found_in_a_chunk(word):
     text = io.BytesIO(b"x" * 1000 + word.encode() + b"y" * 1000).getvalue()
     place = Detector().hits(text).next(0)
     assert 1000 <= place < 1000 + len(word)
+
+
+def test_no_word_that_names_a_trace_has_a_digit() -> None:
+    # Whether a line names one is remembered with all digits alike.
+    assert not any(character in b"0123456789" for needle in NEEDLES for character in needle)

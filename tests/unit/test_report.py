@@ -79,7 +79,7 @@ def test_a_body_tells_cause_evidence_commands_proof_and_cost():
         "ai-ops:abc:1",
     )  # fmt: skip
     for words in (
-        "### Cause", "The list is empty.", "### Change", "- Place: `rating.py (rate)`", "- Seen: `3 times`",
+        "### Cause", "The list is empty.", "### Change", "- Place: `rating.py:7 (rate)`", "- Seen: `3 times`",
         "ZeroDivisionError: division by zero", "pytest -q", "- `red_to_green` `tests/test_x.py`",
         "0.2500 USD", "> **SANDBOX=off**", "Trace: `run-1`",
     ):  # fmt: skip
@@ -87,12 +87,67 @@ def test_a_body_tells_cause_evidence_commands_proof_and_cost():
     assert body.endswith("<!-- ai-ops:abc:1 -->\n")
 
 
+def test_a_body_tells_what_was_tried_in_vain_the_risks_the_past_and_how_to_turn_it_off():
+    body = report.body(
+        a_report(
+            tried=("fix 1: still_failing: it fails",), risks=("One file.",),
+            precedents=("KeyError: it was merged",), issue_id="1234-abcd",
+        ),
+        "marker",
+    )  # fmt: skip
+    headings = re.findall(r"^### (.+)$", body, re.MULTILINE)
+    assert headings[-4:] == ["Tried in vain", "Risks", "Similar bugs of the past", "How to turn it off"]
+    for words in (
+        "- fix 1: still_failing: it fails", "- One file.", "- KeyError: it was merged",
+        "- Close this pull request to say no", "- After the merge: revert the merge commit",
+        "ai-ops issue ignore 1234-abcd",
+    ):  # fmt: skip
+        assert words in html.unescape(body)
+
+
+@pytest.mark.parametrize(
+    ("changes", "begins"),
+    [
+        ({}, ["Close", "After"]),
+        ({"issue_id": "i"}, ["Close", "After", "To have this", "To have no"]),
+        ({"issue_id": "i", "next_step": "Approve it."}, ["To have this", "To have no"]),
+        (
+            {"issue_id": "i", "next_step": "Retry.", "pr_url": "https://x/1"},
+            ["Close", "After", "To have this", "To have no"],
+        ),
+        ({"next_step": "Retry."}, []),
+    ],
+    ids=["pull request of no issue", "pull request", "withheld", "failed after it was opened", "no issue"],
+)
+def test_how_to_turn_it_off_names_what_there_is_to_turn_off(changes, begins):
+    words = report.turn_off(a_report(**changes))
+    assert len(words) == len(begins)
+    for line, start in zip(words, begins, strict=True):
+        assert line.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("frame", "where"),
+    [
+        (Frame("C:\\app\\rating.py", 7, "rate"), "rating.py:7 (rate)"),
+        (Frame("rating.py", 0, "rate"), "rating.py (rate)"),
+        (Frame("rating.py", 3, ""), "rating.py:3"),
+        (Frame("lib.py", 3, "x", in_app=False), ""),
+    ],
+)
+def test_the_evidence_names_the_line_and_a_title_does_not(frame, where):
+    error = replace(ERROR, frames=(frame,))
+    assert report.location(error) == where
+    assert ":" not in report.title(error)
+
+
 def test_nothing_from_outside_acts_in_a_body():
     error = replace(ERROR, raw_excerpt=f"```\n{HOSTILE}\n```", exception_type=HOSTILE, message=HOSTILE)
     body = report.body(
         a_report(
             error=error, cause=HOSTILE, summary=HOSTILE, service=HOSTILE, environment="`", release=HOSTILE,
-            commands=(f"x ``` {HOSTILE}",),
+            commands=(f"x ``` {HOSTILE}",), tried=(HOSTILE,), risks=(HOSTILE,), precedents=(HOSTILE,),
+            issue_id=HOSTILE,
             proof=Proof(Verdict.UNPROVED, (Reason(HOSTILE, HOSTILE, HOSTILE),)),
         ),
         "marker",

@@ -90,6 +90,7 @@ def _about(tools: Tools, report: Report, issue: Issue) -> Report:
     return replace(
         report,
         title=issue.title,
+        issue_id=issue.id,
         error=sample.error,
         occurrences=issue.count,
         service=sample.service,

@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from ai_ops.core import guard, prompts, proof
 from ai_ops.core.orchestrator.asking import Asked, Question, ask
 from ai_ops.core.orchestrator.money import Purse, accounted
+from ai_ops.core.orchestrator.recalling import recall, told
 from ai_ops.core.orchestrator.records import (
     budget_reason,
     proof_from_json,
     proof_to_json,
     reasons_from_json,
     reasons_to_json,
+    tried_in_vain,
     usage_to_json,
 )
 from ai_ops.core.orchestrator.reproduce import Reproduction
@@ -34,7 +36,7 @@ class Fix:
     """The last change that was tried, and what was judged of it.
 
     ``final`` when no further answer is wanted: it is proved, it was an attack, or what is missing is not
-    the fix's to give.
+    the fix's to give. ``tried`` are the changes before it; ``bug_cases`` the ids of those that were shown.
     """
 
     proof: Proof
@@ -42,6 +44,8 @@ class Fix:
     patch: str = ""
     commands: tuple[str, ...] = ()
     final: bool = False
+    tried: tuple[str, ...] = ()
+    bug_cases: tuple[str, ...] = ()
 
 
 async def find_fix(scene: Scene, reproduction: Reproduction) -> Fix:
@@ -49,15 +53,17 @@ async def find_fix(scene: Scene, reproduction: Reproduction) -> Fix:
     flaky = await verify_base(scene, reproduction)
     fix = Fix(Proof(Verdict.UNPROVED, reproduction.reasons), prompts.Words())
     feedback = ""
+    tried: tuple[str, ...] = ()
     for round in range(1, scene.tools.policy.max_rounds + 1):
         try:
-            fix = await _round(scene, reproduction, flaky, round, feedback)
+            fix = replace(await _round(scene, reproduction, flaky, round, feedback), tried=tried)
         except PermanentError as failure:
             reasons = (budget_reason(failure), *fix.proof.reasons)
             return replace(fix, proof=replace(fix.proof, reasons=reasons))
         if fix.final:
             break
         feedback = feedback_of(reasons_to_json(fix.proof.reasons))
+        tried = (*tried, tried_in_vain("fix", round, fix.proof.reasons))
     return fix
 
 
@@ -71,9 +77,9 @@ async def _round(
             return await _fix(scene, reproduction, round, feedback, purse)
 
     asked = await scene.steps.run("fix", round, fix)
-    words = prompts.Words(**asked["said"])
+    words, shown = prompts.Words(**asked["said"]), tuple(asked.get("bug_cases", ()))
     if asked["proof"]:
-        return Fix(proof_from_json(asked["proof"]), words, final=asked["final"])
+        return Fix(proof_from_json(asked["proof"]), words, final=asked["final"], bug_cases=shown)
     patch = await scene.tools.trace.patch(scene.run_id, asked["patch"]) or ""
 
     async def check() -> Outcome:
@@ -81,7 +87,7 @@ async def _round(
 
     guarded = await scene.steps.run("guard", round, check)
     if guarded["proof"]:
-        return Fix(proof_from_json(guarded["proof"]), words, patch)
+        return Fix(proof_from_json(guarded["proof"]), words, patch, bug_cases=shown)
 
     async def verify() -> Outcome:
         return await verify_fix(scene, reproduction, flaky, round, patch)
@@ -89,12 +95,15 @@ async def _round(
     verified = await scene.steps.run("verify", round, verify)
     judged = proof_from_json(verified["proof"])
     judged = replace(judged, reasons=judged.reasons + reasons_from_json(guarded["warnings"]))
-    return Fix(judged, words, patch, tuple(verified["commands"]), verified["final"])
+    commands = tuple(verified["commands"])
+    return Fix(judged, words, patch, commands, verified["final"], bug_cases=shown)
 
 
 async def _fix(scene: Scene, reproduction: Reproduction, round: int, feedback: str, purse: Purse) -> Outcome:
-    asked = await _ask(scene, reproduction, round, feedback, purse)
+    cases = await recall(scene)
+    asked = await _ask(scene, reproduction, round, feedback, purse, told(scene, cases))
     outcome: Outcome = {"said": asdict(asked.words), "usage": usage_to_json(purse.usage), "patch": ""}
+    outcome["bug_cases"] = [case.id for case in cases]
     if asked.problems:
         return outcome | _refused(*asked.problems, out_of_bounds=asked.out_of_bounds)
     if asked.patch.strip() == reproduction.patch.strip():
@@ -105,10 +114,17 @@ async def _fix(scene: Scene, reproduction: Reproduction, round: int, feedback: s
     return outcome | {"patch": name, "proof": None, "words": asked.words.summary[:200]}
 
 
-async def _ask(scene: Scene, reproduction: Reproduction, round: int, feedback: str, purse: Purse) -> Asked:
+async def _ask(
+    scene: Scene,
+    reproduction: Reproduction,
+    round: int,
+    feedback: str,
+    purse: Purse,
+    past: tuple[str, ...],
+) -> Asked:
     project = scene.project
     checkout = await checkout_of(scene, "fix", reproduction.patch)
-    chosen, left_out = await asyncio.to_thread(context_files, scene, checkout)
+    chosen, left_out = await asyncio.to_thread(context_files, scene, checkout, taken=sum(map(len, past)))
     tests = await asyncio.to_thread(named_files, scene, checkout, reproduction.paths)
     files = [file for file in chosen if file.path not in reproduction.paths]
 
@@ -121,6 +137,7 @@ async def _ask(scene: Scene, reproduction: Reproduction, round: int, feedback: s
             project.plan,
             reproduction=tests,
             left_out=left_out,
+            past=past,
             feedback=both(feedback, report),
         )
 

@@ -51,6 +51,8 @@ class Candidate:
                 "commands": findings.commands,
                 "reproduction": findings.reproduction,
                 "patch": findings.patch,
+                "tried": findings.tried,
+                "bug_cases": findings.bug_cases,
             }
         )
 
@@ -68,6 +70,8 @@ class Candidate:
                 tuple(value["commands"]),
                 tuple(value["reproduction"]),
                 value["patch"],
+                tuple(value.get("tried", ())),
+                tuple(value.get("bug_cases", ())),
             ),
             value["draft"],
             tuple(value["labels"]),
@@ -221,6 +225,8 @@ async def record(
             updated_at=now,
             draft=draft,
             proof=report.proof,
+            cause=report.cause,
+            summary=report.summary,
         )
     )
     if known.state is hosted.state:

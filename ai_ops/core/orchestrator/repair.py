@@ -122,6 +122,7 @@ async def _findings(scene: Scene) -> Findings:
             Proof(reproduction.verdict, reproduction.reasons),
             reproduction.words.cause,
             commands=reproduction.commands,
+            tried=reproduction.tried,
         )
     fix = await find_fix(scene, reproduction)
     return Findings(
@@ -131,6 +132,8 @@ async def _findings(scene: Scene) -> Findings:
         reproduction.commands + fix.commands,
         reproduction.paths,
         fix.patch,
+        reproduction.tried + fix.tried,
+        fix.bug_cases,
     )
 
 

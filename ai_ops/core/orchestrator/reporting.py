@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from ai_ops.core import diff
 from ai_ops.core import report as words
 from ai_ops.core.orchestrator.money import cost_of
+from ai_ops.core.orchestrator.recalling import precedents
 from ai_ops.core.orchestrator.scene import Job
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome
 from ai_ops.core.report import Report
+from ai_ops.core.risks import risks
 from ai_ops.core.wording import counted
 from ai_ops.flow.issue import Issue
 from ai_ops.flow.task import Proof, Verdict
@@ -19,7 +21,10 @@ from ai_ops.flow.task import Proof, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a run found out: the verdict, the fixer's words, the commands, the change."""
+    """What a run found out: the verdict, the fixer's words, the commands, the change.
+
+    ``tried`` is what came before it in vain; ``bug_cases`` are the ids of those that the fixer was shown.
+    """
 
     proof: Proof
     cause: str = ""
@@ -27,6 +32,8 @@ class Findings:
     commands: tuple[str, ...] = ()
     reproduction: tuple[str, ...] = ()
     patch: str = ""
+    tried: tuple[str, ...] = ()
+    bug_cases: tuple[str, ...] = ()
 
     @property
     def changed(self) -> str:
@@ -60,6 +67,10 @@ async def build_report(
         trace_url=f"{url}/v1/traces/{job.run_id}" if url else "",
         task_url=f"{url}/v1/tasks/{task.id}" if url else "",
         pr_url=pr_url,
+        issue_id=job.issue.id,
+        tried=tuple(redact(each) for each in findings.tried),
+        risks=tuple(redact(each) for each in risks(findings.proof, findings.patch, findings.reproduction)),
+        precedents=await precedents(job, findings.bug_cases),
         diff=redact(findings.patch),
         banners=_banners(tools, findings.proof, published=not next_step),
     )

@@ -17,6 +17,7 @@ from ai_ops.core.orchestrator.records import (
     command_of,
     reasons_from_json,
     reasons_to_json,
+    tried_in_vain,
     usage_to_json,
 )
 from ai_ops.core.orchestrator.scene import Scene
@@ -40,7 +41,7 @@ from ai_ops.flow.task import Reason, Verdict
 class Reproduction:
     """A test that shows the error, or why there is none. ``patch`` adds ``paths`` to the base.
 
-    ``blocked`` when the last answer did what a reproduction may not do.
+    ``blocked`` when the last answer did what a reproduction may not do; ``tried`` are the answers before it.
     """
 
     reproduced: bool
@@ -51,6 +52,7 @@ class Reproduction:
     test_ids: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     blocked: bool = False
+    tried: tuple[str, ...] = ()
 
     @property
     def evidence(self) -> ReproductionVerdict:
@@ -71,6 +73,7 @@ async def find_reproduction(scene: Scene) -> Reproduction:
     """
     feedback = ""
     outcome: Outcome = {}
+    tried: tuple[str, ...] = ()
     for round in range(1, scene.tools.policy.max_rounds + 1):
 
         async def reproduce(round: int = round, feedback: str = feedback) -> Outcome:
@@ -88,12 +91,15 @@ async def find_reproduction(scene: Scene) -> Reproduction:
         if outcome["reproduced"] or outcome["final"]:
             break
         feedback = feedback_of(outcome["reasons"])
+        if round < scene.tools.policy.max_rounds:
+            tried = (*tried, tried_in_vain("reproduction", round, reasons_from_json(outcome["reasons"])))
     found = Reproduction(
         outcome["reproduced"],
         reasons_from_json(outcome["reasons"]),
         prompts.Words(**outcome["said"]),
         commands=tuple(outcome["commands"]),
         blocked=outcome["blocked"],
+        tried=tried,
     )
     return await _with_evidence(scene, found, outcome["patch"]) if outcome["patch"] else found
 

@@ -16,8 +16,10 @@ def head(scene: Scene, round: int, block: str) -> prompts.Head:
     return prompts.Head(scene.run_id, round, block, delimiter[:16], scene.mode)
 
 
-def context_files(scene: Scene, checkout: Path) -> tuple[list[prompts.ContextFile], tuple[str, ...]]:
-    """Return the files to show, and what there was no room for."""
+def context_files(
+    scene: Scene, checkout: Path, *, taken: int = 0
+) -> tuple[list[prompts.ContextFile], tuple[str, ...]]:
+    """Return the files to show, and what there was no room for; ``taken`` characters are spoken for."""
     edits = scene.tools.edits
     tree = edits.tree(checkout)
     contents: dict[str, bytes] = {}
@@ -26,7 +28,8 @@ def context_files(scene: Scene, checkout: Path) -> tuple[list[prompts.ContextFil
         contents[path] = edits.read(checkout, path) or b""
         return len(contents[path])
 
-    choice = context.choose(scene.error.frames, tree.paths, size)
+    budget = context.FILES_BUDGET - taken
+    choice = context.choose(scene.error.frames, tree.paths, size, budget=budget)
     shown = []
     for path in choice.paths:
         data = contents.get(path)

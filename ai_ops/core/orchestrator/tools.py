@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ai_ops.core.code_blocks import Tree
 from ai_ops.core.ports import (
+    BugCases,
     Clock,
     CodeHost,
     Fixer,
@@ -25,6 +26,7 @@ from ai_ops.core.ports import (
 from ai_ops.core.project import TestPlan
 from ai_ops.core.report import Report
 from ai_ops.errors import PermanentError
+from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.edits import FileChange
 from ai_ops.flow.fixing import FixMode
 from ai_ops.flow.notification import Notification
@@ -105,6 +107,7 @@ class Policy:
     public_url: str
     nonce_salt: str
     sandbox: str
+    bug_case_reach: Reach = Reach.REPOSITORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ class Tools:
     tasks: Tasks
     issues: Issues
     pull_requests: PullRequests
+    bug_cases: BugCases
     trace: Trace
     outbox: Outbox
     git: Git

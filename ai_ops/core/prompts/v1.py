@@ -65,6 +65,13 @@ no swallowed or broadened exceptions, no removed checks. Do not touch existing t
 CI, the configuration of tests, or lock files."""
 
 
+_PAST = """\
+## Similar bugs of the past
+
+How errors like this one were repaired before. They are examples: the cause may be another one here, and a
+repair that was refused, or after which the error came back, was not good enough."""
+
+
 def _how(head: Head) -> str:
     """Return how to answer. Only our own words are in the grammar; the id is put into them."""
     if head.mode is FixMode.AGENTIC:
@@ -86,6 +93,14 @@ def _files(files: Sequence[ContextFile], left_out: Sequence[str], head: Head) ->
         names = [file.path for file in files]
         return "## Where to look first\n\n" + fence("files", "\n".join(names), head.fence) if names else ""
     return "## Files of the repository\n\n" + file_data(files, left_out, head.fence)
+
+
+def _past(past: Sequence[str], head: Head) -> str:
+    """Return similar bugs of the past, each as data; nothing at all when there are none."""
+    if not past:
+        return ""
+    blocks = (fence(f'bug="{number}"', clean(text).text, head.fence) for number, text in enumerate(past, 1))
+    return "\n\n".join([_PAST, *blocks])
 
 
 def _back(feedback: str, head: Head) -> str:
@@ -149,6 +164,7 @@ def fix(
     *,
     reproduction: Sequence[ContextFile],
     left_out: Sequence[str] = (),
+    past: Sequence[str] = (),
     feedback: str = "",
 ) -> str:
     """Ask for the smallest change that removes the cause.
@@ -161,6 +177,7 @@ def fix(
         plan: how tests are run.
         reproduction: the test files that fail on this code.
         left_out: files there was no room for.
+        past: what is told of similar bugs, masked.
         feedback: what was wrong with the last answer, empty at first.
     """
     how = (
@@ -176,6 +193,7 @@ def fix(
         _facts(error, context_lines, head),
         shown,
         _files(files, left_out, head),
+        _past(past, head),
         _back(feedback, head),
         "## How to answer\n\n" + _how(head),
         _WORDS,

@@ -45,18 +45,36 @@ sessionid session_id session-id sessid sid sig pw csrf xsrf otp jwt signature ve
 _ENDINGS = (*_MORE.split("|"), *_LAST_WORDS.split())
 _LAST_TWO = frozenset(ending[-2:] for ending in _ENDINGS)
 _CLOSERS = " \t\"'\\[]"
-# The colons of a time are none, nor are those of a path (shop::token::parse).
-_SEPARATOR = re.compile(r"=>|:=|==?|%(?:25){0,2}3[dD]|[＝：>]|(?<!:):(?!:|(?<=[^A-Za-z]\d\d:)\d\d)")
+
+
+def _endings() -> str:
+    """Return a pattern for how the text before a separator ends if it could be a name at all."""
+    first: dict[str, str] = {}  # letters by the one that follows them
+    for two in filter(str.isascii, sorted(_LAST_TWO)):
+        first[two[1]] = first.get(two[1], "") + two[0]
+    pairs = (f"[{ones}{ones.upper()}][{last}{last.upper()}]" for last, ones in first.items())
+    return rf"(?:{'|'.join(pairs)}|[\s\S](?:[{re.escape(_CLOSERS)}0-9]|[^\x00-\x7f])|[^\x00-\x7f][\s\S])"
+
+
+# A sign with what stands right before it, and what may follow. Each alternative begins with the plain
+# character, which the engine seeks fast.
+_BEHIND_NAME = f"(?<={_endings()}%s)"
+_SEPARATOR = re.compile(
+    # The colons of a time are none, nor are those of a path (shop::token::parse).
+    rf":(?!:|(?<=[^A-Za-z]\d\d:)\d\d){_BEHIND_NAME % ':'}(?:=|(?<!::))"
+    rf"|={_BEHIND_NAME % '='}[>=]?|%{_BEHIND_NAME % '%'}(?:25){{0,2}}3[dD]"
+    rf"|>{_BEHIND_NAME % '>'}|＝{_BEHIND_NAME % '＝'}|：{_BEHIND_NAME % '：'}"
+)
 # Of a command as it is typed, and as a list of its words.
 _FLAG = re.compile(
-    r"(?<![\w-])--[A-Za-z][\w-]{1,63}(?:([ \t])[ \t]{0,8}(?=[^\s-])"
+    r"--(?<![\w-]--)[A-Za-z][\w-]{1,63}(?:([ \t])[ \t]{0,8}(?=[^\s-])"
     r"|(\\{0,3}[\"'],)[ \t]{0,8}(?=[bru]?\\{0,3}[\"'][^\s-]))"
 )
 _OPEN = re.compile(r"[ \t]{0,8}(?:[bru]?(\\{0,3}[\"']))?", re.IGNORECASE)
 
 # A separator inside an unquoted value belongs to it unless blank, end or the next name follows.
 _BARE = re.compile(
-    r"(?:[^\s\"'&;,<>|()\[\]{}\\]|\\(?![nrt\"'])|[,;](?![\s\"']|[\w.-]{1,40}\s?[=:]|\Z)|[)\]}](?=[A-Za-z0-9])|[(\[{\"'](?=\w))+"
+    r"(?:[^\s\"'&;,<>|()\[\]{}\\]++|\\(?![nrt\"'])|[,;](?![\s\"']|[\w.-]{1,40}\s?[=:]|\Z)|[)\]}](?=[A-Za-z0-9])|[(\[{\"'](?=\w))+"
 )
 _QUOTED = {
     '"': re.compile(r'(?:[^"\\\n]|\\[^\n])*'),
@@ -68,20 +86,19 @@ _SCHEME = re.compile(
     r"(?:Bearer|Basic|Token|Digest|ApiKey|Negotiate|NTLM|OAuth|JWT|Hawk|AWS4-HMAC-SHA256)[ \t]{1,4}",
     re.IGNORECASE,
 )
-_BEARER = re.compile(r"\b(?:Bearer|Basic)[ \t]{1,4}([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
+# The first letter in either case is a plain beginning; without regard to case it would be none.
+_BEARER = re.compile(r"[Bb](?<!\w.)(?i:earer|asic)[ \t]{1,4}((?i:[A-Za-z0-9._~+/=-]{8,}))")
 # Whatever stands behind the header and a scheme, but for what a sentence about it goes on with.
 _HEADER = re.compile(
-    r"authorization[\"']?[ \t]{0,4}[:=,][ \t]{0,4}[\[(]?\\{0,3}[\"']?"
-    r"(?:Bearer|Basic|Token|ApiKey|Negotiate|NTLM|OAuth|JWT)(?:[ \t]{1,4}|\+|%20)([^\s\"'\\,;<>]{3,8192})",
-    re.IGNORECASE,
+    r"[Aa](?i:uthorization)[\"']?[ \t]{0,4}[:=,][ \t]{0,4}[\[(]?\\{0,3}[\"']?"
+    r"(?i:Bearer|Basic|Token|ApiKey|Negotiate|NTLM|OAuth|JWT)(?:[ \t]{1,4}|\+|%20)([^\s\"'\\,;<>]{3,8192})"
 )
 _ABOUT_SCHEMES = frozenset(
     ("auth", "authentication", "authorization", "scheme", "header", "realm", "challenge")
 )
 _COOKIE = re.compile(
-    r"\b(?:Set-)?Cookie[\"']?[ \t]{0,4}[:=][ \t]{0,4}(?:[bru]?[\"'])?(?=[\w.$!%-]{1,128}=)"
-    r"((?:[^\n\"'\\]|(?<==)\"[^\"\n]*\")+)",
-    re.IGNORECASE,
+    r"[Cc](?<!\w.)(?i:ookie)[\"']?[ \t]{0,4}[:=][ \t]{0,4}(?:(?i:[bru])?[\"'])?(?=[\w.$!%-]{1,128}=)"
+    r"((?:[^\n\"'\\]|(?<==)\"[^\"\n]*\")+)"
 )
 _IDENTIFIED = re.compile(r"\b(?:IDENTIFIED[ \t]{1,4}BY|PASSWORD)[ \t]{1,4}'([^'\n]+)'", re.IGNORECASE)
 # Said in a sentence, and as a pair of name and value (XML settings, the environment of a container).
@@ -116,10 +133,11 @@ def assigned(text: str) -> str:
         text = _BEARER.sub(_bearer, text)
     if "identified" in lower or "password '" in lower:
         text = _IDENTIFIED.sub(lambda found: _keep(found, mask(found.group(1))), text)
-    if not any(stem in lower for stem in _STEMS):
-        return text
     if ("pass" in lower and (" is" in lower or " was" in lower)) or "密码" in lower:
         text = _SPOKEN.sub(_spoken, text)
+    named = "value" in lower or "--" in text or _SEPARATOR.search(text)  # the quicker question first
+    if not named or not any(stem in lower for stem in _STEMS):
+        return text
     if "value" in lower:
         text = _PAIR.sub(_pair, text)
     text = _named_values(text, _SEPARATOR)

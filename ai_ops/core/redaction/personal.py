@@ -10,13 +10,17 @@ from collections.abc import Iterator
 
 from ai_ops.core.redaction.mask import mask
 
-_EMAIL = re.compile(
-    r"(?:(?<![\w.+*%\\-])|(?<=\\[nrt])|(?<=\\)(?![nrt]))(?!(?:git|hg|svn)@)([A-Za-z0-9][\w.+'-]{0,63})(?:@|%40)((?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24})(?![\w-]|\.\w)",
-    re.ASCII,
+# An address is sought from the sign in it, which is rarer than what could begin one.
+_SIGN = re.compile(r"@|%40")
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-]|\.\w)", re.ASCII)
+_LONGEST_USER = 64
+_USER_BACKWARDS = re.compile(r"[\w.+'-]*", re.ASCII)
+_USER = re.compile(
+    r"(?:(?<![\w.+*%\\-])|(?<=\\[nrt])|(?<=\\)(?![nrt]))(?!(?:git|hg|svn)@)[A-Za-z0-9]", re.ASCII
 )
 _NOT_DOMAINS = re.compile(r".*\.(?:png|jpe?g|gif|webp|svg|ico|js|css|html?|json|jar)\Z", re.IGNORECASE)
-_LONG_NUMBER = re.compile(r"[0-9]{3}(?:[0-9]{8}|[0-9]?[ -][0-9]{4}(?:[0-9]{2})?[ -][0-9]{4})")
 # Each pattern begins with a plain character, which the engine seeks fast, and looks back from there.
+_LONG_NUMBER = re.compile(r"[0-9][0-9][0-9](?:[0-9][0-9]{7}|[0-9]?[ -][0-9]{4}(?:[0-9]{2})?[ -][0-9]{4})")
 _ALONE = r"(?:(?<![A-Za-z0-9_.].)(?<![0-9]-.)|(?<=\\[nrt].))"
 _END = r"(?![A-Za-z0-9_]|[.-][0-9])"
 _MOBILE = re.compile(
@@ -48,12 +52,34 @@ _IBAN_LENGTHS = {code[:2]: int(code[2:]) for code in _IBAN_COUNTRIES.split()}
 def personal(text: str) -> str:
     """Return the text with personal data masked."""
     if "@" in text or "%40" in text:
-        text = _EMAIL.sub(
-            lambda found: found.group() if _NOT_DOMAINS.match(found.group(2)) else mask(found.group()), text
-        )
+        text = _addresses(text)
     if _LONG_NUMBER.search(text):
         text = _numbers(text)
-    return _ibans(text)
+    return _ibans(text) if _IBAN.search(text) else text
+
+
+def _addresses(text: str) -> str:
+    parts: list[str] = []
+    done = free = at = 0
+    while sign := _SIGN.search(text, at):
+        at = sign.end()
+        domain = _DOMAIN.match(text, at)
+        user = _user_before(text, free, sign.start()) if domain else None
+        if not domain or user is None:
+            continue
+        at = free = domain.end()
+        if not _NOT_DOMAINS.match(domain.group()):
+            parts += [text[done:user], mask(text[user:at])]
+            done = at
+    return "".join([*parts, text[done:]]) if parts else text
+
+
+def _user_before(text: str, free: int, end: int) -> int | None:
+    """Return where the user's name begins that ends before the sign, not before ``free``."""
+    before = text[max(free, end - _LONGEST_USER) : end]
+    run = _USER_BACKWARDS.match(before[::-1])
+    found = _USER.search(text, end - (run.end() if run else 0), end + 1)  # the sign itself must be seen
+    return found.start() if found else None
 
 
 def _numbers(text: str) -> str:

@@ -18,6 +18,7 @@ _SHORTEST_LITERAL = 4
 _SHORTEST_LINE = 5  # pwd=x
 _ROUNDS = 4
 _PASSES = (tokens, assigned, personal)
+_REPEATED = _PASSES * _ROUNDS
 _DEEPEST = 64
 
 
@@ -95,7 +96,7 @@ def _line(line: str) -> str:
     if len(line) < _SHORTEST_LINE:
         return line
     idle = 0
-    for one in _PASSES * _ROUNDS:
+    for one in _REPEATED:
         before, line = line, one(line)
         # What names or shapes give away is masked at once; a number may wait for the one before it.
         idle = idle + 1 if line == before else int(one is not personal)

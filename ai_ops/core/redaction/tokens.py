@@ -44,8 +44,8 @@ def _shapes(needles: str, rest: str, *, anywhere: bool = False) -> tuple[_Shape,
 _E = r"(?![A-Za-z0-9])"
 _HEX = "[0-9a-fA-F]"
 
-# All of them have fifteen letters, digits, hyphens or underscores in a row.
-_LONG_RUN = re.compile(r"[\w-]{15}", re.ASCII)
+# All of them have fifteen letters, digits, hyphens or underscores in a row; shorter runs are stepped over.
+_LONG_RUN = re.compile(r"(?:[\w-]{0,14}+[^\w-])*+[\w-]{15}", re.ASCII)
 _TOKENS = (
     *_shapes("eyJ", r"[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?(?:\.[\w-]+\.[\w-]+)?"),
     # Code hosts, registries, build services
@@ -114,11 +114,22 @@ _TOKENS = (
     *_shapes("secret_", r"[A-Za-z0-9]{43}" + _E),
     *_shapes("AGE-SECRET-KEY-1", r"[A-Z0-9]{50,}"),
 )
-# Most lines have none of the signs that most needles have.
-_BY_SIGN = tuple(
-    (sign, tuple(shape for shape in _TOKENS if next((own for own in "_-" if own in shape[0]), "") == sign))
-    for sign in ("_", "-", "")
-)
+
+
+def _signed(sign: str) -> tuple[re.Pattern[str], tuple[_Shape, ...]]:
+    """Return the shapes whose needles have the sign in them, and what finds it as it stands there."""
+    shapes = tuple(shape for shape in _TOKENS if next((own for own in "_-" if own in shape[0]), "") == sign)
+    before: dict[str, set[str]] = {}  # the two letters before it, by the one behind it
+    for needle, _ in shapes:
+        at = needle.index(sign)
+        before.setdefault(needle[at + 1 : at + 2], set()).add(needle[at - 2 : at])
+    places = (f"(?<=(?:{'|'.join(sorted(pairs))}){sign}){after}" for after, pairs in before.items())
+    return re.compile(f"{sign}(?:{'|'.join(places)})"), shapes
+
+
+# Most signs do not stand as they do in a needle.
+_SIGNED = (_signed("_"), _signed("-"))
+_UNSIGNED = tuple(shape for shape in _TOKENS if not any(sign in shape[0] for sign in "_-"))
 # Credentials in addresses: a password after a name, or one long word alone.
 _PLACES = (
     ("://", re.compile(r"://(?<=[\w+.-]://)[^\s:/@?#\"'<>]{0,256}:([^\s/\"'<>]{1,1024})@(?=[\w\[${%*-])")),
@@ -148,15 +159,20 @@ _PLACES = (
     ("--user", re.compile(r"[\"']--user[\"'],[ \t]{0,2}[\"'][^\s:'\"/]{1,128}:([^\s'\"]{3,256})")),
     ("-us", re.compile(r"(?<![0-9a-f])[0-9a-f]{32}-us\d{1,2}(?!\w)")),
 )
+# One of these is in each of them.
+_PLACE = re.compile(r"://|@tcp\(|@unix\(|jdbc:oracle|-us\d|-(?<=[ \t\"']-)(?:[apu]|-user)")
 
 
 def tokens(text: str) -> str:
     """Return the text with everything masked that has the shape of a secret."""
-    text = _each(_PLACES, private_keys(text))
-    if _LONG_RUN.search(text):
-        for sign, shapes in _BY_SIGN:
-            if sign in text:
+    text = private_keys(text)
+    if _PLACE.search(text):
+        text = _each(_PLACES, text)
+    if _LONG_RUN.match(text):
+        for sign, shapes in _SIGNED:
+            if sign.search(text):
                 text = _each(shapes, text)
+        text = _each(_UNSIGNED, text)
     return text
 
 

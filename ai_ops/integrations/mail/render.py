@@ -9,7 +9,7 @@ import css_inline
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from ai_ops.core.identity import message_id
-from ai_ops.core.report import Report, place
+from ai_ops.core.report import Report, location, turn_off
 from ai_ops.flow.notification import Notification
 from ai_ops.integrations.mail.message import encodable, safe_subject
 
@@ -33,7 +33,8 @@ class MailRenderer:
         """Return the mail of a report. ``key`` makes it one mail however often it is rendered."""
         facts = {
             "report": report,
-            "place": place(report.error),
+            "place": location(report.error),
+            "turn_off": turn_off(report),
             "diff": report.diff[:_DIFF_LIMIT],
             "diff_cut": len(report.diff) > _DIFF_LIMIT,
         }

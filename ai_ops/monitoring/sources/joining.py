@@ -71,6 +71,14 @@ class StreamJoiner:
         return self._held
 
     @property
+    def held_bytes(self) -> int:
+        """How many bytes of records wait and will be given out in time; 0 within a page, which ends first."""
+        if not self._slots or not self._slots[-1].position:
+            return 0
+        complete = sum(len(record.raw) for slot in self._slots for record in slot.records)
+        return complete + sum(lane.joiner.size for lane in self._open())
+
+    @property
     def is_empty(self) -> bool:
         """Whether everything that was taken was released."""
         return not self._slots

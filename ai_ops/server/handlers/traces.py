@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
+from ai_ops.core.bug_cases import closest
+from ai_ops.core.similarity import likeness
 from ai_ops.flow.run import Run
 from ai_ops.server import views
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.lookup import whole_id
 from ai_ops.server.paging import page, path_id
 from ai_ops.server.problems import ProblemError, json_response
-from ai_ops.server.services import SERVICES
+from ai_ops.server.services import SERVICES, Services
 
 
 async def list_traces(request: web.Request) -> web.StreamResponse:
@@ -21,7 +25,7 @@ async def list_traces(request: web.Request) -> web.StreamResponse:
 
 
 async def get_trace(request: web.Request) -> web.StreamResponse:
-    """Answer a run with its steps and the names of its artifacts."""
+    """Answer a run with its steps, the names of its artifacts, and the closest bug of the past."""
     trace = request.app[SERVICES].trace
     run = await _find(request)
     steps = await trace.steps(run.id)
@@ -31,8 +35,25 @@ async def get_trace(request: web.Request) -> web.StreamResponse:
         | {
             "steps": [views.step(s) for s in steps],
             "artifacts": [views.artifact(a) for a in artifacts],
+            "closest_bug_case": await _closest(request.app[SERVICES], run),
         }
     )
+
+
+async def _closest(services: Services, run: Run) -> dict[str, Any] | None:
+    """Return the bug of the past that is most like the one a run worked on, if any is like it at all."""
+    task = await services.tasks.find(run.task_id)
+    issue = await services.issues.find(task.issue_id) if task and task.issue_id else None
+    if task is None or issue is None:
+        return None
+    found = await closest(
+        services.bug_cases,
+        likeness(issue.sample.error),
+        issue.repo_key,
+        services.bug_case_reach,
+        but=(issue.id, task.episode),
+    )
+    return views.match(found.shown[0]) if found.shown else None
 
 
 async def list_artifacts(request: web.Request) -> web.StreamResponse:

@@ -62,6 +62,7 @@ _BEFORE_DIGITS = (
     ),
     *(b"ERROR 1", b"ERROR 2", b"ERROR 3", b"ERROR 4", b"success:"),
 )
+_BEFORE_ANY_DIGITS = tuple(dict.fromkeys(re.sub(rb"\d", b"0", sign) for sign in _BEFORE_DIGITS))
 
 
 def codes(message: str) -> tuple[str, ...]:
@@ -74,7 +75,23 @@ def digits_in(raw: bytes) -> Iterable[bytes]:
 
     A record in which no code could be made of digits alone has none.
     """
-    return _found(_CODE_IN_BYTES, raw) if any(sign in raw for sign in _BEFORE_DIGITS) else ()
+    return _found(_CODE_IN_BYTES, raw) if _holds_any(raw, _BEFORE_DIGITS) else ()
+
+
+def may_have_digits(outline: bytes) -> bool:
+    """Return whether ``digits_in`` could find codes in a record of which only the outline is known.
+
+    Args:
+        outline: the record with a 0 for each of its digits.
+    """
+    return _holds_any(outline, _BEFORE_ANY_DIGITS)
+
+
+def _holds_any(raw: bytes, signs: Iterable[bytes]) -> bool:
+    for sign in signs:  # noqa: SIM110 - a plain loop: this is done for every record
+        if sign in raw:
+            return True
+    return False
 
 
 def _found(pattern: re.Pattern[AnyStr], text: AnyStr) -> Iterator[AnyStr]:
