@@ -58,11 +58,19 @@ async def test_a_reproduction_that_passes_on_the_base_proves_nothing(workshop, c
         assert stands(task) == ("needs_human_review", "unproved", "passes_on_base"), task
 
 
+JAVA_ERROR = """\
+2026-01-02 03:04:05,678 ERROR [shop] product infuser could not be listed
+java.lang.ArithmeticException: / by zero
+\tat com.acme.shop.Ratings.average(Ratings.java:7)
+\tat com.acme.shop.Server.handle(Server.java:31)
+"""
+
+
 @pytest.mark.skipif(shutil.which("gradle") is not None, reason="Gradle is installed here")
 async def test_a_tool_that_the_host_lacks_is_named_before_money_is_spent(workshop):
     files = {**dict.fromkeys(shop.files()), "build.gradle": "plugins { id 'java' }\n"}
     async with workshop(files=files) as floor:
-        task = await floor.repaired()
+        task = await floor.repaired(JAVA_ERROR)
         assert (task.state.value, task.failure["code"]) == ("failed", "test_tool_missing")
         assert "gradle" in task.failure["message"] and task.failure["next_step"]
         assert floor.fixer.requests == []
