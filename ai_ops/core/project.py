@@ -6,32 +6,26 @@ server allows, never widen it. Its commands are text for a shell inside the sand
 
 from __future__ import annotations
 
-import configparser
-import posixpath
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import yaml
 
+from ai_ops.core import runners
+from ai_ops.core.runners import PATHS, Tree, command, pytest
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixMode
 
 PROJECT_FILE = ".ai-ops.yml"
-DISCOVERY_FILES = ("pyproject.toml", "pytest.ini", ".pytest.ini", "setup.cfg", "tox.ini")
+DISCOVERY_FILES = ("pyproject.toml", "pytest.ini", ".pytest.ini", "setup.cfg", "tox.ini", "package.json")
 """The files whose contents ``discover`` wants, where the repository has them."""
-
-PATHS = "{path}"
-"""The place of the test files in a ``reproduce`` command."""
 
 _MAX_BYTES = 64 * 1024
 _MAX_TEXT = 4096
 _MAX_ITEMS = 100
 _MAX_DEPTH = 5
-_PYTEST = ("python", "-m", "pytest")
-_TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test)\.py$")
 _LOCK_FILE = re.compile(
     r"""(?:^|/)(?:
         [^/]*requirements[^/]*\.(?:txt|in) | requirements/[^/]*\.(?:txt|in) | constraints[^/]*\.txt
@@ -51,6 +45,7 @@ class ProjectFile:
     setup: str = ""
     test: str = ""
     reproduce: str = ""
+    report: str = ""
     language: str = ""
     mode: FixMode | None = None
     protected_paths: tuple[str, ...] = ()
@@ -65,8 +60,9 @@ class TestPlan:
     """How a repository's tests are run, inside the sandbox.
 
     ``command`` runs the whole suite. ``reproduce`` is a template: its element ``{path}`` stands for the
-    test files to run. ``kind`` says how reports are obtained; ``pytest`` is the only one. ``setup`` is a
-    shell command or None, and ``lock_files`` are the files that its result depends on.
+    test files to run. ``kind`` names the runner whose report is read, and ``report`` is the pattern of its
+    files where the repository says it. ``setup`` is a shell command or None, and ``lock_files`` are the
+    files that its result depends on.
     """
 
     __test__: ClassVar[bool] = False  # not a test class, whatever the name suggests to pytest
@@ -76,6 +72,7 @@ class TestPlan:
     kind: str = "pytest"
     setup: str | None = None
     lock_files: tuple[str, ...] = ()
+    report: str = ""
 
 
 def _invalid(field: str, why: str) -> PermanentError:
@@ -110,6 +107,13 @@ def _reproduce(field: str, value: Any) -> str:
     return text
 
 
+def _report(field: str, value: Any) -> str:
+    text = _text(field, value)
+    if text.startswith(("/", "-")) or ".." in text.split("/") or "\\" in text:
+        raise _invalid(field, f"must be {command.JUNIT}, {command.TAP}, or a path in the repository")
+    return text
+
+
 def _flag(field: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise _invalid(field, "must be true or false")
@@ -133,6 +137,7 @@ _FIELDS: dict[str, Callable[[str, Any], Any]] = {
     "setup": _text,
     "test": _text,
     "reproduce": _reproduce,
+    "report": _report,
     "language": _text,
     "mode": _mode,
     "protected_paths": _texts,
@@ -189,47 +194,27 @@ def parse_project_file(data: bytes | None) -> ProjectFile:
     for key in document:
         if not isinstance(key, str) or key not in _FIELDS:
             raise _invalid(str(key)[:80], "is not a known field; known are " + ", ".join(_FIELDS))
-    return ProjectFile(
+    said = ProjectFile(
         **{key: _FIELDS[key](key, value) for key, value in document.items() if value is not None}
     )
+    if said.report and not said.test:
+        raise _invalid("report", "needs `test`, the command that writes it")
+    return said
 
 
-def _shell(command: str) -> tuple[str, ...]:
+def _shell(line: str) -> tuple[str, ...]:
     """Return the argv of a command line. Paths arrive as arguments, never inside the text."""
     for quoted in (f'"{PATHS}"', f"'{PATHS}'", PATHS):
-        command = command.replace(quoted, '"$@"')
-    return ("sh", "-c", command, "sh")
-
-
-def _has_pytest_table(contents: Mapping[str, str]) -> bool:
-    """Say whether a configuration file speaks to pytest."""
-    if "pytest.ini" in contents or ".pytest.ini" in contents:
-        return True
-    try:
-        tool = tomllib.loads(contents.get("pyproject.toml", "")).get("tool", {})
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
-        tool = {}
-    if isinstance(tool, dict) and "pytest" in tool:
-        return True
-    for name, section in (("setup.cfg", "tool:pytest"), ("tox.ini", "pytest")):
-        parser = configparser.RawConfigParser(strict=False)
-        try:
-            parser.read_string(contents.get(name, ""))
-        except configparser.Error:
-            continue
-        if parser.has_section(section):
-            return True
-    return False
-
-
-def uses_pytest(files: Sequence[str], contents: Mapping[str, str]) -> bool:
-    """Say whether pytest would find tests or is configured here."""
-    tests = any(_TEST_FILE.search(path) or posixpath.basename(path) == "conftest.py" for path in files)
-    return tests or _has_pytest_table(contents)
+        line = line.replace(quoted, '"$@"')
+    return ("sh", "-c", line, "sh")
 
 
 def discover(
-    files: Sequence[str], contents: Mapping[str, str], project: ProjectFile | None = None
+    files: Sequence[str],
+    contents: Mapping[str, str],
+    project: ProjectFile | None = None,
+    *,
+    language: str = "",
 ) -> TestPlan | None:
     """Decide how to run a repository's tests; None when nothing says how.
 
@@ -237,32 +222,47 @@ def discover(
         files: the repository's paths.
         contents: the text of those ``DISCOVERY_FILES`` that it has.
         project: its ``.ai-ops.yml``, whose words come first.
+        language: that of the error, by which one of several runners is chosen.
     """
     project = project or ProjectFile()
-    if not project.test and not uses_pytest(files, contents):
+    tree = Tree(files, contents)
+    runner = runners.choose(tree, project.language.lower() or language)
+    if runner is None and not project.test:
         return None
-    reproduce = (*_shell(project.reproduce), PATHS) if project.reproduce else (*_PYTEST, PATHS)
+    runner = command if project.report else runner or pytest
+    usual = runner.commands(tree)
+    suite = _shell(project.test) if project.test else usual.suite
+    selected = (*_shell(project.reproduce), PATHS) if project.reproduce else usual.selected
+    if project.report and not project.reproduce:
+        selected = suite  # the new tests are among those that it finds
+    pattern = "" if project.report == command.JUNIT else project.report
     return TestPlan(
-        command=_shell(project.test) if project.test else _PYTEST,
-        reproduce=reproduce,
+        command=suite,
+        reproduce=selected,
+        kind=runner.NAME,
         setup=project.setup or None,
         lock_files=tuple(sorted(path for path in files if _LOCK_FILE.search(path))),
+        report=pattern,
     )
 
 
 def plan_tests(
-    files: Sequence[str], contents: Mapping[str, str], project: ProjectFile | None = None
+    files: Sequence[str],
+    contents: Mapping[str, str],
+    project: ProjectFile | None = None,
+    *,
+    language: str = "",
 ) -> TestPlan:
     """Return ``discover``'s plan.
 
     Raises:
         PermanentError: ``no_test_command``.
     """
-    plan = discover(files, contents, project)
+    plan = discover(files, contents, project, language=language)
     if plan is None:
         raise PermanentError(
             "no_test_command",
-            "no tests were found, so no repair could be proved",
+            f"no tests{f' in {language}' if language else ''} were found, so no repair could be proved",
             next_step=f"Name the command in {PROJECT_FILE}, for example `test: python -m pytest`.",
         )
     return plan

@@ -66,6 +66,15 @@ def _last(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+def _called(function: str) -> str:
+    name = _last(function)
+    return "" if name == "<anonymous>" else name
+
+
+def _same_function(one: str, other: str) -> bool:
+    return not one or not other or f"::{one}".endswith(f"::{other}") or f"::{other}".endswith(f"::{one}")
+
+
 def _parts(path: str) -> list[str]:
     path = path.replace("\\", "/").removeprefix("/workspace/")
     return [part for part in path.split("/") if part not in ("", ".")]
@@ -75,9 +84,10 @@ def same_place(logged: Frame, seen: Frame) -> bool:
     """Whether two frames are one function of one file, wherever the repository stood.
 
     One path must end with the other, or both with the same folder and name. A function that one
-    side does not name is not compared.
+    side does not name is not compared, nor what it was called on (to Node, ``Object.average`` and
+    ``average`` are one function that was called in two ways), nor a module that only one side names.
     """
-    if logged.function and seen.function and logged.function != seen.function:
+    if not _same_function(_called(logged.function), _called(seen.function)):
         return False
     one, other = _parts(logged.file), _parts(seen.file)
     if not one or not other:

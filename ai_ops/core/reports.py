@@ -1,4 +1,4 @@
-"""Test reports: JUnit XML as pytest writes it, read into results.
+"""Test reports: JUnit XML, read into results; where nothing else is said, as pytest writes it.
 
 The report is written by the repository's own code, so it is data from outside: no document type, no
 entities, bounded in size and depth. Whether a pass counts is decided elsewhere.
@@ -7,7 +7,7 @@ entities, bounded in size and depth. Whether a pass counts is decided elsewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 from xml.parsers import expat  # nosec B407 - scans, and refuses what entity attacks need
@@ -21,7 +21,7 @@ from ai_ops.flow.report import CaseOutcome, CaseResult, SuiteReport
 MAX_REPORT_BYTES = 20_000_000
 
 _MAX_DEPTH = 16
-_MAX_MESSAGE = 2000
+MAX_MESSAGE = 2000
 _MAX_FAILURE_TEXT = 200_000
 _MAX_FRAMES = 100
 _GRAVITY = {CaseOutcome.PASSED: 0, CaseOutcome.SKIPPED: 1, CaseOutcome.ERROR: 2, CaseOutcome.FAILED: 2}
@@ -67,7 +67,20 @@ def _scan(xml: bytes) -> None:
     parser.Parse(xml, True)
 
 
-def parse_junit(xml: bytes, *, roots: Sequence[str] = ("/workspace",)) -> tuple[CaseResult, ...] | None:
+Place = Callable[[str, str, str], str]
+"""Returns a test's id from its classname, name and file."""
+
+Explain = Callable[[CaseResult, str, str, Sequence[str]], CaseResult]
+"""Adds what a failure tells: the result, the failure's type and text, and the roots with a slash."""
+
+
+def parse_junit(
+    xml: bytes,
+    *,
+    roots: Sequence[str] = ("/workspace",),
+    place: Place | None = None,
+    explain: Explain | None = None,
+) -> tuple[CaseResult, ...] | None:
     """Return the results in a report, in its order, or None when it cannot be read.
 
     A test that appears twice (it failed, and so did its teardown) is one result, the gravest; files that
@@ -77,6 +90,8 @@ def parse_junit(xml: bytes, *, roots: Sequence[str] = ("/workspace",)) -> tuple[
         xml: the report, as written by pytest with ``--tb=native``, family xunit1 or xunit2.
         roots: the folders the repository may have been seen at; frames beneath one become relative, and
             only they are in-app.
+        place: names a test; as pytest's are when None.
+        explain: reads a failure; pytest's text when None.
     """
     if len(xml) > MAX_REPORT_BYTES:
         return None
@@ -86,8 +101,9 @@ def parse_junit(xml: bytes, *, roots: Sequence[str] = ("/workspace",)) -> tuple[
     except (_Refused, expat.ExpatError, JUnitXmlError, SyntaxError, ValueError, LookupError):
         return None
     results: dict[str, CaseResult] = {}
+    folders = [root.rstrip("/") + "/" for root in roots]
     for case in _cases(report):
-        result = _result(case, [root.rstrip("/") + "/" for root in roots])
+        result = _result(case, folders, place or _case_id, explain or _explained)
         known = results.get(result.id)
         if known is None or _GRAVITY[result.outcome] > _GRAVITY[known.outcome]:
             results[result.id] = result
@@ -103,17 +119,17 @@ def _cases(report: JUnitXml | TestSuite) -> Iterator[_Case]:
             yield cast(_Case, _Case.fromelem(item))  # type: ignore[no-untyped-call]
 
 
-def _result(case: _Case, roots: Sequence[str]) -> CaseResult:
-    place = _case_id(case.classname or "", case.name or "", case.file or "")
+def _result(case: _Case, roots: Sequence[str], place: Place, explain: Explain) -> CaseResult:
     found = {Failure: CaseOutcome.FAILED, Error: CaseOutcome.ERROR, Skipped: CaseOutcome.SKIPPED}
-    passed = CaseResult(place, CaseOutcome.PASSED)
+    passed = CaseResult(place(case.classname or "", case.name or "", case.file or ""), CaseOutcome.PASSED)
     worst = passed
     for entry in case.result:
         outcome = found.get(type(entry), CaseOutcome.PASSED)
         if _GRAVITY[outcome] > _GRAVITY[worst.outcome]:
-            worst = replace(passed, outcome=outcome, message=(entry.message or "")[:_MAX_MESSAGE])
+            worst = replace(passed, outcome=outcome, message=(entry.message or "")[:MAX_MESSAGE])
             if outcome is not CaseOutcome.SKIPPED:
-                worst = _explained(worst, (entry.text or "")[-_MAX_FAILURE_TEXT:], roots)
+                text = (entry.text or "")[-_MAX_FAILURE_TEXT:]
+                worst = explain(worst, entry.type or "", text, roots)
     return worst
 
 
@@ -136,8 +152,8 @@ def _case_id(classname: str, name: str, file: str) -> str:
     return "::".join([file, *filter(None, classes), name])
 
 
-def _explained(result: CaseResult, text: str, roots: Sequence[str]) -> CaseResult:
-    """Add what the failure text tells: exception type, message and frames."""
+def _explained(result: CaseResult, _type: str, text: str, roots: Sequence[str]) -> CaseResult:
+    """Add what the text of pytest tells: exception type, message and frames."""
     if _TRACEBACK in text:
         kind, message = last_python_exception(text)
         frames = python_frames(text)
@@ -147,8 +163,8 @@ def _explained(result: CaseResult, text: str, roots: Sequence[str]) -> CaseResul
     return replace(
         result,
         exception_type=kind,
-        message=(message or result.message)[:_MAX_MESSAGE],
-        frames=_beneath(frames, roots),
+        message=(message or result.message)[:MAX_MESSAGE],
+        frames=beneath(frames, roots),
     )
 
 
@@ -173,8 +189,11 @@ def _collection_exception(text: str) -> tuple[str, str]:
     return found
 
 
-def _beneath(frames: Sequence[Frame], roots: Sequence[str]) -> tuple[Frame, ...]:
-    """Make frames of the repository relative, the others not in-app, and leave out the runner's own."""
+def beneath(frames: Sequence[Frame], roots: Sequence[str]) -> tuple[Frame, ...]:
+    """Make frames of the repository relative, the others not in-app, and leave out the runner's own.
+
+    ``roots`` end with a slash. What stands before the first call of the repository is left out too.
+    """
     placed = []
     for frame in frames:
         root = next((root for root in roots if frame.file.startswith(root)), "")

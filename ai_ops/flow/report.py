@@ -48,7 +48,7 @@ class SuiteReport:
     """What a test command reported.
 
     ``results`` is None when there was no readable report: the command crashed before it wrote one,
-    exited early, or the report was damaged. ``output`` is the tail of what it printed.
+    exited early, or the report was damaged. ``output`` is the tail of what it printed, ``argv`` the command.
     """
 
     end: RunEnd
@@ -56,3 +56,4 @@ class SuiteReport:
     results: tuple[CaseResult, ...] | None
     output: str = ""
     duration_seconds: float = 0.0
+    argv: tuple[str, ...] = ()

@@ -13,32 +13,47 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from ai_ops.core import runners
 from ai_ops.core.ports import Bind, Sandbox, SandboxResult, SandboxSpec
 from ai_ops.core.project import TestPlan
+from ai_ops.core.runners.model import SETUP_FOLDER
 from ai_ops.errors import PermanentError
 from ai_ops.flow.report import RunEnd
 from ai_ops.flow.repository import Repository
 from ai_ops.workspace.folders import fresh_folder, read_regular, remove_tree
 from ai_ops.workspace.toolbox import MOUNT as TOOLBOX_MOUNT
 from ai_ops.workspace.toolbox import SITE_PACKAGES, Toolbox
+from ai_ops.workspace.toolchains import Toolchain, find_toolchain, tool_environment
 
-SETUP_MOUNT = "/opt/setup"
+SETUP_MOUNT = SETUP_FOLDER
 
-_LAYOUT = "1"
+_LAYOUT = "2"
 _MAX_LOCK_FILE = 20_000_000
 _TAIL = 3000
-# A virtual environment without pytest finds the toolbox's, after everything of its own.
-_FINISH = 'if [ -d "$1" ] && [ ! -e "$1/pytest" ]; then printf "%s\\n" "$2" > "$1/ai_ops_toolbox.pth"; fi'
+# A virtual environment without pytest finds the toolbox's, after everything of its own. What a package
+# manager of Node installed beside the code is kept, and stands there again when tests run.
+_FINISH = """\
+if [ -d "$1" ] && [ ! -e "$1/pytest" ]; then printf "%s\\n" "$2" > "$1/ai_ops_toolbox.pth" || exit; fi
+if [ -d node_modules ] && [ ! -L node_modules ] && [ ! -e "$3/node_modules" ]; then mv node_modules "$3/"; fi
+"""
 
 
-def setup_environment(toolbox: Toolbox, *, ready: bool) -> dict[str, str]:
-    """Return PATH, and where the layer is when there is one."""
-    if not ready:
-        return {"PATH": toolbox.path()}
-    return {
-        "PATH": toolbox.path(f"{SETUP_MOUNT}/bin", f"{SETUP_MOUNT}/venv/bin"),
-        "AI_OPS_SETUP_DIR": SETUP_MOUNT,
-    }
+def setup_environment(
+    toolbox: Toolbox, *, ready: bool, tools: Sequence[str] = (), folders: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return PATH, where the layer is when there is one, and where the tools look.
+
+    Args:
+        toolbox: has pytest.
+        ready: whether there is a layer.
+        tools: the programs that a repository's runner needs.
+        folders: where those of the host are, outside of the system's own folders.
+    """
+    before = [f"{SETUP_MOUNT}/bin", f"{SETUP_MOUNT}/venv/bin"] if ready else []
+    if "node" in tools:
+        before.append("/workspace/node_modules/.bin")
+    words = {"PATH": toolbox.path(*before, *folders), **tool_environment(tools, ready=ready)}
+    return {**words, "AI_OPS_SETUP_DIR": SETUP_MOUNT} if ready else words
 
 
 def layer_key(
@@ -52,7 +67,7 @@ def layer_key(
         repository: whose set-up it is.
         command: the ``setup`` command.
         locks: (path, SHA-256 of the contents) of the lock files.
-        interpreter: the toolbox's key.
+        interpreter: the toolbox's key, and that of the host's tools.
     """
     words = [_LAYOUT, repository.key, command, sorted(locks), interpreter]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:24]
@@ -92,7 +107,9 @@ class SetupBuilder:
         if plan.setup is None:
             return None
         locks = await asyncio.to_thread(_lock_hashes, checkout, plan.lock_files)
-        key = layer_key(repository, plan.setup, locks, self._toolbox.key)
+        tools = runners.named(plan.kind).TOOLS
+        toolchain = await asyncio.to_thread(find_toolchain, tools)
+        key = layer_key(repository, plan.setup, locks, self._toolbox.key + toolchain.key)
         layer, complete = self._shelf / key / "layer", self._shelf / key / "complete"
         async with self._busy[key]:
             if not await asyncio.to_thread(complete.is_file):
@@ -100,37 +117,42 @@ class SetupBuilder:
                 await asyncio.to_thread(fresh_folder, self._shelf / key)
                 await asyncio.to_thread(fresh_folder, layer)
                 try:
-                    await self._build(plan.setup, checkout, layer)
+                    await self._build(plan.setup, checkout, layer, tools, toolchain)
                 except BaseException:
                     await asyncio.to_thread(remove_tree, self._shelf / key)
                     raise
                 await asyncio.to_thread(complete.touch)
         return layer
 
-    async def _build(self, command: str, checkout: Path, layer: Path) -> None:
+    async def _build(
+        self, command: str, checkout: Path, layer: Path, tools: Sequence[str], toolchain: Toolchain
+    ) -> None:
         (layer / "home").mkdir(mode=0o700)
-        result = await self._run(("sh", "-c", command), checkout, layer)
+        environment = setup_environment(self._toolbox, ready=True, tools=tools, folders=toolchain.folders)
+
+        async def run(*argv: str) -> SandboxResult:
+            return await self._sandbox.run(
+                SandboxSpec(
+                    argv=argv,
+                    binds=(
+                        *self._toolbox.binds,
+                        *toolchain.binds,
+                        Bind(checkout, "/workspace", writable=True),
+                        Bind(layer, SETUP_MOUNT, writable=True),
+                    ),
+                    env={**environment, "HOME": f"{SETUP_MOUNT}/home"},
+                    network=self._network,
+                    wall_seconds=self._wall_seconds,
+                )
+            )
+
+        result = await run("sh", "-c", command)
         if result.end is RunEnd.EXITED and result.exit_code == 0:
             packages = f"{SETUP_MOUNT}/venv/{SITE_PACKAGES}"
-            argv = ("sh", "-c", _FINISH, "sh", packages, f"{TOOLBOX_MOUNT}/{SITE_PACKAGES}")
-            result = await self._run(argv, checkout, layer)
+            toolbox = f"{TOOLBOX_MOUNT}/{SITE_PACKAGES}"
+            result = await run("sh", "-c", _FINISH, "sh", packages, toolbox, SETUP_MOUNT)
         if result.end is not RunEnd.EXITED or result.exit_code != 0:
             raise self._failure(result)
-
-    async def _run(self, argv: tuple[str, ...], checkout: Path, layer: Path) -> SandboxResult:
-        return await self._sandbox.run(
-            SandboxSpec(
-                argv=argv,
-                binds=(
-                    *self._toolbox.binds,
-                    Bind(checkout, "/workspace", writable=True),
-                    Bind(layer, SETUP_MOUNT, writable=True),
-                ),
-                env={**setup_environment(self._toolbox, ready=True), "HOME": f"{SETUP_MOUNT}/home"},
-                network=self._network,
-                wall_seconds=self._wall_seconds,
-            )
-        )
 
     def _failure(self, result: SandboxResult) -> PermanentError:
         how = f"exit code {result.exit_code}" if result.end is RunEnd.EXITED else str(result.end)

@@ -6,24 +6,22 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from ai_ops.core import runners
 from ai_ops.core.ports import Bind, Sandbox, SandboxSpec
-from ai_ops.core.project import PATHS, TestPlan
-from ai_ops.core.reports import MAX_REPORT_BYTES, parse_junit
+from ai_ops.core.project import TestPlan
+from ai_ops.core.runners.model import PATHS, REPORT_FOLDER, REPORTERS, WORKSPACE, RawRun, Runner, Text
 from ai_ops.errors import PermanentError
 from ai_ops.flow.report import SuiteReport
 from ai_ops.workspace.folders import fresh_folder, read_regular
+from ai_ops.workspace.report_files import read_reports, remove_reports, walk
 from ai_ops.workspace.setup_layer import SETUP_MOUNT, setup_environment
 from ai_ops.workspace.toolbox import Toolbox
+from ai_ops.workspace.toolchains import Toolchain, find_toolchain
 
-WORKSPACE = "/workspace"
-_REPORT = "/report"
-_REPORT_NAME = "junit.xml"
+_REPORTER_FOLDER = Path(__file__).parent / "reporters"
+_PACKAGES = "node_modules"
+_MOST_TEXT = 1_000_000
 _TAIL = 20_000
-# The cache goes elsewhere rather than off: without its plugin, a repository's own `--lf` is an error.
-_PYTEST_OPTIONS = (
-    f"--junitxml={_REPORT}/{_REPORT_NAME} --tb=native --rootdir={WORKSPACE} -o junit_family=xunit1 "
-    "-o junit_logging=no -o cache_dir=/tmp/pytest_cache"
-)
 
 # A whole suite runs under another parent, with later process numbers and under a name that is not pytest's.
 # Its copy of the reproduction then fails when code only knew the first run by these.
@@ -54,6 +52,22 @@ class SuiteRunner:
         self._idle_seconds = idle_seconds
         self._output_limit = output_limit
 
+    async def check(self, plan: TestPlan) -> None:
+        """Look whether the programs are there that the tests need; with a set-up, that may bring them.
+
+        Raises:
+            PermanentError: ``test_tool_missing``.
+        """
+        runner = runners.named(plan.kind)
+        missing = (await asyncio.to_thread(find_toolchain, runner.TOOLS)).missing
+        if missing and plan.setup is None and runner in runners.RUNNERS:
+            raise PermanentError(
+                "test_tool_missing",
+                f"the tests are run by {runner.NAME}, and on this host there is no {', '.join(missing)}",
+                next_step="Install it where the server runs, or name a `setup` that puts it into "
+                "$AI_OPS_SETUP_DIR/bin.",
+            )
+
     async def run(
         self,
         checkout: Path,
@@ -77,41 +91,83 @@ class SuiteRunner:
         Raises:
             PermanentError: ``sandbox_unavailable``, ``sandbox_refused``, ``test_path_invalid``.
         """
-        await asyncio.to_thread(fresh_folder, out)
+        runner = runners.named(plan.kind)
+        places = runners.places(plan.kind, plan.report)
+
+        def text(path: str) -> str:
+            return (read_regular(checkout / path, _MOST_TEXT) or b"").decode("utf-8", "replace")
+
+        def prepare() -> tuple[tuple[str, ...], tuple[str, ...], Toolchain]:
+            fresh_folder(out)
+            remove_reports(checkout, places)
+            seen = walk(checkout) if runner.SOURCES else ()
+            sources = tuple(path for path in seen if path.endswith(runner.SOURCES))
+            return command_line(plan, paths, text), sources, find_toolchain(runner.TOOLS)
+
+        argv, sources, toolchain = await asyncio.to_thread(prepare)
+        spec = self._spec(argv if paths else elsewhere(argv), runner, toolchain, checkout, out, setup_layer)
+        result = await self._sandbox.run(spec)
+
+        def read() -> RawRun:
+            return RawRun(
+                result.exit_code,
+                result.output,
+                read_reports(out, checkout, places),
+                # Without isolation the tests saw the real folder, so its name is in their frames.
+                (WORKSPACE, str(checkout)),
+                places,
+                tuple(paths),
+                sources,
+                text,
+            )
+
+        results = await asyncio.to_thread(lambda: runners.read(runner, read()))
+        return SuiteReport(
+            result.end, result.exit_code, results, result.output[-_TAIL:], result.duration_seconds, argv
+        )
+
+    def _spec(
+        self,
+        argv: tuple[str, ...],
+        runner: Runner,
+        toolchain: Toolchain,
+        checkout: Path,
+        out: Path,
+        layer: Path | None,
+    ) -> SandboxSpec:
         binds = [
             *self._toolbox.binds,
+            *toolchain.binds,
+            Bind(_REPORTER_FOLDER, REPORTERS),
             Bind(checkout, WORKSPACE, writable=True),
-            Bind(out, _REPORT, writable=True),
+            Bind(out, REPORT_FOLDER, writable=True),
         ]
-        if setup_layer is not None:
-            binds.append(Bind(setup_layer, SETUP_MOUNT))
-        result = await self._sandbox.run(
-            SandboxSpec(
-                argv=command_line(plan, paths) if paths else elsewhere(plan.command),
-                binds=tuple(binds),
-                cwd=WORKSPACE,
-                env={
-                    **setup_environment(self._toolbox, ready=setup_layer is not None),
-                    "PYTEST_ADDOPTS": _PYTEST_OPTIONS,
-                    "PYTHONDONTWRITEBYTECODE": "1",
-                },
-                network=False,
-                wall_seconds=self._wall_seconds,
-                idle_seconds=self._idle_seconds,
-                output_limit=self._output_limit,
-            )
+        if layer is not None:
+            binds.append(Bind(layer, SETUP_MOUNT))
+            if (layer / _PACKAGES).is_dir():  # Node looks for packages beside the code and nowhere else
+                binds.append(Bind(layer / _PACKAGES, f"{WORKSPACE}/{_PACKAGES}"))
+        environment = setup_environment(
+            self._toolbox, ready=layer is not None, tools=runner.TOOLS, folders=toolchain.folders
         )
-        xml = await asyncio.to_thread(read_regular, out / _REPORT_NAME, MAX_REPORT_BYTES)
-        # Without isolation the tests saw the real folder, so its name is in their frames.
-        roots = (WORKSPACE, str(checkout))
-        results = await asyncio.to_thread(parse_junit, xml, roots=roots) if xml else None
-        return SuiteReport(
-            result.end, result.exit_code, results, result.output[-_TAIL:], result.duration_seconds
+        return SandboxSpec(
+            argv=argv,
+            binds=tuple(binds),
+            cwd=WORKSPACE,
+            env={**environment, **runner.ENVIRONMENT},
+            network=False,
+            wall_seconds=self._wall_seconds,
+            idle_seconds=self._idle_seconds,
+            output_limit=self._output_limit,
         )
 
 
-def command_line(plan: TestPlan, paths: Sequence[str]) -> tuple[str, ...]:
+def command_line(plan: TestPlan, paths: Sequence[str], text: Text = lambda path: "") -> tuple[str, ...]:
     """Return the argv for a whole suite, or for some test files.
+
+    Args:
+        plan: how the tests are run.
+        paths: the test files; the whole suite when there are none.
+        text: returns the text of one of them.
 
     Raises:
         PermanentError: ``test_path_invalid``.
@@ -122,7 +178,8 @@ def command_line(plan: TestPlan, paths: Sequence[str]) -> tuple[str, ...]:
         parts = path.split("/")
         if not path or path.startswith(("/", "-")) or ".." in parts or "\0" in path:
             raise PermanentError("test_path_invalid", f"{path[:200]!r} is not a path of the repository")
-    return tuple(word for item in plan.reproduce for word in (paths if item == PATHS else (item,)))
+    selected = runners.named(plan.kind).select(paths, text)
+    return tuple(word for item in plan.reproduce for word in (selected if item == PATHS else (item,)))
 
 
 def elsewhere(command: Sequence[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ def test_every_field_is_read():
 setup: python -m venv /opt/setup/venv
 test: pytest -q
 reproduce: pytest {path}
+report: junit
 language: python
 mode: agentic
 protected_paths: ["migrations/**"]
@@ -26,6 +27,7 @@ budget_usd: 1.5
         "python -m venv /opt/setup/venv",
         "pytest -q",
         "pytest {path}",
+        "junit",
         "python",
         FixMode.AGENTIC,
         ("migrations/**",),

@@ -5,7 +5,7 @@ import pytest
 from ai_ops.core import prompts
 from ai_ops.core.code_blocks import Refused, parse
 from ai_ops.core.project import TestPlan
-from ai_ops.core.prompts import ContextFile, Head, Words, first_line, parse_words, suggested_path
+from ai_ops.core.prompts import ContextFile, Head, Words, first_line, parse_words
 from ai_ops.core.untrusted import clean
 from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.fixing import FixMode, Purpose
@@ -147,23 +147,6 @@ def test_a_task_is_the_persons_own_words():
     assert "# Count\n\nFor the report.\n\nCount {files} in %s." in text
     assert '<data-fence1 name="last lines">\n12 so far\n</data-fence1>' in text
     assert "<summary>" in text
-
-
-@pytest.mark.parametrize(
-    ("paths", "expected"),
-    [
-        ([], "tests/test_ai_ops_0123456789ab.py"),
-        (
-            ["tests/unit/test_a.py", "tests/unit/test_b.py", "tests/test_c.py"],
-            "tests/unit/test_ai_ops_0123456789ab.py",
-        ),
-        (["pkg/deep/er/test_a.py", "tests/test_c.py"], "tests/test_ai_ops_0123456789ab.py"),
-        (["test_a.py", "src/a.py"], "test_ai_ops_0123456789ab.py"),
-    ],
-    ids=["no tests yet", "most tests", "nearest to the root", "at the root"],
-)
-def test_the_reproduction_is_suggested_beside_the_tests(paths, expected):
-    assert suggested_path(ERROR, paths) == expected
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,13 @@ def test_without_a_logged_type_the_frame_decides_and_that_is_said():
         (("cart.py", ""), ("src/cart.py", "g"), True),
         (("", "f"), ("", "f"), False),
         (("/srv/mycart.py", "f"), ("cart.py", "f"), False),
+        pytest.param(("src/a.js", "Object.average"), ("src/a.js", "average"), True, id="called otherwise"),
+        pytest.param(("src/a.js", "Object.<anonymous>"), ("src/a.js", "average"), True, id="no name"),
+        pytest.param(("src/a.rs", "shop::a::half"), ("src/a.rs", "half"), True, id="no module"),
+        pytest.param(
+            ("src/a.rs", "shop::a::half"), ("src/a.rs", "shop::b::half"), False, id="another module"
+        ),
+        pytest.param(("src/a.js", "Object.average"), ("src/a.js", "sum"), False, id="another function"),
     ],
 )
 def test_frames_are_the_same_wherever_the_repository_stood(logged, seen, same):

@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ai_ops.core import diff as patches
-from ai_ops.core.guard import content, forging, handlers, looking, paths, probing, shadowing, suite
+from ai_ops.core.guard import (
+    content,
+    forging,
+    handlers,
+    looking,
+    paths,
+    probing,
+    running,
+    shadowing,
+    suite,
+    unit_tests,
+)
 from ai_ops.core.guard.findings import Change, Finding, Limits, Reader, Severity
 from ai_ops.core.guard.suite import not_tests
 from ai_ops.core.redaction import redact as default_redact
@@ -48,7 +59,9 @@ RULES: tuple[Rule, ...] = (
     handlers.removed_raise,
     forging.detects_tests,
     forging.looks_around,
+    running.plays_to_runner,
     suite.existing_tests,
+    unit_tests.changed_unit_tests,
     suite.skipped,
     suite.reproduction,
 )
@@ -57,6 +70,7 @@ _REPRODUCTION_RULES: tuple[Rule, ...] = (
     suite.only_new_files,
     suite.only_tests,
     forging.forges_report,
+    running.forges_run,
     looking.looks_at_source,
     probing.probes_code,
 )

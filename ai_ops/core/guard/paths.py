@@ -54,7 +54,9 @@ _STEERING = (
     "tasks.py", "jest.config.*", "vitest.config.*", "vitest.workspace.*", "karma.conf.*", ".mocharc*",
     "playwright.config.*", "cypress.config.*", "babel.config.*", "pom.xml", "build.gradle",
     "build.gradle.kts", "settings.gradle*", "phpunit.xml*", ".rspec", "Rakefile", "*.runsettings",
-    "setup.py", "*.dist-info", "*.egg-info", "*.egg-link", "entry_points.txt",
+    "setup.py", "*.dist-info", "*.egg-info", "*.egg-link", "entry_points.txt", "node_modules",
+    ".cargo", "build.rs", "rust-toolchain*", "/.mvn/", "mvnw*", "gradlew*", "gradle.properties", "*.gradle",
+    "*.gradle.kts", "junit-platform.properties", "go.work",
 )  # fmt: skip
 _TEST_TOOLS = frozenset(
     {"pytest", "coverage", "tox", "nox", "hatch", "poe", "pdm", "unittest", "pytest-enabler"}
@@ -69,7 +71,8 @@ _TEST_SECTIONS = (
     "testenv",
     "options.entry_points",
 )
-_TEST_KEYS = ("scripts", "jest", "mocha", "ava", "nyc", "c8", "vitest", "type")
+_TEST_KEYS = ("scripts", "jest", "mocha", "ava", "nyc", "c8", "vitest", "type", "exports", "imports", "main")
+_CARGO_KEYS = ("lib", "test", "bin", "bench", "example", "patch", "replace", "profile", "lints", "workspace")
 _USUAL_MODES = (None, 0o100644, 0o100755)
 
 
@@ -161,4 +164,18 @@ def _package_json(text: str) -> Any:
     return {key: document[key] for key in _TEST_KEYS if key in document}
 
 
-_READERS = {"pyproject.toml": _pyproject, "setup.cfg": _setup_cfg, "package.json": _package_json}
+def _cargo_toml(text: str) -> Any:
+    document = tomllib.loads(text)
+    found = {key: document[key] for key in _CARGO_KEYS if key in document}
+    package = document.get("package", {})
+    return found | {
+        key: package[key] for key in package if key in ("build", "links") or key.startswith("auto")
+    }
+
+
+_READERS = {
+    "pyproject.toml": _pyproject,
+    "setup.cfg": _setup_cfg,
+    "package.json": _package_json,
+    "cargo.toml": _cargo_toml,
+}

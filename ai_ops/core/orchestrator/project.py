@@ -27,8 +27,8 @@ class Project:
     plan: TestPlan
 
 
-async def load_project(tools: Tools, repository: Repository, base: Base) -> Project:
-    """Read a repository's settings at the base commit.
+async def load_project(tools: Tools, repository: Repository, base: Base, language: str = "") -> Project:
+    """Read a repository's settings at the base commit; ``language`` is the error's.
 
     Raises:
         PermanentError: ``project_file_invalid``, ``no_test_command``.
@@ -40,7 +40,8 @@ async def load_project(tools: Tools, repository: Repository, base: Base) -> Proj
         for name in DISCOVERY_FILES
         if (data := await _read(tools, repository, base, name, files)) is not None
     }
-    return Project(repository, base, files, settings, plan_tests(files, contents, settings))
+    plan = plan_tests(files, contents, settings, language=language)
+    return Project(repository, base, files, settings, plan)
 
 
 async def _read(

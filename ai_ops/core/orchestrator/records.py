@@ -70,7 +70,12 @@ def report_from_json(text: str) -> SuiteReport:
     results = value["results"]
     cases = None if results is None else tuple(_case(result) for result in results)
     return SuiteReport(
-        RunEnd(value["end"]), value["exit_code"], cases, value["output"], value["duration_seconds"]
+        RunEnd(value["end"]),
+        value["exit_code"],
+        cases,
+        value["output"],
+        value["duration_seconds"],
+        tuple(value.get("argv", ())),
     )
 
 
@@ -81,12 +86,20 @@ def _case(value: Mapping[str, Any]) -> CaseResult:
     )
 
 
-def describe_report(title: str, report: SuiteReport) -> str:
+def command_of(report: SuiteReport) -> str:
+    """Return the command of a test run, for people: that of a shell as it was written, with its paths."""
+    match report.argv:
+        case ("sh", "-c", line, _, *words):
+            return line.replace('"$@"', " ".join(words))
+    return " ".join(report.argv)
+
+
+def describe_report(report: SuiteReport) -> str:
     """Return a test report for people: what ran, what failed and how, and the end of the output."""
     results = report.results or ()
     failed = [r for r in results if r.outcome in (CaseOutcome.FAILED, CaseOutcome.ERROR)]
     lines = [
-        title,
+        f"$ {command_of(report)}",
         f"ended: {report.end}, exit code {report.exit_code}, {report.duration_seconds:.2f} s",
         f"tests: {len(results)}, failed: {len(failed)}" if report.results is not None else "no report",
     ]

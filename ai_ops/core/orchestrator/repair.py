@@ -44,7 +44,7 @@ async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
         return asdict(decision) | {"words": f"{decision.triage_class}: {decision.reason}"}
 
     await steps.run("triage", 1, triage)
-    project = await load_project(tools, job.repository, base)
+    project = await load_project(tools, job.repository, base, job.error.language)
     findings = await _findings(Scene(tools, steps, task, job.issue, run_id, project))
     candidate = _candidate(project, branch, findings)
     why = f"the fix is {findings.proof.verdict}" if findings.reproduction else "not reproduced"
@@ -90,7 +90,9 @@ async def _checkout(job: Job, branch: str) -> Outcome:
     base = await tools.git.refresh(repository)
     known = await tools.host_of(repository).find_pull_request(repository, branch, base.branch)
     if known is None:
-        await load_project(tools, repository, base)  # a repository without tests is said here, before money
+        # A repository without tests, or without the tool for them, is said here, before money.
+        project = await load_project(tools, repository, base, job.error.language)
+        await tools.suites.check(project.plan)
     return {
         "base": asdict(base),
         "pull_request": asdict(known) if known else None,

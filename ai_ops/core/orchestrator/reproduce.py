@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ai_ops.core import guard, prompts, proof
+from ai_ops.core import guard, prompts, proof, runners
 from ai_ops.core.diff import parse as parse_diff
 from ai_ops.core.orchestrator.asking import Asked, Question, ask
 from ai_ops.core.orchestrator.money import Purse, accounted
 from ai_ops.core.orchestrator.records import (
     budget_reason,
+    command_of,
     reasons_from_json,
     reasons_to_json,
     tried_in_vain,
@@ -24,7 +25,6 @@ from ai_ops.core.orchestrator.showing import both, context_files, feedback_of, h
 from ai_ops.core.orchestrator.suites import (
     checkout_of,
     collected_files,
-    command,
     refuse_missing_setup,
     run_suite,
     setup_layer,
@@ -138,7 +138,8 @@ async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
     project = scene.project
     checkout = await checkout_of(scene, "reproduce")
     files, left_out = await asyncio.to_thread(context_files, scene, checkout)
-    path = prompts.suggested_path(scene.error, project.files)
+    word = scene.error.fingerprint[:12] or "reproduction"
+    path = runners.named(project.plan.kind).suggest(word, project.files)
 
     def prompt_for(block: str, report: str) -> str:
         return prompts.reproduce(
@@ -184,7 +185,7 @@ async def _judge(scene: Scene, round: int, patch: str, layer: Path | None) -> di
     fresh = await checkout_of(scene, "reproduce", patch)
     report = await run_suite(scene, fresh, f"{name}-before", layer=layer, paths=paths)
     last = round == tools.policy.max_rounds
-    refuse_missing_setup(report, project.files, forgiven=() if last else paths)
+    refuse_missing_setup(project, report, forgiven=() if last else paths)
     if strays := guard.not_tests(paths, collected_files(report)):
         return _refused(
             "not_a_test", strays[0], "a reproduction adds tests and what lies beside them, nothing else"
@@ -199,7 +200,7 @@ async def _judge(scene: Scene, round: int, patch: str, layer: Path | None) -> di
         "reasons": reasons_to_json(verdict.reasons),
         "patch": name if verdict.reproduced else "",
         "paths": list(paths),
-        "commands": [f"{command(scene, paths)}  # on the base: {_ended(report)}"],
+        "commands": [f"{command_of(report)}  # on the base: {_ended(report)}"],
     }
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ai_ops.core import runners
+from ai_ops.core.orchestrator.project import Project
 from ai_ops.core.orchestrator.records import describe_report
 from ai_ops.core.orchestrator.scene import Scene
-from ai_ops.core.pytest_plugins import missing_plugins
-from ai_ops.core.reports import missing_modules
 from ai_ops.errors import PermanentError
 from ai_ops.flow.report import CaseOutcome, CaseResult, SuiteReport
 
@@ -38,8 +38,7 @@ async def run_suite(
     tools = scene.tools
     out = await tools.workspaces.scratch(scene.run_id, f"report-{name}")
     report = await tools.suites.run(checkout, scene.project.plan, out=out, paths=paths, setup_layer=layer)
-    text = describe_report(f"$ {command(scene, paths)}", report)
-    await tools.trace.put_artifact(scene.run_id, f"{name}-report", text)
+    await tools.trace.put_artifact(scene.run_id, f"{name}-report", describe_report(report))
     return report
 
 
@@ -48,20 +47,12 @@ def collected_files(report: SuiteReport) -> frozenset[str]:
     return frozenset(case.id.partition("::")[0] for case in report.results or ())
 
 
-def command(scene: Scene, paths: tuple[str, ...] = ()) -> str:
-    """Return the command of a test run, for people."""
-    plan = scene.project.plan
-    words = plan.reproduce if paths else plan.command
-    parts = [word for item in words for word in (paths if item == "{path}" else (item,))]
-    return " ".join(parts)
-
-
-def refuse_missing_setup(report: SuiteReport, files: Sequence[str], *, forgiven: Sequence[str] = ()) -> None:
-    """Raise the named failure when tests cannot run for want of an installed package or pytest plugin.
+def refuse_missing_setup(project: Project, report: SuiteReport, *, forgiven: Sequence[str] = ()) -> None:
+    """Raise the named failure when tests cannot run for want of what has to be installed.
 
     Args:
+        project: the repository, and the runner of its tests.
         report: the run.
-        files: the repository's files.
         forgiven: new test files; what only they import is their author's fault and not the set-up's.
 
     Raises:
@@ -70,12 +61,11 @@ def refuse_missing_setup(report: SuiteReport, files: Sequence[str], *, forgiven:
     if report.results is not None:
         kept = tuple(case for case in report.results if not _imports_it_itself(case, forgiven))
         report = replace(report, results=kept)
-    missing = [*missing_modules(report, files), *map(str, missing_plugins(report))]
-    if missing:
+    if missing := runners.named(project.plan.kind).missing(report, project.files):
         raise PermanentError(
             "setup_required",
             f"the tests need packages that are not installed: {', '.join(missing)}",
-            next_step="Name a `setup` command in .ai-ops.yml that installs them into $AI_OPS_SETUP_DIR.",
+            next_step="Name a `setup` command in .ai-ops.yml that installs them; see the README.",
         )
 
 

@@ -37,6 +37,10 @@ from ai_ops.flow.repository import Repository
 class Suites(Protocol):
     """Runs a repository's test commands in the sandbox."""
 
+    async def check(self, plan: TestPlan) -> None:
+        """Look whether the programs are there that the tests need; ``test_tool_missing`` when not."""
+        ...
+
     async def run(
         self,
         checkout: Path,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ai_ops.core import proof
 from ai_ops.core.orchestrator.records import (
+    command_of,
     proof_to_json,
     reasons_from_json,
     reasons_to_json,
@@ -19,7 +20,6 @@ from ai_ops.core.orchestrator.reproduce import Reproduction
 from ai_ops.core.orchestrator.scene import Scene
 from ai_ops.core.orchestrator.suites import (
     checkout_of,
-    command,
     refuse_missing_setup,
     run_suite,
     setup_layer,
@@ -53,7 +53,7 @@ async def _verify_base(scene: Scene, reproduction: Reproduction) -> Outcome:
         _run(scene, layer, _BASELINE, ""),
         _run(scene, layer, "reproduction-again", reproduction.patch, reproduction.paths),
     )
-    refuse_missing_setup(report, scene.project.files)
+    refuse_missing_setup(scene.project, report)
     await scene.tools.trace.put_patch(scene.run_id, _BASELINE, report_to_json(report))
     judged = proof.judge_reproduction(again, error=scene.error, new_tests=frozenset(reproduction.paths))
     flaky = proof.unsteady_on_base(judged, reproduction.test_ids)
@@ -94,8 +94,8 @@ async def verify_fix(
         "proof": proof_to_json(judged),
         "final": best,
         "commands": [
-            f"{command(scene, reproduction.paths)}  # with the fix: exit code {reproduced.exit_code}",
-            f"{command(scene)}  # with the fix: exit code {suite.exit_code}",
+            f"{command_of(reproduced)}  # with the fix: exit code {reproduced.exit_code}",
+            f"{command_of(suite)}  # with the fix: exit code {suite.exit_code}",
         ],
         "words": f"{judged.verdict}: {first}",
     }

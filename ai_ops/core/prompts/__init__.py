@@ -4,7 +4,7 @@ Text from logs and repositories is joined in, never expanded as a template. A ch
 new version, so that recorded conversations stay true.
 """
 
-from ai_ops.core.prompts.parts import ContextFile, Head, first_line, suggested_path
+from ai_ops.core.prompts.parts import ContextFile, Head, first_line
 from ai_ops.core.prompts.v1 import VERSION, fix, reproduce, task
 from ai_ops.core.prompts.words import Words, parse_words
 
@@ -17,6 +17,5 @@ __all__ = [
     "fix",
     "parse_words",
     "reproduce",
-    "suggested_path",
     "task",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,17 +89,3 @@ def file_data(files: Sequence[ContextFile], left_out: Sequence[str], delimiter: 
     if left_out:
         parts.append("There was no room for: " + ", ".join(left_out[:50]))
     return "\n\n".join(parts) or "No file of the repository could be matched with the log."
-
-
-def suggested_path(error: ErrorDetail, paths: Sequence[str]) -> str:
-    """Return where the reproduction could stand: beside the existing tests, named by the fingerprint."""
-    name = f"test_ai_ops_{error.fingerprint[:12] or 'reproduction'}.py"
-    folders: dict[str, int] = {}
-    for path in paths:
-        base = posixpath.basename(path)
-        if base.endswith(".py") and (base.startswith("test_") or base.endswith("_test.py")):
-            folder = posixpath.dirname(path)
-            folders[folder] = folders.get(folder, 0) + 1
-    # The folder with most tests; of equals the one nearest to the root.
-    best = min(folders, key=lambda folder: (-folders[folder], folder.count("/"), folder), default="tests")
-    return posixpath.join(best, name)

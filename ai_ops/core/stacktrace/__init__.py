@@ -27,10 +27,12 @@ __all__ = [
 ]
 
 
-def parse(text: str) -> ParsedTrace | None:
-    """Return the trace in a joined record, or None when it holds none."""
+def parse(text: str, only: str = "") -> ParsedTrace | None:
+    """Return the trace in a joined record, or None when it holds none, of the language ``only`` if named."""
     lines = without_container(text.splitlines())
     for language in LANGUAGES:
+        if only not in ("", language.NAME):
+            continue
         if any(mark in text for mark in language.MARKS) and (trace := language.parse(lines)):
             return trace
     return None
