@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ai_ops.flow.event import Event
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
-from ai_ops.flow.issue import Issue, IssueDecision
+from ai_ops.flow.issue import Issue, IssueDecision, TriageDecision
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequest, PullRequestState
 from ai_ops.flow.report import RunEnd
@@ -280,6 +280,10 @@ class Issues(Protocol):
         Raises:
             PermanentError: ``issue_not_found``, ``issue_merged``.
         """
+        ...
+
+    async def judged(self, issue_id: str, decision: TriageDecision) -> None:
+        """Record what triage says of an issue now."""
         ...
 
     async def merge(self, issue_id: str, into: str, who: str) -> Merged:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.issue_verbs import VERBS
 from ai_ops.core.ports import Clock, Ingested, Merged, Page
 from ai_ops.flow.event import Event
-from ai_ops.flow.issue import Issue, IssueDecision, IssueState
+from ai_ops.flow.issue import Issue, IssueDecision, IssueState, TriageDecision
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Task
 from ai_ops.store import decisions, releases, tables
@@ -21,7 +21,7 @@ from ai_ops.store.intake_batch import IntakeBatch, TakenEvent
 from ai_ops.store.open_issue import STORM
 from ai_ops.store.paging import page
 from ai_ops.store.releases import Place
-from ai_ops.store.rows import issue_from, task_row
+from ai_ops.store.rows import issue_from, task_row, triage_columns
 from ai_ops.store.spikes import release_waiting
 
 _Batch = Sequence[tuple[Event, Repository]]
@@ -126,6 +126,14 @@ class IssueRepository:
     async def set_state(self, issue_id: str, state: IssueState) -> Issue:
         """Record the system's own decision about an issue; as ``decide``."""
         return await self.decide(issue_id, _VERB_OF[state], "ai-ops")
+
+    async def judged(self, issue_id: str, decision: TriageDecision) -> None:
+        """Record what triage says of an issue; it stands until an event or a person calls for a repair."""
+        c = tables.issues.c
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(tables.issues).where(c.id == issue_id).values(triage_columns(decision))
+            )
 
     async def merge(self, issue_id: str, into: str, who: str) -> Merged:
         """Hand the fingerprints and the count of one issue over to another of the same repository.

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from ai_ops.errors import PermanentError
-from ai_ops.flow.issue import IssueState
+from ai_ops.flow.issue import IssueState, TriageClass, TriageDecision, TriageJudge
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import TaskState
@@ -265,3 +265,23 @@ async def test_titles_are_looked_up_together_and_what_is_not_there_is_left_out(i
     issue = await only(issues)
     assert await issues.titles({issue.id, "elsewhere"}) == {issue.id: issue.title}
     assert await issues.titles([]) == {}
+
+
+async def test_what_triage_says_later_stands_until_a_repair_is_called_for_again(issues, tasks, clock):
+    (first,) = (await issues.ingest(pairs(event()))).tasks
+    issue = await only(issues)
+    assert issue.triage.judge is TriageJudge.RULES
+    said = TriageDecision(TriageClass.EXPECTED, False, "told to the customer\0", TriageJudge.MODEL)
+    await issues.judged(issue.id, said)
+    await issues.ingest(pairs(event()))
+    known = await only(issues)
+    assert known.triage == replace(said, reason="told to the customer\ufffd")
+    assert known.count == 2
+
+    clock.forward(60)
+    await tasks.move(first.id, TaskState.CANCELLED)
+    await issues.decide(issue.id, "resolve", "somebody")
+    clock.forward(60)
+    (task,) = (await issues.ingest(pairs(event(at=clock.now())))).tasks
+    assert (await only(issues)).triage.judge is TriageJudge.RULES
+    assert task.episode == 2

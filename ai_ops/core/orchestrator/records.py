@@ -10,6 +10,7 @@ from typing import Any
 from ai_ops.core.orchestrator.money import BUDGET_CODES
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Frame
+from ai_ops.flow.issue import TriageClass, TriageDecision, TriageJudge
 from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd, SuiteReport
 from ai_ops.flow.run import Usage
 from ai_ops.flow.task import Proof, Reason, Verdict
@@ -41,6 +42,12 @@ def budget_reason(failure: PermanentError) -> Reason:
     if failure.code not in BUDGET_CODES:
         raise failure
     return Reason(failure.code, "", f"{failure.message}. {failure.next_step}")
+
+
+def triage_from_json(value: Mapping[str, Any]) -> TriageDecision:
+    """Return a triage decision."""
+    judge = TriageJudge(value.get("judge", TriageJudge.RULES))  # before models judged, none was said
+    return TriageDecision(TriageClass(value["triage_class"]), value["repair"], value["reason"], judge)
 
 
 def usage_to_json(usage: Usage) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One repair: checkout, triage, reproduce, fix, guard, verify; then it is published or withheld.
+"""One repair: checkout, triage, reproduce, fix, guard, verify; then it is published, withheld or left alone.
 
 Every stage is a recorded step whose outcome is small JSON. Working patches and reports are kept byte
 for byte beside the trace, so that the next step may run in another process.
@@ -19,6 +19,7 @@ from ai_ops.core.orchestrator.reporting import Findings, build_report, redacted_
 from ai_ops.core.orchestrator.reproduce import find_reproduction
 from ai_ops.core.orchestrator.scene import Job, Scene
 from ai_ops.core.orchestrator.tools import Tools
+from ai_ops.core.orchestrator.triage import by_event, leave, triage
 from ai_ops.core.ports import Outcome, Steps
 from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import HostedPullRequest, PullRequestState
@@ -39,13 +40,12 @@ async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     if start["pull_request"]:
         return await _adopt(job, base, start["pull_request"])
 
-    async def triage() -> Outcome:
-        decision = job.issue.triage
-        return asdict(decision) | {"words": f"{decision.triage_class}: {decision.reason}"}
-
-    await steps.run("triage", 1, triage)
     project = await load_project(tools, job.repository, base)
-    findings = await _findings(Scene(tools, steps, task, job.issue, run_id, project))
+    scene = Scene(tools, steps, task, job.issue, run_id, project)
+    decision = await triage(scene)
+    if by_event(task) and not decision.repair:
+        return await leave(scene, decision)
+    findings = await _findings(scene)
     candidate = _candidate(project, branch, findings)
     why = f"the fix is {findings.proof.verdict}" if findings.reproduction else "not reproduced"
     if is_publishable(candidate, require_proof=tools.policy.require_proof):

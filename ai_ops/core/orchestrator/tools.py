@@ -86,7 +86,10 @@ class Mailroom(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What this server allows. Money in US dollars, times in seconds."""
+    """What this server allows. Money in US dollars, times in seconds.
+
+    ``triage_model`` is asked first what kind of trouble an error is; empty: the rules alone decide.
+    """
 
     fix_mode: FixMode
     require_proof: bool
@@ -101,6 +104,7 @@ class Policy:
     public_url: str
     nonce_salt: str
     sandbox: str
+    triage_model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
