@@ -281,6 +281,7 @@ async def build(
             trace=trace,
             outbox=outbox,
             git=git,
+            history=git,
             workspaces=workspaces,
             suites=SuiteRunner(sandbox, toolbox, wall_seconds=settings.test_wall_seconds),
             setup_layers=SetupBuilder(sandbox, toolbox, settings.data_dir, network=settings.setup_network),

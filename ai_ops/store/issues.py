@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from ai_ops.core.flood import IntakeRules
+from ai_ops.core.flood import IntakeRules, ReleaseChange
 from ai_ops.core.issue_verbs import VERBS
 from ai_ops.core.ports import Clock, Ingested, Merged, Page
 from ai_ops.flow.event import Event
@@ -21,7 +21,7 @@ from ai_ops.store.intake_batch import IntakeBatch, TakenEvent
 from ai_ops.store.open_issue import STORM
 from ai_ops.store.paging import page
 from ai_ops.store.releases import Place
-from ai_ops.store.rows import issue_from, task_row, triage_columns
+from ai_ops.store.rows import NAME, clean, issue_from, task_row, triage_columns
 from ai_ops.store.spikes import release_waiting
 
 _Batch = Sequence[tuple[Event, Repository]]
@@ -61,6 +61,22 @@ class IssueRepository:
     def _due(self, place: Place, now: datetime) -> bool:
         noted = self._places.get(place)
         return noted is None or abs(now - noted) >= releases.NOTED_AGAIN
+
+    async def release_change(self, issue: Issue) -> ReleaseChange | None:
+        """Return the release that an issue's episode began with, and the one before it in the same place.
+
+        The first episode began with the issue's first event, a later one with what its repair was begun for.
+        """
+        c = tables.issues.c
+        first = select(c.service, c.environment, c.release).where(c.id == issue.id)
+        async with self._database.read() as connection:
+            row = (await connection.execute(first)).first()
+            sample = issue.sample
+            where = (sample.service, sample.environment, sample.release)
+            if row is not None and issue.episode == 1:
+                where = (row.service, row.environment, row.release)
+            place = Place(issue.repo_key, *(clean(word, NAME) for word in where))
+            return await connection.run(releases.change_to, place) if place.release else None
 
     async def release_waiting(self) -> Sequence[Task]:
         """Start repairs that waited for a spike to pass, as far as there is room; to be enqueued."""

@@ -285,3 +285,21 @@ async def test_what_triage_says_later_stands_until_a_repair_is_called_for_again(
     (task,) = (await issues.ingest(pairs(event(at=clock.now())))).tasks
     assert (await only(issues)).triage.judge is TriageJudge.RULES
     assert task.episode == 2
+
+
+async def test_the_release_of_an_error_is_told_with_the_one_that_ran_before_it(issues, clock):
+    def seen(number, release, **where):
+        return replace(event(number, at=clock.now()), release=release, **where)
+
+    for release in ("r1", "r2", "r3"):
+        clock.forward(60)
+        await issues.ingest(pairs(seen(9, release), seen(8, release, environment="staging")))
+    await issues.ingest(pairs(seen(1, "r3")))
+    clock.forward(60)
+    await issues.ingest(pairs(seen(1, "r4"), seen(2, "r1", environment="staging"), seen(3, "")))
+    found = {issue.fingerprint: issue for issue in (await issues.list()).items}
+    told = {n: await issues.release_change(found[fingerprint(n)]) for n in (1, 2, 3)}
+    assert (told[1].before, told[1].after) == ("r2", "r3")  # where it began, not where it is now
+    assert (told[2], told[3]) == (None, None)  # the first release there; none
+    later = await issues.release_change(replace(found[fingerprint(1)], episode=2))
+    assert (later.before, later.after) == ("r3", "r4")

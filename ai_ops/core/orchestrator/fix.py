@@ -121,6 +121,7 @@ async def _ask(scene: Scene, reproduction: Reproduction, round: int, feedback: s
             project.plan,
             reproduction=tests,
             left_out=left_out,
+            suspects=scene.suspects,
             feedback=both(feedback, report),
         )
 

@@ -13,7 +13,12 @@ from ai_ops.core import report as words
 from ai_ops.core.identity import pull_request_id
 from ai_ops.core.links import absolute
 from ai_ops.core.orchestrator.ending import Ending
-from ai_ops.core.orchestrator.records import proof_from_json, proof_to_json
+from ai_ops.core.orchestrator.records import (
+    proof_from_json,
+    proof_to_json,
+    suspects_from_json,
+    suspects_to_json,
+)
 from ai_ops.core.orchestrator.reporting import Findings, build_report, send
 from ai_ops.core.orchestrator.scene import Job
 from ai_ops.core.ports import Outcome
@@ -51,6 +56,7 @@ class Candidate:
                 "commands": findings.commands,
                 "reproduction": findings.reproduction,
                 "patch": findings.patch,
+                "suspects": suspects_to_json(findings.suspects),
             }
         )
 
@@ -68,6 +74,7 @@ class Candidate:
                 tuple(value["commands"]),
                 tuple(value["reproduction"]),
                 value["patch"],
+                suspects_from_json(value.get("suspects")),
             ),
             value["draft"],
             tuple(value["labels"]),

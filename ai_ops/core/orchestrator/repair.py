@@ -15,15 +15,18 @@ from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.fix import find_fix
 from ai_ops.core.orchestrator.project import Project, load_project
 from ai_ops.core.orchestrator.publish import Candidate, commit, is_publishable, publish, record
+from ai_ops.core.orchestrator.records import suspects_from_json, suspects_to_json
 from ai_ops.core.orchestrator.reporting import Findings, build_report, redacted_issue, send
 from ai_ops.core.orchestrator.reproduce import find_reproduction
 from ai_ops.core.orchestrator.scene import Job, Scene
+from ai_ops.core.orchestrator.suspects import find_suspects
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.triage import by_event, leave, triage
 from ai_ops.core.ports import Outcome, Steps
 from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import HostedPullRequest, PullRequestState
 from ai_ops.flow.repository import Base
+from ai_ops.flow.suspects import Suspects
 from ai_ops.flow.task import Proof, Task, TaskState, Verdict
 
 
@@ -41,7 +44,8 @@ async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
         return await _adopt(job, base, start["pull_request"])
 
     project = await load_project(tools, job.repository, base)
-    scene = Scene(tools, steps, task, job.issue, run_id, project)
+    suspects = suspects_from_json(start.get("suspects"))
+    scene = Scene(tools, steps, task, job.issue, run_id, project, suspects)
     decision = await triage(scene)
     if by_event(task) and not decision.repair:
         return await leave(scene, decision)
@@ -89,11 +93,15 @@ async def _checkout(job: Job, branch: str) -> Outcome:
     await tools.sandbox.probe()  # nothing of the repository runs without isolation
     base = await tools.git.refresh(repository)
     known = await tools.host_of(repository).find_pull_request(repository, branch, base.branch)
+    suspects = Suspects()
     if known is None:
-        await load_project(tools, repository, base)  # a repository without tests is said here, before money
+        # A repository without tests is said here, before money.
+        project = await load_project(tools, repository, base)
+        suspects = await find_suspects(job, project)
     return {
         "base": asdict(base),
         "pull_request": asdict(known) if known else None,
+        "suspects": suspects_to_json(suspects),
         "words": f"{base.branch} at {base.sha[:12]}",
     }
 
@@ -120,6 +128,7 @@ async def _findings(scene: Scene) -> Findings:
             Proof(reproduction.verdict, reproduction.reasons),
             reproduction.words.cause,
             commands=reproduction.commands,
+            suspects=scene.suspects,
         )
     fix = await find_fix(scene, reproduction)
     return Findings(
@@ -129,6 +138,7 @@ async def _findings(scene: Scene) -> Findings:
         reproduction.commands + fix.commands,
         reproduction.paths,
         fix.patch,
+        scene.suspects,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ai_ops.core import diff
 from ai_ops.core import report as words
@@ -12,8 +12,10 @@ from ai_ops.core.orchestrator.scene import Job
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome
 from ai_ops.core.report import Report
+from ai_ops.core.suspects import author, subject
 from ai_ops.core.wording import counted
 from ai_ops.flow.issue import Issue
+from ai_ops.flow.suspects import SuspectCommit, Suspects
 from ai_ops.flow.task import Proof, Verdict
 
 
@@ -27,6 +29,7 @@ class Findings:
     commands: tuple[str, ...] = ()
     reproduction: tuple[str, ...] = ()
     patch: str = ""
+    suspects: Suspects = field(default_factory=Suspects)
 
     @property
     def changed(self) -> str:
@@ -61,6 +64,7 @@ async def build_report(
         task_url=f"{url}/v1/tasks/{task.id}" if url else "",
         pr_url=pr_url,
         diff=redact(findings.patch),
+        suspects=_shown(findings.suspects, redact),
         banners=_banners(tools, findings.proof, published=not next_step),
     )
 
@@ -69,6 +73,16 @@ def redacted(proof: Proof, redact: Callable[[str], str]) -> Proof:
     """Return a proof whose reasons hold no secrets: they quote tests and answers."""
     reasons = (replace(each, place=redact(each.place), text=redact(each.text)) for each in proof.reasons)
     return replace(proof, reasons=tuple(reasons))
+
+
+def _shown(suspects: Suspects, redact: Callable[[str], str]) -> Suspects:
+    """Return suspects whose names and subjects hold no secrets."""
+
+    def shown(commits: tuple[SuspectCommit, ...]) -> tuple[SuspectCommit, ...]:
+        return tuple(replace(c, author=redact(author(c)), subject=redact(subject(c))) for c in commits)
+
+    release = suspects.release
+    return Suspects(shown(suspects.commits), release and replace(release, commits=shown(release.commits)))
 
 
 def redacted_issue(issue: Issue, redact: Callable[[str], str]) -> Issue:

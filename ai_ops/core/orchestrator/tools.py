@@ -14,6 +14,7 @@ from ai_ops.core.ports import (
     CodeHost,
     Fixer,
     Git,
+    History,
     Issues,
     Outbox,
     PullRequests,
@@ -117,6 +118,7 @@ class Tools:
     trace: Trace
     outbox: Outbox
     git: Git
+    history: History
     workspaces: Workspaces
     suites: Suites
     setup_layers: SetupLayers

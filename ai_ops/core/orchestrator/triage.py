@@ -66,7 +66,8 @@ async def leave(scene: Scene, decision: TriageDecision) -> Ending:
     )
 
     async def notify() -> Outcome:
-        report = await build_report(scene, Findings(Proof()), diagnosis=reason, next_step=next_step)
+        findings = Findings(Proof(), suspects=scene.suspects)
+        report = await build_report(scene, findings, diagnosis=reason, next_step=next_step)
         return await send(scene, f"review:{task.id}:{task.run_number}", report)
 
     await scene.steps.run("notify", 1, notify)

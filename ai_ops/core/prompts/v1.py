@@ -16,9 +16,11 @@ from ai_ops.core.prompts.parts import (
     first_line,
     joined,
 )
+from ai_ops.core.suspects import sentences
 from ai_ops.core.untrusted import clean
 from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.fixing import FixMode, Purpose
+from ai_ops.flow.suspects import Suspects
 
 VERSION = 1
 
@@ -81,6 +83,14 @@ def _facts(error: ErrorDetail, context_lines: Sequence[str], head: Head) -> str:
     return "## The log\n\n" + error_data(error, context_lines, head.fence)
 
 
+def _history(suspects: Suspects | None, head: Head) -> str:
+    """Return what the repository's history says of the error, as data."""
+    if not suspects:
+        return ""
+    words = "## Its history\n\nA hint where to look, and no proof:\n\n"
+    return words + fence('name="history"', "\n".join(sentences(suspects)), head.fence)
+
+
 def _files(files: Sequence[ContextFile], left_out: Sequence[str], head: Head) -> str:
     if head.mode is FixMode.AGENTIC:
         names = [file.path for file in files]
@@ -109,6 +119,7 @@ def reproduce(
     *,
     path: str,
     left_out: Sequence[str] = (),
+    suspects: Suspects | None = None,
     feedback: str = "",
 ) -> str:
     """Ask for a test that fails the way the log shows.
@@ -121,6 +132,7 @@ def reproduce(
         plan: how tests are run.
         path: where the test could stand.
         left_out: files there was no room for.
+        suspects: who touched the trace's lines last, and what came with the release.
         feedback: what was wrong with the last answer, empty at first.
     """
     where = (
@@ -133,6 +145,7 @@ def reproduce(
         where,
         data_rule(head.fence),
         _facts(error, context_lines, head),
+        _history(suspects, head),
         _files(files, left_out, head),
         _back(feedback, head),
         "## How to answer\n\n" + _how(head),
@@ -149,6 +162,7 @@ def fix(
     *,
     reproduction: Sequence[ContextFile],
     left_out: Sequence[str] = (),
+    suspects: Suspects | None = None,
     feedback: str = "",
 ) -> str:
     """Ask for the smallest change that removes the cause.
@@ -161,6 +175,7 @@ def fix(
         plan: how tests are run.
         reproduction: the test files that fail on this code.
         left_out: files there was no room for.
+        suspects: who touched the trace's lines last, and what came with the release.
         feedback: what was wrong with the last answer, empty at first.
     """
     how = (
@@ -174,6 +189,7 @@ def fix(
         how,
         data_rule(head.fence),
         _facts(error, context_lines, head),
+        _history(suspects, head),
         shown,
         _files(files, left_out, head),
         _back(feedback, head),
