@@ -88,6 +88,7 @@ async def test_with_a_subscription_the_real_cli_asks_without_tools() -> None:
     assert answer.text == "expected"
     (request,) = call.double.requests
     assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["user-agent"].startswith("claude-cli/")
     assert request.body["model"] == MODEL
     assert not request.body.get("tools")
     assert "What is it?" in json.dumps(request.body["messages"])

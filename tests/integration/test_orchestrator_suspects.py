@@ -8,7 +8,7 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.task import TaskState
 from tests.support import shop
 from tests.support.git_server import git, push_files
-from tests.support.workshop import mail_text
+from tests.support.workshop import SERVER_SECRET, mail_text
 
 ROUNDED = shop.BROKEN.replace("round(sum(stars) / len(stars), 1)", "sum(stars) / len(stars)")
 
@@ -116,3 +116,13 @@ async def test_what_is_left_alone_names_them_too(workshop):
     async with with_a_past(workshop, script, triage_model="small-model") as floor:
         await floor.repaired()
         assert f"last touched by Ada in {floor.shas[2][:12]}" in mail_text(floor.mails()[0])
+
+
+async def test_a_secret_in_a_commit_is_masked_wherever_it_is_shown(workshop):
+    async with with_a_past(workshop) as floor:
+        last = shop.BROKEN.replace("1)", "1)  # one decimal")
+        push_files(floor.remote, {shop.MODULE_PATH: last}, message=f"Log in with {SERVER_SECRET}")
+        task = await floor.repaired()
+        for text in await history_in(floor, task):
+            assert "Log in with" in text
+        assert SERVER_SECRET not in await floor.everything_kept(task)

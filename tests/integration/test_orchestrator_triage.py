@@ -97,6 +97,7 @@ async def test_a_script_without_an_opinion_leaves_the_rules_word(workshop):
         task = await floor.repaired()
         assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
         assert await triage_of(floor, task) == ("code_fault", True, "rules")
+        assert (await floor.steps(task))["triage:1"].state is StepState.DONE
 
 
 async def test_without_a_model_for_it_nobody_is_asked(workshop):
