@@ -44,6 +44,7 @@ async def test_what_is_no_code_fault_is_left_to_a_person_before_other_money_is_s
         assert (floor.branches(), await floor.pulls(), floor.leftovers()) == ([], (), [])
         steps = await floor.steps(task)
         assert list(steps) == ["checkout:1", "triage:1", "notify:1"]
+        assert steps["triage:1"].output["withheld"] is True
         assert (steps["triage:1"].usage.cost_usd, task.cost_usd) == (0.001, 0.001)
         assert SEEN in await floor.artifact(task, "triage-1-answer")
         (mail,) = floor.mails()
@@ -119,7 +120,8 @@ async def test_a_retry_is_a_persons_word(workshop):
         task = await floor.worked(await floor.done_to(await floor.repaired(), "retry"))
         assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
         assert floor.fixer.purposes == ["triage:1", "reproduce:1", "fix:1"]
-        assert (await floor.steps(task))["triage:1"].output["triage_class"] == "expected"
+        outcome = (await floor.steps(task))["triage:1"].output
+        assert (outcome["triage_class"], outcome["withheld"]) == ("expected", False)
 
 
 async def test_a_wish_for_an_issue_that_was_left_alone_is_answered_with_its_review(workshop):

@@ -21,7 +21,7 @@ from ai_ops.core.orchestrator.reproduce import find_reproduction
 from ai_ops.core.orchestrator.scene import Job, Scene
 from ai_ops.core.orchestrator.suspects import find_suspects
 from ai_ops.core.orchestrator.tools import Tools
-from ai_ops.core.orchestrator.triage import by_event, leave, triage
+from ai_ops.core.orchestrator.triage import leave, triage, withholds
 from ai_ops.core.ports import Outcome, Steps
 from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import HostedPullRequest, PullRequestState
@@ -47,7 +47,7 @@ async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     suspects = suspects_from_json(start.get("suspects"))
     scene = Scene(tools, steps, task, job.issue, run_id, project, suspects)
     decision = await triage(scene)
-    if by_event(task) and not decision.repair:
+    if withholds(decision, task):
         return await leave(scene, decision)
     findings = await _findings(scene)
     candidate = _candidate(project, branch, findings)

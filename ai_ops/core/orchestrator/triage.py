@@ -32,6 +32,11 @@ def by_event(task: Task) -> bool:
     return task.payload.get("requested_by") == "event" and task.run_number == 1
 
 
+def withholds(decision: TriageDecision, task: Task) -> bool:
+    """Whether a decision ends this run: only code faults are repaired unasked."""
+    return by_event(task) and not decision.repair
+
+
 async def triage(scene: Scene) -> TriageDecision:
     """Return what kind of trouble the error is: the model's word if it is asked and answers, or the rules'.
 
@@ -42,12 +47,12 @@ async def triage(scene: Scene) -> TriageDecision:
 
     async def work() -> Outcome:
         if not asked:
-            return _outcome(rules)
+            return _outcome(rules, scene.task)
         async with accounted(scene.tools, scene.run_id) as purse:
             decision = await _ask(scene, purse)
             if decision is not None:
                 await scene.tools.issues.judged(scene.issue.id, decision)
-            return _outcome(decision or rules) | {"usage": usage_to_json(purse.usage)}
+            return _outcome(decision or rules, scene.task) | {"usage": usage_to_json(purse.usage)}
 
     try:
         return triage_from_json(await scene.steps.run("triage", 1, work))
@@ -99,6 +104,6 @@ async def _ask(scene: Scene, purse: Purse) -> TriageDecision | None:
     return prompts.parse_triage(tools.redact(answer.text), block)
 
 
-def _outcome(decision: TriageDecision) -> Outcome:
+def _outcome(decision: TriageDecision, task: Task) -> Outcome:
     words = f"{decision.triage_class} by {decision.judge}: {decision.reason}"
-    return asdict(decision) | {"words": words}
+    return asdict(decision) | {"withheld": withholds(decision, task), "words": words}
