@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ai_ops.config_places import Problem
+from ai_ops.core.model_names import is_allowed
 from ai_ops.core.repository import local_root
 from ai_ops.errors import PermanentError
 from ai_ops.settings import ConfigurationError, Loaded
@@ -159,6 +160,10 @@ def _claude(loaded: Loaded) -> Iterator[Problem]:
     if settings.claude_model and allowed and settings.claude_model not in allowed:
         mend = f"Set it to one of {', '.join(allowed)}."
         yield Problem("CLAUDE_MODEL", loaded.origin("claude_model"), "is not in CLAUDE_ALLOWED_MODELS", mend)
+    judge, origin = settings.claude_triage_model, loaded.origin("claude_triage_model")
+    if judge != "none" and origin != "default" and not is_allowed(judge, allowed):
+        mend = f"Set it to one of {', '.join(allowed)}, or to none: the rules alone then decide."
+        yield Problem("CLAUDE_TRIAGE_MODEL", origin, "is not in CLAUDE_ALLOWED_MODELS", mend)
 
 
 def _script(loaded: Loaded) -> Iterator[Problem]:

@@ -186,6 +186,8 @@ class Settings(BaseSettings):
     """How fixes are made, unless a task or ``.ai-ops.yml`` says otherwise."""
     claude_model: str = ""
     """Model to ask; empty: the CLI's default."""
+    claude_triage_model: str = "claude-haiku-5-5"
+    """The cheap model that is asked first what kind of trouble an error is; ``none``: only rules decide."""
     claude_allowed_models: Words = ()
     """Models that may be asked; empty: any."""
     scripted_answers: FilePath | None = None

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
+from ai_ops.core.model_names import is_allowed
 from ai_ops.core.orchestrator.tools import Policy, Tools
 from ai_ops.core.orchestrator.upkeep import Upkeep
 from ai_ops.core.orchestrator.worker import Worker
@@ -31,6 +32,7 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.fixing import FixMode
 from ai_ops.flow.repository import Repository
+from ai_ops.integrations.claude_direct import DirectFixer
 from ai_ops.integrations.claude_gateway import ClaudeGateway
 from ai_ops.integrations.claude_gateway import Credential as ClaudeCredential
 from ai_ops.integrations.deferred import DeferredFixer
@@ -118,7 +120,8 @@ def fixer(settings: Settings, sandbox: Sandbox) -> Fixer:
             allowed_models=settings.claude_allowed_models,
         )
 
-    return DeferredFixer(build_claude)
+    allowed = settings.claude_allowed_models
+    return DirectFixer(gateway, DeferredFixer(build_claude), allowed_models=allowed)
 
 
 def claude_credential(settings: Settings) -> ClaudeCredential | None:
@@ -196,7 +199,14 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         nonce_salt=salt,
         sandbox=settings.sandbox,
         bug_case_reach=Reach(settings.bug_case_reach),
+        triage_model=triage_model(settings),
     )
+
+
+def triage_model(settings: Settings) -> str:
+    """Return the model that judges errors; empty where it is ``none``, or not among the allowed ones."""
+    model = settings.claude_triage_model
+    return model if model != "none" and is_allowed(model, settings.claude_allowed_models) else ""
 
 
 def intake_rules(settings: Settings) -> IntakeRules:
@@ -275,6 +285,7 @@ async def build(
             trace=trace,
             outbox=outbox,
             git=git,
+            history=git,
             workspaces=workspaces,
             suites=SuiteRunner(sandbox, toolbox, wall_seconds=settings.test_wall_seconds),
             setup_layers=SetupBuilder(sandbox, toolbox, settings.data_dir, network=settings.setup_network),

@@ -60,7 +60,7 @@ def show_issue(issue_id: IssueId, as_json: JsonFlag = False) -> None:
             ("repository", issue["repo_url"]),
             ("fingerprint", issue["fingerprint"]),
             ("episode", issue["episode"]),
-            ("triage", f"{triage['triage_class']}: {triage['reason']}"),
+            ("triage", f"{triage['triage_class']} by {triage['judge']}: {triage['reason']}"),
             ("waits", issue["waiting_reason"]),
             ("only counted", issue["only_counted"] or None),
             ("merged into", issue["merged_into"]),

@@ -13,15 +13,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from ai_ops.core.flood import ReleaseChange
 from ai_ops.flow.bug_case import BugCase, BugCaseOutcome, KnownBug, Likeness, Reach
 from ai_ops.flow.event import Event
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
-from ai_ops.flow.issue import Issue, IssueDecision
+from ai_ops.flow.issue import Issue, IssueDecision, TriageDecision
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequest, PullRequestState
 from ai_ops.flow.report import RunEnd
 from ai_ops.flow.repository import Base, Repository
 from ai_ops.flow.run import Artifact, Run, Step, TraceEvent, Usage
+from ai_ops.flow.suspects import SuspectCommit
 from ai_ops.flow.task import Task, TaskState
 
 T = TypeVar("T")
@@ -259,6 +261,10 @@ class Issues(Protocol):
         """Return the titles of these; ids that are not there are left out."""
         ...
 
+    async def release_change(self, issue: Issue) -> ReleaseChange | None:
+        """Return the release that an issue's episode began with, and the one before it in the same place."""
+        ...
+
     async def release_waiting(self) -> Sequence[Task]:
         """Start repairs that waited for a spike to pass, as far as there is room; to be enqueued."""
         ...
@@ -281,6 +287,10 @@ class Issues(Protocol):
         Raises:
             PermanentError: ``issue_not_found``, ``issue_merged``.
         """
+        ...
+
+    async def judged(self, issue_id: str, decision: TriageDecision) -> None:
+        """Record what triage says of an issue now."""
         ...
 
     async def merge(self, issue_id: str, into: str, who: str) -> Merged:
@@ -499,6 +509,29 @@ class Git(Protocol):
 
     async def merge(self, repository: Repository, branch: str, into: str, message: str, *, head: str) -> str:
         """Merge a branch on the remote, if it is at ``head``, and return the merge commit."""
+        ...
+
+
+class History(Protocol):
+    """What a repository's commits say, read from its mirror: the remote is not asked. Codes as ``Git``."""
+
+    async def find_commit(self, repository: Repository, name: str) -> str | None:
+        """Return the full id of a commit named by its id or a beginning of seven letters or more, or None."""
+        ...
+
+    async def blame(
+        self, repository: Repository, sha: str, path: str, lines: Sequence[int]
+    ) -> Mapping[int, SuspectCommit]:
+        """Return the commit that touched each line of a file last, for the lines that are there."""
+        ...
+
+    async def between(
+        self, repository: Repository, before: str, after: str, paths: Sequence[str], limit: int
+    ) -> tuple[int, Sequence[SuspectCommit]] | None:
+        """Return how many commits ``after`` has over ``before``, and at most ``limit`` of them, newest first.
+
+        Those that touch ``paths``, or of all where none does; None when ``before`` is not in ``after``.
+        """
         ...
 
 

@@ -10,8 +10,10 @@ import re
 from dataclasses import dataclass, field
 
 from ai_ops.core import markdown
+from ai_ops.core.suspects import author, subject
 from ai_ops.core.wording import counted
 from ai_ops.flow.event import ErrorDetail, Frame
+from ai_ops.flow.suspects import SuspectCommit, Suspects
 from ai_ops.flow.task import Proof, Verdict
 
 _SAFE_WORD = re.compile(r"[^A-Za-z0-9_.$/-]+")
@@ -52,6 +54,7 @@ class Report:
     task_url: str = ""
     pr_url: str = ""
     diff: str = ""
+    suspects: Suspects = field(default_factory=Suspects)
     failure_code: str = ""
     failure: str = ""
     next_step: str = ""
@@ -138,6 +141,8 @@ def body(report: Report, marker: str) -> str:
     if report.summary:
         parts += ["### Change", markdown.text(report.summary)]
     parts += ["### Evidence", _facts(report), markdown.block(report.error.raw_excerpt)]
+    if report.suspects:
+        parts += ["### History", _history(report.suspects)]
     if report.proof.reasons:
         parts += ["### Proof", _reasons(report.proof)]
     if report.commands:
@@ -165,6 +170,25 @@ def _facts(report: Report) -> str:
         ("Release", report.release),
     ]
     return "\n".join(f"- {name}: {markdown.code(value)}" for name, value in rows if value)
+
+
+def _history(suspects: Suspects) -> str:
+    lines = [
+        f"- {', '.join(map(markdown.code, commit.places))}: last touched by {_told(commit)}"
+        for commit in suspects.commits
+    ]
+    if release := suspects.release:
+        lines.append(
+            f"- Seen since release {markdown.code(release.after[:12])}, "
+            f"{counted(release.number, 'commit')} after {markdown.code(release.before[:12])}; of these:"
+        )
+        lines += [f"  - {_told(commit)}" for commit in release.commits]
+    return "\n".join(lines)
+
+
+def _told(commit: SuspectCommit) -> str:
+    by, sha = markdown.text(author(commit)), markdown.code(commit.sha[:12])
+    return f"{by} in {sha}, {commit.at.date().isoformat()}: {markdown.text(subject(commit))}"
 
 
 def _reasons(proof: Proof) -> str:

@@ -81,6 +81,7 @@ NAMES = frozenset(
         "CLAUDE_ARGS",
         "CLAUDE_FIX_MODE",
         "CLAUDE_MODEL",
+        "CLAUDE_TRIAGE_MODEL",
         "CLAUDE_ALLOWED_MODELS",
         "SCRIPTED_ANSWERS",
         "CLAUDE_WALL_SECONDS",

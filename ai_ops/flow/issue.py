@@ -29,13 +29,21 @@ class TriageClass(StrEnum):
     UNKNOWN = "unknown"
 
 
+class TriageJudge(StrEnum):
+    """Who chose an error's class: the rules at intake, or the model that a run asks first."""
+
+    RULES = "rules"
+    MODEL = "model"
+
+
 @dataclass(frozen=True, slots=True)
 class TriageDecision:
-    """A class, whether to repair, and why, in words for people."""
+    """A class, whether to repair, and why, in words for people; ``judge`` says whose decision it is."""
 
     triage_class: TriageClass
     repair: bool
     reason: str
+    judge: TriageJudge = TriageJudge.RULES
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,13 +27,13 @@ from ai_ops.integrations.claude_args import parse_args
 from ai_ops.integrations.claude_cli import CliTransport
 from ai_ops.integrations.claude_gateway import ClaudeGateway, GatewaySession
 from ai_ops.integrations.claude_messages import Listener
+from ai_ops.integrations.private_folder import private_folder
 
 _HOME = "/home/ai-ops"
 _PROGRAM = "/opt/ai-ops/claude"
 _SOCKET = "/run/ai-ops/model.sock"
 _WORKSPACE = "/workspace"
 _TICK_SECONDS = 0.25
-_MOST_TEMPDIR = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,23 +145,14 @@ class ClaudeFixer:
         )
 
 
-def _short_folder() -> str | None:
-    """Return where to make folders for sockets: a socket's path has room for about a hundred bytes."""
-    return None if len(os.fsencode(tempfile.gettempdir())) <= _MOST_TEMPDIR else "/tmp"  # noqa: S108
-
-
 @contextlib.asynccontextmanager
 async def _desk() -> AsyncIterator[_Desk]:
     """Make the folders of one call, which only we can enter."""
-    root = await asyncio.to_thread(tempfile.mkdtemp, prefix="ai-ops-ask-", dir=_short_folder())
-    try:
-        yield _furnish(Path(root))
-    finally:
-        await asyncio.to_thread(shutil.rmtree, root, ignore_errors=True)
+    async with private_folder() as root:
+        yield _furnish(root)
 
 
 def _furnish(root: Path) -> _Desk:
-    root = root.resolve()
     desk = _Desk(root / "home", root / "empty", root / "model.sock")
     desk.home.mkdir(mode=0o700)
     desk.empty.mkdir(mode=0o700)

@@ -14,7 +14,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +23,7 @@ import aiohttp
 from aiohttp import web
 
 from ai_ops.core.failures import ApiFailure
+from ai_ops.core.model_names import is_allowed
 from ai_ops.core.pricing import PRICES, Price, Reservation, Seen, TokenCounts, cost, price_of, reserve
 from ai_ops.flow.run import Usage
 from ai_ops.integrations.claude_meter import Meter, read_failure
@@ -106,7 +106,7 @@ class GatewaySession:
 
     def allows(self, model: str) -> bool:
         """Whether the model is on the list; an empty list allows all."""
-        return not self._allowed_models or any(fnmatchcase(model, glob) for glob in self._allowed_models)
+        return is_allowed(model, self._allowed_models)
 
     def reserve(self, model: str, body_bytes: int, max_tokens: int, least: int) -> Reservation | None:
         """Set money aside for one call, or return None and remember that the budget is spent."""
@@ -170,6 +170,11 @@ class ClaudeGateway:
         self._credential = credential
         self._prices = prices
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=15.0, sock_read=silence_seconds)
+
+    @property
+    def for_the_cli_alone(self) -> bool:
+        """Whether the credential is a subscription's, which is given out for the CLI's own calls."""
+        return self._credential is not None and self._credential.kind is CredentialKind.OAUTH_TOKEN
 
     @contextlib.asynccontextmanager
     async def open(

@@ -18,13 +18,15 @@ import yaml
 
 from ai_ops.core.failures import CODES, failure
 from ai_ops.errors import AiOpsError, PermanentError
-from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Watch
+from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Purpose, Watch
 from ai_ops.flow.run import Usage
 from ai_ops.integrations.replay import choose
 
 _WORKSPACE = "/workspace/"
 _KEYS = frozenset({"round", "files", "answer", "cause", "summary", "failure", "usage", "raw"})
 _MODEL = "scripted"
+# Not in the form that was asked for, so the class that the rules chose stands.
+_NO_OPINION: Mapping[str, Any] = {"answer": "The script does not say what kind of trouble this is."}
 
 Files = Mapping[str, str | None]
 
@@ -37,7 +39,8 @@ class ScriptedFixer:
             the n-th entry for round n (or the ``round`` it names), the last repeats. An entry holds ``files``
             ({path: content, or null to delete}), the words ``answer``, ``cause``, ``summary``, ``failure`` (a
             code of ``core.failures``), ``usage`` ({"input_tokens", "output_tokens", "cost_usd"}); or ``raw``,
-            the whole answer, in which ``{nonce}`` becomes the request's.
+            the whole answer, in which ``{nonce}`` becomes the request's. A script without ``triage`` has no
+            opinion there.
 
     Raises:
         PermanentError: ``script_invalid``.
@@ -56,6 +59,8 @@ class ScriptedFixer:
         """
         entries = await asyncio.to_thread(_entries, self._script)
         entry = choose(entries.get(request.purpose.value, ()), request.round)
+        if entry is None and request.purpose is Purpose.TRIAGE:
+            entry = _NO_OPINION
         if entry is None:
             raise PermanentError("script_silent", f"the script has no answer to {request.purpose.value}")
         usage = Usage(**entry.get("usage", {}))

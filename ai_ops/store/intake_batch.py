@@ -22,14 +22,14 @@ from ai_ops.core.intake import IntakeOutcome
 from ai_ops.core.ports import NewTask
 from ai_ops.core.rate import Minute, store_one
 from ai_ops.flow.event import Event
-from ai_ops.flow.issue import IssueState, TriageClass, TriageDecision
+from ai_ops.flow.issue import IssueState, TriageDecision
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Priority, Task, TaskState
 from ai_ops.store import tables
 from ai_ops.store.closing import recurred
 from ai_ops.store.grants import Candidate, Grants
 from ai_ops.store.open_issue import CHUNK, STANDING, Key, OpenIssue, known_issues, new_issue, repair_of
-from ai_ops.store.rows import NAME, clean, count_of, error_json, event_json, moment, task_row
+from ai_ops.store.rows import NAME, clean, count_of, error_json, event_json, moment, task_row, triage_from
 
 KEPT_PAYLOADS = 50
 """How many events of an issue keep their whole payload; later ones keep who, when and how many."""
@@ -241,8 +241,7 @@ class IntakeBatch:
             return self._triage(event, repo_key)
         if standing.task is None:
             return self._triage(event, repo_key)
-        row = issue.row
-        return TriageDecision(TriageClass(row["triage_class"]), row["triage_repair"], row["triage_reason"])
+        return triage_from(issue.row)
 
     def _count(self, issue: OpenIssue, event: Event) -> bool:
         """Count an event; return whether it is stored too, or came faster than the limit."""

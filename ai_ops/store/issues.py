@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
-from ai_ops.core.flood import IntakeRules
+from ai_ops.core.flood import IntakeRules, ReleaseChange
 from ai_ops.core.issue_verbs import VERBS
 from ai_ops.core.ports import Clock, Ingested, Merged, Page
 from ai_ops.flow.event import Event
-from ai_ops.flow.issue import Issue, IssueDecision, IssueState
+from ai_ops.flow.issue import Issue, IssueDecision, IssueState, TriageDecision
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Task
 from ai_ops.store import decisions, releases, tables
@@ -21,7 +21,7 @@ from ai_ops.store.intake_batch import IntakeBatch, TakenEvent
 from ai_ops.store.open_issue import STORM
 from ai_ops.store.paging import page
 from ai_ops.store.releases import Place
-from ai_ops.store.rows import issue_from, task_row
+from ai_ops.store.rows import NAME, clean, issue_from, task_row, triage_columns
 from ai_ops.store.spikes import release_waiting
 
 _Batch = Sequence[tuple[Event, Repository]]
@@ -61,6 +61,22 @@ class IssueRepository:
     def _due(self, place: Place, now: datetime) -> bool:
         noted = self._places.get(place)
         return noted is None or abs(now - noted) >= releases.NOTED_AGAIN
+
+    async def release_change(self, issue: Issue) -> ReleaseChange | None:
+        """Return the release that an issue's episode began with, and the one before it in the same place.
+
+        The first episode began with the issue's first event, a later one with what its repair was begun for.
+        """
+        c = tables.issues.c
+        first = select(c.service, c.environment, c.release).where(c.id == issue.id)
+        async with self._database.read() as connection:
+            row = (await connection.execute(first)).first()
+            sample = issue.sample
+            where = (sample.service, sample.environment, sample.release)
+            if row is not None and issue.episode == 1:
+                where = (row.service, row.environment, row.release)
+            place = Place(issue.repo_key, *(clean(word, NAME) for word in where))
+            return await connection.run(releases.change_to, place) if place.release else None
 
     async def release_waiting(self) -> Sequence[Task]:
         """Start repairs that waited for a spike to pass, as far as there is room; to be enqueued."""
@@ -126,6 +142,14 @@ class IssueRepository:
     async def set_state(self, issue_id: str, state: IssueState) -> Issue:
         """Record the system's own decision about an issue; as ``decide``."""
         return await self.decide(issue_id, _VERB_OF[state], "ai-ops")
+
+    async def judged(self, issue_id: str, decision: TriageDecision) -> None:
+        """Record what triage says of an issue; it stands until an event or a person calls for a repair."""
+        c = tables.issues.c
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(tables.issues).where(c.id == issue_id).values(triage_columns(decision))
+            )
 
     async def merge(self, issue_id: str, into: str, who: str) -> Merged:
         """Hand the fingerprints and the count of one issue over to another of the same repository.

@@ -18,7 +18,7 @@ from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Priority, Task, TaskKind, TaskState
 from ai_ops.store import tables
-from ai_ops.store.rows import NAME, clean, moment
+from ai_ops.store.rows import NAME, clean, moment, triage_columns
 
 Key = tuple[str, str]
 """Fingerprint and repository key."""
@@ -30,8 +30,8 @@ CHUNK = 500
 
 
 STANDING = (
-    "state", "episode", "resolved_at", "triage_class", "triage_repair", "triage_reason", "waiting_for",
-    "waiting_reason",
+    "state", "episode", "resolved_at", "triage_class", "triage_repair", "triage_reason", "triage_judge",
+    "waiting_for", "waiting_reason",
 )  # fmt: skip
 """The columns that say how an issue stands; most events change none of them."""
 
@@ -52,9 +52,7 @@ class OpenIssue:
 
     def judged(self, decision: TriageDecision) -> None:
         """Take over what triage says."""
-        self.row["triage_class"] = decision.triage_class
-        self.row["triage_repair"] = decision.repair
-        self.row["triage_reason"] = clean(decision.reason, 1000)
+        self.row |= triage_columns(decision)
 
     def move_to(self, episode: int) -> None:
         """Enter an episode; the next one has no repair yet."""

@@ -79,10 +79,16 @@ def change_at(
     connection: Connection, place: Place, now: datetime, within_seconds: float
 ) -> ReleaseChange | None:
     """Return the change to this release, if it happened within that time and there was one before it."""
+    return change_to(connection, place, since=now - timedelta(seconds=within_seconds))
+
+
+def change_to(connection: Connection, place: Place, since: datetime | None = None) -> ReleaseChange | None:
+    """Return the change to this release, if it was not before ``since`` and another one ran there before."""
     c = tables.releases.c
     same = (c.repo_key == place.repo_key, c.service == place.service, c.environment == place.environment)
-    since = now - timedelta(seconds=within_seconds)
-    query = select(c.seq, c.first_seen).where(*same, c.release == place.release, c.first_seen >= since)
+    query = select(c.seq, c.first_seen).where(*same, c.release == place.release)
+    if since is not None:
+        query = query.where(c.first_seen >= since)
     row = (connection.execute(query)).first()
     if row is None:
         return None

@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping
 
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import ErrorDetail, Event, EventRepo, EventSource, Frame
-from ai_ops.flow.issue import Issue, IssueState, TriageClass, TriageDecision
+from ai_ops.flow.issue import Issue, IssueState, TriageClass, TriageDecision, TriageJudge
 from ai_ops.flow.notification import Notification, NotificationState
 from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.flow.task import Priority, Proof, Reason, Task, TaskKind, TaskState, Verdict
@@ -151,9 +151,29 @@ def issue_from(row: Mapping[str, Any] | RowMapping) -> Issue:
     return Issue(
         **{f.name: row[f.name] for f in fields(Issue) if f.name not in special},
         state=IssueState(row["state"]),
-        triage=TriageDecision(TriageClass(row["triage_class"]), row["triage_repair"], row["triage_reason"]),
+        triage=triage_from(row),
         sample=event_from(row["sample"]),
     )
+
+
+def triage_from(row: Mapping[str, Any] | RowMapping) -> TriageDecision:
+    """Return what triage says of the issue of a row."""
+    return TriageDecision(
+        TriageClass(row["triage_class"]),
+        row["triage_repair"],
+        row["triage_reason"],
+        TriageJudge(row["triage_judge"]),
+    )
+
+
+def triage_columns(decision: TriageDecision) -> dict[str, Any]:
+    """Return a decision as the columns of its issue."""
+    return {
+        "triage_class": decision.triage_class,
+        "triage_repair": decision.repair,
+        "triage_reason": clean(decision.reason, 1000),
+        "triage_judge": decision.judge,
+    }
 
 
 def task_row(task: Task) -> dict[str, Any]:

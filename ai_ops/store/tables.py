@@ -117,6 +117,7 @@ issues = _table(
     Column("triage_class", String(16), nullable=False),
     Column("triage_repair", Boolean, nullable=False),
     Column("triage_reason", Text, nullable=False),
+    Column("triage_judge", String(16), nullable=False, server_default="rules"),
     Column("sample", JsonText, nullable=False),
     # Of its first event, by the server's clock: what a deploy storm is recognised by.
     Column("created_at", UtcDateTime),

@@ -1,4 +1,4 @@
-"""The ``Git`` port on the git command line: mirrors, checkouts, commits and pushes.
+"""The ``Git`` and ``History`` ports on the git command line: mirrors, checkouts, commits and pushes.
 
 This is the thin composition; the rules are in ``names`` and ``failures``, the mirror in ``mirror``,
 the untrusted work tree in ``checkout``, merging in ``merging``.
@@ -7,14 +7,15 @@ the untrusted work tree in ``checkout``, merging in ``merging``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.repository import Base, Repository
+from ai_ops.flow.suspects import SuspectCommit
 from ai_ops.vcs import checkout as checkouts
-from ai_ops.vcs import reading
+from ai_ops.vcs import history, reading
 from ai_ops.vcs.credentials import Credential, askpass_program
 from ai_ops.vcs.environment import GitRunner
 from ai_ops.vcs.merging import Author, commit_patch, merge_heads
@@ -148,6 +149,28 @@ class GitClient:
     async def list_files(self, repository: Repository, sha: str) -> Sequence[str]:
         """Return the paths of files and links at a commit, sorted."""
         return await self._read(repository, sha, lambda git_dir: reading.list_files(git_dir, sha))
+
+    async def find_commit(self, repository: Repository, name: str) -> str | None:
+        """Return the full id of a commit of the mirror that a (shortened) id names, or None."""
+        async with self._mirror(repository) as mirror:
+            return await history.find_commit(mirror, name)
+
+    async def blame(
+        self, repository: Repository, sha: str, path: str, lines: Sequence[int]
+    ) -> Mapping[int, SuspectCommit]:
+        """Return the commit that touched each line of a file last, for the lines that are there."""
+        check_sha(sha)
+        async with self._mirror(repository) as mirror:
+            return await history.blame(mirror, sha, path, lines)
+
+    async def between(
+        self, repository: Repository, before: str, after: str, paths: Sequence[str], limit: int
+    ) -> tuple[int, Sequence[SuspectCommit]] | None:
+        """Return how many commits lie between two, and the newest that touch the paths, or else of all."""
+        check_sha(before)
+        check_sha(after)
+        async with self._mirror(repository) as mirror:
+            return await history.between(mirror, before, after, paths, limit)
 
     async def _read(self, repository: Repository, sha: str, read: Callable[[Path], reading.T]) -> reading.T:
         check_sha(sha)

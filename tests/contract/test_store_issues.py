@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from ai_ops.core.ports import TaskFilter
 from ai_ops.errors import PermanentError
-from ai_ops.flow.issue import IssueState
+from ai_ops.flow.issue import IssueState, TriageClass, TriageDecision, TriageJudge
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import TaskState
@@ -281,3 +281,41 @@ async def test_a_repair_of_a_regression_is_made_from_the_event_that_brought_it_b
     answer = await issues.ingest(pairs(back))
     assert len(answer.tasks) == 1
     assert (await only(issues)).sample == back
+
+
+async def test_what_triage_says_later_stands_until_a_repair_is_called_for_again(issues, tasks, clock):
+    (first,) = (await issues.ingest(pairs(event()))).tasks
+    issue = await only(issues)
+    assert issue.triage.judge is TriageJudge.RULES
+    said = TriageDecision(TriageClass.EXPECTED, False, "told to the customer\0", TriageJudge.MODEL)
+    await issues.judged(issue.id, said)
+    await issues.ingest(pairs(event()))
+    known = await only(issues)
+    assert known.triage == replace(said, reason="told to the customer\ufffd")
+    assert known.count == 2
+
+    clock.forward(60)
+    await tasks.move(first.id, TaskState.CANCELLED)
+    await issues.decide(issue.id, "resolve", "somebody")
+    clock.forward(60)
+    (task,) = (await issues.ingest(pairs(event(at=clock.now())))).tasks
+    assert (await only(issues)).triage.judge is TriageJudge.RULES
+    assert task.episode == 2
+
+
+async def test_the_release_of_an_error_is_told_with_the_one_that_ran_before_it(issues, clock):
+    def seen(number, release, **where):
+        return replace(event(number, at=clock.now()), release=release, **where)
+
+    for release in ("r1", "r2", "r3"):
+        clock.forward(60)
+        await issues.ingest(pairs(seen(9, release), seen(8, release, environment="staging")))
+    await issues.ingest(pairs(seen(1, "r3")))
+    clock.forward(60)
+    await issues.ingest(pairs(seen(1, "r4"), seen(2, "r1", environment="staging"), seen(3, "")))
+    found = {issue.fingerprint: issue for issue in (await issues.list()).items}
+    told = {n: await issues.release_change(found[fingerprint(n)]) for n in (1, 2, 3)}
+    assert (told[1].before, told[1].after) == ("r2", "r3")  # where it began, not where it is now
+    assert (told[2], told[3]) == (None, None)  # the first release there; none
+    later = await issues.release_change(replace(found[fingerprint(1)], episode=2))
+    assert (later.before, later.after) == ("r3", "r4")

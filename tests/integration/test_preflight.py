@@ -180,3 +180,23 @@ def test_mail_that_is_half_set_up_is_a_warning(tmp_path, environment, named):
     told = preflight.warnings(given)
     assert len(told) == bool(named)
     assert named in " ".join(map(str, told))
+
+
+@pytest.mark.parametrize(
+    ("model", "allowed", "words"),
+    [
+        (
+            "claude-opus-4-8",
+            "claude-haiku-*",
+            "is not in CLAUDE_ALLOWED_MODELS. Set it to one of claude-haiku-*",
+        ),
+        ("claude-haiku-4-5", "claude-haiku-*", ""),
+        ("claude-haiku-4-5", "", ""),
+        ("none", "claude-opus-4-8", ""),
+        ("", "claude-opus-4-8", ""),
+    ],
+    ids=["not allowed", "allowed", "any", "none", "default"],
+)
+def test_a_model_for_triage_that_may_not_be_asked_is_named(tmp_path, model, allowed, words):
+    named = found(tmp_path, CLAUDE_TRIAGE_MODEL=model, CLAUDE_ALLOWED_MODELS=allowed)
+    assert words in named["CLAUDE_TRIAGE_MODEL"] if words else named == {}

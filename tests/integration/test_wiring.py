@@ -5,7 +5,7 @@ import pytest
 from ai_ops.flow.repository import Repository
 from ai_ops.settings import Settings
 from ai_ops.vcs.github import home_of
-from ai_ops.wiring import _salt, git_client
+from ai_ops.wiring import _salt, git_client, triage_model
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,17 @@ def test_the_salt_is_made_once_and_kept(tmp_path):
     assert _salt(tmp_path / "data") == salt
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["salt"]
     assert (tmp_path / "data" / "salt").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ({}, "claude-haiku-5-5"),
+        ({"claude_triage_model": "none"}, ""),
+        ({"claude_allowed_models": ("claude-opus-*",)}, ""),
+        ({"claude_allowed_models": ("claude-*",)}, "claude-haiku-5-5"),
+    ],
+    ids=["default", "none", "not allowed", "allowed"],
+)
+def test_errors_are_judged_by_a_model_that_may_be_asked(settings, asked):
+    assert triage_model(Settings(**settings)) == asked

@@ -306,7 +306,8 @@ async def test_a_host_that_is_away_leaves_a_task_that_can_be_cancelled(install_w
     ],
 )
 async def test_a_failure_of_the_real_cli_is_named_on_the_task(install_warm, turn, code):
-    async with install_warm(conversation=conversation("reproduce", turn)) as scenario:
+    failing = conversation("reproduce", turn)
+    async with install_warm(conversation=failing, CLAUDE_TRIAGE_MODEL="none") as scenario:
         await scenario.start_server()
         await scenario.report(shop.error())
         task = await scenario.ended()

@@ -143,7 +143,8 @@ async def test_a_killed_server_leaves_no_claude_behind(install_warm):
     first, *others = shop.AGENTIC["requests"][0]["turns"]
     reproduce = {"purpose": "reproduce", "turns": [first | hangs, *others]}
     conversation = {"requests": [reproduce, shop.AGENTIC["requests"][1]]}
-    async with install_warm(conversation=conversation, CLAUDE_FIX_MODE="agentic") as scenario:
+    settings = {"CLAUDE_FIX_MODE": "agentic", "CLAUDE_TRIAGE_MODEL": "none"}
+    async with install_warm(conversation=conversation, **settings) as scenario:
         await scenario.start_server()
         await scenario.report(shop.error())
         await until("Claude is asked", lambda: scenario.messages.requests, hint=scenario.server.tail)

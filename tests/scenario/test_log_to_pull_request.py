@@ -82,8 +82,10 @@ async def assert_the_trace_tells_it(scenario, task, mode):
     assert {step["state"] for step in trace["steps"]} == {"done"}
     assert all(step["entries"] == 1 for step in trace["steps"])
     artifacts = await scenario.artifacts(task["trace_id"])
-    assert {"reproduce-1-prompt", "fix-1-prompt", "fix-1-diff"} <= artifacts.keys()
-    assert len(scenario.messages.requests) == (2 if mode == "code_blocks" else 6)
+    assert {"triage-1-answer", "reproduce-1-prompt", "fix-1-prompt", "fix-1-diff"} <= artifacts.keys()
+    assert len(scenario.messages.requests) == (3 if mode == "code_blocks" else 7)
+    (issue,) = await scenario.items("/v1/issues")
+    assert (issue["triage"]["triage_class"], issue["triage"]["judge"]) == ("code_fault", "model")
 
 
 async def assert_no_secret_anywhere(scenario, task, witness):

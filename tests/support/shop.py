@@ -74,6 +74,11 @@ def script(*fixes: Mapping[str, Any], reproduce: Files | None = None) -> dict[st
     }
 
 
+def opinion(triage_class: str, evidence: str) -> str:
+    """Return an answer to triage's question, for a script's ``raw`` or a conversation's ``text``."""
+    return f'<triage id="{{nonce}}">\nclass: {triage_class}\nevidence: {evidence}\n</triage id="{{nonce}}">'
+
+
 def _use(name: str, **given: str) -> dict[str, Any]:
     return {"name": name, "input": given}
 
@@ -106,6 +111,7 @@ AGENTIC: dict[str, Any] = {
                 {"text": "<cause>No stars.</cause>\n<summary>No stars are an average of 0.</summary>"},
             ],
         },
+        {"purpose": "triage", "turns": [{"text": opinion("code_fault", "The code divides by zero.")}]},
     ]
 }
 """A conversation in ``agentic`` mode: Claude reads, edits, and says what it did."""

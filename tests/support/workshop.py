@@ -270,6 +270,7 @@ async def open_workshop(
         trace=trace,
         outbox=outbox,
         git=git_client,
+        history=git_client,
         workspaces=WorkspaceManager(folder / "workspaces", git_client),
         suites=SuiteRunner(sandbox, toolbox, wall_seconds=60.0),
         setup_layers=SetupBuilder(sandbox, toolbox, folder / "data"),

@@ -11,6 +11,7 @@ import pytest
 
 from ai_ops.core import code_blocks
 from ai_ops.core.failures import CODES
+from ai_ops.core.prompts import parse_triage
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.edits import EditOp
 from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Purpose
@@ -174,3 +175,9 @@ def test_a_bad_script_is_refused(script: Any) -> None:
     with pytest.raises(AiOpsError) as caught:
         ScriptedFixer(script)
     assert caught.value.code == "script_invalid"
+
+
+async def test_a_script_without_triage_has_no_opinion() -> None:
+    answer = await ask({"fix": []}, purpose=Purpose.TRIAGE)
+    assert answer.text
+    assert parse_triage(answer.text, "NONCE") is None

@@ -95,7 +95,6 @@ async def _ask_once(question: Question, attempt: int, report: str) -> FixAnswer:
     name = f"{question.purpose}-{question.round}" + (f".{attempt}" if attempt else "")
     block = question.nonce(attempt)
     prompt = question.prompt_for(block, report)
-    await tools.trace.put_artifact(question.run_id, f"{name}-prompt", prompt)
     agentic = scene.mode is FixMode.AGENTIC
     request = FixRequest(
         run_id=question.run_id,
@@ -113,12 +112,19 @@ async def _ask_once(question: Question, attempt: int, report: str) -> FixAnswer:
         idle_seconds=tools.policy.idle_seconds,
     )
 
+    return await exchange(tools, name, request, question.purse)
+
+
+async def exchange(tools: Tools, name: str, request: FixRequest, purse: Purse) -> FixAnswer:
+    """Make one request. Prompt and answer are kept as ``name``'s artifacts, the purse counts what it cost."""
+    await tools.trace.put_artifact(request.run_id, f"{name}-prompt", request.prompt)
+
     async def watch(kind: str, data: dict[str, object]) -> None:
-        await tools.trace.emit(question.run_id, kind, data)
+        await tools.trace.emit(request.run_id, kind, data)
 
     answer = await tools.fixer.ask(request, watch)
-    question.purse.add(answer.usage)
-    await tools.trace.put_artifact(question.run_id, f"{name}-answer", answer.text, "text/markdown")
+    purse.add(answer.usage)
+    await tools.trace.put_artifact(request.run_id, f"{name}-answer", answer.text, "text/markdown")
     return answer
 
 

@@ -138,6 +138,7 @@ async def _ask(
             reproduction=tests,
             left_out=left_out,
             past=past,
+            suspects=scene.suspects,
             feedback=both(feedback, report),
         )
 

@@ -13,7 +13,12 @@ from ai_ops.core import report as words
 from ai_ops.core.identity import pull_request_id
 from ai_ops.core.links import absolute
 from ai_ops.core.orchestrator.ending import Ending
-from ai_ops.core.orchestrator.records import proof_from_json, proof_to_json
+from ai_ops.core.orchestrator.records import (
+    proof_from_json,
+    proof_to_json,
+    suspects_from_json,
+    suspects_to_json,
+)
 from ai_ops.core.orchestrator.reporting import Findings, build_report, send
 from ai_ops.core.orchestrator.scene import Job
 from ai_ops.core.ports import Outcome
@@ -53,6 +58,7 @@ class Candidate:
                 "patch": findings.patch,
                 "tried": findings.tried,
                 "bug_cases": findings.bug_cases,
+                "suspects": suspects_to_json(findings.suspects),
             }
         )
 
@@ -72,6 +78,7 @@ class Candidate:
                 value["patch"],
                 tuple(value.get("tried", ())),
                 tuple(value.get("bug_cases", ())),
+                suspects_from_json(value.get("suspects")),
             ),
             value["draft"],
             tuple(value["labels"]),

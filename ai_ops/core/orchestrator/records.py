@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from ai_ops.core.orchestrator.money import BUDGET_CODES
 from ai_ops.core.wording import counted
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Frame
+from ai_ops.flow.issue import TriageClass, TriageDecision, TriageJudge
 from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd, SuiteReport
 from ai_ops.flow.run import Usage
+from ai_ops.flow.suspects import SuspectCommit, SuspectRelease, Suspects
 from ai_ops.flow.task import Proof, Reason, Verdict
 
 
@@ -52,6 +55,43 @@ def tried_in_vain(what: str, round: int, reasons: Sequence[Reason]) -> str:
     where = f" {first.place}" if first.place else ""
     more = f", and {counted(len(others), 'further reason')}" if others else ""
     return f"{what} {round}: {first.rule}{where}: {first.text}{more}"
+
+
+def triage_from_json(value: Mapping[str, Any]) -> TriageDecision:
+    """Return a triage decision."""
+    judge = TriageJudge(value.get("judge", TriageJudge.RULES))  # before models judged, none was said
+    return TriageDecision(TriageClass(value["triage_class"]), value["repair"], value["reason"], judge)
+
+
+def suspects_to_json(suspects: Suspects) -> dict[str, Any]:
+    """Return suspects; times as ISO text."""
+    release = suspects.release
+    return {
+        "commits": [_commit_to_json(commit) for commit in suspects.commits],
+        "release": release
+        and asdict(release) | {"commits": [_commit_to_json(commit) for commit in release.commits]},
+    }
+
+
+def suspects_from_json(value: Mapping[str, Any] | None) -> Suspects:
+    """Return suspects; none where nothing was kept."""
+    if not value:
+        return Suspects()
+    release = value["release"]
+    return Suspects(
+        tuple(_commit_from_json(commit) for commit in value["commits"]),
+        release
+        and SuspectRelease(**{**release, "commits": tuple(_commit_from_json(c) for c in release["commits"])}),
+    )
+
+
+def _commit_to_json(commit: SuspectCommit) -> dict[str, Any]:
+    return asdict(commit) | {"at": commit.at.isoformat()}
+
+
+def _commit_from_json(value: Mapping[str, Any]) -> SuspectCommit:
+    at = datetime.fromisoformat(value["at"])
+    return SuspectCommit(**{**value, "at": at, "places": tuple(value["places"])})
 
 
 def usage_to_json(usage: Usage) -> dict[str, Any]:

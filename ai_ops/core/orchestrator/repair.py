@@ -1,4 +1,4 @@
-"""One repair: checkout, triage, reproduce, fix, guard, verify; then it is published or withheld.
+"""One repair: checkout, triage, reproduce, fix, guard, verify; then it is published, withheld or left alone.
 
 Every stage is a recorded step whose outcome is small JSON. Working patches and reports are kept byte
 for byte beside the trace, so that the next step may run in another process.
@@ -15,14 +15,18 @@ from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.fix import find_fix
 from ai_ops.core.orchestrator.project import Project, load_project
 from ai_ops.core.orchestrator.publish import Candidate, commit, is_publishable, publish, record
+from ai_ops.core.orchestrator.records import suspects_from_json, suspects_to_json
 from ai_ops.core.orchestrator.reporting import Findings, build_report, redacted_issue, send
 from ai_ops.core.orchestrator.reproduce import find_reproduction
 from ai_ops.core.orchestrator.scene import Job, Scene
+from ai_ops.core.orchestrator.suspects import find_suspects
 from ai_ops.core.orchestrator.tools import Tools
+from ai_ops.core.orchestrator.triage import leave, triage, withholds
 from ai_ops.core.ports import Outcome, Steps
 from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import HostedPullRequest, PullRequestState
 from ai_ops.flow.repository import Base
+from ai_ops.flow.suspects import Suspects
 from ai_ops.flow.task import Proof, Task, TaskState, Verdict
 
 
@@ -39,13 +43,13 @@ async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     if start["pull_request"]:
         return await _adopt(job, base, start["pull_request"])
 
-    async def triage() -> Outcome:
-        decision = job.issue.triage
-        return asdict(decision) | {"words": f"{decision.triage_class}: {decision.reason}"}
-
-    await steps.run("triage", 1, triage)
     project = await load_project(tools, job.repository, base, job.error.language)
-    findings = await _findings(Scene(tools, steps, task, job.issue, run_id, project))
+    suspects = suspects_from_json(start.get("suspects"))
+    scene = Scene(tools, steps, task, job.issue, run_id, project, suspects)
+    decision = await triage(scene)
+    if withholds(decision, task):
+        return await leave(scene, decision)
+    findings = await _findings(scene)
     candidate = _candidate(project, branch, findings)
     why = f"the fix is {findings.proof.verdict}" if findings.reproduction else "not reproduced"
     if is_publishable(candidate, require_proof=tools.policy.require_proof):
@@ -89,13 +93,16 @@ async def _checkout(job: Job, branch: str) -> Outcome:
     await tools.sandbox.probe()  # nothing of the repository runs without isolation
     base = await tools.git.refresh(repository)
     known = await tools.host_of(repository).find_pull_request(repository, branch, base.branch)
+    suspects = Suspects()
     if known is None:
         # A repository without tests, or without the tool for them, is said here, before money.
         project = await load_project(tools, repository, base, job.error.language)
         await tools.suites.check(project.plan)
+        suspects = await find_suspects(job, project)
     return {
         "base": asdict(base),
         "pull_request": asdict(known) if known else None,
+        "suspects": suspects_to_json(suspects),
         "words": f"{base.branch} at {base.sha[:12]}",
     }
 
@@ -123,6 +130,7 @@ async def _findings(scene: Scene) -> Findings:
             reproduction.words.cause,
             commands=reproduction.commands,
             tried=reproduction.tried,
+            suspects=scene.suspects,
         )
     fix = await find_fix(scene, reproduction)
     return Findings(
@@ -134,6 +142,7 @@ async def _findings(scene: Scene) -> Findings:
         fix.patch,
         reproduction.tried + fix.tried,
         fix.bug_cases,
+        scene.suspects,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ai_ops.core import diff
 from ai_ops.core import report as words
@@ -14,8 +14,10 @@ from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome
 from ai_ops.core.report import Report
 from ai_ops.core.risks import risks
+from ai_ops.core.suspects import author, subject
 from ai_ops.core.wording import counted
 from ai_ops.flow.issue import Issue
+from ai_ops.flow.suspects import SuspectCommit, Suspects
 from ai_ops.flow.task import Proof, Verdict
 
 
@@ -34,6 +36,7 @@ class Findings:
     patch: str = ""
     tried: tuple[str, ...] = ()
     bug_cases: tuple[str, ...] = ()
+    suspects: Suspects = field(default_factory=Suspects)
 
     @property
     def changed(self) -> str:
@@ -72,6 +75,7 @@ async def build_report(
         risks=tuple(redact(each) for each in risks(findings.proof, findings.patch, findings.reproduction)),
         precedents=await precedents(job, findings.bug_cases),
         diff=redact(findings.patch),
+        suspects=_shown(findings.suspects, redact),
         banners=_banners(tools, findings.proof, published=not next_step),
     )
 
@@ -80,6 +84,16 @@ def redacted(proof: Proof, redact: Callable[[str], str]) -> Proof:
     """Return a proof whose reasons hold no secrets: they quote tests and answers."""
     reasons = (replace(each, place=redact(each.place), text=redact(each.text)) for each in proof.reasons)
     return replace(proof, reasons=tuple(reasons))
+
+
+def _shown(suspects: Suspects, redact: Callable[[str], str]) -> Suspects:
+    """Return suspects whose names and subjects hold no secrets."""
+
+    def shown(commits: tuple[SuspectCommit, ...]) -> tuple[SuspectCommit, ...]:
+        return tuple(replace(c, author=redact(author(c)), subject=redact(subject(c))) for c in commits)
+
+    release = suspects.release
+    return Suspects(shown(suspects.commits), release and replace(release, commits=shown(release.commits)))
 
 
 def redacted_issue(issue: Issue, redact: Callable[[str], str]) -> Issue:

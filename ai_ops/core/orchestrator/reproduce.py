@@ -150,6 +150,7 @@ async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
             project.plan,
             path=path,
             left_out=left_out,
+            suspects=scene.suspects,
             feedback=both(feedback, report),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ai_ops.core.orchestrator.project import Project
 from ai_ops.core.orchestrator.tools import Tools
@@ -11,6 +11,7 @@ from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.fixing import FixMode
 from ai_ops.flow.issue import Issue
 from ai_ops.flow.repository import Repository
+from ai_ops.flow.suspects import Suspects
 from ai_ops.flow.task import Task
 
 
@@ -40,6 +41,7 @@ class Scene(Job):
     """A job whose repository is checked out: what every stage up to the verdict needs."""
 
     project: Project
+    suspects: Suspects = field(default_factory=Suspects)
 
     @property
     def mode(self) -> FixMode:

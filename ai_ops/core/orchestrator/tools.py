@@ -15,6 +15,7 @@ from ai_ops.core.ports import (
     CodeHost,
     Fixer,
     Git,
+    History,
     Issues,
     Outbox,
     PullRequests,
@@ -92,7 +93,10 @@ class Mailroom(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What this server allows. Money in US dollars, times in seconds."""
+    """What this server allows. Money in US dollars, times in seconds.
+
+    ``triage_model`` is asked first what kind of trouble an error is; empty: the rules alone decide.
+    """
 
     fix_mode: FixMode
     require_proof: bool
@@ -108,6 +112,7 @@ class Policy:
     nonce_salt: str
     sandbox: str
     bug_case_reach: Reach = Reach.REPOSITORY
+    triage_model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ class Tools:
     trace: Trace
     outbox: Outbox
     git: Git
+    history: History
     workspaces: Workspaces
     suites: Suites
     setup_layers: SetupLayers

@@ -5,6 +5,7 @@ new version, so that recorded conversations stay true.
 """
 
 from ai_ops.core.prompts.parts import ContextFile, Head, first_line
+from ai_ops.core.prompts.triage_v1 import parse_triage, triage
 from ai_ops.core.prompts.v1 import VERSION, fix, reproduce, task
 from ai_ops.core.prompts.words import Words, parse_words
 
@@ -15,7 +16,9 @@ __all__ = [
     "Words",
     "first_line",
     "fix",
+    "parse_triage",
     "parse_words",
     "reproduce",
     "task",
+    "triage",
 ]

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from ai_ops.core.identity import message_id
 from ai_ops.core.report import Report, location, turn_off
+from ai_ops.core.suspects import sentences
 from ai_ops.flow.notification import Notification
 from ai_ops.integrations.mail.message import encodable, safe_subject
 
@@ -35,6 +36,7 @@ class MailRenderer:
             "report": report,
             "place": location(report.error),
             "turn_off": turn_off(report),
+            "history": tuple(sentences(report.suspects)),
             "diff": report.diff[:_DIFF_LIMIT],
             "diff_cut": len(report.diff) > _DIFF_LIMIT,
         }
