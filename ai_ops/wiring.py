@@ -9,20 +9,19 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from ai_ops.core.budgets import Budgets
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.tools import Policy, Tools
 from ai_ops.core.orchestrator.upkeep import Upkeep
 from ai_ops.core.orchestrator.worker import Worker
-from ai_ops.core.ports import CodeHost, Fixer, Notifier, Sandbox
+from ai_ops.core.ports import CodeHost, Fixer, Ledger, Notifier, Sandbox
 from ai_ops.core.ports import Worker as Work
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
@@ -46,6 +45,7 @@ from ai_ops.settings import Settings
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
+from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.retention import Retention
@@ -98,11 +98,11 @@ def redactor(settings: Settings) -> Redactor:
     )
 
 
-def fixer(settings: Settings, sandbox: Sandbox) -> Fixer:
+def fixer(settings: Settings, sandbox: Sandbox, ledger: Ledger) -> Fixer:
     """Return the fixer: Claude, or the script that ``SCRIPTED_ANSWERS`` names."""
     if settings.scripted_answers is not None:
         return ScriptedFixer(settings.scripted_answers)
-    gateway = ClaudeGateway(settings.anthropic_base_url, claude_credential(settings))
+    gateway = ClaudeGateway(settings.anthropic_base_url, claude_credential(settings), ledger)
 
     def build_claude() -> Fixer:
         from ai_ops.integrations.claude import ClaudeFixer
@@ -184,6 +184,7 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         require_proof=settings.require_proof,
         max_rounds=settings.max_rounds,
         budget_usd_per_run=settings.budget_usd_per_run,
+        budget_usd_per_hour=settings.budget_usd_per_hour,
         budget_usd_per_day=settings.budget_usd_per_day,
         max_open_pull_requests=settings.max_open_pull_requests,
         recipients=recipients(settings),
@@ -260,6 +261,8 @@ async def build(
         toolbox = await ensure_toolbox(settings.data_dir)
         git = git_client(settings)
         trace = TraceStore(database, clock, redact)
+        budgets = Budgets(settings.budget_usd_per_hour, settings.budget_usd_per_day)
+        ledger = LedgerRepository(database, clock, budgets)
         pull_requests = PullRequestRepository(database, clock)
         outbox = OutboxRepository(database)
         mailroom = Mailroom(outbox, notifier(settings), clock)
@@ -275,14 +278,14 @@ async def build(
             suites=SuiteRunner(sandbox, toolbox, wall_seconds=settings.test_wall_seconds),
             setup_layers=SetupBuilder(sandbox, toolbox, settings.data_dir, network=settings.setup_network),
             edits=edits,
-            fixer=fixer(settings, sandbox),
+            fixer=fixer(settings, sandbox, ledger),
             hosts=_hosts(settings, pull_requests, git),
             mailroom=mailroom,
             sandbox=sandbox,
             clock=clock,
             policy=policy(settings, salt, public_url),
             redact=redact.redact,
-            spent_today=partial(_spent_today, trace),
+            ledger=ledger,
         )
         worker = Worker(tools)
         engine = DurableEngine(
@@ -322,11 +325,6 @@ async def build(
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-async def _spent_today(trace: TraceStore) -> float:
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return await trace.spent_since(midnight)
 
 
 def _hosts(settings: Settings, pull_requests: PullRequestRepository, git: GitClient) -> dict[str, CodeHost]:

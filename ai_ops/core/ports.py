@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from ai_ops.core.budgets import PlannedCall, Spent, Stop
 from ai_ops.flow.event import Event
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
 from ai_ops.flow.issue import Issue, IssueDecision
@@ -535,6 +536,34 @@ class Fixer(Protocol):
 
     async def ask(self, request: FixRequest, watch: Watch) -> FixAnswer:
         """Ask once and return the whole answer; in agentic mode the checkout is edited meanwhile."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A call that may be made: its number in the ledger, and what is set aside for it, in US dollars."""
+
+    number: int
+    usd: float
+
+
+class Ledger(Protocol):
+    """What every call to the model costs, set aside durably before the call is made."""
+
+    async def reserve(self, call: PlannedCall) -> Granted | Stop:
+        """Set money aside for a call, in the transaction that judges the budgets.
+
+        Raises:
+            TemporaryError: ``storage_unavailable``; nothing is set aside.
+        """
+        ...
+
+    async def settle(self, number: int, usd: float) -> None:
+        """Replace what was set aside by what the call cost. The first word stands."""
+        ...
+
+    async def spent(self, run_id: str) -> Spent:
+        """Return what counts now against a run, the hour and the day."""
         ...
 
 

@@ -92,6 +92,7 @@ NAMES = frozenset(
         "MAX_ROUNDS",
         "TEST_WALL_SECONDS",
         "BUDGET_USD_PER_RUN",
+        "BUDGET_USD_PER_HOUR",
         "BUDGET_USD_PER_DAY",
         "EMAIL_ENABLED",
         "SMTP_SERVER",

@@ -346,6 +346,20 @@ trace_events = _table(
     Index("ix_trace_events_run_id_seq", "run_id", "seq"),
 )
 
+# What each call to the model may cost, written before it is made, and did cost; None: nobody saw its end.
+model_calls = _table(
+    "model_calls",
+    _seq(),
+    Column("run_id", String(36), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("reserved_usd", Float, nullable=False),
+    Column("actual_usd", Float),
+    # Sums are read from the indexes alone.
+    Index("ix_model_calls_run_id", "run_id", "reserved_usd", "actual_usd"),
+    Index("ix_model_calls_at", "at", "reserved_usd", "actual_usd"),
+)
+
 artifacts = Table(
     "artifacts",
     metadata,

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from ai_ops.core.budgets import PlannedCall
 from ai_ops.errors import AiOpsError, TemporaryError
-from tests.support.claude_calls import Call, fix_request, gone, use
+from tests.support.claude_calls import Call, a_ledger, fix_request, gone, use
 
 
 def error(status: int, kind: str = "api_error", message: str = "scripted", **headers: str) -> dict[str, Any]:
@@ -95,6 +96,20 @@ async def test_a_spent_budget_stops_before_the_call(tmp_path: Path) -> None:
     assert failed.code == "budget_spent"
     assert 0.1 < failed.cost_usd <= 0.2
     assert len(call.double.requests) == 2
+
+
+@pytest.mark.parametrize("budget", ["hour", "day"])
+async def test_an_hour_or_a_day_whose_money_is_spent_says_when_it_goes_on(budget: str) -> None:
+    ledger = a_ledger(**{f"{budget}_usd": 1.0})
+    await ledger.reserve(PlannedCall("another", 9.0, "m", 1.0, 1.0))
+    call = Call({"text": "x"}, ledger=ledger, retries=5)
+    failed = await failure_of(call)
+    assert isinstance(failed, TemporaryError)
+    assert (failed.code, call.double.requests) == (
+        {"hour": "hourly", "day": "daily"}[budget] + "_budget_spent",
+        [],
+    )
+    assert 0 < (failed.delay or 0) <= 24 * 3600
 
 
 async def test_a_model_that_is_not_listed_is_named() -> None:

@@ -180,11 +180,59 @@ async def test_a_day_whose_money_is_spent_starts_no_call(workshop):
         assert names == [], "a prompt that nobody was asked"
 
 
-async def test_each_call_may_spend_what_is_left_of_run_and_day(workshop):
-    async with workshop(script(reproduce_usd=0.4), budget_usd_per_run=1.0, budget_usd_per_day=0.9) as floor:
+async def test_each_request_may_spend_what_is_left_of_its_run(workshop):
+    async with workshop(script(reproduce_usd=0.4), budget_usd_per_run=1.0) as floor:
         await floor.repaired(budget_usd=5.0)
         budgets = [request.budget_usd for request in floor.fixer.requests]
-        assert budgets == pytest.approx([0.9, 0.5])
+        assert budgets == pytest.approx([1.0, 0.6])
+
+
+async def test_a_call_whose_end_a_kill_hid_narrows_what_is_left_of_its_run(workshop):
+    async with workshop(budget_usd_per_run=1.0) as floor:
+        task = await floor.reported()
+        await floor.paid(0.7, run=run_id(task.id, 1), settled=False)
+        await floor.worked(task)
+        budgets = [request.budget_usd for request in floor.fixer.requests]
+        assert budgets == pytest.approx([0.3, 0.3])
+        assert await cost_of_run(floor, task) == 0.0  # the trace has the API's own count
+
+
+WINDOWS = {
+    "hour": ({"budget_usd_per_hour": 1.0}, "hourly_budget_spent", 3600),
+    "day": ({"budget_usd_per_day": 1.0}, "daily_budget_spent", 24 * 3600),
+}
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+async def test_a_task_waits_until_there_is_money_again_and_then_it_goes_on(workshop, window):
+    policy, code, longest = WINDOWS[window]
+    async with workshop(**policy) as floor:
+        await floor.paid(1.0)
+        task = await floor.repaired()
+
+        assert (task.state, task.proof.verdict, task.attempts) == (TaskState.COMPLETED, "proved", 1)
+        ((state, seconds),) = floor.waits
+        assert (state, 0 < seconds <= longest) == (TaskState.WAITING_UNBAN, True)
+        history = repr(await floor.tools.trace.events_after(run_id(task.id, 1), 0))
+        assert code in history
+        assert "USD are spent" in history
+
+
+async def test_money_that_ends_in_the_middle_of_a_run_loses_nothing_that_was_found(workshop):
+    async with workshop(budget_usd_per_hour=1.0) as floor:
+        ask = floor.fixer.ask
+
+        async def asked(request, watch):
+            answer = await ask(request, watch)
+            if request.purpose == "reproduce":  # another run spends the hour meanwhile
+                await floor.paid(1.0)
+            return answer
+
+        floor.fixer.ask = asked
+        task = await floor.repaired()
+        assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
+        assert floor.fixer.purposes == ["reproduce:1", "fix:1"]
+        assert [state for state, _ in floor.waits] == [TaskState.WAITING_UNBAN]
 
 
 async def test_the_task_own_budget_narrows_the_servers(workshop):

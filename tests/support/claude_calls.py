@@ -10,10 +10,13 @@ from typing import Any
 
 import psutil
 
-from ai_ops.core.ports import Sandbox
+from ai_ops.core.budgets import Budgets
+from ai_ops.core.clock import SystemClock
+from ai_ops.core.ports import Ledger, Sandbox
 from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Purpose
 from ai_ops.integrations.claude import ClaudeFixer
 from ai_ops.integrations.claude_gateway import ClaudeGateway, Credential, CredentialKind
+from ai_ops.store.memory import MemoryLedger
 from ai_ops.workspace.sandbox import BubblewrapSandbox
 from tests.support.messages_double import MessagesDouble, conversation
 
@@ -45,13 +48,24 @@ def fix_request(checkout: Path | None, **changes: Any) -> FixRequest:
     return FixRequest(**{**base, **changes})
 
 
+def a_ledger(hour_usd: float = 0.0, day_usd: float = 1000.0) -> MemoryLedger:
+    """A ledger of its own."""
+    return MemoryLedger(SystemClock(), Budgets(hour_usd, day_usd))
+
+
 class Call:
     """One call; ``double`` and ``seen`` tell afterwards what went to the API and what was watched."""
 
     def __init__(
-        self, *turns: Mapping[str, Any], sandbox: Sandbox | None = None, url: str = "", **options: Any
+        self,
+        *turns: Mapping[str, Any],
+        sandbox: Sandbox | None = None,
+        url: str = "",
+        ledger: Ledger | None = None,
+        **options: Any,
     ) -> None:
         self.double = MessagesDouble(conversation("fix", *turns))
+        self.ledger = ledger or a_ledger()
         self.seen: list[tuple[str, dict[str, Any]]] = []
         self._url = url
         self._sandbox = sandbox or BubblewrapSandbox()
@@ -61,7 +75,8 @@ class Call:
 
     async def ask(self, request: FixRequest) -> FixAnswer:
         async with self.double:
-            gateway = ClaudeGateway(self._url or self.double.url, Credential(CredentialKind.API_KEY, KEY))
+            credential = Credential(CredentialKind.API_KEY, KEY)
+            gateway = ClaudeGateway(self._url or self.double.url, credential, self.ledger)
             return await ClaudeFixer(gateway, self._sandbox, **self._options).ask(request, self._watch)
 
     async def _watch(self, kind: str, data: dict[str, Any]) -> None:

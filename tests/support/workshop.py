@@ -12,18 +12,18 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ai_ops.core.clock import SystemClock
+from ai_ops.core.budgets import Budgets, PlannedCall
 from ai_ops.core.describe import describe
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.tools import Policy, Tools
 from ai_ops.core.orchestrator.worker import Worker
-from ai_ops.core.ports import NewTask, Outcome, Steps
+from ai_ops.core.ports import Granted, NewTask, Outcome, Steps
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.verbs import decide
 from ai_ops.engine.memory import MemoryEngine
@@ -38,6 +38,7 @@ from ai_ops.integrations.mail.mailroom import Mailroom
 from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
+from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
@@ -62,6 +63,7 @@ POLICY = Policy(
     require_proof=True,
     max_rounds=2,
     budget_usd_per_run=2.0,
+    budget_usd_per_hour=0.0,
     budget_usd_per_day=20.0,
     max_open_pull_requests=5,
     recipients=("on-call@example.test",),
@@ -93,13 +95,27 @@ class Asked:
         return [f"{request.purpose}:{request.round}" for request in self.requests]
 
 
+class MovedClock:
+    """The real time, and what was waited for without sleeping."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def forward(self, seconds: float) -> None:
+        self._ahead += timedelta(seconds=seconds)
+
+
 @dataclass
 class Waits:
-    """Steps that do not sleep; each wait is noted with the task's state meanwhile."""
+    """Steps that do not sleep: the clock moves on. Each wait is noted with the task's state meanwhile."""
 
     steps: Steps
     find: Callable[[], Awaitable[Task | None]]
     noted: list[tuple[TaskState, float]]
+    clock: MovedClock
 
     async def run(self, name: str, round: int, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
         return await self.steps.run(name, round, work)
@@ -108,6 +124,7 @@ class Waits:
         task = await self.find()
         assert task is not None
         self.noted.append((task.state, seconds))
+        self.clock.forward(seconds)
 
 
 @dataclass
@@ -175,6 +192,13 @@ class Workshop:
         assert change.to is not None
         return await self.tools.tasks.move(task.id, change.to, **change.changes)
 
+    async def paid(self, usd: float, *, run: str = "another", settled: bool = True) -> None:
+        """Have a run spend money, on a call whose end was seen or not."""
+        granted = await self.tools.ledger.reserve(PlannedCall(run, 1e6, "m", usd, usd))
+        assert isinstance(granted, Granted), granted
+        if settled:
+            await self.tools.ledger.settle(granted.number, usd)
+
     # --- what came of it ---
 
     async def pulls(self) -> tuple[PullRequest, ...]:
@@ -224,10 +248,6 @@ def mail_text(mail: EmailMessage) -> str:
     return " ".join(body.get_content().split())
 
 
-async def spent_since_midnight(trace: TraceStore) -> float:
-    return await trace.spent_since(datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
-
-
 @asynccontextmanager
 async def open_workshop(
     folder: Path,
@@ -255,7 +275,9 @@ async def open_workshop(
     remote = create_repository(folder, "remotes/shop", there)
     repository = Repository("local/acme/shop", f"file://{remote}", "local")
     database = await open_database(sqlite_url(folder))
-    clock, redactor = SystemClock(), Redactor(literals=[SERVER_SECRET])
+    clock, redactor = MovedClock(), Redactor(literals=[SERVER_SECRET])
+    allowed = replace(POLICY, **policy)
+    budgets = Budgets(allowed.budget_usd_per_hour, allowed.budget_usd_per_day)
     trace = TraceStore(database, clock, redactor)
     outbox, pull_requests = OutboxRepository(database), PullRequestRepository(database, clock)
     git_client = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
@@ -277,14 +299,14 @@ async def open_workshop(
         mailroom=Mailroom(outbox, FileNotifier(folder / "outbox", "ai-ops@example.test"), clock),
         sandbox=sandbox,
         clock=clock,
-        policy=replace(POLICY, **policy),
+        policy=allowed,
         redact=redactor.redact,
-        spent_today=partial(spent_since_midnight, trace),
+        ledger=LedgerRepository(database, clock, budgets),
     )
     waits: list[tuple[TaskState, float]] = []
 
     async def worker(task_id: str, run_number: int, inner: Steps) -> None:
-        noting = Waits(inner, partial(tools.tasks.find, task_id), waits)
+        noting = Waits(inner, partial(tools.tasks.find, task_id), waits, clock)
         await Worker(tools)(task_id, run_number, steps(noting))
 
     engine = MemoryEngine(worker, tools.tasks, trace, failing=Worker(tools).fail)

@@ -134,11 +134,25 @@ TABLE = {
     ),
     "the CLI's budget": (failed(subtype="error_max_budget_usd"), "budget_spent", None),
     "the gateway's budget": (
-        failed(api_error_status=400, result="API Error: 400", budget_spent=True),
+        failed(api_error_status=400, result="API Error: 400", refused=failure("budget_spent")),
         "budget_spent",
         None,
     ),
-    "the gateway's budget, then silence": (stopped(return_code=1, budget_spent=True), "budget_spent", None),
+    "the gateway's budget, then silence": (
+        stopped(return_code=1, refused=failure("budget_spent")),
+        "budget_spent",
+        None,
+    ),
+    "the hour's budget": (
+        failed(api_error_status=400, refused=failure("hourly_budget_spent", delay=900.0)),
+        "hourly_budget_spent",
+        900.0,
+    ),
+    "the gateway's own tables": (
+        failed(refused=TemporaryError("storage_unavailable", "locked", next_step="Wait.", delay=5.0)),
+        "storage_unavailable",
+        5.0,
+    ),
     "schema never met": (
         failed(subtype="error_max_structured_output_retries"),
         "model_schema_unmet",
@@ -191,7 +205,7 @@ GOOD = {
     "a failure of the API that was got over": CliFacts(
         text="x", output_tokens=5, api_failure=ApiFailure(529, "overloaded_error")
     ),
-    "a budget that was just enough": CliFacts(text="x", output_tokens=5, budget_spent=True),
+    "a budget that was just enough": CliFacts(text="x", output_tokens=5, refused=failure("budget_spent")),
 }
 
 

@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from ai_ops.core import retry
+from ai_ops.core.budgets import BUDGET_CODES
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome, Steps
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.task import Task, TaskState
 
-LIMIT_CODES = frozenset(
-    {"model_session_limit", "model_credit_exhausted", "model_rate_limited", "model_overloaded"}
-)
+LIMIT_CODES = BUDGET_CODES | {
+    "model_session_limit",
+    "model_credit_exhausted",
+    "model_rate_limited",
+    "model_overloaded",
+}
 """Failures that mean: Claude is there, but not for us now. They are waited out, however often it takes."""
 
 _WAITING = frozenset({TaskState.WAITING_UNBAN, TaskState.RETRYING})

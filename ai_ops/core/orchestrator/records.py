@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ai_ops.core.orchestrator.money import BUDGET_CODES
+from ai_ops.core.budgets import BUDGET_CODES
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Frame
 from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd, SuiteReport

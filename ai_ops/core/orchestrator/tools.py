@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from ai_ops.core.ports import (
     Fixer,
     Git,
     Issues,
+    Ledger,
     Outbox,
     PullRequests,
     Sandbox,
@@ -86,12 +87,13 @@ class Mailroom(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What this server allows. Money in US dollars, times in seconds."""
+    """What this server allows. Money in US dollars (no limit for the hour is 0), times in seconds."""
 
     fix_mode: FixMode
     require_proof: bool
     max_rounds: int
     budget_usd_per_run: float
+    budget_usd_per_hour: float
     budget_usd_per_day: float
     max_open_pull_requests: int
     recipients: tuple[str, ...]
@@ -124,7 +126,7 @@ class Tools:
     clock: Clock
     policy: Policy
     redact: Callable[[str], str]
-    spent_today: Callable[[], Awaitable[float]]
+    ledger: Ledger
 
     def host_of(self, repository: Repository) -> CodeHost:
         """Return the code host of a repository.
