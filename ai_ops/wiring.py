@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import secrets
@@ -18,8 +19,10 @@ from ai_ops.core.budgets import Budgets
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.tools import Policy, Tools
 from ai_ops.core.orchestrator.upkeep import Upkeep
+from ai_ops.core.orchestrator.waking import Waking
 from ai_ops.core.orchestrator.worker import Worker
 from ai_ops.core.ports import CodeHost, Fixer, Ledger, Notifier, Sandbox
 from ai_ops.core.ports import Worker as Work
@@ -47,6 +50,7 @@ from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
+from ai_ops.store.pauses import PauseRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.retention import Retention
 from ai_ops.store.tasks import TaskRepository
@@ -263,6 +267,7 @@ async def build(
         trace = TraceStore(database, clock, redact)
         budgets = Budgets(settings.budget_usd_per_hour, settings.budget_usd_per_day)
         ledger = LedgerRepository(database, clock, budgets)
+        pauses = PauseRepository(database, clock, _account(settings, salt))
         pull_requests = PullRequestRepository(database, clock)
         outbox = OutboxRepository(database)
         mailroom = Mailroom(outbox, notifier(settings), clock)
@@ -278,7 +283,7 @@ async def build(
             suites=SuiteRunner(sandbox, toolbox, wall_seconds=settings.test_wall_seconds),
             setup_layers=SetupBuilder(sandbox, toolbox, settings.data_dir, network=settings.setup_network),
             edits=edits,
-            fixer=fixer(settings, sandbox, ledger),
+            fixer=PacedFixer(fixer(settings, sandbox, ledger), pauses, clock),
             hosts=_hosts(settings, pull_requests, git),
             mailroom=mailroom,
             sandbox=sandbox,
@@ -286,6 +291,7 @@ async def build(
             policy=policy(settings, salt, public_url),
             redact=redact.redact,
             ledger=ledger,
+            pauses=pauses,
         )
         worker = Worker(tools)
         engine = DurableEngine(
@@ -319,12 +325,22 @@ async def build(
         stack.push_async_callback(_cancel, delivering)
         upkeep = Upkeep(tools.issues, engine, retention, redact.redact)
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
+        waking = Waking(tools.tasks, pauses, engine, clock)
+        stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
         yield system
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def _account(settings: Settings, salt: str) -> str:
+    """Return a digest of who asks whom, that tells another credential but nothing about it."""
+    credential = claude_credential(settings)
+    secret_words = (credential.kind, credential.secret) if credential else ()
+    words = (salt, settings.anthropic_base_url, *secret_words)
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:32]
 
 
 def _hosts(settings: Settings, pull_requests: PullRequestRepository, git: GitClient) -> dict[str, CodeHost]:
@@ -343,6 +359,7 @@ def services(system: System) -> Services:
         tasks=tools.tasks,
         pull_requests=tools.pull_requests,
         trace=tools.trace,
+        pauses=tools.pauses,
         engine=system.engine,
         hosts=tools.hosts,
         rules=system.rules,

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from ai_ops.core.budgets import PlannedCall, Spent, Stop
+from ai_ops.core.pausing import Pause
+from ai_ops.errors import TemporaryError
 from ai_ops.flow.event import Event
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
 from ai_ops.flow.issue import Issue, IssueDecision
@@ -564,6 +566,30 @@ class Ledger(Protocol):
 
     async def spent(self, run_id: str) -> Spent:
         """Return what counts now against a run, the hour and the day."""
+        ...
+
+
+class Pauses(Protocol):
+    """The pause of the queue after a limit of the model's API. It outlives the process."""
+
+    async def current(self) -> Pause | None:
+        """Return the pause, None when the queue is not paused."""
+        ...
+
+    async def enter(self, run_id: str) -> Pause | None:
+        """Come to ask for a run; it may if there is no pause, or it is the pause's prober now."""
+        ...
+
+    async def meet(self, run_id: str, limit: TemporaryError) -> Pause:
+        """Begin the pause, or prolong it: a run met a limit."""
+        ...
+
+    async def give_up(self, run_id: str) -> None:
+        """Let another run try: this one ended without a word on the limit."""
+        ...
+
+    async def end(self, run_id: str) -> None:
+        """End the pause: its prober was answered. What another run says changes nothing."""
         ...
 
 

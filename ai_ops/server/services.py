@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from ai_ops.core.ports import Clock, CodeHost, Engine, Ids, Issues, PullRequests, Tasks, Trace
+from ai_ops.core.ports import Clock, CodeHost, Engine, Ids, Issues, Pauses, PullRequests, Tasks, Trace
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.core.telling import queued
@@ -36,6 +36,7 @@ class Services:
     tasks: Tasks
     pull_requests: PullRequests
     trace: Trace
+    pauses: Pauses
     engine: Engine
     hosts: Mapping[str, CodeHost]
     rules: RepositoryRules

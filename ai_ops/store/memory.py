@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ai_ops.core import pausing
 from ai_ops.core.budgets import AT_WORK, Budgets, PlannedCall, Spent, Stop, day_of, hour_of, judge
+from ai_ops.core.pausing import Pause
 from ai_ops.core.ports import Clock, Granted
+from ai_ops.errors import TemporaryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +64,36 @@ class MemoryLedger:
             sum(call.at_work(now) for call in this_hour),
             sum(call.at_work(now) for call in today),
         )
+
+
+class MemoryPauses:
+    """Implements ``Pauses``."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._pause: Pause | None = None
+
+    async def current(self) -> Pause | None:
+        """Return the pause, None when the queue is not paused."""
+        return self._pause
+
+    async def enter(self, run_id: str) -> Pause | None:
+        """Come to ask for a run; it may if there is no pause, or it is the pause's prober now."""
+        if self._pause is not None:
+            self._pause = pausing.entered(self._pause, run_id, self._clock.now())
+        return self._pause
+
+    async def meet(self, run_id: str, limit: TemporaryError) -> Pause:
+        """Begin the pause, or prolong it: a run met a limit."""
+        self._pause = pausing.met(self._pause, run_id, limit, self._clock.now())
+        return self._pause
+
+    async def give_up(self, run_id: str) -> None:
+        """Let another run try: this one ended without a word on the limit."""
+        if self._pause is not None:
+            self._pause = pausing.given_up(self._pause, run_id)
+
+    async def end(self, run_id: str) -> None:
+        """End the pause: its prober was answered. What another run says changes nothing."""
+        if self._pause is not None and self._pause.prober == run_id:
+            self._pause = None

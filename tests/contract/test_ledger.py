@@ -11,6 +11,7 @@ from ai_ops.store import ledger as module
 from ai_ops.store.database import open_database
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.memory import MemoryLedger
+from tests.support import postgres
 from tests.support.store import START, sqlite_url
 
 HOUR = 3600
@@ -25,8 +26,6 @@ async def ledger(request, clock):
     if request.param == "sqlite":
         url = sqlite_url(request.getfixturevalue("tmp_path"))
     else:
-        from tests.support import postgres
-
         url = postgres.emptied(request.getfixturevalue("postgres_url"))
     database = await open_database(url)
     yield LedgerRepository(database, clock, BUDGETS)

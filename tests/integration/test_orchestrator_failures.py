@@ -1,5 +1,7 @@
 """Failures: what may pass is waited for, what does not is named, and money is counted and ends in time."""
 
+import asyncio
+
 import pytest
 
 from ai_ops.core import failures
@@ -75,6 +77,52 @@ async def test_a_limit_is_waited_out_however_often_it_comes(workshop, kind):
 
         assert (task.state, task.attempts) == (TaskState.COMPLETED, 7)
         assert floor.waits == [(TaskState.WAITING_UNBAN, seconds)] * 7
+
+
+async def test_a_limit_that_one_task_met_holds_for_the_whole_queue_and_ends_with_one_probe(workshop):
+    answers = {"task": [{"answer": "At last."}]}
+    async with workshop(answers, failures=(failures.failure("model_session_limit", delay=1234.0),)) as floor:
+        tasks = [await floor.prompted(prompt="?") for _ in range(4)]
+        worked = await asyncio.gather(*map(floor.worked, tasks))
+
+        assert {task.state for task in worked} == {TaskState.COMPLETED}
+        assert {state for state, _ in floor.waits} == {TaskState.WAITING_UNBAN}
+        assert len(floor.fixer.requests) == 5  # one met the limit; each was answered once
+        assert await floor.tools.pauses.current() is None
+
+
+async def test_a_waiting_task_says_what_for_and_until_when_and_a_restart_does_not_begin_anew(workshop):
+    limit = failures.failure("model_session_limit", delay=1000.0)
+    seen = []
+
+    class Interrupted:
+        """Steps whose first wait is broken off after a while, as by a kill."""
+
+        def __init__(self, steps):
+            self.run, self._steps = steps.run, steps
+
+        async def wait(self, seconds):
+            task = await floor.found(asked)
+            seen.append((task.state, task.waiting_for, task.waiting_until - floor.tools.clock.now()))
+            if len(seen) == 1:
+                floor.tools.clock.forward(400)
+                raise asyncio.CancelledError
+            await self._steps.wait(seconds)
+
+    answers = {"task": [{"answer": "At last."}]}
+    async with workshop(answers, failures=(limit,), steps=Interrupted) as floor:
+        asked = await floor.prompted(prompt="?")
+        await floor.engine.enqueue(asked)
+        while not seen:
+            await asyncio.sleep(0.01)
+        await floor.engine.stop()
+        task = await floor.worked(await floor.found(asked))
+
+    assert (task.state, task.waiting_for, task.waiting_until) == (TaskState.COMPLETED, "", None)
+    assert [(state, code) for state, code, _ in seen] == [
+        (TaskState.WAITING_UNBAN, "model_session_limit")
+    ] * 2
+    assert [round(left.total_seconds(), -1) for _, _, left in seen] == [1000, 600]
 
 
 async def test_a_permanent_failure_is_named_at_once_with_its_next_step(workshop):

@@ -31,6 +31,7 @@ from ai_ops.server.services import Services
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
+from ai_ops.store.pauses import PauseRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
@@ -219,6 +220,7 @@ async def running(
         tasks=tasks,
         pull_requests=pull_requests,
         trace=trace,
+        pauses=PauseRepository(database, clock, "account"),
         engine=engine,
         hosts=hosts,
         rules=RepositoryRules(code_host=code_host, allowed_repos=allowed_repos),

@@ -21,6 +21,7 @@ from typing import Any
 from ai_ops.core.budgets import Budgets, PlannedCall
 from ai_ops.core.describe import describe
 from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.tools import Policy, Tools
 from ai_ops.core.orchestrator.worker import Worker
 from ai_ops.core.ports import Granted, NewTask, Outcome, Steps
@@ -40,6 +41,7 @@ from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
+from ai_ops.store.pauses import PauseRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
@@ -283,6 +285,7 @@ async def open_workshop(
     git_client = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
     sandbox = choose("bwrap")
     fixer = Asked(script or shop.script(), failures)
+    pauses = PauseRepository(database, clock, "account")
     tools = Tools(
         tasks=TaskRepository(database, clock),
         issues=IssueRepository(database, clock),
@@ -294,7 +297,7 @@ async def open_workshop(
         suites=SuiteRunner(sandbox, toolbox, wall_seconds=60.0),
         setup_layers=SetupBuilder(sandbox, toolbox, folder / "data"),
         edits=edits,
-        fixer=fixer,
+        fixer=PacedFixer(fixer, pauses, clock),
         hosts={"local": LocalHost(pull_requests, git_client)},
         mailroom=Mailroom(outbox, FileNotifier(folder / "outbox", "ai-ops@example.test"), clock),
         sandbox=sandbox,
@@ -302,6 +305,7 @@ async def open_workshop(
         policy=allowed,
         redact=redactor.redact,
         ledger=LedgerRepository(database, clock, budgets),
+        pauses=pauses,
     )
     waits: list[tuple[TaskState, float]] = []
 

@@ -17,6 +17,7 @@ from ai_ops.core.ports import (
     Issues,
     Ledger,
     Outbox,
+    Pauses,
     PullRequests,
     Sandbox,
     Tasks,
@@ -127,6 +128,7 @@ class Tools:
     policy: Policy
     redact: Callable[[str], str]
     ledger: Ledger
+    pauses: Pauses
 
     def host_of(self, repository: Repository) -> CodeHost:
         """Return the code host of a repository.
