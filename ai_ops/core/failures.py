@@ -270,7 +270,7 @@ _BY_ASSISTANT: Final = {
 # The CLI's own words, the last resort. Only ever matched against text that the CLI wrote.
 _BY_WORDS: Final = (
     (re.compile(r"credit balance is too low", re.I), "model_credit_exhausted"),
-    (re.compile(r"prompt is too long|input is too long", re.I), "model_prompt_too_long"),
+    (re.compile(r"(?:prompt|input) is too long|context window limit", re.I), "model_prompt_too_long"),
     (re.compile(r"hit your .*limit|limit reached", re.I), "model_session_limit"),
     (re.compile(r"not logged in|invalid api key|please run /login|oauth token", re.I), "model_auth_failed"),
     (re.compile(r"output token maximum|max_?output_?tokens", re.I), "model_max_tokens"),

@@ -222,6 +222,11 @@ class Workshop:
         steps = await self.tools.trace.steps(run_id(task.id, task.run_number))
         return {f"{step.name}:{step.round}": step for step in steps}
 
+    async def first_failure(self, task: Task) -> dict[str, Any]:
+        """Return what a step of the task's present run failed with first."""
+        events = await self.tools.trace.events_after(run_id(task.id, task.run_number), 0)
+        return next(event.data["failure"] for event in events if "failure" in event.data)
+
     async def artifact(self, task: Task, name: str) -> str:
         """Return an artifact's text."""
         kept = await self.tools.trace.artifact(run_id(task.id, task.run_number), name)
@@ -258,6 +263,7 @@ async def open_workshop(
     *,
     files: Mapping[str, Any] | None = None,
     failures: tuple[BaseException, ...] = (),
+    fixer: Any = None,
     steps: Callable[[Steps], Steps] = lambda steps: steps,
     **policy: Any,
 ) -> AsyncIterator[Workshop]:
@@ -269,6 +275,7 @@ async def open_workshop(
         script: the fixer's answers, good ones when none are given.
         files: what differs from the shop in the repository; None leaves a file out.
         failures: what the fixer fails with first.
+        fixer: another fixer.
         steps: put around the steps of each run.
         policy: what differs from ``POLICY``.
     """
@@ -284,7 +291,7 @@ async def open_workshop(
     outbox, pull_requests = OutboxRepository(database), PullRequestRepository(database, clock)
     git_client = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
     sandbox = choose("bwrap")
-    fixer = Asked(script or shop.script(), failures)
+    fixer = fixer or Asked(script or shop.script(), failures)
     pauses = PauseRepository(database, clock, "account")
     tools = Tools(
         tasks=TaskRepository(database, clock),

@@ -118,6 +118,14 @@ TABLE = {
     "cut in words": (failed(result="Connection was lost (ECONNRESET)"), "model_unreachable", None),
     "404 in the result": (failed(api_error_status=404), "model_not_found", None),
     "prompt too long by reason": (failed(terminal_reason="prompt_too_long"), "model_prompt_too_long", None),
+    "context window by words": (
+        failed(
+            assistant_error="max_output_tokens",
+            result="API Error: The model has reached its context window limit.",
+        ),
+        "model_prompt_too_long",
+        None,
+    ),
     "blocking limit": (failed(terminal_reason="blocking_limit"), "model_prompt_too_long", None),
     "refusal": (failed(stop_reason="refusal"), "model_refused", None),
     "refusal with exit code 0": (CliFacts(stop_reason="refusal", text="no"), "model_refused", None),
