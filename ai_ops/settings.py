@@ -213,9 +213,11 @@ class Settings(BaseSettings):
     test_wall_seconds: float = Field(default=900, gt=0)
     """The longest a test command may take."""
     budget_usd_per_run: float = Field(default=2.0, ge=0)
-    """Money one run may spend, reserved before each call."""
+    """Money one run may spend, set aside before each call; then it ends with what it found."""
+    budget_usd_per_hour: float = Field(default=10.0, ge=0)
+    """Money all runs may spend in an hour of the clock, in UTC; then they wait for the next. 0: no limit."""
     budget_usd_per_day: float = Field(default=20.0, ge=0)
-    """Money all runs may spend in a day."""
+    """Money all runs may spend in a day, in UTC; then they wait for the next."""
 
     # Mail
     email_enabled: bool = True

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from ai_ops.core.budgets import Budgets
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
 from ai_ops.core.model_names import is_allowed
+from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.tools import Policy, Tools
 from ai_ops.core.orchestrator.upkeep import Upkeep
+from ai_ops.core.orchestrator.waking import Waking
 from ai_ops.core.orchestrator.worker import Worker
-from ai_ops.core.ports import CodeHost, Fixer, Notifier, Sandbox
+from ai_ops.core.ports import CodeHost, Fixer, Ledger, Notifier, Sandbox
 from ai_ops.core.ports import Worker as Work
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
@@ -50,7 +52,9 @@ from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
+from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
+from ai_ops.store.pauses import PauseRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.retention import Retention
 from ai_ops.store.tasks import TaskRepository
@@ -102,11 +106,11 @@ def redactor(settings: Settings) -> Redactor:
     )
 
 
-def fixer(settings: Settings, sandbox: Sandbox) -> Fixer:
+def fixer(settings: Settings, sandbox: Sandbox, ledger: Ledger) -> Fixer:
     """Return the fixer: Claude, or the script that ``SCRIPTED_ANSWERS`` names."""
     if settings.scripted_answers is not None:
         return ScriptedFixer(settings.scripted_answers)
-    gateway = ClaudeGateway(settings.anthropic_base_url, claude_credential(settings))
+    gateway = ClaudeGateway(settings.anthropic_base_url, claude_credential(settings), ledger)
 
     def build_claude() -> Fixer:
         from ai_ops.integrations.claude import ClaudeFixer
@@ -189,6 +193,7 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         require_proof=settings.require_proof,
         max_rounds=settings.max_rounds,
         budget_usd_per_run=settings.budget_usd_per_run,
+        budget_usd_per_hour=settings.budget_usd_per_hour,
         budget_usd_per_day=settings.budget_usd_per_day,
         max_open_pull_requests=settings.max_open_pull_requests,
         recipients=recipients(settings),
@@ -273,6 +278,9 @@ async def build(
         toolbox = await ensure_toolbox(settings.data_dir)
         git = git_client(settings)
         trace = TraceStore(database, clock, redact)
+        budgets = Budgets(settings.budget_usd_per_hour, settings.budget_usd_per_day)
+        ledger = LedgerRepository(database, clock, budgets)
+        pauses = PauseRepository(database, clock, _account(settings, salt))
         pull_requests = PullRequestRepository(database, clock)
         outbox = OutboxRepository(database)
         mailroom = Mailroom(outbox, notifier(settings), clock)
@@ -290,14 +298,15 @@ async def build(
             suites=SuiteRunner(sandbox, toolbox, wall_seconds=settings.test_wall_seconds),
             setup_layers=SetupBuilder(sandbox, toolbox, settings.data_dir, network=settings.setup_network),
             edits=edits,
-            fixer=fixer(settings, sandbox),
+            fixer=PacedFixer(fixer(settings, sandbox, ledger), pauses, clock),
             hosts=_hosts(settings, pull_requests, git),
             mailroom=mailroom,
             sandbox=sandbox,
             clock=clock,
             policy=policy(settings, salt, public_url),
             redact=redact.redact,
-            spent_today=partial(_spent_today, trace),
+            ledger=ledger,
+            pauses=pauses,
         )
         worker = Worker(tools)
         engine = DurableEngine(
@@ -331,6 +340,8 @@ async def build(
         stack.push_async_callback(_cancel, delivering)
         upkeep = Upkeep(tools.issues, engine, retention, redact.redact)
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
+        waking = Waking(tools.tasks, pauses, engine, clock)
+        stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
         yield system
 
 
@@ -339,9 +350,12 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _spent_today(trace: TraceStore) -> float:
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return await trace.spent_since(midnight)
+def _account(settings: Settings, salt: str) -> str:
+    """Return a digest of who asks whom, that tells another credential but nothing about it."""
+    credential = claude_credential(settings)
+    secret_words = (credential.kind, credential.secret) if credential else ()
+    words = (salt, settings.anthropic_base_url, *secret_words)
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:32]
 
 
 def _hosts(settings: Settings, pull_requests: PullRequestRepository, git: GitClient) -> dict[str, CodeHost]:
@@ -362,6 +376,7 @@ def services(system: System) -> Services:
         bug_cases=tools.bug_cases,
         bug_case_reach=tools.policy.bug_case_reach,
         trace=tools.trace,
+        pauses=tools.pauses,
         engine=system.engine,
         hosts=tools.hosts,
         rules=system.rules,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -10,8 +11,9 @@ import typer
 from ai_ops.cli.client import connect, quoted
 from ai_ops.cli.follow import exit_as, follow, print_steps
 from ai_ops.cli.options import FollowFlag, TaskId, WaitOption
-from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, reasons, table
+from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, moment, note, reasons, table
 from ai_ops.cli.tables import Column
+from ai_ops.core.wording import time_left
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, show and steer tasks.")
 
@@ -81,6 +83,7 @@ def print_task(task: dict[str, Any]) -> None:
             ("kind", task["kind"]),
             ("state", task["state"]),
             ("reason", task["outcome_reason"]),
+            ("goes on", _goes_on(task["waiting_until"], datetime.now(UTC))),
             ("repository", task["repo_url"]),
             ("verdict", task["proof"]["verdict"]),
             ("pull request", f"{task['pull_request_id']} ({state})" if state else task["pull_request_id"]),
@@ -92,6 +95,14 @@ def print_task(task: dict[str, Any]) -> None:
         ]
     )
     reasons(task["proof"])
+
+
+def _goes_on(until: str | None, now: datetime) -> str:
+    """Return when a waiting task goes on, and how long that is from now."""
+    if until is None:
+        return ""
+    left = (datetime.fromisoformat(until) - now).total_seconds()
+    return f"at {moment(until)} UTC, {time_left(left)}"
 
 
 def _next_step(task: dict[str, Any]) -> str:

@@ -54,6 +54,7 @@ class CliFacts:
     ``text`` is all text of the assistant; ``result`` the result's text. ``has_result`` says whether a
     result came at all. ``denied`` are the writing tools whose use was denied, ``wrote`` whether a file
     was written. ``output_tokens`` is the gateway's count. ``limit_*`` come from a rejected rate-limit event.
+    ``refused`` is why our own gateway did not let a call through.
     """
 
     end: CliEnd = CliEnd.EXITED
@@ -78,7 +79,7 @@ class CliFacts:
     limit_type: str = ""
     limit_reset_at: float | None = None
     api_failure: ApiFailure | None = None
-    budget_spent: bool = False
+    refused: AiOpsError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,18 @@ _KINDS: Final[dict[str, _Kind]] = {
         "The budget does not cover a further model call.",
         "Raise BUDGET_USD_PER_RUN (or the task's budget_usd), and retry.",
     ),
+    "hourly_budget_spent": _Kind(
+        True,
+        "The money of all runs for this hour is spent.",
+        "Nothing to do: it goes on with the next hour. Or raise BUDGET_USD_PER_HOUR.",
+        DEFAULT_WAIT_SECONDS,
+    ),
+    "daily_budget_spent": _Kind(
+        True,
+        "The money of all runs for this day is spent.",
+        "Nothing to do: it goes on with the next day. Or raise BUDGET_USD_PER_DAY.",
+        DEFAULT_WAIT_SECONDS,
+    ),
     "model_schema_unmet": _Kind(
         False, "The answer never had the shape that was asked for.", "Retry, or use a stronger model."
     ),
@@ -192,9 +205,10 @@ def failure(code: str, detail: str = "", *, delay: float | None = None) -> AiOps
 def classify(facts: CliFacts, now: datetime) -> AiOpsError | None:
     """Name the failure of a run, or return None when it succeeded."""
     words = facts.result or "; ".join(facts.errors) or facts.stderr.strip()
-    code = _from_limits(facts)
-    if code:
-        return failure(code, _LATE.get(facts.end, words))
+    if facts.refused is not None and (facts.is_error or not facts.has_result):
+        return facts.refused
+    if facts.end in _LATE:
+        return failure("model_hung", _LATE[facts.end])
     if not facts.has_result:
         return _without_result(facts, now)
     if facts.is_error:
@@ -206,14 +220,6 @@ _LATE: Final = {
     CliEnd.WALL_TIMEOUT: "it took longer than it may",
     CliEnd.IDLE_TIMEOUT: "no sign of life",
 }
-
-
-def _from_limits(facts: CliFacts) -> str:
-    if facts.budget_spent and (facts.is_error or not facts.has_result):
-        return "budget_spent"
-    if facts.end in (CliEnd.WALL_TIMEOUT, CliEnd.IDLE_TIMEOUT):
-        return "model_hung"
-    return ""
 
 
 def _without_result(facts: CliFacts, now: datetime) -> AiOpsError:
@@ -264,7 +270,7 @@ _BY_ASSISTANT: Final = {
 # The CLI's own words, the last resort. Only ever matched against text that the CLI wrote.
 _BY_WORDS: Final = (
     (re.compile(r"credit balance is too low", re.I), "model_credit_exhausted"),
-    (re.compile(r"prompt is too long|input is too long", re.I), "model_prompt_too_long"),
+    (re.compile(r"(?:prompt|input) is too long|context window limit", re.I), "model_prompt_too_long"),
     (re.compile(r"hit your .*limit|limit reached", re.I), "model_session_limit"),
     (re.compile(r"not logged in|invalid api key|please run /login|oauth token", re.I), "model_auth_failed"),
     (re.compile(r"output token maximum|max_?output_?tokens", re.I), "model_max_tokens"),

@@ -120,29 +120,47 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
-    """What one call may cost at most, and the output tokens that this pays for."""
+class Estimate:
+    """What one call may cost, in US dollars, before it is made.
 
-    cost_usd: float
-    max_tokens: int
+    Models are asked for far more output than they use, so a call may be made with less: with ``least``
+    output tokens at least, with ``most`` at most.
+    """
+
+    prompt_usd: float
+    token_usd: float
+    least: int
+    most: int
+
+    @property
+    def least_usd(self) -> float:
+        """Return what the call costs with the least output that makes sense."""
+        return self.prompt_usd + self.least * self.token_usd
+
+    @property
+    def most_usd(self) -> float:
+        """Return what the call costs at most."""
+        return self.prompt_usd + self.most * self.token_usd
+
+    def tokens(self, usd: float) -> int:
+        """Return the output tokens that an amount between the two pays for."""
+        if self.token_usd <= 0:
+            return self.most
+        paid = int((usd - self.prompt_usd) / self.token_usd + 1e-6)  # what was multiplied is divided again
+        return min(self.most, max(self.least, paid))
 
 
-def reserve(
-    price: Price, left_usd: float, body_bytes: int, max_tokens: int, *, least: int, seen: Seen | None = None
-) -> Reservation | None:
-    """Return what a call may use of the money that is left, or None when it does not cover the call.
+def estimate(
+    price: Price, body_bytes: int, max_tokens: int, *, least: int, seen: Seen | None = None
+) -> Estimate:
+    """Return what a call may cost that asks for ``max_tokens`` and makes no sense with fewer than ``least``.
 
-    Models are asked for far more output than they use, so ``max_tokens`` is lowered to what the money
-    covers, down to ``least``. The prompt is priced as written to the cache; what the last call of the
-    conversation left there is priced as read.
+    The prompt is priced as written to the cache; what the last call of the conversation left there is
+    priced as read.
     """
     known = seen if seen is not None and seen.cached and seen.body_bytes <= body_bytes else None
     fresh = (body_bytes - (known.body_bytes if known else 0)) // _BYTES_PER_TOKEN + 1
     prompt = TokenCounts(cache_write_5m=fresh, cache_read=known.prompt_tokens if known else 0)
-    prompt_usd = cost(price, prompt)
     one_token = cost(price, TokenCounts(cache_read=prompt.prompt, output=1))
     one_token -= cost(price, TokenCounts(cache_read=prompt.prompt))
-    affordable = min(max_tokens, int((left_usd - prompt_usd) / one_token)) if one_token > 0 else max_tokens
-    if left_usd <= prompt_usd or affordable < min(least, max_tokens):
-        return None
-    return Reservation(prompt_usd + affordable * one_token, affordable)
+    return Estimate(cost(price, prompt), one_token, min(least, max_tokens), max_tokens)

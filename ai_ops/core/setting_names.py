@@ -94,6 +94,7 @@ NAMES = frozenset(
         "BUG_CASE_REACH",
         "TEST_WALL_SECONDS",
         "BUDGET_USD_PER_RUN",
+        "BUDGET_USD_PER_HOUR",
         "BUDGET_USD_PER_DAY",
         "EMAIL_ENABLED",
         "SMTP_SERVER",

@@ -21,3 +21,17 @@ def sentences(*parts: str) -> str:
 def one_line(text: str, limit: int) -> str:
     """Return at most ``limit`` characters for a log line: whatever a terminal would obey becomes a space."""
     return "".join(c if c.isprintable() else " " for c in text[:limit])
+
+
+def time_left(seconds: float) -> str:
+    """Return a span for people: ``in 5 h 2 min``, ``in 40 s``, ``now``."""
+    whole = round(seconds)
+    if whole <= 0:
+        return "now"
+    if whole < 60:
+        return f"in {whole} s"
+    minutes = whole // 60
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"in {days} d {hours} h"
+    return f"in {hours} h {minutes % 60} min" if hours else f"in {minutes} min"

@@ -128,7 +128,8 @@ class Task:
     ``{"prompt", "name", "description", "type", "folder", "allowed_tools", "budget_usd",
     "timeout_seconds"}``. ``run_number`` counts the runs (1 is the first), ``trace_id`` is the id of the
     newest run. ``action`` says what the next run does: ``work``, or ``publish`` after an approval.
-    ``failure`` is ``{"code", "message", "next_step"}`` or None.
+    ``failure`` is ``{"code", "message", "next_step"}`` or None. While the state is ``retrying`` or
+    ``waiting_unban``, ``waiting_for`` is the code of what has to pass, and ``waiting_until`` when it goes on.
     """
 
     id: str
@@ -155,3 +156,5 @@ class Task:
     failure: dict[str, str] | None = None
     cost_usd: float = 0.0
     cancel_requested: bool = False
+    waiting_for: str = ""
+    waiting_until: datetime | None = None

@@ -23,9 +23,10 @@ from ai_ops.core.ports import Bind, Sandbox, SandboxSpec
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
 from ai_ops.integrations import claude_cli
+from ai_ops.integrations.claude_account import GatewaySession
 from ai_ops.integrations.claude_args import parse_args
 from ai_ops.integrations.claude_cli import CliTransport
-from ai_ops.integrations.claude_gateway import ClaudeGateway, GatewaySession
+from ai_ops.integrations.claude_gateway import ClaudeGateway
 from ai_ops.integrations.claude_messages import Listener
 from ai_ops.integrations.private_folder import private_folder
 
@@ -114,7 +115,7 @@ class ClaudeFixer:
     def _open(
         self, desk: _Desk, request: FixRequest
     ) -> contextlib.AbstractAsyncContextManager[GatewaySession]:
-        return self._gateway.open(desk.socket, request.budget_usd, self._allowed_models)
+        return self._gateway.open(desk.socket, request.run_id, request.budget_usd, self._allowed_models)
 
     async def _program(self) -> Path:
         """Return the CLI's program, its version checked once per build of it."""
@@ -233,5 +234,5 @@ def _facts(
         writes=request.writes,
         output_tokens=session.usage.output_tokens,
         api_failure=session.last_failure,
-        budget_spent=session.budget_spent,
+        refused=session.refused,
     )

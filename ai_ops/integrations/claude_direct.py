@@ -19,7 +19,8 @@ import aiohttp
 from ai_ops.core.failures import CliEnd, CliFacts, classify
 from ai_ops.core.ports import Fixer
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
-from ai_ops.integrations.claude_gateway import ClaudeGateway, GatewaySession
+from ai_ops.integrations.claude_account import GatewaySession
+from ai_ops.integrations.claude_gateway import ClaudeGateway
 from ai_ops.integrations.private_folder import private_folder
 
 _URL = "http://model.invalid/v1/messages"  # every byte goes to the gateway's socket instead
@@ -54,7 +55,9 @@ class DirectFixer:
         started = time.monotonic()
         async with (
             private_folder() as folder,
-            self._gateway.open(folder / "s", request.budget_usd, self._allowed_models) as session,
+            self._gateway.open(
+                folder / "s", request.run_id, request.budget_usd, self._allowed_models
+            ) as session,
             _client(folder / "s") as client,
         ):
             facts = await _call(client, request, session)
@@ -99,7 +102,7 @@ async def _call(client: aiohttp.ClientSession, request: FixRequest, session: Gat
         text=_text(message),
         output_tokens=session.usage.output_tokens,
         api_failure=session.last_failure,
-        budget_spent=session.budget_spent,
+        refused=session.refused,
     )
 
 

@@ -2,12 +2,13 @@
 
 The sandbox has no network and no credential. Each child gets a socket of its own, so the gateway knows
 whose call it is without being told. It puts the real credential on, lets nothing but model calls
-through, reserves money before each call, meters by the API's own count, and remembers why a call failed.
+through, has money set aside before each call, meters by the API's own count, and remembers why a call failed.
 The credential lives in this process only: never in an argv, an environment, a file or a log.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import time
@@ -23,9 +24,9 @@ import aiohttp
 from aiohttp import web
 
 from ai_ops.core.failures import ApiFailure
-from ai_ops.core.model_names import is_allowed
-from ai_ops.core.pricing import PRICES, Price, Reservation, Seen, TokenCounts, cost, price_of, reserve
-from ai_ops.flow.run import Usage
+from ai_ops.core.ports import Ledger
+from ai_ops.core.pricing import PRICES, Price
+from ai_ops.integrations.claude_account import GatewaySession
 from ai_ops.integrations.claude_meter import Meter, read_failure
 
 DEFAULT_BASE_URL = "https://api.anthropic.com"
@@ -84,57 +85,6 @@ class Credential:
             headers["anthropic-beta"] = ",".join(dict.fromkeys([*betas, _OAUTH_BETA]))
 
 
-class GatewaySession:
-    """The account of one child: what it used, what went wrong, whether its budget is spent.
-
-    ``last_failure`` is the newest failure of the API since the last good answer. ``last_activity`` is the
-    monotonic time of the last byte that came from the API. ``stops`` holds the stop reason of each message
-    that came whole, by its id.
-    """
-
-    def __init__(self, budget_usd: float, allowed_models: Sequence[str], prices: Mapping[str, Price]) -> None:
-        self.usage = Usage()
-        self.last_failure: ApiFailure | None = None
-        self.budget_spent = False
-        self.last_activity = time.monotonic()
-        self.stops: dict[str, str] = {}
-        self._budget_usd = budget_usd
-        self._allowed_models = tuple(allowed_models)
-        self._prices = prices
-        self._reserved_usd = 0.0
-        self._seen: dict[str, Seen] = {}
-
-    def allows(self, model: str) -> bool:
-        """Whether the model is on the list; an empty list allows all."""
-        return is_allowed(model, self._allowed_models)
-
-    def reserve(self, model: str, body_bytes: int, max_tokens: int, least: int) -> Reservation | None:
-        """Set money aside for one call, or return None and remember that the budget is spent."""
-        left = self._budget_usd - self.usage.cost_usd - self._reserved_usd
-        price = price_of(model, self._prices)
-        seen = self._seen.get(model)
-        reservation = reserve(price, left, body_bytes, max_tokens, least=least, seen=seen)
-        if reservation is None:
-            self.budget_spent = True
-        else:
-            self._reserved_usd += reservation.cost_usd
-        return reservation
-
-    def note(self, meter: Meter) -> None:
-        """Remember how an answer ended."""
-        cut = None if meter.complete else ApiFailure(None, "connection", "the answer was cut")
-        self.last_failure = meter.failure or cut
-        if meter.complete:
-            self.stops[meter.message_id] = meter.stop_reason
-
-    def settle(self, model: str, body_bytes: int, reservation: Reservation, tokens: TokenCounts) -> None:
-        """Replace what was set aside by what the call used."""
-        self._reserved_usd -= reservation.cost_usd
-        self.usage += Usage(tokens.prompt, tokens.output, cost(price_of(model, self._prices), tokens))
-        if tokens.prompt:
-            self._seen[model] = Seen(body_bytes, tokens.prompt, tokens.cached)
-
-
 class _Refusal(Exception):
     """A call that is not passed on, answered as the API would."""
 
@@ -154,6 +104,7 @@ class ClaudeGateway:
     Args:
         base_url: the address of the Messages API (``ANTHROPIC_BASE_URL``); empty is Anthropic's own.
         credential: the real credential; None sends calls without one, as a local double wants it.
+        ledger: where each call is set aside before it is made.
         prices: dollars per million tokens by model id; the default is the list price.
         silence_seconds: how long the API may say nothing before a call counts as cut.
     """
@@ -162,12 +113,14 @@ class ClaudeGateway:
         self,
         base_url: str,
         credential: Credential | None,
+        ledger: Ledger,
         *,
         prices: Mapping[str, Price] = PRICES,
         silence_seconds: float = 300.0,
     ) -> None:
         self._base_url = (base_url or DEFAULT_BASE_URL).rstrip("/")
         self._credential = credential
+        self._ledger = ledger
         self._prices = prices
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=15.0, sock_read=silence_seconds)
 
@@ -178,16 +131,21 @@ class ClaudeGateway:
 
     @contextlib.asynccontextmanager
     async def open(
-        self, socket_path: Path, budget_usd: float, allowed_models: Sequence[str] = ()
+        self, socket_path: Path, run_id: str, budget_usd: float, allowed_models: Sequence[str] = ()
     ) -> AsyncIterator[GatewaySession]:
         """Serve one child on ``socket_path`` while entered.
 
         Args:
             socket_path: a new unix socket, at most 100 bytes long, in a folder that only we can enter.
-            budget_usd: what all calls together may cost.
+            run_id: the run that the child works for.
+            budget_usd: what its calls may cost, beyond what the run has spent already.
             allowed_models: globs of model ids; empty allows all.
+
+        Raises:
+            TemporaryError: ``storage_unavailable``.
         """
-        session = GatewaySession(budget_usd, allowed_models, self._prices)
+        run_usd = (await self._ledger.spent(run_id)).run + budget_usd
+        session = GatewaySession(self._ledger, run_id, run_usd, allowed_models, self._prices)
         async with aiohttp.ClientSession(
             timeout=self._timeout, proxy=_proxy_for(self._base_url), cookie_jar=aiohttp.DummyCookieJar()
         ) as client:
@@ -203,6 +161,7 @@ class ClaudeGateway:
             finally:
                 await runner.cleanup()
                 socket_path.unlink(missing_ok=True)  # noqa: ASYNC240
+                await asyncio.shield(session.settled())
 
 
 class _Calls:
@@ -256,9 +215,9 @@ class _Calls:
         max_tokens = body.get("max_tokens")
         if not isinstance(max_tokens, int) or max_tokens < 1:
             raise _Refusal(400, "invalid_request_error", "max_tokens: a positive number is required")
-        reservation = self._session.reserve(model, len(raw), max_tokens, _least_output(body))
+        reservation = await self._session.reserve(model, len(raw), max_tokens, _least_output(body))
         if reservation is None:
-            raise _Refusal(400, "invalid_request_error", "AI-Ops: the budget does not cover this call")
+            raise _Refusal(400, "invalid_request_error", f"AI-Ops: {self._session.refused}")
         sent = raw
         if reservation.max_tokens < max_tokens:
             sent = json.dumps({**body, "max_tokens": reservation.max_tokens}).encode()

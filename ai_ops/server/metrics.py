@@ -79,11 +79,22 @@ class Metrics:
             "ai_ops_tasks_unfinished", "Tasks not yet final, by state.", ["state"], registry=self.registry
         )
 
+        self.pause = Gauge(
+            "ai_ops_queue_pause_seconds",
+            "Time until the queue goes on, while a limit of the model's API pauses it, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+
     async def refresh(self, services: Services) -> None:
         """Read the gauges."""
         self.queue_depth.set(await services.engine.queue_depth())
         for reason, number in (await services.issues.waiting()).items():
             self.waiting.labels(reason).set(number)
+        self.pause.clear()
+        if pause := await services.pauses.current():
+            left = (pause.until - services.clock.now()).total_seconds()
+            self.pause.labels(pause.code).set(max(0.0, left))
         self.unfinished.clear()
         for task in await services.tasks.unfinished():
             self.unfinished.labels(task.state).inc()

@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from ai_ops.core.ports import BugCases, Clock, CodeHost, Engine, Ids, Issues, PullRequests, Tasks, Trace
+from ai_ops.core.ports import (
+    BugCases,
+    Clock,
+    CodeHost,
+    Engine,
+    Ids,
+    Issues,
+    Pauses,
+    PullRequests,
+    Tasks,
+    Trace,
+)
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.core.telling import queued
@@ -38,6 +49,7 @@ class Services:
     pull_requests: PullRequests
     bug_cases: BugCases
     trace: Trace
+    pauses: Pauses
     engine: Engine
     hosts: Mapping[str, CodeHost]
     rules: RepositoryRules

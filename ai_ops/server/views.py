@@ -12,7 +12,7 @@ from ai_ops.flow.bug_case import BugCase, Likeness, Reach
 from ai_ops.flow.issue import Issue, IssueDecision
 from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.flow.run import Artifact, Run, Step, Usage
-from ai_ops.flow.task import Proof, Task, status_word
+from ai_ops.flow.task import Proof, Task, TaskState, status_word
 
 
 def moment(value: datetime | None) -> str | None:
@@ -31,6 +31,7 @@ def task(
     """Return a task, with what its pull request is now, as far as we know; its title is its issue's."""
     payload = value.payload
     pr_url = absolute(value.pr_url, public_url) or None
+    waits = value.state in (TaskState.RETRYING, TaskState.WAITING_UNBAN)
     return {
         "task_id": value.id,
         "kind": value.kind,
@@ -59,6 +60,8 @@ def task(
         "pr_url": pr_url,
         "mr_url": pr_url,
         "error": value.failure,
+        "waiting_for": value.waiting_for if waits else None,
+        "waiting_until": moment(value.waiting_until) if waits else None,
         "cost_usd": round(value.cost_usd, 6),
         "created_at": moment(value.created_at),
         "updated_at": moment(value.updated_at),

@@ -3,7 +3,8 @@
 Events go; their issues keep the counts, the first and the last time, and the newest sample. Releases go
 that were not seen for as long, but for the newest of each service and environment. Of an ended run goes what
 was recorded on the way; the run itself stays, with its outcome and cost. A run that may still be published,
-because a person has not decided, keeps everything.
+because a person has not decided, keeps everything. The ledger keeps the calls of runs that have not ended,
+and those of today and yesterday, whatever the age.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ai_ops.store.database import Database
 _ROWS = 500
 _PAUSE_SECONDS = 0.02
 _OF_A_RUN = (tables.steps, tables.trace_events, tables.artifacts, tables.patches)
+_BUDGETS_LOOK_BACK = timedelta(days=2)
 _FINAL = tuple(state for state in TaskState if state.final)
 
 
@@ -56,6 +58,7 @@ class Retention:
             await self._forget_releases(now - timedelta(days=self._event_days))
         if self._trace_days:
             await self._forget_traces(now - timedelta(days=self._trace_days))
+            await self._forget_calls(now - max(timedelta(days=self._trace_days), _BUDGETS_LOOK_BACK))
 
     async def _forget_events(self, table: Table, before: datetime) -> None:
         """Remove the oldest. Nearly all were received in the order of their numbers: no index is needed.
@@ -91,6 +94,18 @@ class Retention:
                     await connection.execute(delete(table).where(table.c.run_id == run_id))
                 await asyncio.sleep(_PAUSE_SECONDS)
             self.removed["traces"] += 1
+
+    async def _forget_calls(self, before: datetime) -> None:
+        """Remove the oldest calls of runs that are over: a budget may still be judged over the others."""
+        c, runs = tables.model_calls.c, tables.runs.c
+        at_work = exists().where(runs.id == c.run_id, runs.ended_at.is_(None))
+        oldest = select(c.seq).where(c.at < before, ~at_work).order_by(c.at).limit(_ROWS)
+        removed = _ROWS
+        while removed == _ROWS:
+            async with self._database.write() as connection:
+                gone = await connection.execute(delete(tables.model_calls).where(c.seq.in_(oldest)))
+            removed = gone.rowcount
+            await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def _over(before: datetime) -> Select[tuple[str]]:

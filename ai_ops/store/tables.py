@@ -233,6 +233,8 @@ tasks = _table(
     Column("failure", JsonText),
     Column("cost_usd", Float, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
+    Column("waiting_for", String(64), nullable=False, server_default=""),
+    Column("waiting_until", UtcDateTime),
     # An error has one repair an episode, whatever happens at the same time.
     Index(
         "uq_tasks_repair",
@@ -393,6 +395,33 @@ trace_events = _table(
     Column("kind", String(16), nullable=False),
     Column("data", JsonText, nullable=False),
     Index("ix_trace_events_run_id_seq", "run_id", "seq"),
+)
+
+# What each call to the model may cost, written before it is made, and did cost; None: nobody saw its end.
+model_calls = _table(
+    "model_calls",
+    _seq(),
+    Column("run_id", String(36), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("reserved_usd", Float, nullable=False),
+    Column("actual_usd", Float),
+    # Sums are read from the indexes alone.
+    Index("ix_model_calls_run_id", "run_id", "reserved_usd", "actual_usd"),
+    Index("ix_model_calls_at", "at", "reserved_usd", "actual_usd"),
+)
+
+# While a limit of the model's API lasts, nobody asks. ``account`` is a digest: whose limit it is.
+model_pauses = Table(
+    "model_pauses",
+    metadata,
+    Column("account", String(64), primary_key=True),
+    Column("code", String(64), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("prober", String(36), nullable=False),
+    Column("probe_until", UtcDateTime),
 )
 
 artifacts = Table(

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 
 from ai_ops.core.ports import Clock, Outcome
 from ai_ops.flow.run import Artifact, Run, Step, StepState, TraceEvent, Usage
@@ -212,13 +211,6 @@ class TraceStore:
             found = await connection.execute(select(tables.runs).where(tables.runs.c.id == run_id))
             row = found.mappings().first()
         return run_from(row) if row else None
-
-    async def spent_since(self, moment: datetime) -> float:
-        """Return what all runs that started since ``moment`` have cost, in US dollars."""
-        c = tables.runs.c
-        query = select(func.coalesce(func.sum(c.cost_usd), 0.0)).where(c.started_at >= moment)
-        async with self._database.read() as connection:
-            return float((await connection.execute(query)).scalar_one())
 
     async def steps(self, run_id: str) -> Sequence[Step]:
         """Return a run's steps in the order they first began."""

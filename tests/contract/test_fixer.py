@@ -16,7 +16,7 @@ from ai_ops.integrations.claude import ClaudeFixer
 from ai_ops.integrations.claude_gateway import ClaudeGateway
 from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.workspace.sandbox import BubblewrapSandbox
-from tests.support.claude_calls import fix_request, use
+from tests.support.claude_calls import a_ledger, fix_request, use
 from tests.support.messages_double import MessagesDouble, conversation
 
 Answer = Mapping[str, Any]
@@ -47,7 +47,8 @@ def ask(request: pytest.FixtureRequest) -> Ask:
         async with MessagesDouble(conversation("fix", *turns(answer))) as double:
             fixer: Fixer = ScriptedFixer({"fix": [dict(answer)]})
             if request.param == "claude":
-                fixer = ClaudeFixer(ClaudeGateway(double.url, None), BubblewrapSandbox(), retries=0)
+                gateway = ClaudeGateway(double.url, None, a_ledger())
+                fixer = ClaudeFixer(gateway, BubblewrapSandbox(), retries=0)
             return await fixer.ask(wanted, watch), seen
 
     return asked

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from ai_ops.core.budgets import Budgets, PlannedCall
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.redaction import Redactor
 from ai_ops.flow.run import Run
@@ -15,6 +16,7 @@ from ai_ops.store import retention as module
 from ai_ops.store import tables
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
+from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.retention import Retention
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
@@ -189,3 +191,23 @@ async def test_a_run_that_has_not_ended_or_ended_lately_keeps_its_trace(database
     clock.forward(89 * DAY)
     await Retention(database, clock, 0, 90).sweep()
     assert [len(await trace.steps(run)) for run in (ended, running)] == [1, 1]
+
+
+async def test_calls_of_the_ledger_go_with_age_but_not_those_of_a_run_that_goes_on(database, clock):
+    ledger = LedgerRepository(database, clock, Budgets(0.0, 1e6))
+    trace = TraceStore(database, clock, Redactor())
+    for run in ("over", "goes on"):
+        await trace.run_started(Run(run, run, 1, clock.now()))
+        for _ in range(600):
+            await ledger.reserve(PlannedCall(run, 1e6, "m", 0.0, 1.0))
+    await trace.run_ended("over", "completed")
+    retention = Retention(database, clock, 0, 0.01)
+    clock.forward(1.9 * DAY)
+    await retention.sweep()
+    assert await rows(database, tables.model_calls) == 1200  # a budget looks back on them
+    clock.forward(0.2 * DAY)
+    await retention.sweep()
+    assert await rows(database, tables.model_calls) == 600
+    assert (await ledger.spent("goes on")).run == 600.0
+    await Retention(database, clock, 0, 0).sweep()
+    assert await rows(database, tables.model_calls) == 600

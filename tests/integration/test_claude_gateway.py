@@ -5,16 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import sqlite3
 import stat
-from collections.abc import AsyncIterator, Mapping
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from ai_ops.integrations.claude_gateway import ClaudeGateway, Credential, CredentialKind, GatewaySession
+from ai_ops.core.budgets import Budgets, PlannedCall
+from ai_ops.core.clock import SystemClock
+from ai_ops.core.ports import Ledger
+from ai_ops.errors import TemporaryError
+from ai_ops.integrations.claude_account import GatewaySession
+from ai_ops.integrations.claude_gateway import ClaudeGateway, Credential, CredentialKind
+from ai_ops.store.database import open_database
+from ai_ops.store.ledger import LedgerRepository
+from ai_ops.store.memory import MemoryLedger
 from tests.support.messages_double import MessagesDouble, conversation
+from tests.support.store import sqlite_url
 
 KEY = "sk-ant-planted-0123456789"
 PROMPT = "ai-ops: fix v1 run=r1 round=1 block=NONCE\nplease"
@@ -30,9 +42,13 @@ class Child:
     """What a process at the socket can do."""
 
     def __init__(
-        self, client: aiohttp.ClientSession, session: GatewaySession, double: MessagesDouble
+        self,
+        client: aiohttp.ClientSession,
+        session: GatewaySession,
+        double: MessagesDouble,
+        ledger: Ledger,
     ) -> None:
-        self.client, self.session, self.double = client, session, double
+        self.client, self.session, self.double, self.ledger = client, session, double, ledger
 
     def post(self, payload: Any, path: str = "/v1/messages?beta=true", **more: Any) -> Any:
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
@@ -44,6 +60,11 @@ class Child:
             return response.status, response.headers, await response.text()
 
 
+def refusal(child: Child) -> str:
+    """Return why the gateway itself did not let a call through."""
+    return child.session.refused.code if child.session.refused else ""
+
+
 @contextlib.asynccontextmanager
 async def child(
     folder: Path,
@@ -52,16 +73,19 @@ async def child(
     allowed: tuple[str, ...] = (),
     credential: Credential | None = None,
     url: str = "",
+    ledger: Ledger | None = None,
+    run: str = "r1",
 ) -> AsyncIterator[Child]:
     socket = folder / "s"
     credential = credential or Credential(CredentialKind.API_KEY, KEY)
     async with MessagesDouble(conversation("fix", *turns)) as double:
-        gateway = ClaudeGateway(url or double.url, credential)
+        ledger = ledger or MemoryLedger(SystemClock(), Budgets(0.0, 100.0))
+        gateway = ClaudeGateway(url or double.url, credential, ledger)
         async with (
-            gateway.open(socket, budget, allowed) as session,
+            gateway.open(socket, run, budget, allowed) as session,
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as client,
         ):
-            yield Child(client, session, double)
+            yield Child(client, session, double, ledger)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +164,7 @@ async def test_nothing_but_model_calls_passes(tmp_path: Path, method: str, path:
 async def test_tokens_are_counted_without_being_paid_for(tmp_path: Path) -> None:
     async with child(tmp_path, {"text": "hi"}, budget=0.0) as it:
         status, _, text = await it.said(body(), path="/v1/messages/count_tokens")
-        assert (status, it.session.usage.cost_usd, it.session.budget_spent) == (200, 0.0, False)
+        assert (status, it.session.usage.cost_usd, it.session.refused) == (200, 0.0, None)
         assert json.loads(text)["input_tokens"] > 0
 
 
@@ -176,8 +200,153 @@ async def test_a_call_beyond_the_budget_is_refused_before_it_is_made(tmp_path: P
     async with child(tmp_path, {"text": "hi"}, budget=0.0001) as it:
         status, headers, text = await it.said(body())
         assert (status, headers["x-should-retry"], json.loads(text)["type"]) == (400, "false", "error")
-        assert it.session.budget_spent
+        assert refusal(it) == "budget_spent"
         assert it.double.requests == []
+
+
+# --- the ledger ---
+
+
+@pytest.fixture
+async def durable(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[LedgerRepository]]]:
+    """Return what opens this test's ledger, once more each time, as another process would."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def opened(hour_usd: float = 0.0, day_usd: float = 100.0) -> LedgerRepository:
+            database = await open_database(sqlite_url(tmp_path))
+            stack.push_async_callback(database.close)
+            return LedgerRepository(database, SystemClock(), Budgets(hour_usd, day_usd))
+
+        yield opened
+
+
+async def test_a_call_is_set_aside_before_it_is_sent_and_settled_by_what_the_api_counted(
+    tmp_path: Path,
+    durable: Any,
+) -> None:
+    ledger = await durable()
+    counted = {"input_tokens": 1000, "output_tokens": 50}
+    async with child(
+        tmp_path, {"hang": True, "times": 1, "text": "hi", "usage": counted}, ledger=ledger
+    ) as it:
+        async with it.post(body()) as response:
+            await response.content.readline()
+            known = await (await durable()).spent("r1")  # as another process sees it
+            assert known.run == known.hour_at_work > 100 * 20 / 1e6
+        await it.said(body())
+    spent = await ledger.spent("r1")
+    assert spent.hour_at_work == 0
+    assert spent.run == pytest.approx(it.session.usage.cost_usd)
+
+
+async def test_children_at_the_same_time_never_spend_more_than_the_day_has(
+    tmp_path: Path, durable: Any
+) -> None:
+    ledger = await durable(day_usd=0.05)
+    counted = {"input_tokens": 10, "output_tokens": 900}  # 0.018 USD each
+    async with contextlib.AsyncExitStack() as stack:
+        children = []
+        for number in range(8):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            one = child(folder, {"text": "hi", "usage": counted}, ledger=ledger, run=f"r{number}")
+            children.append(await stack.enter_async_context(one))
+        statuses = [
+            status for status, *_ in await asyncio.gather(*(it.said(body(max_tokens=900)) for it in children))
+        ]
+    assert sorted(statuses) == [200] * 2 + [400] * 6
+    assert sum(len(it.double.requests) for it in children) == 2
+    assert {refusal(it) for it in children} == {"", "daily_budget_spent"}
+    assert (await ledger.spent("r0")).day == pytest.approx(2 * 0.01804)
+
+
+async def test_a_spent_hour_is_named_with_the_time_that_is_left(tmp_path: Path) -> None:
+    async with child(tmp_path, {"text": "hi"}, ledger=MemoryLedger(SystemClock(), Budgets(1.0, 100.0))) as it:
+        spent = await it.ledger.reserve(PlannedCall("another", 9.0, "m", 1.0, 1.0))
+        await it.ledger.settle(spent.number, 1.0)
+        status, headers, text = await it.said(body())
+        assert (status, headers["x-should-retry"], it.double.requests) == (400, "false", [])
+        assert "hourly_budget_spent" in json.loads(text)["error"]["message"]
+        assert isinstance(it.session.refused, TemporaryError)
+        assert 0 < (it.session.refused.delay or 0) <= 3600
+
+
+async def test_a_run_is_judged_over_the_calls_of_all_its_children(tmp_path: Path, durable: Any) -> None:
+    ledger = await durable()
+    counted = {"input_tokens": 10, "output_tokens": 900}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    async with (
+        child(tmp_path / "a", {"text": "hi", "usage": counted}, budget=0.03, ledger=ledger) as first,
+        child(tmp_path / "b", {"text": "hi", "usage": counted}, budget=0.03, ledger=ledger) as second,
+    ):
+        assert (await first.said(body(max_tokens=900)))[0] == 200
+        assert (await second.said(body(max_tokens=900)))[0] == 400
+        assert refusal(second) == "budget_spent"
+
+
+async def test_a_call_that_cannot_be_written_down_is_not_made(tmp_path: Path, durable: Any) -> None:
+    ledger = await durable()
+    async with child(tmp_path, {"text": "hi"}, ledger=ledger) as it:
+        with contextlib.closing(sqlite3.connect(tmp_path / "data/ai_ops.db")) as broken:
+            broken.execute("DROP TABLE model_calls")
+        status, headers, _ = await it.said(body())
+        assert (status, headers["x-should-retry"], it.double.requests) == (400, "false", [])
+        assert refusal(it) == "storage_failed"
+
+
+async def test_a_cost_that_cannot_be_settled_goes_on_counting_as_set_aside(
+    tmp_path: Path, durable: Any, caplog: Any
+) -> None:
+    ledger = await durable()
+
+    async def fails(number: int, usd: float) -> None:
+        raise TemporaryError("storage_unavailable", "locked")
+
+    ledger.settle = fails  # type: ignore[method-assign]
+    async with child(tmp_path, {"text": "hi"}, ledger=ledger) as it:
+        assert (await it.said(body()))[0] == 200
+    assert "storage_unavailable" in caplog.text
+    assert (await ledger.spent("r1")).run > it.session.usage.cost_usd
+
+
+HELPER = """
+import asyncio, sys
+from pathlib import Path
+import aiohttp
+from ai_ops.core.budgets import Budgets, PlannedCall
+from ai_ops.core.clock import SystemClock
+from ai_ops.integrations.claude_gateway import ClaudeGateway
+from ai_ops.store.database import open_database
+from ai_ops.store.ledger import LedgerRepository
+
+async def main(url, database, socket, body):
+    ledger = LedgerRepository(await open_database(database), SystemClock(), Budgets(0.0, 1.0))
+    async with ClaudeGateway(url, None, ledger).open(Path(socket), "r1", 1.0):
+        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(socket)) as client:
+            async with client.post("http://model.invalid/v1/messages", data=body) as response:
+                await response.read()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_call_whose_end_a_kill_hid_counts_with_what_was_set_aside(
+    tmp_path: Path, durable: Any
+) -> None:
+    async with MessagesDouble(conversation("fix", {"hang": True})) as double:
+        words = [double.url, sqlite_url(tmp_path), str(tmp_path / "s"), json.dumps(body(max_tokens=20_000))]
+        server = await asyncio.create_subprocess_exec(sys.executable, "-c", HELPER, *words, env=os.environ)
+        while not double.requests:
+            await asyncio.sleep(0.02)
+        server.kill()
+        await server.wait()
+    ledger = await durable(day_usd=1.0)
+    assert 20_000 * 20 / 1e6 < (await ledger.spent("r1")).day < 0.41
+    (tmp_path / "s").unlink()
+    async with child(tmp_path, {"text": "hi"}, ledger=ledger, run="r2") as it:
+        await it.said(body(max_tokens=64_000))
+        assert it.double.requests[0].body["max_tokens"] < 30_000  # 0.6 of the day's USD are left
 
 
 async def test_output_is_lowered_to_what_the_budget_covers(tmp_path: Path) -> None:
@@ -185,21 +354,21 @@ async def test_output_is_lowered_to_what_the_budget_covers(tmp_path: Path) -> No
         await it.said(body(max_tokens=128_000))
         sent = it.double.requests[0].body["max_tokens"]
         assert 4000 < sent < 5000
-        assert not it.session.budget_spent
+        assert it.session.refused is None
 
 
 async def test_calls_at_the_same_time_share_the_budget(tmp_path: Path) -> None:
     async with child(tmp_path, {"hang": True}, budget=0.03) as it, it.post(body(max_tokens=128_000)) as first:
         await first.content.readline()
         status, _, _ = await it.said(body())
-        assert (status, it.session.budget_spent) == (400, True)
+        assert (status, refusal(it)) == (400, "budget_spent")
 
 
 async def test_thinking_that_would_not_fit_is_refused(tmp_path: Path) -> None:
     thinking = {"type": "enabled", "budget_tokens": 10_000}
     async with child(tmp_path, {"text": "hi"}, budget=0.1) as it:
         status, _, _ = await it.said(body(max_tokens=32_000, thinking=thinking))
-        assert (status, it.session.budget_spent) == (400, True)
+        assert (status, refusal(it)) == (400, "budget_spent")
 
 
 async def test_what_a_cut_call_had_used_is_paid_for(tmp_path: Path) -> None:

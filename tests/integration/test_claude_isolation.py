@@ -23,13 +23,13 @@ from pathlib import Path
 from ai_ops.integrations.claude import ClaudeFixer
 from ai_ops.integrations.claude_gateway import ClaudeGateway
 from ai_ops.workspace import sandbox
-from tests.support.claude_calls import fix_request
+from tests.support.claude_calls import a_ledger, fix_request
 
 async def watch(kind, data):
     return None
 
 box = getattr(sandbox, sys.argv[2])()
-asyncio.run(ClaudeFixer(ClaudeGateway(sys.argv[1], None), box).ask(fix_request(None), watch))
+asyncio.run(ClaudeFixer(ClaudeGateway(sys.argv[1], None, a_ledger()), box).ask(fix_request(None), watch))
 """
 
 

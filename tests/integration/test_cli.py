@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -285,6 +286,22 @@ async def test_a_verb_says_what_it_did(tmp_path, verb, task, words):
         )
     assert (code, out) == (0, "")
     assert err.startswith(words)
+
+
+async def test_a_task_that_waits_is_shown_with_the_time_that_is_left(tmp_path):
+    async with running(tmp_path) as server, server.engine_off():
+        created = await server.tasks.create(NewTask("prompt", None, "normal", {"prompt": "Look"}))
+        await server.tasks.move(created.task.id, TaskState.PROCESSING)
+        until = datetime.now(UTC) + timedelta(hours=5, minutes=2.5)
+        when = {"waiting_for": "model_session_limit", "waiting_until": until}
+        await server.tasks.move(created.task.id, TaskState.WAITING_UNBAN, **when)
+        environment = {"AI_OPS_API_KEY": server.key}
+        told = ["task", "show", created.task.id]
+        code, out, _ = await asyncio.to_thread(
+            ai_ops, *told, url=server.listening.url, environment=environment
+        )
+    assert code == 0
+    assert f"goes on:         at {until:%Y-%m-%d %H:%M:%S} UTC, in 5 h 2 min" in out
 
 
 def test_a_list_may_wait_for_a_server_that_starts():

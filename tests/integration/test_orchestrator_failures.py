@@ -1,5 +1,7 @@
 """Failures: what may pass is waited for, what does not is named, and money is counted and ends in time."""
 
+import asyncio
+
 import pytest
 
 from ai_ops.core import failures
@@ -75,6 +77,52 @@ async def test_a_limit_is_waited_out_however_often_it_comes(workshop, kind):
 
         assert (task.state, task.attempts) == (TaskState.COMPLETED, 7)
         assert floor.waits == [(TaskState.WAITING_UNBAN, seconds)] * 7
+
+
+async def test_a_limit_that_one_task_met_holds_for_the_whole_queue_and_ends_with_one_probe(workshop):
+    answers = {"task": [{"answer": "At last."}]}
+    async with workshop(answers, failures=(failures.failure("model_session_limit", delay=1234.0),)) as floor:
+        tasks = [await floor.prompted(prompt="?") for _ in range(4)]
+        worked = await asyncio.gather(*map(floor.worked, tasks))
+
+        assert {task.state for task in worked} == {TaskState.COMPLETED}
+        assert {state for state, _ in floor.waits} == {TaskState.WAITING_UNBAN}
+        assert len(floor.fixer.requests) == 5  # one met the limit; each was answered once
+        assert await floor.tools.pauses.current() is None
+
+
+async def test_a_waiting_task_says_what_for_and_until_when_and_a_restart_does_not_begin_anew(workshop):
+    limit = failures.failure("model_session_limit", delay=1000.0)
+    seen = []
+
+    class Interrupted:
+        """Steps whose first wait is broken off after a while, as by a kill."""
+
+        def __init__(self, steps):
+            self.run, self._steps = steps.run, steps
+
+        async def wait(self, seconds):
+            task = await floor.found(asked)
+            seen.append((task.state, task.waiting_for, task.waiting_until - floor.tools.clock.now()))
+            if len(seen) == 1:
+                floor.tools.clock.forward(400)
+                raise asyncio.CancelledError
+            await self._steps.wait(seconds)
+
+    answers = {"task": [{"answer": "At last."}]}
+    async with workshop(answers, failures=(limit,), steps=Interrupted) as floor:
+        asked = await floor.prompted(prompt="?")
+        await floor.engine.enqueue(asked)
+        while not seen:
+            await asyncio.sleep(0.01)
+        await floor.engine.stop()
+        task = await floor.worked(await floor.found(asked))
+
+    assert (task.state, task.waiting_for, task.waiting_until) == (TaskState.COMPLETED, "", None)
+    assert [(state, code) for state, code, _ in seen] == [
+        (TaskState.WAITING_UNBAN, "model_session_limit")
+    ] * 2
+    assert [round(left.total_seconds(), -1) for _, _, left in seen] == [1000, 600]
 
 
 async def test_a_permanent_failure_is_named_at_once_with_its_next_step(workshop):
@@ -180,11 +228,59 @@ async def test_a_day_whose_money_is_spent_starts_no_call(workshop):
         assert names == [], "a prompt that nobody was asked"
 
 
-async def test_each_call_may_spend_what_is_left_of_run_and_day(workshop):
-    async with workshop(script(reproduce_usd=0.4), budget_usd_per_run=1.0, budget_usd_per_day=0.9) as floor:
+async def test_each_request_may_spend_what_is_left_of_its_run(workshop):
+    async with workshop(script(reproduce_usd=0.4), budget_usd_per_run=1.0) as floor:
         await floor.repaired(budget_usd=5.0)
         budgets = [request.budget_usd for request in floor.fixer.requests]
-        assert budgets == pytest.approx([0.9, 0.5])
+        assert budgets == pytest.approx([1.0, 0.6])
+
+
+async def test_a_call_whose_end_a_kill_hid_narrows_what_is_left_of_its_run(workshop):
+    async with workshop(budget_usd_per_run=1.0) as floor:
+        task = await floor.reported()
+        await floor.paid(0.7, run=run_id(task.id, 1), settled=False)
+        await floor.worked(task)
+        budgets = [request.budget_usd for request in floor.fixer.requests]
+        assert budgets == pytest.approx([0.3, 0.3])
+        assert await cost_of_run(floor, task) == 0.0  # the trace has the API's own count
+
+
+WINDOWS = {
+    "hour": ({"budget_usd_per_hour": 1.0}, "hourly_budget_spent", 3600),
+    "day": ({"budget_usd_per_day": 1.0}, "daily_budget_spent", 24 * 3600),
+}
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+async def test_a_task_waits_until_there_is_money_again_and_then_it_goes_on(workshop, window):
+    policy, code, longest = WINDOWS[window]
+    async with workshop(**policy) as floor:
+        await floor.paid(1.0)
+        task = await floor.repaired()
+
+        assert (task.state, task.proof.verdict, task.attempts) == (TaskState.COMPLETED, "proved", 1)
+        ((state, seconds),) = floor.waits
+        assert (state, 0 < seconds <= longest) == (TaskState.WAITING_UNBAN, True)
+        history = repr(await floor.tools.trace.events_after(run_id(task.id, 1), 0))
+        assert code in history
+        assert "USD are spent" in history
+
+
+async def test_money_that_ends_in_the_middle_of_a_run_loses_nothing_that_was_found(workshop):
+    async with workshop(budget_usd_per_hour=1.0) as floor:
+        ask = floor.fixer.ask
+
+        async def asked(request, watch):
+            answer = await ask(request, watch)
+            if request.purpose == "reproduce":  # another run spends the hour meanwhile
+                await floor.paid(1.0)
+            return answer
+
+        floor.fixer.ask = asked
+        task = await floor.repaired()
+        assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
+        assert floor.fixer.purposes == ["reproduce:1", "fix:1"]
+        assert [state for state, _ in floor.waits] == [TaskState.WAITING_UNBAN]
 
 
 async def test_the_task_own_budget_narrows_the_servers(workshop):

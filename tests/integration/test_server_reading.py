@@ -1,12 +1,14 @@
 """Issues, traces, artifacts and pull requests over HTTP; the merge of local ones; health and figures."""
 
 import asyncio
+import re
 from datetime import UTC, datetime
 
 import pytest
 
 import ai_ops
 from ai_ops.core.identity import run_id
+from ai_ops.errors import TemporaryError
 from ai_ops.flow.pull_request import NewPullRequest
 from ai_ops.flow.run import Run
 from tests.support.git_server import create_repository, git
@@ -319,6 +321,15 @@ async def test_figures_are_kept_by_route_and_say_what_waits(server):
     assert "some-id" not in text and "nowhere" not in text
     assert "ai_ops_queue_depth" in text
     assert 'ai_ops_tasks_unfinished{state="' in text
+
+
+async def test_a_paused_queue_stands_in_the_figures_until_it_goes_on(server):
+    assert "ai_ops_queue_pause_seconds{" not in (await server.get("/metrics")).body.decode()
+    limit = TemporaryError("model_session_limit", "limited", delay=900.0)
+    await server.services.pauses.meet("r1", limit)
+    text = (await server.get("/metrics")).body.decode()
+    (value,) = re.findall(r'^ai_ops_queue_pause_seconds\{reason="model_session_limit"\} (.*)$', text, re.M)
+    assert 0 < float(value) <= 900
 
 
 async def test_odd_methods_do_not_fill_the_figures(server):

@@ -321,3 +321,14 @@ async def test_the_titles_of_a_page_are_one_query(server, monkeypatch):
     monkeypatch.setattr(server.issues, "titles", counting)
     await server.get("/v1/tasks")
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("state", [TaskState.WAITING_UNBAN, TaskState.RETRYING])
+async def test_a_task_says_what_it_waits_for_and_until_when_only_while_it_waits(server, state):
+    when = {"waiting_for": "model_overloaded", "waiting_until": datetime(2026, 11, 25, 12, tzinfo=UTC)}
+    task = await a_task_in(server, state, **when)
+    seen = (await server.get(f"/v1/tasks/{task}")).json
+    assert (seen["waiting_for"], seen["waiting_until"]) == ("model_overloaded", "2026-11-25T12:00:00Z")
+    await server.tasks.move(task, TaskState.CANCELLED)
+    seen = (await server.get(f"/v1/tasks/{task}")).json
+    assert (seen["waiting_for"], seen["waiting_until"]) == (None, None)

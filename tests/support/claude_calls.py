@@ -10,10 +10,13 @@ from typing import Any
 
 import psutil
 
-from ai_ops.core.ports import Sandbox
-from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Purpose
+from ai_ops.core.budgets import Budgets
+from ai_ops.core.clock import SystemClock
+from ai_ops.core.ports import Ledger, Sandbox
+from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Purpose, Watch
 from ai_ops.integrations.claude import ClaudeFixer
-from ai_ops.integrations.claude_gateway import ClaudeGateway, Credential, CredentialKind
+from ai_ops.integrations.claude_gateway import ClaudeGateway, Credential
+from ai_ops.store.memory import MemoryLedger
 from ai_ops.workspace.sandbox import BubblewrapSandbox
 from tests.support.messages_double import MessagesDouble, conversation
 
@@ -45,13 +48,29 @@ def fix_request(checkout: Path | None, **changes: Any) -> FixRequest:
     return FixRequest(**{**base, **changes})
 
 
+def a_ledger(hour_usd: float = 0.0, day_usd: float = 1000.0) -> MemoryLedger:
+    """A ledger of its own."""
+    return MemoryLedger(SystemClock(), Budgets(hour_usd, day_usd))
+
+
 class Call:
-    """One call; ``double`` and ``seen`` tell afterwards what went to the API and what was watched."""
+    """One call, or several; ``double`` and ``seen`` tell what went to the API and what was watched."""
 
     def __init__(
-        self, *turns: Mapping[str, Any], sandbox: Sandbox | None = None, url: str = "", **options: Any
+        self,
+        *turns: Mapping[str, Any],
+        sandbox: Sandbox | None = None,
+        url: str = "",
+        ledger: Ledger | None = None,
+        purpose: str = "fix",
+        key: str = KEY,
+        gateway: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> None:
-        self.double = MessagesDouble(conversation("fix", *turns))
+        self.double = MessagesDouble(conversation(purpose, *turns))
+        self.ledger = ledger or a_ledger()
+        self._credential = Credential.choose(api_key=key)
+        self._gateway = gateway or {}
         self.seen: list[tuple[str, dict[str, Any]]] = []
         self._url = url
         self._sandbox = sandbox or BubblewrapSandbox()
@@ -59,10 +78,12 @@ class Call:
         # Servers of other tests may live in this process's care; they are not of this call.
         self._others = frozenset(_children())
 
-    async def ask(self, request: FixRequest) -> FixAnswer:
+    async def ask(self, request: FixRequest, watch: Watch | None = None) -> FixAnswer:
         async with self.double:
-            gateway = ClaudeGateway(self._url or self.double.url, Credential(CredentialKind.API_KEY, KEY))
-            return await ClaudeFixer(gateway, self._sandbox, **self._options).ask(request, self._watch)
+            url = self._url or self.double.url
+            gateway = ClaudeGateway(url, self._credential, self.ledger, **self._gateway)
+            fixer = ClaudeFixer(gateway, self._sandbox, **self._options)
+            return await fixer.ask(request, watch or self._watch)
 
     async def _watch(self, kind: str, data: dict[str, Any]) -> None:
         self.seen.append((kind, data))
@@ -71,6 +92,10 @@ class Call:
         """Wait until the API was asked, and return the processes of the call."""
         while not self.double.requests:
             await asyncio.sleep(0.02)
+        return self.processes()
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes of the call that live now."""
         return [process for process in _children() if process not in self._others]
 
 

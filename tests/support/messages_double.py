@@ -1,8 +1,10 @@
 """A Messages API that misbehaves on demand, so that the real CLI meets every failure on loopback.
 
 It is the product's ``ReplayServer`` plus failures. Beside a replay's keys a turn may hold
-``error`` {"status", "type", "message", "headers"}, ``hang`` true (after the headers), ``drop`` ``"before"``
-or ``"middle"``, ``stream_error`` a type; with ``times`` n only the first n calls of the turn fail.
+``error`` {"status", "type", "message", "headers"}, ``hang`` true (after the headers) or ``"before"`` (them),
+``drop`` ``"before"`` or ``"middle"``, ``stream_error`` a type, ``says`` another turn, which is said instead;
+with ``times`` n only the first n calls of the turn fail, and none once the double is ``well``. ``needs_key``
+refuses calls without one.
 ``pings`` n streams n pings, 0.2 s apart, before the answer's end.
 """
 
@@ -43,12 +45,13 @@ class MessagesDouble(ReplayServer):
     def __init__(self, conversation: Mapping[str, Any]) -> None:
         super().__init__(conversation)
         self.requests: list[Recorded] = []
+        self.well = False
         self._failed: Counter[int] = Counter()
 
     async def answer(self, request: web.Request, body: Mapping[str, Any], turn: Turn) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.requests.append(Recorded(headers, request.query_string, dict(body)))
-        if self._failed[id(turn)] < turn.get("times", 1_000_000):
+        if not self.well and self._failed[id(turn)] < turn.get("times", 1_000_000):
             self._failed[id(turn)] += 1
             if failing := await self._fail(request, body, turn):
                 return failing
@@ -57,6 +60,12 @@ class MessagesDouble(ReplayServer):
     async def _fail(
         self, request: web.Request, body: Mapping[str, Any], turn: Turn
     ) -> web.StreamResponse | None:
+        if turn.get("needs_key") and "x-api-key" not in request.headers:
+            return web.json_response(error_body("authentication_error", "x-api-key is required"), status=401)
+        if says := turn.get("says"):
+            return await super().answer(request, body, says)
+        if turn.get("hang") == "before":
+            await asyncio.Event().wait()
         if error := turn.get("error"):
             payload = error_body(error.get("type", "api_error"), error.get("message", "scripted"))
             return web.json_response(payload, status=error["status"], headers=error.get("headers"))
@@ -65,7 +74,9 @@ class MessagesDouble(ReplayServer):
         if turn.get("drop") == "before":
             request.transport.abort()
             return web.Response()
-        if turn.get("hang") or turn.get("drop") or (turn.get("stream_error") and body.get("stream")):
+        if (kind := turn.get("stream_error")) and not body.get("stream"):  # the CLI asks again like this
+            return web.json_response(error_body(kind, "scripted"), status=529)
+        if turn.get("hang") or turn.get("drop") or turn.get("stream_error"):
             return await self._break_off(request, body, turn)
         return None
 

@@ -33,6 +33,7 @@ from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
+from ai_ops.store.pauses import PauseRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
@@ -223,6 +224,7 @@ async def running(
         pull_requests=pull_requests,
         bug_cases=BugCaseRepository(database),
         trace=trace,
+        pauses=PauseRepository(database, clock, "account"),
         engine=engine,
         hosts=hosts,
         rules=RepositoryRules(code_host=code_host, allowed_repos=allowed_repos),

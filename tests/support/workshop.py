@@ -12,18 +12,19 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ai_ops.core.clock import SystemClock
+from ai_ops.core.budgets import Budgets, PlannedCall
 from ai_ops.core.describe import describe
 from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.tools import Policy, Tools
 from ai_ops.core.orchestrator.worker import Worker
-from ai_ops.core.ports import NewTask, Outcome, Steps
+from ai_ops.core.ports import Granted, NewTask, Outcome, Steps
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.verbs import decide
 from ai_ops.engine.memory import MemoryEngine
@@ -39,7 +40,9 @@ from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
+from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
+from ai_ops.store.pauses import PauseRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
@@ -63,6 +66,7 @@ POLICY = Policy(
     require_proof=True,
     max_rounds=2,
     budget_usd_per_run=2.0,
+    budget_usd_per_hour=0.0,
     budget_usd_per_day=20.0,
     max_open_pull_requests=5,
     recipients=("on-call@example.test",),
@@ -94,13 +98,27 @@ class Asked:
         return [f"{request.purpose}:{request.round}" for request in self.requests]
 
 
+class MovedClock:
+    """The real time, and what was waited for without sleeping."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def forward(self, seconds: float) -> None:
+        self._ahead += timedelta(seconds=seconds)
+
+
 @dataclass
 class Waits:
-    """Steps that do not sleep; each wait is noted with the task's state meanwhile."""
+    """Steps that do not sleep: the clock moves on. Each wait is noted with the task's state meanwhile."""
 
     steps: Steps
     find: Callable[[], Awaitable[Task | None]]
     noted: list[tuple[TaskState, float]]
+    clock: MovedClock
 
     async def run(self, name: str, round: int, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
         return await self.steps.run(name, round, work)
@@ -109,6 +127,7 @@ class Waits:
         task = await self.find()
         assert task is not None
         self.noted.append((task.state, seconds))
+        self.clock.forward(seconds)
 
 
 @dataclass
@@ -176,6 +195,13 @@ class Workshop:
         assert change.to is not None
         return await self.tools.tasks.move(task.id, change.to, **change.changes)
 
+    async def paid(self, usd: float, *, run: str = "another", settled: bool = True) -> None:
+        """Have a run spend money, on a call whose end was seen or not."""
+        granted = await self.tools.ledger.reserve(PlannedCall(run, 1e6, "m", usd, usd))
+        assert isinstance(granted, Granted), granted
+        if settled:
+            await self.tools.ledger.settle(granted.number, usd)
+
     # --- what came of it ---
 
     async def pulls(self) -> tuple[PullRequest, ...]:
@@ -196,6 +222,11 @@ class Workshop:
         """Return the steps of a task's present run."""
         steps = await self.tools.trace.steps(run_id(task.id, task.run_number))
         return {f"{step.name}:{step.round}": step for step in steps}
+
+    async def first_failure(self, task: Task) -> dict[str, Any]:
+        """Return what a step of the task's present run failed with first."""
+        events = await self.tools.trace.events_after(run_id(task.id, task.run_number), 0)
+        return next(event.data["failure"] for event in events if "failure" in event.data)
 
     async def artifact(self, task: Task, name: str) -> str:
         """Return an artifact's text."""
@@ -225,10 +256,6 @@ def mail_text(mail: EmailMessage) -> str:
     return " ".join(body.get_content().split())
 
 
-async def spent_since_midnight(trace: TraceStore) -> float:
-    return await trace.spent_since(datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
-
-
 @asynccontextmanager
 async def open_workshop(
     folder: Path,
@@ -237,6 +264,7 @@ async def open_workshop(
     *,
     files: Mapping[str, Any] | None = None,
     failures: tuple[BaseException, ...] = (),
+    fixer: Any = None,
     steps: Callable[[Steps], Steps] = lambda steps: steps,
     **policy: Any,
 ) -> AsyncIterator[Workshop]:
@@ -248,6 +276,7 @@ async def open_workshop(
         script: the fixer's answers, good ones when none are given.
         files: what differs from the shop in the repository; None leaves a file out.
         failures: what the fixer fails with first.
+        fixer: another fixer.
         steps: put around the steps of each run.
         policy: what differs from ``POLICY``.
     """
@@ -256,12 +285,15 @@ async def open_workshop(
     remote = create_repository(folder, "remotes/shop", there)
     repository = Repository("local/acme/shop", f"file://{remote}", "local")
     database = await open_database(sqlite_url(folder))
-    clock, redactor = SystemClock(), Redactor(literals=[SERVER_SECRET])
+    clock, redactor = MovedClock(), Redactor(literals=[SERVER_SECRET])
+    allowed = replace(POLICY, **policy)
+    budgets = Budgets(allowed.budget_usd_per_hour, allowed.budget_usd_per_day)
     trace = TraceStore(database, clock, redactor)
     outbox, pull_requests = OutboxRepository(database), PullRequestRepository(database, clock)
     git_client = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
     sandbox = choose("bwrap")
-    fixer = Asked(script or shop.script(), failures)
+    fixer = fixer or Asked(script or shop.script(), failures)
+    pauses = PauseRepository(database, clock, "account")
     tools = Tools(
         tasks=TaskRepository(database, clock),
         issues=IssueRepository(database, clock),
@@ -275,19 +307,20 @@ async def open_workshop(
         suites=SuiteRunner(sandbox, toolbox, wall_seconds=60.0),
         setup_layers=SetupBuilder(sandbox, toolbox, folder / "data"),
         edits=edits,
-        fixer=fixer,
+        fixer=PacedFixer(fixer, pauses, clock),
         hosts={"local": LocalHost(pull_requests, git_client)},
         mailroom=Mailroom(outbox, FileNotifier(folder / "outbox", "ai-ops@example.test"), clock),
         sandbox=sandbox,
         clock=clock,
-        policy=replace(POLICY, **policy),
+        policy=allowed,
         redact=redactor.redact,
-        spent_today=partial(spent_since_midnight, trace),
+        ledger=LedgerRepository(database, clock, budgets),
+        pauses=pauses,
     )
     waits: list[tuple[TaskState, float]] = []
 
     async def worker(task_id: str, run_number: int, inner: Steps) -> None:
-        noting = Waits(inner, partial(tools.tasks.find, task_id), waits)
+        noting = Waits(inner, partial(tools.tasks.find, task_id), waits, clock)
         await Worker(tools)(task_id, run_number, steps(noting))
 
     engine = MemoryEngine(worker, tools.tasks, trace, failing=Worker(tools).fail)

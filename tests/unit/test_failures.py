@@ -118,6 +118,14 @@ TABLE = {
     "cut in words": (failed(result="Connection was lost (ECONNRESET)"), "model_unreachable", None),
     "404 in the result": (failed(api_error_status=404), "model_not_found", None),
     "prompt too long by reason": (failed(terminal_reason="prompt_too_long"), "model_prompt_too_long", None),
+    "context window by words": (
+        failed(
+            assistant_error="max_output_tokens",
+            result="API Error: The model has reached its context window limit.",
+        ),
+        "model_prompt_too_long",
+        None,
+    ),
     "blocking limit": (failed(terminal_reason="blocking_limit"), "model_prompt_too_long", None),
     "refusal": (failed(stop_reason="refusal"), "model_refused", None),
     "refusal with exit code 0": (CliFacts(stop_reason="refusal", text="no"), "model_refused", None),
@@ -134,11 +142,25 @@ TABLE = {
     ),
     "the CLI's budget": (failed(subtype="error_max_budget_usd"), "budget_spent", None),
     "the gateway's budget": (
-        failed(api_error_status=400, result="API Error: 400", budget_spent=True),
+        failed(api_error_status=400, result="API Error: 400", refused=failure("budget_spent")),
         "budget_spent",
         None,
     ),
-    "the gateway's budget, then silence": (stopped(return_code=1, budget_spent=True), "budget_spent", None),
+    "the gateway's budget, then silence": (
+        stopped(return_code=1, refused=failure("budget_spent")),
+        "budget_spent",
+        None,
+    ),
+    "the hour's budget": (
+        failed(api_error_status=400, refused=failure("hourly_budget_spent", delay=900.0)),
+        "hourly_budget_spent",
+        900.0,
+    ),
+    "the gateway's own tables": (
+        failed(refused=TemporaryError("storage_unavailable", "locked", next_step="Wait.", delay=5.0)),
+        "storage_unavailable",
+        5.0,
+    ),
     "schema never met": (
         failed(subtype="error_max_structured_output_retries"),
         "model_schema_unmet",
@@ -191,7 +213,7 @@ GOOD = {
     "a failure of the API that was got over": CliFacts(
         text="x", output_tokens=5, api_failure=ApiFailure(529, "overloaded_error")
     ),
-    "a budget that was just enough": CliFacts(text="x", output_tokens=5, budget_spent=True),
+    "a budget that was just enough": CliFacts(text="x", output_tokens=5, refused=failure("budget_spent")),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ai_ops.core.pricing import PRICES, Price, Seen, TokenCounts, cost, price_of, reserve
+from ai_ops.core.pricing import PRICES, Price, Seen, TokenCounts, cost, estimate, price_of
 
 PLAIN = Price(input=4, output=20, cache_write_5m=5, cache_write_1h=8, cache_read=0.4)
 
@@ -40,28 +40,36 @@ def test_a_long_prompt_may_cost_more() -> None:
 
 
 def test_output_is_lowered_to_what_the_money_covers() -> None:
-    got = reserve(PLAIN, 0.1, 3000, 128_000, least=1024)
-    assert got is not None
-    assert 4000 < got.max_tokens < 5000
-    assert got.cost_usd <= 0.1
+    made = estimate(PLAIN, 3000, 128_000, least=1024)
+    assert made.least_usd < 0.1 < made.most_usd
+    assert 4000 < made.tokens(0.1) < 5000
+    assert made.prompt_usd + made.tokens(0.1) * made.token_usd <= 0.1
 
 
-def test_a_small_call_is_reserved_as_it_is() -> None:
-    got = reserve(PLAIN, 2.0, 3000, 500, least=1024)
-    assert got is not None
-    assert got.max_tokens == 500
+@pytest.mark.parametrize("least", [1, 7, 1023, 1024, 4999])
+def test_the_ends_of_an_estimate_pay_for_its_least_and_its_most(least: int) -> None:
+    made = estimate(PLAIN, 3001, 32_000, least=least)
+    assert (made.tokens(made.least_usd), made.tokens(made.most_usd)) == (least, 32_000)
+
+
+def test_a_small_call_is_estimated_as_it_is() -> None:
+    made = estimate(PLAIN, 3000, 500, least=1024)
+    assert (made.least, made.most) == (500, 500)
+    assert made.tokens(made.least_usd) == 500
+
+
+def test_a_model_that_costs_nothing_is_not_lowered() -> None:
+    assert estimate(Price(0, 0, 0, 0, 0), 3000, 500, least=1).tokens(0.0) == 500
 
 
 @pytest.mark.parametrize(
-    ("left", "body"),
-    [(0.0, 10), (-1.0, 10), (0.01, 30_000), (0.02, 3000)],
-    ids=["none", "debt", "prompt", "output"],
+    ("usd", "body"), [(0.01, 30_000), (0.02, 3000)], ids=["for the prompt", "for the least output"]
 )
-def test_money_that_does_not_cover_the_call_lets_it_not_through(left: float, body: int) -> None:
-    assert reserve(PLAIN, left, body, 128_000, least=1024) is None
+def test_a_call_that_makes_sense_may_cost_more_than_there_is(usd: float, body: int) -> None:
+    assert estimate(PLAIN, body, 128_000, least=1024).least_usd > usd
 
 
-def test_what_is_in_the_cache_is_reserved_at_its_price() -> None:
+def test_what_is_in_the_cache_is_estimated_at_its_price() -> None:
     seen = Seen(body_bytes=600_000, prompt_tokens=200_000, cached=True)
-    assert reserve(PLAIN, 0.2, 603_000, 128_000, least=1024) is None
-    assert reserve(PLAIN, 0.2, 603_000, 128_000, least=1024, seen=seen) is not None
+    assert estimate(PLAIN, 603_000, 128_000, least=1024).least_usd > 0.2
+    assert estimate(PLAIN, 603_000, 128_000, least=1024, seen=seen).least_usd < 0.2

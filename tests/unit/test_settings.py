@@ -33,7 +33,8 @@ def test_defaults_are_those_of_the_documentation(tmp_path):
     )
     assert settings.keywords == ("ERROR", "Exception", "CRITICAL")
     assert (settings.max_concurrent_tasks, settings.debounce_seconds) == (2, 0.5)
-    assert (settings.budget_usd_per_run, settings.budget_usd_per_day) == (2.0, 20.0)
+    budgets = (settings.budget_usd_per_run, settings.budget_usd_per_hour, settings.budget_usd_per_day)
+    assert budgets == (2.0, 10.0, 20.0)
     assert (settings.require_proof, settings.sandbox, settings.setup_network) == (True, "bwrap", False)
     assert settings.database.endswith("data/ai_ops.db")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai_ops.core.wording import counted, one_line, sentences
+from ai_ops.core.wording import counted, one_line, sentences, time_left
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,20 @@ def test_what_is_said_becomes_sentences(parts, words):
 
 def test_a_line_holds_nothing_that_a_terminal_obeys():
     assert one_line("a\nb\x1b[31m\u202ec\ud800" + "x" * 50, 12) == "a b [31m c x"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "now"),
+        (0.4, "now"),
+        (40, "in 40 s"),
+        (59.6, "in 1 min"),
+        (3599, "in 59 min"),
+        (3600, "in 1 h 0 min"),
+        (18_120, "in 5 h 2 min"),
+        (7 * 86_400 - 1, "in 6 d 23 h"),
+    ],
+)
+def test_a_span_is_said_as_people_say_it(seconds: float, words: str) -> None:
+    assert time_left(seconds) == words

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
+from ai_ops.core.budgets import Budgets, PlannedCall, Stop, judge, stopped
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.tools import Tools
-from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.run import Usage
 from ai_ops.flow.task import Task
 
 log = logging.getLogger(__name__)
-
-BUDGET_CODES = frozenset({"budget_spent", "daily_budget_spent"})
-"""Failures that mean: what was found so far is all there will be."""
 
 
 class Purse:
@@ -24,7 +23,8 @@ class Purse:
     The trace learns of the latter with the step's outcome.
     """
 
-    def __init__(self, before: Usage) -> None:
+    def __init__(self, run: str, before: Usage) -> None:
+        self.run = run
         self.before = before
         self.usage = Usage()
 
@@ -37,7 +37,7 @@ class Purse:
 async def accounted(tools: Tools, run: str) -> AsyncIterator[Purse]:
     """Yield the purse of a step. One that fails has no outcome to carry what is spent already."""
     known = await tools.trace.find_run(run)
-    purse = Purse(known.usage if known else Usage())
+    purse = Purse(run, known.usage if known else Usage())
     try:
         yield purse
     except BaseException as failure:
@@ -51,33 +51,29 @@ async def accounted(tools: Tools, run: str) -> AsyncIterator[Purse]:
 
 
 async def call_budget(tools: Tools, purse: Purse, own_limit: float | None) -> float:
-    """Return what is left for the next call of a run, in US dollars.
+    """Return what is left of a run's money for its next request, in US dollars.
+
+    The gateway judges hour and day before each call of the request; here a spent one is found before
+    anything is made ready. The ledger may know of more than the purse: of calls whose end a kill hid.
 
     Args:
-        tools: with this server's limits and what all runs spent today.
+        tools: with this server's limits and the ledger.
         purse: what the run has spent so far.
         own_limit: the task's or repository's own limit, which only narrows.
 
     Raises:
-        PermanentError: ``budget_spent``, ``daily_budget_spent``.
+        TemporaryError: ``hourly_budget_spent``, ``daily_budget_spent``.
+        PermanentError: ``budget_spent``; one of the others, when it would never cover a call.
     """
-    per_run = tools.policy.budget_usd_per_run
-    limit = min(per_run, own_limit) if own_limit else per_run
-    left = limit - (purse.before + purse.usage).cost_usd
-    if left <= 0:
-        raise PermanentError(
-            "budget_spent",
-            f"the run has spent its {limit:.2f} USD",
-            next_step="Raise BUDGET_USD_PER_RUN, then retry the task.",
-        )
-    left_today = tools.policy.budget_usd_per_day - await tools.spent_today() - purse.usage.cost_usd
-    if left_today <= 0:
-        raise PermanentError(
-            "daily_budget_spent",
-            f"today's {tools.policy.budget_usd_per_day:.2f} USD are spent",
-            next_step="Raise BUDGET_USD_PER_DAY, or retry the task tomorrow.",
-        )
-    return min(left, left_today)
+    policy = tools.policy
+    limit = min(policy.budget_usd_per_run, own_limit) if own_limit else policy.budget_usd_per_run
+    spent = await tools.ledger.spent(purse.run)
+    spent = replace(spent, run=max(spent.run, (purse.before + purse.usage).cost_usd))
+    budgets = Budgets(policy.budget_usd_per_hour, policy.budget_usd_per_day)
+    judged = judge(PlannedCall(purse.run, limit, policy.model, 0.0, limit), spent, budgets, tools.clock.now())
+    if isinstance(judged, Stop):
+        raise stopped(judged)
+    return limit - spent.run
 
 
 async def cost_of(tools: Tools, task: Task) -> float:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 from ai_ops.core import retry
+from ai_ops.core.budgets import BUDGET_CODES
 from ai_ops.core.orchestrator.tools import Tools
+from ai_ops.core.pausing import LIMIT_CODES
 from ai_ops.core.ports import Outcome, Steps
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.task import Task, TaskState
 
-LIMIT_CODES = frozenset(
-    {"model_session_limit", "model_credit_exhausted", "model_rate_limited", "model_overloaded"}
-)
-"""Failures that mean: Claude is there, but not for us now. They are waited out, however often it takes."""
+_WAITED_OUT = LIMIT_CODES | BUDGET_CODES
+"""A limit of the model's API, or of our money: it is waited for, however often it takes."""
 
 _WAITING = frozenset({TaskState.WAITING_UNBAN, TaskState.RETRYING})
 
@@ -39,14 +40,16 @@ class Persistent:
             try:
                 return await self._steps.run(name, round, work)
             except TemporaryError as failure:
-                limited = failure.code in LIMIT_CODES
+                limited = failure.code in _WAITED_OUT
                 failures, limits = failures + (not limited), limits + limited
                 decision = self._limit(failure, limits) if limited else self._failure(failure, failures)
                 if not decision.retry:
                     raise PermanentError(
                         failure.code, failure.message, next_step=failure.next_step
                     ) from failure
-                await self._pause(TaskState.WAITING_UNBAN if limited else TaskState.RETRYING, decision)
+                await self._pause(
+                    TaskState.WAITING_UNBAN if limited else TaskState.RETRYING, failure.code, decision
+                )
 
     async def wait(self, seconds: float) -> None:
         """Wait durably."""
@@ -60,16 +63,33 @@ class Persistent:
         delay = retry.decide(failure, times, spread=self._task.id, max_tries=times + 1).delay_seconds
         return retry.RetryDecision(True, delay, f"{failure.code}: it goes on in {delay:g} s")
 
-    async def _pause(self, state: TaskState, decision: retry.RetryDecision) -> None:
+    async def _pause(self, state: TaskState, code: str, decision: retry.RetryDecision) -> None:
         tasks = self._tools.tasks
         task = await tasks.find(self._task.id)
         if task is not None and task.state is TaskState.PROCESSING:
-            await tasks.move(task.id, state, outcome_reason=decision.reason, attempts=task.attempts + 1)
+            until = self._until(task, code, decision.delay_seconds)
+            await tasks.move(
+                task.id,
+                state,
+                outcome_reason=decision.reason,
+                attempts=task.attempts + 1,
+                waiting_for=code,
+                waiting_until=until,
+            )
         await self._steps.wait(decision.delay_seconds)
         task = await tasks.find(self._task.id)
         if task is None or task.run_number != self._task.run_number:
             raise asyncio.CancelledError
         if task.state in _WAITING:
-            await tasks.move(task.id, TaskState.PROCESSING, outcome_reason="")
+            await tasks.move(
+                task.id, TaskState.PROCESSING, outcome_reason="", waiting_for="", waiting_until=None
+            )
         elif task.state is not TaskState.PROCESSING:
             raise asyncio.CancelledError
+
+    def _until(self, task: Task, code: str, seconds: float) -> datetime:
+        """Return when the wait is over; one that a restart broke off goes on with what was left of it."""
+        now = self._tools.clock.now()
+        until = now + timedelta(seconds=seconds)
+        begun = task.waiting_until if task.waiting_for == code else None
+        return begun if begun is not None and now < begun < until else until

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from ai_ops.core.orchestrator.money import BUDGET_CODES
+from ai_ops.core.budgets import BUDGET_CODES
 from ai_ops.core.wording import counted
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Frame

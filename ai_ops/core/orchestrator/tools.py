@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,9 @@ from ai_ops.core.ports import (
     Git,
     History,
     Issues,
+    Ledger,
     Outbox,
+    Pauses,
     PullRequests,
     Sandbox,
     Tasks,
@@ -93,7 +95,7 @@ class Mailroom(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What this server allows. Money in US dollars, times in seconds.
+    """What this server allows. Money in US dollars (no limit for the hour is 0), times in seconds.
 
     ``triage_model`` is asked first what kind of trouble an error is; empty: the rules alone decide.
     """
@@ -102,6 +104,7 @@ class Policy:
     require_proof: bool
     max_rounds: int
     budget_usd_per_run: float
+    budget_usd_per_hour: float
     budget_usd_per_day: float
     max_open_pull_requests: int
     recipients: tuple[str, ...]
@@ -138,7 +141,8 @@ class Tools:
     clock: Clock
     policy: Policy
     redact: Callable[[str], str]
-    spent_today: Callable[[], Awaitable[float]]
+    ledger: Ledger
+    pauses: Pauses
 
     def host_of(self, repository: Repository) -> CodeHost:
         """Return the code host of a repository.
