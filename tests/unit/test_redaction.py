@@ -8,7 +8,7 @@ import random
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ai_ops.core.redaction import Redactor, redact
@@ -446,7 +446,13 @@ def test_a_secret_that_masking_brings_into_sight_is_masked_too() -> None:
     assert redact("secret://13812345678") == "secret:***"
 
 
+def test_a_name_whose_value_is_masked_is_no_value() -> None:
+    assert redact("api_key=password=api_key") == redact("api_key=password=***") == "api_key=password=***"
+    assert "hunter" not in redact("api_key=hunter2x9Q=***")
+
+
 @given(st.lists(PIECES | st.text(max_size=6), max_size=24).map("".join))
+@example("api_key=password=api_key")
 def test_redacting_again_changes_nothing(text: str) -> None:
     once = redact(text)
     assert redact(once) == once

@@ -112,6 +112,7 @@ _PAIR = re.compile(
     re.IGNORECASE,
 )
 _DECIDE_ON = 96
+_MASKED = re.compile(r"[=:]\*{3}\w{0,4}\Z")
 
 
 class _Name(NamedTuple):
@@ -243,11 +244,19 @@ def _value(text: str, name: _Name, at: int, separator: str) -> tuple[int, int] |
     head = _BARE.match(text, start, start + _DECIDE_ON)
     if not head or (separator == ">" and not text.startswith("</", head.end())):
         return None
+    if "***" in head.group() and _names_what_is_masked(head.group()):
+        return None
     rest = text[head.end() : head.end() + 8]
     if not _is_secret(head.group(), name, separator, rest, spaced=start > at, scheme=bool(scheme)):
         return None
     whole = _BARE.match(text, start)
     return start, _trimmed(text, start, whole.end() if whole else head.end())
+
+
+def _names_what_is_masked(value: str) -> bool:
+    """Return whether a value is another name with its own value, which is masked: ``password=***``."""
+    found = _MASKED.search(value)
+    return found is not None and _name_before(value, found.start()) is not None
 
 
 def _quoted_value(
