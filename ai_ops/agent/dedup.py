@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 MAX_WINDOWS = 10_000
 # Beyond so many bytes of events that wait with their counts, counts are shipped early.
-MAX_HELD_BYTES = 4 << 20
+MAX_HELD_BYTES = 1 << 20
 
 
 class Sighting(Enum):

@@ -1,10 +1,7 @@
 """Which lines begin an error.
 
-A log is mostly lines without an error, so whole chunks are searched for the few byte strings that an error
-can hold, and a line is looked at only when one of them is in it. Each string is one pass over the chunk,
-so the chunk is folded first: case goes, and a few letters become one, so that ``ERROR`` and ``error``, and
-``FATAL``, ``PANIC`` and ``CRITICAL``, are found by one pass. What the fold confuses, the look at the line
-sorts out.
+A log is mostly lines without an error, so whole chunks are searched for the few words that an error can hold
+(``monitoring.search``), and a line is looked at only when one of them is in it.
 """
 
 from __future__ import annotations
@@ -15,15 +12,20 @@ from enum import StrEnum
 
 from ai_ops.core import stacktrace
 from ai_ops.core.container import DOCKER_JSON, unwrap
+from ai_ops.monitoring.search import Hits, search_of
 
 DEFAULT_KEYWORDS = ("ERROR", "Exception", "CRITICAL")
 
 # Every level of trouble, and every trace that can stand alone, holds one of these in some case.
-_TELLTALES = (b"ERROR", b"EXCEPTION", b"FATAL", b"PANIC", b"TRACEBACK (MOST RECENT CALL LAST)")
-# F, R → P; I → A; N → T; C → L: fatal, panic and (c)ritical(al) all become PATAL.
-_FOLD = bytes(range(256)).upper().translate(bytes.maketrans(b"FRINC", b"PPATL"))
+_TELLTALES = (
+    b"ERROR",
+    b"EXCEPTION",
+    b"FATAL",
+    b"PANIC",
+    b"CRITICAL",
+    b"TRACEBACK (MOST RECENT CALL LAST)",
+)
 _DOCKER_JSON = DOCKER_JSON.encode()
-_NOWHERE = 1 << 62
 _LEVEL_WINDOW = 200
 
 _TROUBLE = rb"ERROR|SEVERE|FATAL|CRITICAL|CRIT|ALERT|EMERG|EMERGENCY|PANIC"
@@ -56,27 +58,6 @@ class LogFilter(StrEnum):
     LENIENT = "lenient"
 
 
-class Hits:
-    """The places in one chunk where an error may be; each needle's next place is found once."""
-
-    __slots__ = ("_at", "_find", "_needles")
-
-    def __init__(self, text: bytes, needles: tuple[bytes, ...]) -> None:
-        self._find = text.translate(_FOLD).find
-        self._needles = needles
-        self._at = [-1] * len(needles)
-
-    def next(self, position: int) -> int:
-        """Return the first hit at or after ``position``, or -1."""
-        at = self._at
-        for number, place in enumerate(at):
-            if place < position:
-                place = self._find(self._needles[number], position)
-                at[number] = place if place >= 0 else _NOWHERE
-        nearest = min(at)
-        return nearest if nearest != _NOWHERE else -1
-
-
 class Detector:
     """Decides which lines begin an error.
 
@@ -93,14 +74,12 @@ class Detector:
         self._keywords = tuple(word.encode() for word in words)
         self._own = tuple(word.encode() for word in words if word not in DEFAULT_KEYWORDS)
         self._filter = log_filter
-        wanted = {word.translate(_FOLD) for word in (*self._keywords, *_TELLTALES)}
-        # A needle that holds another one is found by it.
-        self.needles = tuple(sorted(w for w in wanted if not any(o != w and o in w for o in wanted)))
+        self._search = search_of((*self._keywords, *_TELLTALES))
         self._last = (b"", False)
 
     def hits(self, text: bytes) -> Hits:
         """Return the places of ``text`` where an error may be."""
-        return Hits(text, self.needles)
+        return self._search.hits(text)
 
     def is_error(self, line: bytes) -> bool:
         """Whether a line that was hit begins an error."""

@@ -22,12 +22,13 @@ from ai_ops.monitoring.checkpoint import (
     identity_of,
     still_the_same,
 )
-from ai_ops.monitoring.detect import Detector, Hits
+from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.encoding import Encoding, cleaned, encoding_of
 from ai_ops.monitoring.log_file import PACKED, open_log
 from ai_ops.monitoring.multiline import CUT, MAX_LINE_BYTES, Fed, Joiner, stands_alone
 from ai_ops.monitoring.plain import plain_end
 from ai_ops.monitoring.rotation import family
+from ai_ops.monitoring.search import Hits
 
 CHUNK_BYTES = 128 << 10
 CONTEXT_LINES = 20
