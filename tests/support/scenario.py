@@ -127,8 +127,12 @@ class Scenario:
 
     async def start_server(self, crash_at: str = "") -> None:
         """Start the server and wait until it answers."""
-        self.server.start(self.environment() | {"CRASH_AT": crash_at})
+        self.launch_server(crash_at)
         await until("the server answers", self._healthy, hint=self.server.tail)
+
+    def launch_server(self, crash_at: str) -> None:
+        """Start the server; it may die before it answers."""
+        self.server.start(self.environment() | {"CRASH_AT": crash_at})
 
     async def restart_server(self) -> None:
         """Start the server again after its death."""
