@@ -261,9 +261,11 @@ class System:
 
 @contextlib.asynccontextmanager
 async def build(
-    settings: Settings, public_url: str, *, wrap: WrapWorker | None = None
+    settings: Settings, public_url: str, *, wrap: WrapWorker | None = None, overlays: bool = False
 ) -> AsyncIterator[System]:
     """Construct everything, start the engine, and stop it at the end.
+
+    ``overlays``: this process has entered mounts of its own (``workspace.mounts``).
 
     Raises:
         AiOpsError: the database, the data folder or the toolbox cannot be used.
@@ -284,7 +286,7 @@ async def build(
         pull_requests = PullRequestRepository(database, clock)
         outbox = OutboxRepository(database)
         mailroom = Mailroom(outbox, notifier(settings), clock)
-        workspaces = WorkspaceManager(settings.workspaces_dir, git)
+        workspaces = WorkspaceManager(settings.workspaces_dir, git, overlays=overlays)
         tools = Tools(
             tasks=TaskRepository(database, clock),
             issues=IssueRepository(database, clock, intake_rules(settings)),
@@ -408,9 +410,9 @@ def _senders(settings: Settings) -> Iterator[Sender]:
 
 @contextlib.asynccontextmanager
 async def serving(
-    settings: Settings, *, wrap: WrapWorker | None = None
+    settings: Settings, *, wrap: WrapWorker | None = None, overlays: bool = False
 ) -> AsyncIterator[tuple[System, Listening]]:
-    """Run the server while entered.
+    """Run the server while entered; ``overlays`` is as for ``build``.
 
     Raises:
         PermanentError: ``unsafe_listening``, ``address_in_use``.
@@ -421,7 +423,7 @@ async def serving(
     except ValueError as error:
         raise PermanentError("unsafe_listening", str(error)) from None
     public_url = settings.public_url.rstrip("/") or settings.own_address
-    async with build(settings, public_url, wrap=wrap) as system:
+    async with build(settings, public_url, wrap=wrap, overlays=overlays) as system:
         try:
             listening = await listen(build_app(services(system)), settings.http_host, settings.http_port)
         except OSError as error:

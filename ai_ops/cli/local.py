@@ -70,20 +70,22 @@ def local(
     )
     forget_secrets(os.environ)
     from ai_ops.wiring import redactor  # some libraries start programs when imported
+    from ai_ops.workspace.mounts import enter_private_mounts
 
     configure(settings.log_format, redactor(settings))
     warn_of(warnings(loaded))
     warn_of_idle(loaded.idle)
-    asyncio.run(_run(settings, options))
+    overlays = enter_private_mounts(settings.workspaces_dir)  # before there is a second thread
+    asyncio.run(_run(settings, options, overlays=overlays))
 
 
-async def _run(settings: Settings, options: Options) -> None:
+async def _run(settings: Settings, options: Options, *, overlays: bool) -> None:
     from ai_ops.agent.agent import Agent
     from ai_ops.wiring import build, services
 
     stop = stop_signal()
     stopping = threading.Event()
-    async with build(settings, settings.public_url.rstrip("/")) as system:
+    async with build(settings, settings.public_url.rstrip("/"), overlays=overlays) as system:
         agent = Agent(options, StoreDelivery(services(system), asyncio.get_running_loop()))
         if options.resend_rejected:
             agent.resend_rejected()

@@ -37,19 +37,21 @@ def server(
     loaded = require_startable(load(flags))
     forget_secrets(os.environ)
     from ai_ops.wiring import redactor, with_free_port  # some libraries start programs when imported
+    from ai_ops.workspace.mounts import enter_private_mounts
 
     settings = with_free_port(loaded.settings)
     configure(settings.log_format, redactor(settings))
     warn_of(warnings(loaded))
     warn_of_idle(loaded.idle)
-    asyncio.run(_serve(settings))
+    overlays = enter_private_mounts(settings.workspaces_dir)  # before there is a second thread
+    asyncio.run(_serve(settings, overlays=overlays))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, *, overlays: bool) -> None:
     from ai_ops.wiring import serving
 
     stop = stop_signal()
-    async with serving(settings) as (_, listening):
+    async with serving(settings, overlays=overlays) as (_, listening):
         note(
             f"AI-Ops listens on {listening.url} (code host: {settings.code_host}, data: {settings.data_dir})"
         )

@@ -13,10 +13,12 @@ from tests.bench.grouping import grouping
 from tests.bench.ingest import ingest
 from tests.bench.redaction import redaction
 from tests.bench.spine import spine
+from tests.bench.workspaces import workspaces
 
 HISTORY = Path(__file__).parents[2] / "doc" / "benchmarks.md"
 SUITES = {
     "spine": spine,
+    "workspaces": workspaces,
     "ingest": ingest,
     "agent": agent_scan,
     "following": agent_following,

@@ -1,13 +1,18 @@
 """Run folders, over the real git adapter."""
 
 import asyncio
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.repository import Repository
 from ai_ops.vcs.git import GitClient
+from ai_ops.workspace.mounts import enter_private_mounts
 from ai_ops.workspace.workspace_manager import WorkspaceManager
 from tests.support.git_server import create_repository
 
@@ -17,9 +22,11 @@ def git(tmp_path):
     return GitClient(tmp_path / "mirrors", lambda _: None, allow_file=True)
 
 
-@pytest.fixture
-def manager(tmp_path, git):
-    return WorkspaceManager(tmp_path / "workspaces", git)
+@pytest.fixture(params=[False, True], ids=["copies", "overlays"])
+def manager(request, tmp_path, git):
+    if request.param and not enter_private_mounts(tmp_path / "mounts"):
+        pytest.skip("this system allows no mounts of one's own")
+    return WorkspaceManager(tmp_path / "workspaces", git, overlays=request.param)
 
 
 async def test_a_checkout_is_always_fresh_and_carries_the_patch(tmp_path, manager, git):
@@ -89,8 +96,8 @@ async def test_checkouts_that_are_asked_for_at_once_are_all_whole(tmp_path, mana
         *(manager.ensure("run-1", f"c{number}", repository, base.sha) for number in range(4))
     )
     assert [(path / "app.py").read_text() for path in made] == ["one\n"] * 4
-    pristine = [path.name for path in made[0].parent.iterdir() if path.name.startswith("pristine")]
-    assert pristine == [f"pristine-{base.sha}"]
+    (tree,) = (tmp_path / "workspaces" / ".trees").iterdir()
+    assert tree.name.endswith(f"-{base.sha}")
 
 
 async def test_folders_are_private(manager, tmp_path):
@@ -127,3 +134,89 @@ async def test_sweep_removes_what_a_crash_left_and_nothing_foreign(manager, tmp_
 
 async def test_sweep_without_a_root_does_nothing(manager):
     assert await manager.sweep(set()) == ()
+
+
+@pytest.fixture
+def commits(tmp_path, git):
+    """Return a function that makes so many repositories and returns each with its base."""
+
+    async def make(number):
+        made = []
+        for n in range(number):
+            bare = create_repository(tmp_path / "remote", f"acme/shop-{n}", {"app.py": f"{n}\n"})
+            repository = Repository(f"local/acme/shop-{n}", str(bare), "local")
+            made.append((repository, (await git.refresh(repository)).sha))
+        return made
+
+    return make
+
+
+def trees(tmp_path):
+    return {path.name for path in (tmp_path / "workspaces" / ".trees").iterdir()}
+
+
+async def test_a_commit_is_exported_once_for_all_runs(manager, commits, monkeypatch, git):
+    ((repository, sha),) = await commits(1)
+    await manager.ensure("run-1", "edit", repository, sha)
+    await manager.discard("run-1")
+    monkeypatch.setattr(git, "export", None)
+    checkout = await manager.ensure("run-2", "edit", repository, sha)
+    assert (checkout / "app.py").read_text() == "0\n"
+
+
+async def test_only_the_trees_that_were_used_last_are_kept(manager, commits, tmp_path):
+    made = await commits(10)
+    for number, (repository, sha) in enumerate(made):
+        await manager.ensure(f"run-{number}", "edit", repository, sha)
+        if number:
+            await manager.discard(f"run-{number}")
+    assert len(trees(tmp_path)) == 9  # eight, and the one that a run uses
+    assert any(name.endswith(made[0][1]) for name in trees(tmp_path))
+    await manager.discard("run-0")
+    assert len(trees(tmp_path)) == 8
+    assert not any(name.endswith(made[0][1]) for name in trees(tmp_path))
+
+
+async def test_an_export_that_a_kill_broke_off_is_removed(manager, tmp_path):
+    broken = tmp_path / "workspaces" / ".trees" / ".made-0123"
+    broken.mkdir(parents=True)
+    (broken / "half.py").touch()
+    await manager.sweep(set())
+    assert trees(tmp_path) == set()
+
+
+async def test_a_deleted_and_a_renamed_file_are_in_the_diff(manager, commits, git):
+    ((repository, sha),) = await commits(1)
+    checkout = await manager.ensure("run-1", "edit", repository, sha)
+    (checkout / "app.py").rename(checkout / "shop.py")
+    patch = await git.diff(checkout)
+    again = await manager.ensure("run-1", "verify", repository, sha, patch)
+    assert sorted(path.name for path in again.iterdir()) == [".git", "shop.py"]
+
+
+MOUNTED = """
+import os, sys
+from pathlib import Path
+from ai_ops.workspace.mounts import enter_private_mounts, mount_overlay
+root = Path(sys.argv[1])
+assert enter_private_mounts(root), "no mounts"
+for name in ("lower", "a, b:c\\\\d", "work", "target"):
+    (root / name).mkdir()
+(root / "lower" / "file").write_text("below")
+mount_overlay(root / "lower", root / "a, b:c\\\\d", root / "work", root / "target")
+(root / "target" / "file").write_text("above")
+print((root / "target" / "file").read_text(), flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_mount_ends_with_the_process_that_made_it(tmp_path):
+    root = tmp_path / "root"
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", MOUNTED, root], env=env, capture_output=True, text=True)
+    if "no mounts" in done.stderr:
+        pytest.skip("this system allows no mounts of one's own")
+    assert (done.returncode, done.stdout) == (-9, "above\n"), done.stderr
+    assert str(root) not in Path("/proc/self/mounts").read_text()
+    assert list((root / "target").iterdir()) == []
+    assert (root / "lower" / "file").read_text() == "below"

@@ -168,7 +168,7 @@ async def test_a_failure_is_named_and_a_retry_ends_in_the_one_pull_request(insta
         await assert_told(scenario, task, trouble)
         assert scenario.pulls() == await scenario.items("/v1/pull-requests") == []
         assert len(scenario.branches()) == (1 if trouble.step == "open_pull_request" else 0)
-        assert list(scenario.workspaces.glob("*")) == []
+        assert list(scenario.workspaces.glob("[!.]*")) == []
 
         trouble.mend(scenario)
         await scenario.post(f"/v1/tasks/{task['task_id']}/retry")

@@ -34,6 +34,7 @@ from ai_ops.settings import Settings, load
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.github import GitHubHost
+from ai_ops.workspace.mounts import enter_private_mounts
 
 
 class Fault:
@@ -81,7 +82,7 @@ def crash_around(owner: type, method: str, fault: Fault, point: Callable[..., tu
     setattr(owner, method, surrounded)
 
 
-async def serve(settings: Settings, fault: Fault) -> None:
+async def serve(settings: Settings, fault: Fault, overlays: bool) -> None:
     stop = stop_signal()
 
     def wrap(worker: Worker) -> Worker:
@@ -94,14 +95,15 @@ async def serve(settings: Settings, fault: Fault) -> None:
     crash_around(GitHubHost, "open_pull_request", fault, lambda *_: ("open_pull_request", 1, "inside"))
     crash_around(TaskRepository, "move", fault, lambda _, to: (str(to), 1, "committed"))
     crash_around(SmtpNotifier, "deliver", fault, lambda _: ("notify", 1, "inside"))
-    async with wiring.serving(settings, wrap=wrap):
+    async with wiring.serving(settings, wrap=wrap, overlays=overlays):
         await stop.wait()
 
 
 def main() -> None:
     settings = load().settings
     configure(settings.log_format, wiring.redactor(settings))
-    asyncio.run(serve(settings, Fault(os.environ.get("CRASH_AT", ""))))
+    overlays = enter_private_mounts(settings.workspaces_dir)
+    asyncio.run(serve(settings, Fault(os.environ.get("CRASH_AT", "")), overlays))
 
 
 if __name__ == "__main__":

@@ -246,7 +246,7 @@ class Workshop:
 
     def leftovers(self) -> list[Path]:
         """Return the folders of runs that are still there."""
-        return list((self.folder / "workspaces").glob("*"))
+        return list((self.folder / "workspaces").glob("[!.]*"))
 
 
 def mail_text(mail: EmailMessage) -> str:
