@@ -133,10 +133,13 @@ def judge_reproduction(
     good = tuple(dict.fromkeys(case.id for case in cases if wrong[case.id] is None))
     if not good:
         return ReproductionVerdict(False, tuple(reason for reason in wrong.values() if reason))
-    kind = error.exception_type or "an error"
+    kinds = {case.id: case.exception_type for case in cases}
     culprit = _culprit(error)
     where = f" in {culprit.function or culprit.file}" if culprit else ""
-    reasons = [Reason("reproduced", test, f"fails on the base commit with {kind}{where}") for test in good]
+    reasons = [
+        Reason("reproduced", test, f"fails on the base commit with {kinds[test] or 'an error'}{where}")
+        for test in good
+    ]
     if not error.exception_type:
         reasons.append(Reason(NO_TYPE, "", "the log names no exception type to compare with"))
     if culprit is None:
@@ -151,7 +154,8 @@ def _why_not(case: CaseResult, error: ErrorDetail) -> Reason | None:
     if case.outcome is CaseOutcome.SKIPPED:
         return Reason("skipped_on_base", case.id, "the test is skipped")
     seen, wanted = case.exception_type, error.exception_type
-    if wanted and _last(seen) != _last(wanted):
+    # What wrapped the cause may lie above all that a test can call; the frame below is the cause's own.
+    if wanted and _last(seen) not in map(_last, (wanted, *error.cause_types)):
         told = f"{seen or 'an unnamed error'}: {case.message}"[:500]
         return Reason("other_exception_type", case.id, f"the log has {wanted}, the test fails with {told}")
     culprit = _culprit(error)

@@ -11,14 +11,11 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from ai_ops.agent.kinds import Kinds
-from ai_ops.core.redaction import Redactor
 from ai_ops.monitoring.checkpoint import Checkpoint
 from ai_ops.monitoring.detect import Detector, LogFilter
 from ai_ops.monitoring.followed import FollowedFile

@@ -73,6 +73,28 @@ def test_types_are_compared_by_their_last_name(logged, seen):
     ).reproduced
 
 
+WRAPPED = replace(ERROR, exception_type="shop.PageFailed", cause_types=("CartError", "ZeroDivisionError"))
+
+
+@pytest.mark.parametrize("seen", ["PageFailed", "CartError", "ZeroDivisionError"])
+def test_below_what_wrapped_it_a_test_may_show_the_cause_in_its_own_frame(seen):
+    verdict = reproduced(report(replace(FAILING, exception_type=seen)), WRAPPED)
+    assert verdict.reproduced
+    assert f"{seen} in average" in verdict.reasons[0].text
+
+
+@pytest.mark.parametrize(
+    ("failing", "rule"),
+    [
+        (case(NEW, "failed", "ZeroDivisionError", FRAMES[:1]), "frame_missing"),
+        (case(NEW, "failed", "KeyError", FRAMES), "other_exception_type"),
+    ],
+    ids=["elsewhere", "no cause of it"],
+)
+def test_a_cause_counts_in_the_logged_frame_only(failing, rule):
+    assert [reason.rule for reason in reproduced(report(failing), WRAPPED).reasons] == [rule]
+
+
 def test_a_test_may_be_named_by_its_id():
     assert reproduced(report(FAILING), new=NEW).reproduced
     assert not reproduced(report(FAILING), new="tests/test_new.py::test_other").reproduced
