@@ -101,8 +101,8 @@ class Repairs:
         pulls = [pull for pull in pulls if pull["repo_key"] == task["repo_key"]]
         wanted = expected(repository, variant)
         state, verdict, word = stands(task)
-        first = next(iter(task["proof"]["reasons"]), {"place": ""})
-        ended = f"{verdict or state}: {word} {first['place']}".strip()
+        first = next(map(_shown, task["proof"]["reasons"]), word)
+        ended = f"{verdict or state}: {first}"
         return Outcome(
             repository.name,
             variant,
@@ -151,16 +151,19 @@ async def _items(client: aiohttp.ClientSession, path: str) -> list[Any]:
         return (await answer.json())["items"]
 
 
+def _shown(reason: Any) -> str:
+    return f"{reason['rule']} {reason['place']}".strip()
+
+
 def _problems(wanted: End, task: Any, pulls: list[Any], remote: Path) -> list[str]:
     state, verdict, word = stands(task)
     reasons = task["proof"]["reasons"]
     problems = []
     if (state, verdict) != (wanted.state, wanted.verdict):
         problems.append(f"{state}, {verdict}: {task['outcome_reason']}")
-    if word not in wanted.rules:
-        problems.append(f"the first reason is {word}: {task['outcome_reason']}")
-    elif reasons and wanted.place not in reasons[0]["place"]:
-        problems.append(f"the first reason is about {reasons[0]['place']}")
+    right = [reason for reason in reasons if reason["rule"] in wanted.rules]
+    if not any(wanted.place in reason["place"] for reason in right):
+        problems.append(f"the reasons are {', '.join(_shown(each) for each in reasons) or word}")
     branches = git("for-each-ref", "--format=%(refname:short)", cwd=remote).split()
     published = (len(pulls), len(branches) - 1)
     if published != ((1, 1) if wanted.verdict == "proved" else (0, 0)):

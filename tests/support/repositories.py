@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "repositories"
 _PART = re.compile(r"^-- (?P<name>\S+) --\n", re.MULTILINE)
@@ -39,14 +40,14 @@ class Repository:
     """One repository. ``facts`` is its ``case.toml``; ``parts`` are the written fixes by their names.
 
     ``run`` in the facts is the command that wrote the log, ``breaks`` the test that ``breaks_another``
-    breaks, ``rules`` the rules that differ from those of most repositories, and ``alone`` the fixes that
-    do not contain the right one.
+    breaks, and ``alone`` lists fixes that are made in place of the right one, where others of their kind
+    are made beside it.
     """
 
     name: str
     language: str
     story: str
-    facts: Mapping[str, object]
+    facts: Mapping[str, Any]
     tree: Mapping[str, str]
     log: str
     parts: Mapping[str, Mapping[str, str]]
