@@ -197,7 +197,8 @@ def judge(
         missing.append(
             Reason(NO_FRAME, "", "without a frame of the application in the log the type alone agrees")
         )
-    refuting, lacking, passing = _judge_tests(reproduction.test_ids, reproduction_after)
+    old = frozenset(case.id for case in suite_before.results or ())
+    refuting, lacking, passing = _judge_tests(reproduction.test_ids, reproduction_after, old)
     missing += lacking
     broken, unclear, notes = _judge_suite(suite_before, suite_after, reproduction.test_ids)
     refuting += broken
@@ -248,8 +249,8 @@ def _outcomes(results: Iterable[CaseResult]) -> dict[str, CaseResult]:
     return found
 
 
-def _judge_tests(test_ids: Sequence[str], after: SuiteReport) -> _Judged:
-    """Judge the reproduction with the fix."""
+def _judge_tests(test_ids: Sequence[str], after: SuiteReport, old: frozenset[str]) -> _Judged:
+    """Judge the reproduction with the fix; the suite's own tests, ``old``, may have run beside it."""
     against: list[Reason] = []
     missing: list[Reason] = []
     passing: list[Reason] = []
@@ -271,10 +272,9 @@ def _judge_tests(test_ids: Sequence[str], after: SuiteReport) -> _Judged:
         else:
             passing.append(Reason("passes_after", test, "passes with the fix"))
     if not against and not trouble and after.exit_code != 0:
-        others = [case for case in results.values() if case.outcome in _FAILED]
-        against += [
-            Reason("still_failing", case.id, "another of the new tests fails with the fix") for case in others
-        ]
+        others = [case.id for case in results.values() if case.outcome in _FAILED]
+        told = "another of the new tests fails with the fix"
+        against += [Reason("still_failing", test, told) for test in others if test not in old]
         if not others:
             text = f"the command ended with {after.exit_code} though no test failed"
             missing.append(Reason("exit_disagrees", "reproduction", text))

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from ai_ops.workspace.toolbox import ensure_toolbox
 from tests.support.repairing import MODES, Outcome, Repairs
 from tests.support.repositories import Repository, repositories
-from tests.support.scenario import _built
 from tests.support.variants import VARIANTS
 
 _AT_ONCE = 2
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str]) -> int:
         for variant in VARIANTS
         if variant in variants
     ]
+    logging.getLogger("ai_ops").setLevel(
+        logging.CRITICAL
+    )  # a task that ends in review is logged as a warning
     with tempfile.TemporaryDirectory(prefix="ai-ops-repairs-") as folder:
         outcomes = asyncio.run(_run(Path(folder), jobs, [mode for mode in MODES if mode in modes]))
     _print_table(outcomes)
@@ -47,12 +51,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _run(folder: Path, jobs: Sequence[Job], modes: Sequence[str]) -> list[Outcome]:
-    folder.joinpath("built").mkdir()
-    toolbox = await _built(folder / "built")
+    await ensure_toolbox(folder)
     outcomes: list[Outcome] = []
     total = len(jobs) * len(modes)
     for mode in modes:
-        async with Repairs(folder / mode, mode).running(toolbox) as repairs:
+        async with Repairs(folder / mode, mode).running(folder / "toolbox") as repairs:
             waiting = list(reversed(jobs))
 
             async def work(repairs: Repairs = repairs, waiting: list[Job] = waiting) -> None:

@@ -251,6 +251,18 @@ def test_failures_that_were_there_before_are_fine_and_named():
     assert "failed_before_too" in rules(proof)
 
 
+def test_where_one_command_runs_all_tests_those_of_the_suite_are_judged_with_the_suite():
+    broken = case("tests/test_old.py::test_x", "failed", "KeyError")
+    everything = report(*OLD, broken, case(NEW, "passed"))
+    proof = judged(after=everything, before=report(*OLD, broken), suite=everything)
+    assert proof.verdict is Verdict.PROVED
+    proof = judged(
+        after=everything, before=report(*OLD, replace(broken, outcome=CaseOutcome.PASSED)), suite=everything
+    )
+    assert (proof.verdict, rules(proof)[0]) == (Verdict.REFUTED, "new_failure")
+    assert "still_failing" not in rules(proof)
+
+
 def test_a_file_that_could_not_be_collected_before_and_now_runs_has_not_vanished():
     before = report(*OLD, case("tests/test_x.py", "error", "ImportError"))
     proof = judged(before=before, suite=report(*OLD, case("tests/test_x.py::test_y", "passed")))
