@@ -133,10 +133,13 @@ def judge_reproduction(
     good = tuple(dict.fromkeys(case.id for case in cases if wrong[case.id] is None))
     if not good:
         return ReproductionVerdict(False, tuple(reason for reason in wrong.values() if reason))
-    kind = error.exception_type or "an error"
+    kinds = {case.id: case.exception_type for case in cases}
     culprit = _culprit(error)
     where = f" in {culprit.function or culprit.file}" if culprit else ""
-    reasons = [Reason("reproduced", test, f"fails on the base commit with {kind}{where}") for test in good]
+    reasons = [
+        Reason("reproduced", test, f"fails on the base commit with {kinds[test] or 'an error'}{where}")
+        for test in good
+    ]
     if not error.exception_type:
         reasons.append(Reason(NO_TYPE, "", "the log names no exception type to compare with"))
     if culprit is None:
@@ -151,7 +154,8 @@ def _why_not(case: CaseResult, error: ErrorDetail) -> Reason | None:
     if case.outcome is CaseOutcome.SKIPPED:
         return Reason("skipped_on_base", case.id, "the test is skipped")
     seen, wanted = case.exception_type, error.exception_type
-    if wanted and _last(seen) != _last(wanted):
+    # What wrapped the cause may lie above all that a test can call; the frame below is the cause's own.
+    if wanted and _last(seen) not in map(_last, (wanted, *error.cause_types)):
         told = f"{seen or 'an unnamed error'}: {case.message}"[:500]
         return Reason("other_exception_type", case.id, f"the log has {wanted}, the test fails with {told}")
     culprit = _culprit(error)
@@ -193,7 +197,8 @@ def judge(
         missing.append(
             Reason(NO_FRAME, "", "without a frame of the application in the log the type alone agrees")
         )
-    refuting, lacking, passing = _judge_tests(reproduction.test_ids, reproduction_after)
+    old = frozenset(case.id for case in suite_before.results or ())
+    refuting, lacking, passing = _judge_tests(reproduction.test_ids, reproduction_after, old)
     missing += lacking
     broken, unclear, notes = _judge_suite(suite_before, suite_after, reproduction.test_ids)
     refuting += broken
@@ -244,8 +249,8 @@ def _outcomes(results: Iterable[CaseResult]) -> dict[str, CaseResult]:
     return found
 
 
-def _judge_tests(test_ids: Sequence[str], after: SuiteReport) -> _Judged:
-    """Judge the reproduction with the fix."""
+def _judge_tests(test_ids: Sequence[str], after: SuiteReport, old: frozenset[str]) -> _Judged:
+    """Judge the reproduction with the fix; the suite's own tests, ``old``, may have run beside it."""
     against: list[Reason] = []
     missing: list[Reason] = []
     passing: list[Reason] = []
@@ -267,10 +272,9 @@ def _judge_tests(test_ids: Sequence[str], after: SuiteReport) -> _Judged:
         else:
             passing.append(Reason("passes_after", test, "passes with the fix"))
     if not against and not trouble and after.exit_code != 0:
-        others = [case for case in results.values() if case.outcome in _FAILED]
-        against += [
-            Reason("still_failing", case.id, "another of the new tests fails with the fix") for case in others
-        ]
+        others = [case.id for case in results.values() if case.outcome in _FAILED]
+        told = "another of the new tests fails with the fix"
+        against += [Reason("still_failing", test, told) for test in others if test not in old]
         if not others:
             text = f"the command ended with {after.exit_code} though no test failed"
             missing.append(Reason("exit_disagrees", "reproduction", text))

@@ -15,15 +15,11 @@ OLD_TESTS = "tests/test_ratings.py"
 
 @dataclass(frozen=True)
 class Bad:
-    """A bad fix, and what is said of it. In ``agentic`` mode what cannot be written is not there."""
+    """A bad fix, and what is said of it in either mode."""
 
     name: str
     files: dict
     stands: tuple
-    agentic: tuple = ()
-
-    def said(self, mode):
-        return self.agentic if self.agentic and mode == "agentic" else self.stands
 
 
 def review(verdict, rule):
@@ -53,18 +49,8 @@ BAD = [
         review("blocked", "reproduction_changed"),
     ),
     Bad("edits CI", GOOD | {".github/workflows/ci.yml": "on: push\n"}, review("blocked", "protected_path")),
-    Bad(
-        "escapes the root",
-        GOOD | {"../../../outside.py": "x = 1\n"},
-        review("blocked", "path_traversal"),
-        agentic=("completed", "proved", "reproduced"),
-    ),
-    Bad(
-        "writes to .git",
-        GOOD | {".git/hooks/pre-commit": "#!/bin/sh\n"},
-        review("blocked", "git_path"),
-        agentic=("completed", "proved", "reproduced"),
-    ),
+    Bad("escapes the root", GOOD | {"../../../outside.py": "x = 1\n"}, review("blocked", "path_traversal")),
+    Bad("writes to .git", GOOD | {".git/hooks/pre-commit": "#!/bin/sh\n"}, review("blocked", "git_path")),
 ]
 
 
@@ -77,17 +63,14 @@ async def test_a_bad_fix_waits_for_a_person_with_the_reason(install_warm, bad, m
         await scenario.report(shop.error())
         task = await scenario.ended()
 
-        assert stands(task) == bad.said(mode)
+        assert stands(task) == bad.stands
         assert list(scenario.folder.rglob("outside.py")) == []
         (mail,) = scenario.mail.messages
-        if task["state"] == "needs_human_review":
-            assert scenario.pulls() == scenario.branches() == []
-            assert task["pr_url"] is None
-            reason = task["proof"]["reasons"][0]["text"]
-            assert reason in task["outcome_reason"]
-            assert " ".join(reason.split())[:40] in " ".join(mail.get_body(("plain",)).get_content().split())
-        else:
-            assert len(scenario.pulls()) == 1
+        assert scenario.pulls() == scenario.branches() == []
+        assert task["pr_url"] is None
+        reason = task["proof"]["reasons"][0]["text"]
+        assert reason in task["outcome_reason"]
+        assert " ".join(reason.split())[:40] in " ".join(mail.get_body(("plain",)).get_content().split())
         await scenario.leaves_nothing_behind()
 
 

@@ -132,3 +132,12 @@ def test_an_ordinary_fix_has_no_findings(findings, name, code):
 def test_another_body_of_a_handler_that_was_there_is_free(findings):
     old = "try { f(); } catch (Exception e) { return a(); }\n"
     assert findings("A.java", old, old.replace("a()", "b()")) == ()
+
+
+@pytest.mark.parametrize("logged", ["NullPointerException", "IllegalStateException", "java.io.IOException"])
+def test_a_handler_for_what_the_logged_error_wrapped_hides_it_as_well(findings, logged):
+    new = "try { f(); } catch (NullPointerException | IOException e) { return zero(); }"
+    found = findings(
+        "A.java", "f();", new, exception_type=logged, cause_types=("java.lang.NullPointerException",)
+    )
+    assert severities(found) >= {Severity.BLOCKED}

@@ -73,6 +73,28 @@ def test_types_are_compared_by_their_last_name(logged, seen):
     ).reproduced
 
 
+WRAPPED = replace(ERROR, exception_type="shop.PageFailed", cause_types=("CartError", "ZeroDivisionError"))
+
+
+@pytest.mark.parametrize("seen", ["PageFailed", "CartError", "ZeroDivisionError"])
+def test_below_what_wrapped_it_a_test_may_show_the_cause_in_its_own_frame(seen):
+    verdict = reproduced(report(replace(FAILING, exception_type=seen)), WRAPPED)
+    assert verdict.reproduced
+    assert f"{seen} in average" in verdict.reasons[0].text
+
+
+@pytest.mark.parametrize(
+    ("failing", "rule"),
+    [
+        (case(NEW, "failed", "ZeroDivisionError", FRAMES[:1]), "frame_missing"),
+        (case(NEW, "failed", "KeyError", FRAMES), "other_exception_type"),
+    ],
+    ids=["elsewhere", "no cause of it"],
+)
+def test_a_cause_counts_in_the_logged_frame_only(failing, rule):
+    assert [reason.rule for reason in reproduced(report(failing), WRAPPED).reasons] == [rule]
+
+
 def test_a_test_may_be_named_by_its_id():
     assert reproduced(report(FAILING), new=NEW).reproduced
     assert not reproduced(report(FAILING), new="tests/test_new.py::test_other").reproduced
@@ -227,6 +249,18 @@ def test_failures_that_were_there_before_are_fine_and_named():
     proof = judged(before=report(*OLD, broken), suite=report(*OLD, broken))
     assert proof.verdict is Verdict.PROVED
     assert "failed_before_too" in rules(proof)
+
+
+def test_where_one_command_runs_all_tests_those_of_the_suite_are_judged_with_the_suite():
+    broken = case("tests/test_old.py::test_x", "failed", "KeyError")
+    everything = report(*OLD, broken, case(NEW, "passed"))
+    proof = judged(after=everything, before=report(*OLD, broken), suite=everything)
+    assert proof.verdict is Verdict.PROVED
+    proof = judged(
+        after=everything, before=report(*OLD, replace(broken, outcome=CaseOutcome.PASSED)), suite=everything
+    )
+    assert (proof.verdict, rules(proof)[0]) == (Verdict.REFUTED, "new_failure")
+    assert "still_failing" not in rules(proof)
 
 
 def test_a_file_that_could_not_be_collected_before_and_now_runs_has_not_vanished():

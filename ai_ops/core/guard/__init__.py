@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 Rule = Callable[[Change], Iterable[Finding]]
+_MOST_CAUSES = 5
 
 _FILE_RULES: tuple[Rule, ...] = (
     paths.outside_root,
@@ -86,6 +87,7 @@ def review(
     reproduction: Mapping[str, bytes] | None = None,
     redact: Callable[[str], str] | None = None,
     exception_type: str = "",
+    cause_types: Sequence[str] = (),
     test_files: frozenset[str] = frozenset(),
 ) -> tuple[Finding, ...]:
     """Return everything the rules find in a fix, blocked findings first.
@@ -100,24 +102,28 @@ def review(
         reproduction: the reproduction's files as they failed on the base; the fix may not touch them.
         redact: a redactor's, to find credentials in added lines; the built-in rules when None.
         exception_type: the logged error's type; a new handler that may catch it has to raise.
+        cause_types: the types of its causes, of which the same holds.
         test_files: the files that the baseline's report names; they are tests whatever their name.
     """
-    return _review(
-        RULES,
-        diff,
-        lambda files: Change(
-            files,
-            len(diff),
-            base,
-            after,
-            tuple(protected),
-            limits or Limits(),
-            reproduction or {},
-            redact or default_redact,
-            exception_type,
-            test_files,
-        ),
-    )
+    found: list[Finding] = []
+    for kind in dict.fromkeys((exception_type, *cause_types[:_MOST_CAUSES])):
+
+        def read(files: tuple[patches.FileDiff, ...], kind: str = kind) -> Change:
+            return Change(
+                files,
+                len(diff),
+                base,
+                after,
+                tuple(protected),
+                limits or Limits(),
+                reproduction or {},
+                redact or default_redact,
+                kind,
+                test_files,
+            )
+
+        found += _review(RULES, diff, read)
+    return _in_order(found)
 
 
 def review_reproduction(
@@ -161,5 +167,9 @@ def _review(
         change = read(patches.parse(diff))
     except PermanentError as error:
         return (Finding("unreadable_diff", "", error.message),)
-    found = dict.fromkeys(finding for rule in rules for finding in rule(change))
-    return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.BLOCKED))
+    return _in_order(finding for rule in rules for finding in rule(change))
+
+
+def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings once each, those that block first."""
+    return tuple(sorted(dict.fromkeys(findings), key=lambda each: each.severity is not Severity.BLOCKED))

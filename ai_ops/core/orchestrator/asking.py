@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ai_ops.core import code_blocks, context
 from ai_ops.core.identity import nonce
 from ai_ops.core.orchestrator.money import Purse, call_budget
+from ai_ops.core.orchestrator.reaching import reached_out, written_path
 from ai_ops.core.orchestrator.scene import Scene
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.prompts import Words, parse_words
@@ -76,9 +78,9 @@ async def ask(question: Question) -> Asked:
     report = ""
     attempt = 0
     while True:
-        answer = await _ask_once(question, attempt, report)
+        answer, written = await _ask_once(question, attempt, report)
         words = parse_words(answer.text)
-        refused = await _apply(question, answer, attempt)
+        refused = await _apply(question, answer, attempt, written)
         if refused is None:
             return await _taken(question, words)
         attempt += 1
@@ -89,7 +91,8 @@ async def ask(question: Question) -> Asked:
         await question.tools.trace.emit(question.run_id, "error", {"message": report})
 
 
-async def _ask_once(question: Question, attempt: int, report: str) -> FixAnswer:
+async def _ask_once(question: Question, attempt: int, report: str) -> tuple[FixAnswer, tuple[str, ...]]:
+    """Return the answer, and the paths that its tools wrote to or tried to."""
     tools, scene = question.tools, question.scene
     budget = await call_budget(tools, question.purse, scene.own_limit)
     name = f"{question.purpose}-{question.round}" + (f".{attempt}" if attempt else "")
@@ -112,14 +115,31 @@ async def _ask_once(question: Question, attempt: int, report: str) -> FixAnswer:
         idle_seconds=tools.policy.idle_seconds,
     )
 
-    return await exchange(tools, name, request, question.purse)
+    written: list[str] = []
+
+    def notice(kind: str, data: dict[str, Any]) -> None:
+        if path := written_path(kind, data):
+            written.append(path)
+
+    answer = await exchange(tools, name, request, question.purse, notice)
+    return answer, tuple(written)
 
 
-async def exchange(tools: Tools, name: str, request: FixRequest, purse: Purse) -> FixAnswer:
-    """Make one request. Prompt and answer are kept as ``name``'s artifacts, the purse counts what it cost."""
+async def exchange(
+    tools: Tools,
+    name: str,
+    request: FixRequest,
+    purse: Purse,
+    notice: Callable[[str, dict[str, Any]], None] = lambda _kind, _data: None,
+) -> FixAnswer:
+    """Make one request. Prompt and answer are kept as ``name``'s artifacts, the purse counts what it cost.
+
+    ``notice`` is told what the fixer does, as it does it.
+    """
     await tools.trace.put_artifact(request.run_id, f"{name}-prompt", request.prompt)
 
-    async def watch(kind: str, data: dict[str, object]) -> None:
+    async def watch(kind: str, data: dict[str, Any]) -> None:
+        notice(kind, data)
         await tools.trace.emit(request.run_id, kind, data)
 
     answer = await tools.fixer.ask(request, watch)
@@ -128,10 +148,12 @@ async def exchange(tools: Tools, name: str, request: FixRequest, purse: Purse) -
     return answer
 
 
-async def _apply(question: Question, answer: FixAnswer, attempt: int) -> code_blocks.Refused | None:
+async def _apply(
+    question: Question, answer: FixAnswer, attempt: int, written: tuple[str, ...]
+) -> code_blocks.Refused | None:
     """Write all of the answer's blocks into the checkout, or none and say why."""
-    if question.scene.mode is FixMode.AGENTIC:
-        return None  # it has edited the checkout itself
+    if question.scene.mode is FixMode.AGENTIC:  # it has edited the checkout itself
+        return await asyncio.to_thread(_judge_paths, question, written) if written else None
     # Matching a long answer takes its time; the loop goes on meanwhile.
     plan = await asyncio.to_thread(_plan, question, answer.text, question.nonce(attempt))
     if isinstance(plan, code_blocks.Refused):
@@ -143,16 +165,24 @@ async def _apply(question: Question, answer: FixAnswer, attempt: int) -> code_bl
     return None
 
 
+def _judge_paths(question: Question, written: tuple[str, ...]) -> code_blocks.Refused | None:
+    return reached_out(written, question.tools.edits.tree(question.checkout), _roots(question.scene))
+
+
+def _roots(scene: Scene) -> tuple[str, ...]:
+    return context.roots(scene.error.frames, scene.project.files)
+
+
 def _plan(question: Question, text: str, block: str) -> code_blocks.Plan | code_blocks.Refused:
     blocks = code_blocks.parse(text, block)
     if isinstance(blocks, code_blocks.Refused):
         return blocks
-    scene, edits = question.scene, question.tools.edits
+    edits = question.tools.edits
     return code_blocks.plan(
         blocks,
         lambda path: edits.read(question.checkout, path),
         edits.tree(question.checkout),
-        roots=context.roots(scene.error.frames, scene.project.files),
+        roots=_roots(question.scene),
         shown=question.shown or None,
     )
 

@@ -184,6 +184,7 @@ async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcom
             reproduction={path: tools.edits.read(proved, path) or b"" for path in reproduction.paths},
             redact=tools.redact,
             exception_type=scene.error.exception_type,
+            cause_types=scene.error.cause_types,
             test_files=collected_files(base),
         )
 
