@@ -285,7 +285,7 @@ async def build(
         pauses = PauseRepository(database, clock, _account(settings, salt))
         pull_requests = PullRequestRepository(database, clock)
         outbox = OutboxRepository(database)
-        mailroom = Mailroom(outbox, notifier(settings), clock)
+        mailroom = Mailroom(outbox, notifier(settings), clock, redact.redact)
         workspaces = WorkspaceManager(settings.workspaces_dir, git, overlays=overlays)
         tools = Tools(
             tasks=TaskRepository(database, clock),

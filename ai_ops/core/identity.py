@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+
+# As ``fix_branch`` makes it, also where a deployment made a host name of it.
+FIX_BRANCH = re.compile(r"ai-ops[/_-]fix[/_-][0-9a-f]{12}[/_-]\d+")
 
 
 def run_id(task_id: str, number: int) -> str:

@@ -20,9 +20,10 @@ from ai_ops.core.expected import judge
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.intake import IntakeOutcome
 from ai_ops.core.ports import NewTask
+from ai_ops.core.provenance import own_work
 from ai_ops.core.rate import Minute, store_one
 from ai_ops.flow.event import Event
-from ai_ops.flow.issue import IssueState, TriageDecision
+from ai_ops.flow.issue import IssueState, TriageClass, TriageDecision
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Priority, Task, TaskState
 from ai_ops.store import tables
@@ -229,6 +230,8 @@ class IntakeBatch:
         )
 
     def _triage(self, event: Event, repo_key: str) -> TriageDecision:
+        if reason := own_work(event):
+            return TriageDecision(TriageClass.EXPECTED, False, reason)
         key = id(event.error), event.level, repo_key
         if key not in self._triaged:
             self._triaged[key] = judge(event.error, event.level, repo_key, self._rules.expected)

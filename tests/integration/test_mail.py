@@ -11,6 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
+from ai_ops.core.redaction.redactor import redact
 from ai_ops.core.report import Report
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.event import ErrorDetail, Frame
@@ -99,7 +100,7 @@ def render(report=REPORT, key="pull_request:1", recipients=("on-call@example.com
 async def mailroom(tmp_path, notifier, clock=None):
     database = await open_database(f"sqlite:///{tmp_path / 'mail.db'}")
     outbox = OutboxRepository(database)
-    return database, outbox, Mailroom(outbox, notifier, clock or Clock())
+    return database, outbox, Mailroom(outbox, notifier, clock or Clock(), redact)
 
 
 async def test_a_report_arrives_as_text_and_html_with_link_cause_evidence_and_cost(inbox):

@@ -13,6 +13,7 @@ from tests.support import shop
 from tests.support.children import until
 from tests.support.git_server import GitFaults, git, push_files
 from tests.support.github_double import ApiFaults
+from tests.support.leaks import assert_no_secret
 from tests.support.messages_double import conversation
 from tests.support.scenario import REPOSITORY, stands
 
@@ -160,12 +161,13 @@ async def test_a_failure_is_named_and_a_retry_ends_in_the_one_pull_request(insta
         model_is_well(scenario)
         trouble.cause(scenario)
         await scenario.start_server()
-        await scenario.report(shop.error())
+        await scenario.report(scenario.logged.error())
         task = await scenario.ended()
 
         assert stands(task) == ("failed", None, trouble.code), task["error"]
         assert task["error"]["next_step"]
         await assert_told(scenario, task, trouble)
+        await assert_no_secret(scenario, task["trace_id"])
         assert scenario.pulls() == await scenario.items("/v1/pull-requests") == []
         assert len(scenario.branches()) == (1 if trouble.step == "open_pull_request" else 0)
         assert list(scenario.workspaces.glob("[!.]*")) == []

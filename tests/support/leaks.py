@@ -48,6 +48,15 @@ def found_in_files(folder: Path, secret: str, *, apart_from: tuple[str, ...] = (
     return found
 
 
+async def assert_no_secret(scenario: Scenario, trace_id: str, *, apart_from: tuple[str, ...] = ()) -> None:
+    """Neither what is shown nor what lies on a disk holds a secret of the server or of the application."""
+    shown = await everything_shown(scenario, trace_id)
+    for secret in (*scenario.planted.all(), *scenario.logged.all()):
+        assert secret not in shown
+        found = found_in_files(scenario.folder, secret, apart_from=apart_from)
+        assert not found, found
+
+
 async def everything_shown(scenario: Scenario, trace_id: str) -> str:
     """Return what people can read about a run: by API, on the code host, by mail."""
     shown = [str(await scenario.get(path)) for path in ("/v1/tasks", "/v1/issues", "/v1/pull-requests")]

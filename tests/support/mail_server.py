@@ -24,7 +24,10 @@ _DAY = timedelta(days=1)
 
 
 class MailServer:
-    """Takes mail of ``user`` with ``password``; ``messages`` are the mails, parsed, as they came."""
+    """Takes mail of ``user`` with ``password``; ``messages`` are the mails, parsed, as they came.
+
+    ``refusal`` is what it answers to a mail that it does not take.
+    """
 
     def __init__(self, folder: Path, user: str, password: str) -> None:
         self.user, self.password = user, password
@@ -32,6 +35,7 @@ class MailServer:
         self.messages: list[EmailMessage] = []
         self.raw: list[bytes] = []
         self.port = 0
+        self.refusal = ""
         self._key_file = folder / "mail-key.pem"
 
     @contextlib.asynccontextmanager
@@ -62,6 +66,8 @@ class MailServer:
         return {str(message["Message-ID"]) for message in self.messages}
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.refusal:
+            return self.refusal
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         self.raw.append(content)
         message: Any = email.message_from_bytes(content, policy=email.policy.default)

@@ -58,12 +58,31 @@ class Planted:
         return (self.claude_key, self.github_token, self.smtp_password, self.server_key, self.agent_key)
 
 
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """The secrets that the application logs and should not."""
+
+    database_password: str = _secret("db-")
+    api_key: str = _secret("sk-proj-")
+    customer_token: str = _secret("ghp_")
+
+    def all(self) -> tuple[str, ...]:
+        return (self.database_password, self.api_key, self.customer_token)
+
+    def error(self) -> str:
+        """Return the shop's error, with each of them in a line as applications write it."""
+        first, _, rest = shop.error().partition("\n")
+        url = f"postgresql://shop:{self.database_password}@db.internal:5432/shop"
+        return f"{first} db={url} api_key={self.api_key} Authorization: Bearer {self.customer_token}\n{rest}"
+
+
 class Scenario:
     """The installation. Settings go in by environment; ``settings`` overrides what is set here."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str], nursery: Nursery | None) -> None:
         self.folder = folder
         self.planted = Planted()
+        self.logged = Logged()
         self.settings = dict(settings)
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"

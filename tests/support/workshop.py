@@ -309,7 +309,9 @@ async def open_workshop(
         edits=edits,
         fixer=PacedFixer(fixer, pauses, clock),
         hosts={"local": LocalHost(pull_requests, git_client)},
-        mailroom=Mailroom(outbox, FileNotifier(folder / "outbox", "ai-ops@example.test"), clock),
+        mailroom=Mailroom(
+            outbox, FileNotifier(folder / "outbox", "ai-ops@example.test"), clock, redactor.redact
+        ),
         sandbox=sandbox,
         clock=clock,
         policy=allowed,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.redaction.assignments import assigned
@@ -15,11 +14,12 @@ from ai_ops.core.untrusted import hidden_flags
 _INDEX = re.compile(
     r"(?:--(?:extra-)?index-url|--find-links|--trusted-host|\bindex-url\s*=|\bregistry\s*=|publishConfig"
     r"|\[\[tool\.(?:uv\.index|poetry\.source|pdm\.source)\]\]|^\s*\[\[source\]\]|^\s*source\s+['\"]http"
-    r"|<repository>|\bmaven\s*\{|\bGOPROXY\b)",
+    r"|<repository>|\bmaven\s*\{|\bGOPROXY\b"
+    r"|(?:^|\s)-[if]\s*https?://|\b(?:git|hg|svn|bzr)\+[a-z]+://|@\s*(?:https?|file)://)",
     re.IGNORECASE,
 )
 _DEPENDENCY_FILE = re.compile(
-    r"(?:.*requirements.*\.(?:txt|in)|constraints.*\.txt|pyproject\.toml|setup\.(?:py|cfg)|pipfile|package\.json"
+    r"(?:.*/)?(?:.*requirements.*\.(?:txt|in)|requirements/[^/]*|constraints.*\.txt|pyproject\.toml|setup\.(?:py|cfg)|pipfile|package\.json"
     r"|gemfile|pom\.xml|.*\.gradle(?:\.kts)?|go\.mod|cargo\.toml|composer\.json|dockerfile.*|uv\.toml)"
 )
 _INVISIBLE_CODE = frozenset({"bidi", "zero_width", "tag_characters"})
@@ -90,8 +90,8 @@ def hidden_characters(change: Change) -> Iterator[Finding]:
 def package_indexes(change: Change) -> Iterator[Finding]:
     """Find new places that packages are taken from."""
     for file in change.files:
-        if not _DEPENDENCY_FILE.fullmatch(PurePosixPath(file.path).name.casefold()):
+        if not _DEPENDENCY_FILE.fullmatch(file.path.casefold()):
             continue
         for number, text in file.added_lines:
-            if _INDEX.search(text[:1000]):
+            if _INDEX.search(" ".join(text.split())):  # no padding hides it
                 yield Finding("package_index_changed", f"{file.path}:{number}", "a package source is set")

@@ -11,7 +11,7 @@ from ai_ops.core.budgets import BUDGET_CODES
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.pausing import LIMIT_CODES
 from ai_ops.core.ports import Outcome, Steps
-from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.task import Task, TaskState
 
 _WAITED_OUT = LIMIT_CODES | BUDGET_CODES
@@ -35,10 +35,18 @@ class Persistent:
             PermanentError: the step's own; or the code of a temporary one that did not pass in time.
             CancelledError: nobody wants the result any more.
         """
+
+        async def told() -> Outcome:
+            try:
+                return await work()
+            except AiOpsError as failure:
+                self._mask(failure)
+                raise
+
         failures = limits = 0
         while True:
             try:
-                return await self._steps.run(name, round, work)
+                return await self._steps.run(name, round, told)
             except TemporaryError as failure:
                 limited = failure.code in _WAITED_OUT
                 failures, limits = failures + (not limited), limits + limited
@@ -54,6 +62,12 @@ class Persistent:
     async def wait(self, seconds: float) -> None:
         """Wait durably."""
         await self._steps.wait(seconds)
+
+    def _mask(self, failure: AiOpsError) -> None:
+        """Mask a failure's words before anything keeps them: a remote may have said our own token back."""
+        redact = self._tools.redact
+        failure.message, failure.next_step = redact(failure.message), redact(failure.next_step)
+        failure.args = (f"{failure.code}: {failure.message}",)
 
     def _failure(self, failure: TemporaryError, tries: int) -> retry.RetryDecision:
         return retry.decide(failure, tries, spread=self._task.id)

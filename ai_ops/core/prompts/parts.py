@@ -102,5 +102,6 @@ def file_data(files: Sequence[ContextFile], left_out: Sequence[str], delimiter: 
         for each in files
     ]
     if left_out:
-        parts.append("There was no room for: " + ", ".join(left_out[:50]))
+        names = "\n".join(map(plain, left_out[:50]))
+        parts.append("There was no room for these:\n\n" + fence("files", names, delimiter))
     return "\n\n".join(parts) or "No file of the repository could be matched with the log."

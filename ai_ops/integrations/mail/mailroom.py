@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from ai_ops.core import retry
@@ -21,12 +21,18 @@ _MAX_TRIES = 900
 
 
 class Mailroom:
-    """Delivers what is due; a failure puts a mail back with a later time, or ends it."""
+    """Delivers what is due; a failure puts a mail back with a later time, or ends it.
 
-    def __init__(self, outbox: Outbox, notifier: Notifier, clock: Clock) -> None:
+    ``redact`` masks what a mail server says: it is kept with the mail, and may repeat our own password.
+    """
+
+    def __init__(
+        self, outbox: Outbox, notifier: Notifier, clock: Clock, redact: Callable[[str], str]
+    ) -> None:
         self._outbox = outbox
         self._notifier = notifier
         self._clock = clock
+        self._redact = redact
         self._renderer = MailRenderer()
         self._turn = asyncio.Lock()
 
@@ -59,8 +65,9 @@ class Mailroom:
             decision = retry.decide(failure, notification.attempts + 1, max_tries=_MAX_TRIES)
             later = timedelta(seconds=decision.delay_seconds)
             again = self._clock.now() + later if decision.retry else None
-            await self._outbox.mark_failed(notification.key, str(failure), again)
-            log.warning("mail %s: %s (%s)", notification.key, failure, decision.reason)
+            words = self._redact(str(failure))
+            await self._outbox.mark_failed(notification.key, words, again)
+            log.warning("mail %s: %s (%s)", notification.key, words, decision.reason)
             return False
         await self._outbox.mark_sent(notification.key)
         log.info("mail %s %s", notification.key, where)
