@@ -1,7 +1,8 @@
 """Whether the money covers one more call to the model, judged over its run, the hour and the day.
 
 A call is set aside before it is made, with the most that it may cost, and settled after. One that was
-never settled counts with what was set aside: a kill may have hidden its end. Hour and day are the
+never settled counts with what was set aside, until its run goes on: then with what it can have cost in the
+time since, because a kill cuts the answer. Hour and day are the
 clock's, in UTC, so that everybody can see when the next one begins. Pure: a ledger keeps the calls.
 """
 
@@ -16,6 +17,9 @@ from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 
 AT_WORK: Final = timedelta(minutes=30)
 """For so long an unsettled call may still be at work; after that its end was lost."""
+
+LONGEST_ANSWER: Final = timedelta(seconds=160)
+"""No model is known to write the longest answer in less time than this."""
 
 BUDGET_CODES: Final = frozenset({"budget_spent", "hourly_budget_spent", "daily_budget_spent"})
 """Failures that mean: the money does not cover a further call."""
@@ -75,6 +79,15 @@ class Stop:
     limit_usd: float
     at: datetime
     until: datetime | None = None
+
+
+def lost_usd(least_usd: float, reserved_usd: float, since: timedelta) -> float:
+    """Return what a call counts whose end was lost with its process, so long after it was made at most.
+
+    It was cut when the process died, and the API counts what was written until then.
+    """
+    share = min(1.0, max(0.0, since / LONGEST_ANSWER))
+    return least_usd + max(0.0, reserved_usd - least_usd) * share
 
 
 def hour_of(now: datetime) -> datetime:

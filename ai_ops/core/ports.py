@@ -634,6 +634,13 @@ class Ledger(Protocol):
         """Replace what was set aside by what the call cost. The first word stands."""
         ...
 
+    async def settle_lost(self, run_id: str) -> None:
+        """Settle the calls of a run whose process died, with what they can have cost since they were made.
+
+        Nobody may be at work on the run.
+        """
+        ...
+
     async def spent(self, run_id: str) -> Spent:
         """Return what counts now against a run, the hour and the day."""
         ...

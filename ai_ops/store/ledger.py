@@ -10,7 +10,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, case, func, insert, select, update
 
-from ai_ops.core.budgets import AT_WORK, Budgets, PlannedCall, Spent, Stop, day_of, hour_of, judge
+from ai_ops.core.budgets import (
+    AT_WORK,
+    Budgets,
+    PlannedCall,
+    Spent,
+    Stop,
+    day_of,
+    hour_of,
+    judge,
+    lost_usd,
+)
 from ai_ops.core.ports import Clock, Granted
 from ai_ops.store import tables
 from ai_ops.store.database import Database
@@ -40,6 +50,11 @@ class LedgerRepository:
         async with self._database.write() as connection:
             await connection.execute(unsettled.values(actual_usd=usd))
 
+    async def settle_lost(self, run_id: str) -> None:
+        """Settle the calls of a run whose process died, with what they can have cost since they were made."""
+        async with self._database.write() as connection:
+            await connection.run(_settle_lost, run_id, self._clock.now())
+
     async def spent(self, run_id: str) -> Spent:
         """Return what counts now against a run, the hour and the day."""
         async with self._database.read() as connection:
@@ -50,9 +65,23 @@ def _reserve(connection: Connection, call: PlannedCall, budgets: Budgets, now: d
     usd = judge(call, _spent(connection, call.run_id, now), budgets, now)
     if isinstance(usd, Stop):
         return usd
-    row = {"run_id": call.run_id, "at": now, "model": clean(call.model, _MODEL), "reserved_usd": usd}
+    row = {
+        "run_id": call.run_id,
+        "at": now,
+        "model": clean(call.model, _MODEL),
+        "least_usd": call.least_usd,
+        "reserved_usd": usd,
+    }
     made = insert(tables.model_calls).values(row).returning(tables.model_calls.c.seq)
     return Granted(connection.execute(made).scalar_one(), usd)
+
+
+def _settle_lost(connection: Connection, run_id: str, now: datetime) -> None:
+    c = tables.model_calls.c
+    lost = select(c.seq, c.at, c.least_usd, c.reserved_usd).where(c.run_id == run_id, c.actual_usd.is_(None))
+    for row in connection.execute(lost).all():
+        usd = lost_usd(row.least_usd, row.reserved_usd, now - row.at)
+        connection.execute(update(tables.model_calls).where(c.seq == row.seq).values(actual_usd=usd))
 
 
 def _spent(connection: Connection, run_id: str, now: datetime) -> Spent:

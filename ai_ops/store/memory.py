@@ -6,7 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ai_ops.core import pausing
-from ai_ops.core.budgets import AT_WORK, Budgets, PlannedCall, Spent, Stop, day_of, hour_of, judge
+from ai_ops.core.budgets import (
+    AT_WORK,
+    Budgets,
+    PlannedCall,
+    Spent,
+    Stop,
+    day_of,
+    hour_of,
+    judge,
+    lost_usd,
+)
 from ai_ops.core.pausing import Pause
 from ai_ops.core.ports import Clock, Granted
 from ai_ops.errors import TemporaryError
@@ -16,6 +26,7 @@ from ai_ops.errors import TemporaryError
 class _Call:
     run_id: str
     at: datetime
+    least_usd: float
     reserved_usd: float
     actual_usd: float | None = None
 
@@ -41,7 +52,7 @@ class MemoryLedger:
         usd = judge(call, self._spent(call.run_id, now), self._budgets, now)
         if isinstance(usd, Stop):
             return usd
-        self._calls.append(_Call(call.run_id, now, usd))
+        self._calls.append(_Call(call.run_id, now, call.least_usd, usd))
         return Granted(len(self._calls), usd)
 
     async def settle(self, number: int, usd: float) -> None:
@@ -49,6 +60,13 @@ class MemoryLedger:
         call = self._calls[number - 1]
         if call.actual_usd is None:
             self._calls[number - 1] = replace(call, actual_usd=usd)
+
+    async def settle_lost(self, run_id: str) -> None:
+        """Settle the calls of a run whose process died, with what they can have cost since they were made."""
+        now = self._clock.now()
+        for number, call in enumerate(self._calls, 1):
+            if call.run_id == run_id and call.actual_usd is None:
+                await self.settle(number, lost_usd(call.least_usd, call.reserved_usd, now - call.at))
 
     async def spent(self, run_id: str) -> Spent:
         """Return what counts now against a run, the hour and the day."""

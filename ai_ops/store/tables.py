@@ -404,6 +404,7 @@ model_calls = _table(
     Column("run_id", String(36), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("model", String(200), nullable=False),
+    Column("least_usd", Float, nullable=False),
     Column("reserved_usd", Float, nullable=False),
     Column("actual_usd", Float),
     # Sums are read from the indexes alone.

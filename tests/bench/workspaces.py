@@ -1,4 +1,4 @@
-"""A run's checkout of a repository of 13,500 files beside ``cp -r`` of the tree and a full clone, in the same run."""
+"""A checkout of a repository of 13,500 files beside ``cp -r`` and a full clone, in the same run."""
 
 import asyncio
 import random

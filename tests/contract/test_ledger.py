@@ -167,3 +167,22 @@ async def test_sums_are_read_from_an_index_however_many_calls_there_were(tmp_pat
         "SEARCH model_calls USING COVERING INDEX ix_model_calls_at",
     ]
     await database.close()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counts"), [(0, 0.5), (16, 0.55), (3 * HOUR, 1.0)], ids=["at once", "soon", "late"]
+)
+async def test_a_call_whose_process_died_counts_by_the_time_that_it_can_have_taken(
+    ledger, clock, seconds, counts
+):
+    await granted(ledger)
+    done = await granted(ledger, call(least=0.1, most=0.2))
+    await ledger.settle(done.number, 0.125)
+    await granted(ledger, call("another"))
+    clock.forward(seconds)
+    await ledger.settle_lost("r1")
+    assert (await ledger.spent("r1")).run == pytest.approx(counts + 0.125)
+    assert (await ledger.spent("another")).run == 1.0
+    clock.forward(60)
+    await ledger.settle_lost("r1")
+    assert (await ledger.spent("r1")).run == pytest.approx(counts + 0.125)

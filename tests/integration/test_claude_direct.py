@@ -14,7 +14,7 @@ from ai_ops.integrations.claude import ClaudeFixer
 from ai_ops.integrations.claude_direct import DirectFixer
 from ai_ops.integrations.claude_gateway import ClaudeGateway, Credential, CredentialKind
 from ai_ops.workspace.sandbox import BubblewrapSandbox
-from tests.support.claude_calls import KEY, fix_request
+from tests.support.claude_calls import KEY, a_ledger, fix_request
 from tests.support.messages_double import MessagesDouble, conversation
 
 MODEL = "claude-haiku-4-5"
@@ -44,13 +44,13 @@ class Call:
 
     async def ask(self, request: FixRequest, cli: Fixer | None = None, **more: Any) -> FixAnswer:
         async with self.double:
-            gateway = ClaudeGateway(self._url or self.double.url, self._credential)
+            gateway = ClaudeGateway(self._url or self.double.url, self._credential, a_ledger())
             fixer = DirectFixer(gateway, cli or NotAsked(), **more)
             return await fixer.ask(request, self._watch)
 
     async def cli(self, request: FixRequest) -> FixAnswer:
         async with self.double:
-            gateway = ClaudeGateway(self.double.url, self._credential)
+            gateway = ClaudeGateway(self.double.url, self._credential, a_ledger())
             cli = ClaudeFixer(gateway, BubblewrapSandbox(), retries=0)
             return await DirectFixer(gateway, cli).ask(request, self._watch)
 

@@ -60,6 +60,7 @@ class Worker:
         verb = "begins" if task.state is TaskState.PENDING else "goes on"
         log.info("task %s: run %d %s; its trace is %s", task.id, task.run_number, verb, run)
         if task.state is TaskState.PROCESSING:
+            await self._tools.ledger.settle_lost(run)
             return await self._tools.tasks.update(task.id, trace_id=run)
         return await self._tools.tasks.move(task.id, TaskState.PROCESSING, trace_id=run)
 

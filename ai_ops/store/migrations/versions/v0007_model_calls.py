@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String(length=36), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("model", sa.String(length=200), nullable=False),
+        sa.Column("least_usd", sa.Float(), nullable=False),
         sa.Column("reserved_usd", sa.Float(), nullable=False),
         sa.Column("actual_usd", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_model_calls")),
