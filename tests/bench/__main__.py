@@ -14,6 +14,7 @@ from tests.bench.agent_following import agent_following
 from tests.bench.agent_scan import agent_scan
 from tests.bench.grouping import grouping
 from tests.bench.ingest import ingest
+from tests.bench.proving import proving
 from tests.bench.redaction import redaction
 from tests.bench.repairs import main as repairs
 from tests.bench.spine import spine
@@ -23,6 +24,7 @@ HISTORY = Path(__file__).parents[2] / "doc" / "benchmarks.md"
 SUITES = {
     "spine": spine,
     "workspaces": workspaces,
+    "proving": proving,
     "ingest": ingest,
     "agent": agent_scan,
     "following": agent_following,
