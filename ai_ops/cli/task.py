@@ -74,7 +74,7 @@ def show_task(
 
 def print_task(task: dict[str, Any]) -> None:
     """Print a task for people."""
-    failure = task["error"] or {}
+    failure, found = task["error"] or {}, task.get("diagnosis") or {}
     state = task["pull_request_state"]
     fields(
         [
@@ -84,6 +84,9 @@ def print_task(task: dict[str, Any]) -> None:
             ("state", task["state"]),
             ("reason", task["outcome_reason"]),
             ("goes on", _goes_on(task["waiting_until"], datetime.now(UTC))),
+            ("cause", found.get("cause")),
+            ("reproduced by", ", ".join(found.get("reproduction", ()))),
+            ("tried", "; ".join(found.get("tried", ()))),
             ("repository", task["repo_url"]),
             ("verdict", task["proof"]["verdict"]),
             ("pull request", f"{task['pull_request_id']} ({state})" if state else task["pull_request_id"]),

@@ -54,7 +54,8 @@ class CliFacts:
     ``text`` is all text of the assistant; ``result`` the result's text. ``has_result`` says whether a
     result came at all. ``denied`` are the writing tools whose use was denied, ``wrote`` whether a file
     was written. ``output_tokens`` is the gateway's count. ``limit_*`` come from a rejected rate-limit event.
-    ``refused`` is why our own gateway did not let a call through.
+    ``refused`` is why our own gateway did not let a call through; ``resumed`` says that the call went on
+    with a session.
     """
 
     end: CliEnd = CliEnd.EXITED
@@ -80,6 +81,7 @@ class CliFacts:
     limit_reset_at: float | None = None
     api_failure: ApiFailure | None = None
     refused: AiOpsError | None = None
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,11 @@ _KINDS: Final[dict[str, _Kind]] = {
     "model_cli_outdated": _Kind(
         False, "The Claude CLI is too old to be confined.", "Leave CLAUDE_COMMAND empty, or update the CLI."
     ),
+    "model_session_lost": _Kind(
+        False,
+        "The session of the round before cannot be gone on with.",
+        "Nothing to do: a new session is begun, with what was found.",
+    ),
     "model_failed": _Kind(
         True, "The Claude CLI failed in a way that has no name yet.", "Read the step in the trace."
     ),
@@ -204,6 +211,17 @@ def failure(code: str, detail: str = "", *, delay: float | None = None) -> AiOps
 
 def classify(facts: CliFacts, now: datetime) -> AiOpsError | None:
     """Name the failure of a run, or return None when it succeeded."""
+    error = _named(facts, now)
+    # Before the model's first word nothing was changed yet, and another session may do better.
+    if error is not None and facts.resumed and not facts.output_tokens and error.code in _MAY_BE_ITS_SESSION:
+        return failure("model_session_lost", error.message)
+    return error
+
+
+_MAY_BE_ITS_SESSION: Final = frozenset({"model_bad_flag", "model_failed", "model_prompt_too_long"})
+
+
+def _named(facts: CliFacts, now: datetime) -> AiOpsError | None:
     words = facts.result or "; ".join(facts.errors) or facts.stderr.strip()
     if facts.refused is not None and (facts.is_error or not facts.has_result):
         return facts.refused

@@ -31,7 +31,8 @@ HEADLINES = {
 class Report:
     """The facts of one run, before they are put into words. Money in US dollars.
 
-    ``failure_code`` and ``failure`` are there when the run failed; ``progress`` is then what it did before.
+    ``failure_code`` and ``failure`` are there when the run failed, or ``waits`` until that has passed;
+    ``progress`` is then what it did before.
     ``next_step`` is what a person can do. ``tried`` is what the run tried in vain before; ``precedents``
     are similar bugs of the repository's own past.
     """
@@ -57,6 +58,7 @@ class Report:
     suspects: Suspects = field(default_factory=Suspects)
     failure_code: str = ""
     failure: str = ""
+    waits: bool = False
     next_step: str = ""
     progress: tuple[str, ...] = ()
     issue_id: str = ""
@@ -68,6 +70,8 @@ class Report:
     @property
     def headline(self) -> str:
         """The end, or the verdict, in one sentence."""
+        if self.waits:
+            return "The run waits, and goes on by itself."
         return "The run failed." if self.failure_code else HEADLINES[self.proof.verdict]
 
 

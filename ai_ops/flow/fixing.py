@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,39 @@ class Purpose(StrEnum):
     TASK = "task"
 
 
+_SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A conversation that a later request can go on with.
+
+    ``record`` is its history as the fixer wrote it, byte for byte and not redacted: it is given back to the
+    fixer and shown to nobody.
+    """
+
+    id: str
+    record: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse an id that is not a UUID: it becomes a file's name and a flag."""
+        if not self.is_id(self.id):
+            raise ValueError("the id of a session is a UUID")
+
+    @staticmethod
+    def is_id(text: str) -> bool:
+        """Whether a text is the id of a session."""
+        return _SESSION_ID.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class FixRequest:
     """One request to a fixer.
 
     ``tools`` are the CLI's tool names, empty for none. ``checkout`` is the folder Claude sees at
     ``/workspace`` (None when it needs no files); it is writable only when ``writes`` is true.
-    ``budget_usd`` is what this one call may spend.
+    ``budget_usd`` is what this one call may spend. ``session`` is the conversation to go on with, None to
+    begin one; with ``keep_session`` the answer holds the conversation.
     """
 
     run_id: str
@@ -52,11 +79,16 @@ class FixRequest:
     model: str = ""
     wall_seconds: float = 1800.0
     idle_seconds: float = 120.0
+    session: Session | None = None
+    keep_session: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FixAnswer:
-    """What came back: all text of the assistant in order, and what it used."""
+    """What came back: all text of the assistant in order, and what it used.
+
+    ``session`` is there when it was to be kept and could be.
+    """
 
     text: str
     usage: Usage
@@ -64,6 +96,7 @@ class FixAnswer:
     turns: int = 0
     duration_seconds: float = 0.0
     model: str = ""
+    session: Session | None = None
 
 
 # Called with (kind, data) for each thing seen while the fixer works: ``text``, ``tool_use``,

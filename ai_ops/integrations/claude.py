@@ -1,7 +1,8 @@
 """The Fixer that asks Claude: the real CLI, in the sandbox, behind our gateway, under our watchdogs.
 
-One call is one child with a HOME and a socket of its own, and nothing of it survives the call. The
-gateway's account is the usage; ``core.failures`` names what went wrong.
+One call is one child with a HOME and a socket of its own. Nothing of it survives the call but the record of
+its session, if that was asked for: the call that goes on with it finds it in its own HOME. The gateway's
+account is the usage; ``core.failures`` names what went wrong.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ai_ops.core.failures import CliEnd, CliFacts, classify
 from ai_ops.core.ports import Bind, Sandbox, SandboxSpec
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
-from ai_ops.integrations import claude_cli
+from ai_ops.integrations import claude_cli, claude_sessions
 from ai_ops.integrations.claude_account import GatewaySession
 from ai_ops.integrations.claude_args import parse_args
 from ai_ops.integrations.claude_cli import CliTransport
@@ -95,7 +96,12 @@ class ClaudeFixer:
             argv = self._sandbox.wrap(self._spec(request, program, desk))
             transport = CliTransport(argv, process.clean_environment())
             listener = Listener(watch)
+            if request.session is not None:
+                await asyncio.to_thread(claude_sessions.put, desk.home, request.session)
             end = await _converse(request, transport, listener, session)
+            kept = None
+            if request.keep_session:
+                kept = await asyncio.to_thread(claude_sessions.take, desk.home, listener.session_id)
         facts = _facts(request, end, transport, listener, session)
         if not facts.has_result and facts.stderr.startswith("bwrap: "):
             raise _no_sandbox(facts.stderr.strip())
@@ -110,6 +116,7 @@ class ClaudeFixer:
             turns=listener.turns,
             duration_seconds=time.monotonic() - started,
             model=listener.model,
+            session=kept,
         )
 
     def _open(
@@ -235,4 +242,5 @@ def _facts(
         output_tokens=session.usage.output_tokens,
         api_failure=session.last_failure,
         refused=session.refused,
+        resumed=request.session is not None,
     )

@@ -90,11 +90,14 @@ def build_flags(request: FixRequest, extra: Sequence[str]) -> list[str]:
         "--permission-mode=acceptEdits",
         "--permission-prompts=none",
         f"--max-budget-usd={request.budget_usd * _BUDGET_SLACK:.4f}",
-        "--no-session-persistence",
         "--input-format=stream-json",
         "--output-format=stream-json",
         "--verbose",
     ]
+    if request.session is not None:
+        flags.append(f"--resume={request.session.id}")
+    elif not request.keep_session:
+        flags.append("--no-session-persistence")
     if request.model:
         flags.append(f"--model={request.model}")
     if not any(flag.startswith("--max-turns=") for flag in extra):
@@ -171,7 +174,10 @@ class CliTransport(Transport):
             self._child.stdin.close()
 
     def read_messages(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield its messages; ends with ``ProcessError`` when it left before a result."""
+        """Yield its messages; ends with ``ProcessError`` when it left before a result, or complaining.
+
+        A result may come before the SDK's greeting is answered, which would be waited for in vain.
+        """
         return self._read()
 
     async def _read(self) -> AsyncIterator[dict[str, Any]]:
@@ -191,7 +197,7 @@ class CliTransport(Transport):
             ended_well = message.get("type") == "result"
             yield message
         code = await self._child.wait()
-        if not ended_well:
+        if code or not ended_well:
             raise ProcessError("the CLI left without a result", exit_code=code)
 
     async def _read_line(self, stdout: asyncio.StreamReader) -> bytes:

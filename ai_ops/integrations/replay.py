@@ -39,17 +39,29 @@ class Marker:
 
 
 def find_marker(body: Mapping[str, Any]) -> Marker | None:
-    """Return the first of our first lines in a Messages request: text below it may quote another."""
-    for index, message in enumerate(body.get("messages", ())):
-        if message.get("role") == "user" and (found := _FIRST_LINE.search(_texts(message.get("content")))):
-            return Marker(found["purpose"], found["run"], int(found["round"]), found["nonce"], index)
-    return None
+    """Return the first line of our newest prompt in a Messages request.
+
+    A session that is gone on with holds the prompts before it too; the newest is the last text that begins
+    with a first line. Where none does, the first one anywhere counts: text below it may quote another.
+    """
+    texts = [
+        (index, text)
+        for index, message in enumerate(body.get("messages", ()))
+        if message.get("role") == "user"
+        for text in _texts(message.get("content"))
+    ]
+    beginning = [(index, found) for index, text in texts if (found := _FIRST_LINE.match(text))]
+    anywhere = ((index, found) for index, text in texts if (found := _FIRST_LINE.search(text)))
+    index, found = beginning[-1] if beginning else next(anywhere, (0, None))
+    if found is None:
+        return None
+    return Marker(found["purpose"], found["run"], int(found["round"]), found["nonce"], index)
 
 
-def _texts(content: Any) -> str:
+def _texts(content: Any) -> list[str]:
     if isinstance(content, str):
-        return content
-    return "\n".join(part["text"] for part in content or () if part.get("type") == "text")
+        return [content]
+    return [part["text"] for part in content or () if part.get("type") == "text"]
 
 
 def choose(entries: Sequence[Mapping[str, Any]], round: int) -> Mapping[str, Any] | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ai_ops.core.bug_cases import Match, Retrieval, quality
+from ai_ops.core.diagnosis import Diagnosis
 from ai_ops.core.links import absolute
 from ai_ops.flow.bug_case import BugCase, Likeness, Reach
 from ai_ops.flow.issue import Issue, IssueDecision
@@ -66,6 +67,13 @@ def task(
         "created_at": moment(value.created_at),
         "updated_at": moment(value.updated_at),
     }
+
+
+def diagnosis(value: Diagnosis) -> dict[str, Any] | None:
+    """Return what a run found so far; null while that is nothing."""
+    if not value:
+        return None
+    return {"cause": value.cause, "reproduction": list(value.reproduction), "tried": list(value.tried)}
 
 
 def issue(value: Issue) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Case:
     state: TaskState
     options: dict[str, Any] = field(default_factory=dict)
     policy: dict[str, Any] = field(default_factory=dict)
+    signal: str = ""
 
 
 def fails(turn: dict[str, Any], code: str, **options: Any) -> Case:
@@ -62,6 +63,11 @@ def passes(turn: dict[str, Any], code: str, **options: Any) -> Case:
 def limits(turn: dict[str, Any], code: str, **options: Any) -> Case:
     """What is waited out, by the whole queue."""
     return waits(turn, code, TaskState.WAITING_UNBAN, **options)
+
+
+def killed(name: str) -> Case:
+    """A CLI that is killed from outside while it waits for the model."""
+    return Case({"hang": True, "text": "At last."}, "model_killed", TaskState.RETRYING, signal=name)
 
 
 def rejected(claim: str) -> dict[str, str]:
@@ -118,6 +124,13 @@ CASES = {
     "empty": passes({"says": {"text": ""}}, "model_empty_answer"),
     "hung": Case({"hang": True, "text": "At last."}, "model_hung", TaskState.RETRYING, {}, HUNG),
     "bad flag": fails({"text": "x"}, "model_bad_flag", args="--max-turns many"),
+    "killed": killed("SIGKILL"),
+    "refused": Case(
+        {"text": "At last."}, "model_unreachable", TaskState.RETRYING, {"url": "http://127.0.0.1:9"}
+    ),
+    "no such host": Case(
+        {"text": "At last."}, "model_unreachable", TaskState.RETRYING, {"url": "http://api.invalid"}
+    ),
     "no CLI": fails({"text": "x"}, "model_cli_missing", command="/nowhere/claude"),
 }
 
@@ -133,13 +146,24 @@ class Mending:
 
     def __init__(self, case: Case) -> None:
         self._call = Call(case.turn, purpose="task", **case.options)
+        self._signal = case.signal
 
     async def ask(self, request: FixRequest, watch: Watch) -> FixAnswer:
+        call, double = self._call, self._call.double
+        killing = asyncio.create_task(self._kill()) if self._signal and not double.well else None
         try:
-            return await self._call.ask(request, watch)
+            return await call.ask(request, watch)
         except TemporaryError:
-            self._call.double.well = True
+            double.well = True
+            call.url = ""
             raise
+        finally:
+            if killing is not None:
+                await killing
+
+    async def _kill(self) -> None:
+        processes = await self._call.began()
+        processes[-1].send_signal(signal.Signals[self._signal])  # the innermost: the CLI itself
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -160,20 +184,15 @@ async def test_a_failure_of_the_real_cli_is_named_and_its_task_stands_in_its_sta
 
 def test_every_failure_that_the_design_names_is_driven_or_cannot_be() -> None:
     elsewhere = {
-        "model_killed",  # below
-        "model_tool_denied",
+        "model_tool_denied",  # below
         "model_cli_outdated",
         "model_failed",
         "hourly_budget_spent",
         "daily_budget_spent",
+        "model_session_lost",  # in test_claude_sessions
     }
     not_ours = {"model_schema_unmet"}  # no request of ours asks for a schema
     assert {case.code for case in CASES.values()} | elsewhere | not_ours == CODES
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://api.invalid"], ids=["refused", "no such host"])
-async def test_an_unreachable_api_is_named(url: str) -> None:
-    assert (await failure_of(Call(url=url))).code == "model_unreachable"
 
 
 async def test_a_model_that_only_talks_of_a_limit_is_no_limit() -> None:

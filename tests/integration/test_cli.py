@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_ops.core.identity import run_id
 from ai_ops.core.ports import NewTask
 from ai_ops.flow.task import Proof, TaskState, Verdict
 from tests.support.local_server import LocalServer
@@ -288,13 +289,16 @@ async def test_a_verb_says_what_it_did(tmp_path, verb, task, words):
     assert err.startswith(words)
 
 
-async def test_a_task_that_waits_is_shown_with_the_time_that_is_left(tmp_path):
+async def test_a_task_that_waits_is_shown_with_the_time_that_is_left_and_what_was_found(tmp_path):
     async with running(tmp_path) as server, server.engine_off():
         created = await server.tasks.create(NewTask("prompt", None, "normal", {"prompt": "Look"}))
         await server.tasks.move(created.task.id, TaskState.PROCESSING)
         until = datetime.now(UTC) + timedelta(hours=5, minutes=2.5)
         when = {"waiting_for": "model_session_limit", "waiting_until": until}
-        await server.tasks.move(created.task.id, TaskState.WAITING_UNBAN, **when)
+        run = run_id(created.task.id, 1)
+        await server.tasks.move(created.task.id, TaskState.WAITING_UNBAN, trace_id=run, **when)
+        found = {"paths": ["tests/test_a.py"], "said": {"cause": "No stars.", "summary": ""}}
+        await server.trace.step_done(run, "reproduce", 1, {"reproduced": True, **found})
         environment = {"AI_OPS_API_KEY": server.key}
         told = ["task", "show", created.task.id]
         code, out, _ = await asyncio.to_thread(
@@ -302,6 +306,8 @@ async def test_a_task_that_waits_is_shown_with_the_time_that_is_left(tmp_path):
         )
     assert code == 0
     assert f"goes on:         at {until:%Y-%m-%d %H:%M:%S} UTC, in 5 h 2 min" in out
+    assert "cause:           No stars." in out
+    assert "reproduced by:   tests/test_a.py" in out
 
 
 def test_a_list_may_wait_for_a_server_that_starts():

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from ai_ops.core import failures
+from ai_ops.core.budgets import day_of
 from ai_ops.core.identity import run_id
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.run import StepState
@@ -281,6 +282,51 @@ async def test_money_that_ends_in_the_middle_of_a_run_loses_nothing_that_was_fou
         assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
         assert floor.fixer.purposes == ["reproduce:1", "fix:1"]
         assert [state for state, _ in floor.waits] == [TaskState.WAITING_UNBAN]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+async def test_a_task_that_waits_for_money_mails_what_it_has_found_once(workshop, window):
+    policy, code, _ = WINDOWS[window]
+    async with workshop(script(NO_FIX, GOOD), **policy) as floor:
+        ask, clock = floor.fixer.ask, floor.tools.clock
+        clock.forward(
+            24 * 3600 - (clock.now() - day_of(clock.now())).total_seconds()
+        )  # midnight: a long wait
+
+        async def asked(request, watch):
+            answer = await ask(request, watch)
+            if request.purpose == "reproduce" or request.round == 1:
+                await floor.paid(1.0)
+            return answer
+
+        floor.fixer.ask = asked
+        task = await floor.repaired()
+        assert (task.proof.verdict, len(floor.waits)) == ("proved", 2)
+        waiting, opened = sorted(floor.mails(), key=lambda mail: "Waits" not in mail["Subject"])
+        assert waiting["Subject"].startswith(f"[AI-Ops] Waits ({code}): ")
+        for words in ("goes on by itself", "The list of stars is empty.", shop.TEST_PATH, "USD are spent"):
+            assert words in mail_text(waiting)
+        assert "Pull request" in opened["Subject"]
+
+
+async def test_a_task_that_waits_for_money_and_has_found_nothing_sends_no_mail(workshop):
+    async with workshop(budget_usd_per_day=1.0) as floor:
+        await floor.paid(1.0)
+        await floor.repaired()
+        (mail,) = floor.mails()
+        assert "Pull request" in mail["Subject"]
+
+
+async def test_the_mail_of_a_failure_tells_what_was_found_before(workshop):
+    made = script()
+    made["fix"] = [{"failure": "model_refused"}]
+    async with workshop(made) as floor:
+        task = await floor.repaired()
+        assert (task.state, task.failure["code"]) == (TaskState.FAILED, "model_refused")
+        await floor.tools.mailroom.deliver_due()
+        (mail,) = floor.mails()
+        for words in ("The list of stars is empty.", shop.TEST_PATH):
+            assert words in mail_text(mail)
 
 
 async def test_the_task_own_budget_narrows_the_servers(workshop):

@@ -332,3 +332,22 @@ async def test_a_task_says_what_it_waits_for_and_until_when_only_while_it_waits(
     await server.tasks.move(task, TaskState.CANCELLED)
     seen = (await server.get(f"/v1/tasks/{task}")).json
     assert (seen["waiting_for"], seen["waiting_until"]) == (None, None)
+
+
+async def test_a_task_says_what_its_newest_run_has_found_so_far(server):
+    task = await a_task_in(server, TaskState.WAITING_UNBAN)
+    run = run_id(task, 1)
+    await server.tasks.update(task, trace_id=run)
+    assert (await server.get(f"/v1/tasks/{task}")).json["diagnosis"] is None
+
+    said = {"cause": "No stars.", "summary": ""}
+    found = {"reproduced": True, "paths": ["tests/test_a.py"], "reasons": [], "said": said}
+    await server.trace.step_done(run, "reproduce", 1, found)
+    reasons = [{"rule": "still_failing", "place": "", "text": "it fails"}]
+    await server.trace.step_done(run, "verify", 1, {"proof": {"verdict": "refuted", "reasons": reasons}})
+    seen = (await server.get(f"/v1/tasks/{task}")).json
+    assert seen["diagnosis"] == {
+        "cause": "No stars.",
+        "reproduction": ["tests/test_a.py"],
+        "tried": ["fix 1: still_failing: it fails"],
+    }

@@ -72,7 +72,7 @@ class Call:
         self._credential = Credential.choose(api_key=key)
         self._gateway = gateway or {}
         self.seen: list[tuple[str, dict[str, Any]]] = []
-        self._url = url
+        self.url = url
         self._sandbox = sandbox or BubblewrapSandbox()
         self._options = {"retries": 0, **options}
         # Servers of other tests may live in this process's care; they are not of this call.
@@ -80,7 +80,7 @@ class Call:
 
     async def ask(self, request: FixRequest, watch: Watch | None = None) -> FixAnswer:
         async with self.double:
-            url = self._url or self.double.url
+            url = self.url or self.double.url
             gateway = ClaudeGateway(url, self._credential, self.ledger, **self._gateway)
             fixer = ClaudeFixer(gateway, self._sandbox, **self._options)
             return await fixer.ask(request, watch or self._watch)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ai_ops.errors import PermanentError
-from ai_ops.flow.fixing import FixMode, FixRequest, Purpose
+from ai_ops.flow.fixing import FixMode, FixRequest, Purpose, Session
 from ai_ops.integrations import claude_cli
 from ai_ops.integrations.claude_args import parse_args
 
@@ -74,6 +75,24 @@ def test_the_profile_that_confines_is_always_there() -> None:
         "--no-session-persistence",
         "--max-turns=40",
     } <= set(flags)
+
+
+SESSION = Session("7efbdfc3-0f23-4304-ba97-e1187a22a18d", b"")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "flags"),
+    [
+        ({}, {"--no-session-persistence"}),
+        ({"keep_session": True}, set()),
+        ({"session": SESSION}, {f"--resume={SESSION.id}"}),
+        ({"session": SESSION, "keep_session": True}, {f"--resume={SESSION.id}"}),
+    ],
+    ids=["neither", "to be kept", "to go on with", "both"],
+)
+def test_a_session_is_written_only_where_it_is_needed(wanted: dict[str, Any], flags: set[str]) -> None:
+    built = claude_cli.build_flags(request(**wanted), ())
+    assert {flag for flag in built if "session" in flag or "resume" in flag} == flags
 
 
 def test_the_operators_turns_count() -> None:

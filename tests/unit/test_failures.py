@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -201,6 +202,44 @@ def test_a_failure_has_its_name(facts: CliFacts, code: str, delay: float | None)
     assert error is not None
     assert (error.code, getattr(error, "delay", None)) == (code, delay)
     assert error.next_step
+
+
+NOT_FOUND = "No conversation found with session ID: 1"
+LOST = {
+    "not found": stopped(return_code=1, stderr=NOT_FOUND),
+    "another word for it": stopped(return_code=1, stderr="that session is of a newer version"),
+    "refused by the API": api(400, "invalid_request_error", "messages.3: unexpected role"),
+    "too long": api(400, "invalid_request_error", "prompt is too long: 250000 tokens"),
+}
+NOT_LOST = {
+    "the API is away": (api(None, "connection"), "model_unreachable"),
+    "a limit": (api(429, "rate_limit_error"), "model_rate_limited"),
+    "a refusal": (failed(stop_reason="refusal"), "model_refused"),
+    "killed": (stopped(return_code=-9), "model_killed"),
+    "too long after its first word": (
+        failed(terminal_reason="prompt_too_long", output_tokens=5),
+        "model_prompt_too_long",
+    ),
+    "the budget": (failed(refused=failure("budget_spent")), "budget_spent"),
+}
+
+
+@pytest.mark.parametrize("facts", LOST.values(), ids=LOST.keys())
+def test_a_session_is_lost_where_it_may_be_why_the_call_failed(facts: CliFacts) -> None:
+    error = classify(replace(facts, resumed=True), NOW)
+    assert isinstance(error, PermanentError)
+    assert error.code == "model_session_lost"
+    alone = classify(facts, NOW)
+    assert alone is not None
+    assert alone.message in error.message
+    assert alone.code != error.code
+
+
+@pytest.mark.parametrize(("facts", "code"), NOT_LOST.values(), ids=NOT_LOST.keys())
+def test_a_session_is_not_lost_where_something_else_failed(facts: CliFacts, code: str) -> None:
+    error = classify(replace(facts, resumed=True), NOW)
+    assert error is not None
+    assert error.code == code
 
 
 GOOD = {

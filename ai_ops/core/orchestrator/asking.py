@@ -1,22 +1,29 @@
-"""One request to the fixer, and what it did to the checkout. Both modes end in edited files."""
+"""One request to the fixer, and what it did to the checkout. Both modes end in edited files.
+
+A round after the first of a request goes on with the session of the round before it, in agentic mode. It
+begins from the same checkout as the first, so a new session can take its place at any time.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ai_ops.core import code_blocks, context
+from ai_ops.core import code_blocks, context, prompts
 from ai_ops.core.identity import nonce
 from ai_ops.core.orchestrator.money import Purse, call_budget
 from ai_ops.core.orchestrator.reaching import reached_out, written_path
 from ai_ops.core.orchestrator.scene import Scene
+from ai_ops.core.orchestrator.sessions import Notice, exchange, keep, kept
+from ai_ops.core.orchestrator.showing import head
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.prompts import Words, parse_words
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Purpose
+from ai_ops.flow.run import Usage
 from ai_ops.flow.task import Reason
 
 EDIT_TOOLS = ("Read", "Edit", "Write", "Glob", "Grep")
@@ -33,7 +40,8 @@ PromptFor = Callable[[str, str], str]
 class Question:
     """What is asked in a scene, about which checkout, from whose money.
 
-    ``shown`` are the files that the prompt holds whole: only those may be replaced without a look.
+    ``feedback`` is what was found of the last round's answer, empty in the first round. ``shown`` are the
+    files that the prompt holds whole: only those may be replaced without a look.
     """
 
     scene: Scene
@@ -42,6 +50,7 @@ class Question:
     checkout: Path
     prompt_for: PromptFor
     purse: Purse
+    feedback: str = ""
     shown: frozenset[str] = frozenset()
 
     @property
@@ -58,18 +67,29 @@ class Question:
         """Return the word that marks the blocks of one answer; nobody else can know it."""
         return nonce(self.run_id, f"{self.purpose}:{attempt}", self.round, self.tools.policy.nonce_salt)
 
+    @property
+    def session_before(self) -> str:
+        """Return the name that the session of the round before is kept under."""
+        return f"{self.purpose}-{self.round - 1}-session"
+
+    @property
+    def session_of_this(self) -> str:
+        """Return the name for the session of this round."""
+        return f"{self.purpose}-{self.round}-session"
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """The answer's words for people, the change that it made, and why there is none, if so.
 
-    ``out_of_bounds`` when the problems are an attack or a breach of limits, and not clumsiness: then
-    nobody asks again.
+    ``session`` is the id of the conversation, where the fixer has one. ``out_of_bounds`` when the problems
+    are an attack or a breach of limits, and not clumsiness: then nobody asks again.
     """
 
     words: Words
     patch: str = ""
     problems: tuple[Reason, ...] = ()
+    session: str = ""
     out_of_bounds: bool = False
 
 
@@ -82,7 +102,7 @@ async def ask(question: Question) -> Asked:
         words = parse_words(answer.text)
         refused = await _apply(question, answer, attempt, written)
         if refused is None:
-            return await _taken(question, words)
+            return replace(await _taken(question, words), session=answer.session_id)
         attempt += 1
         if refused.final or attempt > MAX_REPORTS:
             reasons = tuple(Reason(p.rule, p.place, p.text) for p in refused.problems)
@@ -99,6 +119,7 @@ async def _ask_once(question: Question, attempt: int, report: str) -> tuple[FixA
     block = question.nonce(attempt)
     prompt = question.prompt_for(block, report)
     agentic = scene.mode is FixMode.AGENTIC
+    goes_on = agentic and question.round < tools.policy.max_rounds
     request = FixRequest(
         run_id=question.run_id,
         purpose=question.purpose,
@@ -113,39 +134,42 @@ async def _ask_once(question: Question, attempt: int, report: str) -> tuple[FixA
         model=tools.policy.model,
         wall_seconds=tools.policy.wall_seconds,
         idle_seconds=tools.policy.idle_seconds,
+        keep_session=goes_on,
     )
-
     written: list[str] = []
 
     def notice(kind: str, data: dict[str, Any]) -> None:
         if path := written_path(kind, data):
             written.append(path)
 
-    answer = await exchange(tools, name, request, question.purse, notice)
+    answer = await _in_session(question, name, request, notice) if agentic and question.feedback else None
+    if answer is None:
+        written.clear()  # by a session that could not be gone on with
+        answer = await exchange(tools, name, request, question.purse, notice)
+    if goes_on:
+        await keep(tools, question.run_id, question.session_of_this, answer)
     return answer, tuple(written)
 
 
-async def exchange(
-    tools: Tools,
-    name: str,
-    request: FixRequest,
-    purse: Purse,
-    notice: Callable[[str, dict[str, Any]], None] = lambda _kind, _data: None,
-) -> FixAnswer:
-    """Make one request. Prompt and answer are kept as ``name``'s artifacts, the purse counts what it cost.
-
-    ``notice`` is told what the fixer does, as it does it.
-    """
-    await tools.trace.put_artifact(request.run_id, f"{name}-prompt", request.prompt)
-
-    async def watch(kind: str, data: dict[str, Any]) -> None:
-        notice(kind, data)
-        await tools.trace.emit(request.run_id, kind, data)
-
-    answer = await tools.fixer.ask(request, watch)
-    purse.add(answer.usage)
-    await tools.trace.put_artifact(request.run_id, f"{name}-answer", answer.text, "text/markdown")
-    return answer
+async def _in_session(question: Question, name: str, request: FixRequest, notice: Notice) -> FixAnswer | None:
+    """Ask in the session of the round before; None when there is none, or it cannot be gone on with."""
+    tools = question.tools
+    session = await kept(tools, question.run_id, question.session_before)
+    if session is None:
+        return None
+    words = prompts.again(
+        question.purpose, head(question.scene, question.round, request.nonce), question.feedback
+    )
+    try:
+        going_on = replace(request, prompt=words, session=session)
+        return await exchange(tools, name, going_on, question.purse, notice)
+    except PermanentError as failure:
+        if failure.code != "model_session_lost":
+            raise
+        question.purse.add(Usage(cost_usd=failure.cost_usd))
+        told = f"{failure.code}: {failure.message} A new session is asked, with what was found."
+        await tools.trace.emit(question.run_id, "error", {"message": told})
+        return None
 
 
 async def _apply(

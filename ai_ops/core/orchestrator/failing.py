@@ -1,4 +1,7 @@
-"""How a run fails: the task's state, the one mail that says so to people, and a line in the log."""
+"""How a run fails: the task's state, the one mail that says so to people, and a line in the log.
+
+A run that waits long for money tells what it has found in the same way.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ai_ops.core.diagnosis import diagnose
 from ai_ops.core.identity import run_id
 from ai_ops.core.links import absolute
 from ai_ops.core.orchestrator.money import cost_of
@@ -62,11 +66,30 @@ async def _mail(tools: Tools, task: Task, failure: Mapping[str, str]) -> Notific
         return None
 
 
+async def tell_wait(tools: Tools, task: Task, failure: Mapping[str, str]) -> None:
+    """Tell people what a run has found that waits for money, once; nothing while there is nothing to tell.
+
+    Args:
+        tools: what the run works with.
+        task: the task, in the run that waits.
+        failure: the spent budget, as for ``fail``.
+    """
+    found = diagnose(await tools.trace.steps(run_id(task.id, task.run_number)))
+    if not found or not tools.policy.recipients:
+        return
+    words = {name: tools.redact(text) for name, text in failure.items()}
+    report = replace(await _report(tools, task, words), waits=True)
+    key = f"waits:{task.id}:{task.run_number}"
+    await tools.outbox.put(tools.mailroom.render(key, report, tools.policy.recipients, tools.clock.now()))
+
+
 async def _report(tools: Tools, task: Task, failure: Mapping[str, str]) -> Report:
-    """Return what is known of a run that failed."""
+    """Return what is known of a run that failed or waits."""
     task = await tools.tasks.find(task.id) or task
     issue = await tools.issues.find(task.issue_id) if task.issue_id else None
     run, url = run_id(task.id, task.run_number), tools.policy.public_url
+    steps = await tools.trace.steps(run)
+    found = diagnose(steps)
     report = Report(
         title=f"Task {tools.redact(str(task.payload.get('name') or task.id))}",
         error=ErrorDetail(""),
@@ -74,7 +97,10 @@ async def _report(tools: Tools, task: Task, failure: Mapping[str, str]) -> Repor
         failure_code=failure["code"],
         failure=failure["message"],
         next_step=failure["next_step"] or "Look into the trace, then retry the task.",
-        progress=tuple(_told(step) for step in await tools.trace.steps(run)),
+        cause=found.cause,
+        reproduction=found.reproduction,
+        tried=found.tried,
+        progress=tuple(_told(step) for step in steps),
         cost_usd=await cost_of(tools, task),
         trace_id=run,
         trace_url=f"{url}/v1/traces/{run}" if url else "",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from ai_ops.core import guard, prompts, proof
+from ai_ops.core.diagnosis import tried_in_vain
 from ai_ops.core.orchestrator.asking import Asked, Question, ask
 from ai_ops.core.orchestrator.money import Purse, accounted
 from ai_ops.core.orchestrator.recalling import recall, told
@@ -16,14 +17,13 @@ from ai_ops.core.orchestrator.records import (
     proof_to_json,
     reasons_from_json,
     reasons_to_json,
-    tried_in_vain,
     usage_to_json,
 )
 from ai_ops.core.orchestrator.reproduce import Reproduction
 from ai_ops.core.orchestrator.scene import Scene
-from ai_ops.core.orchestrator.showing import both, context_files, feedback_of, head, named_files
+from ai_ops.core.orchestrator.showing import both, context_files, evidence, head, named_files
 from ai_ops.core.orchestrator.suites import checkout_of, collected_files
-from ai_ops.core.orchestrator.verify import base_report, verify_base, verify_fix
+from ai_ops.core.orchestrator.verify import RUNS, base_report, verify_base, verify_fix
 from ai_ops.core.ports import Outcome
 from ai_ops.core.wording import counted
 from ai_ops.errors import PermanentError
@@ -62,8 +62,9 @@ async def find_fix(scene: Scene, reproduction: Reproduction) -> Fix:
             return replace(fix, proof=replace(fix.proof, reasons=reasons))
         if fix.final:
             break
-        feedback = feedback_of(reasons_to_json(fix.proof.reasons))
         tried = (*tried, tried_in_vain("fix", round, fix.proof.reasons))
+        if round < scene.tools.policy.max_rounds:
+            feedback = await evidence(scene, fix.proof.reasons, *(f"{name}-{round}-report" for name in RUNS))
     return fix
 
 
@@ -103,7 +104,7 @@ async def _fix(scene: Scene, reproduction: Reproduction, round: int, feedback: s
     cases = await recall(scene)
     asked = await _ask(scene, reproduction, round, feedback, purse, told(scene, cases))
     outcome: Outcome = {"said": asdict(asked.words), "usage": usage_to_json(purse.usage), "patch": ""}
-    outcome["bug_cases"] = [case.id for case in cases]
+    outcome |= {"bug_cases": [case.id for case in cases], "session": asked.session}
     if asked.problems:
         return outcome | _refused(*asked.problems, out_of_bounds=asked.out_of_bounds)
     if asked.patch.strip() == reproduction.patch.strip():
@@ -150,6 +151,7 @@ async def _ask(
             checkout=checkout,
             prompt_for=prompt_for,
             purse=purse,
+            feedback=feedback,
             shown=frozenset(file.path for file in (*files, *tests)),
         )
     )

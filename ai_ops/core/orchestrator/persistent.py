@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from ai_ops.core import retry
 from ai_ops.core.budgets import BUDGET_CODES
+from ai_ops.core.orchestrator.failing import tell_wait
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.pausing import LIMIT_CODES
 from ai_ops.core.ports import Outcome, Steps
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.task import Task, TaskState
+
+log = logging.getLogger(__name__)
+
+_LONG_SECONDS = 600.0
+"""Whoever waits longer for money says what is known so far."""
 
 _WAITED_OUT = LIMIT_CODES | BUDGET_CODES
 """A limit of the model's API, or of our money: it is waited for, however often it takes."""
@@ -55,6 +62,8 @@ class Persistent:
                     raise PermanentError(
                         failure.code, failure.message, next_step=failure.next_step
                     ) from failure
+                if failure.code in BUDGET_CODES and decision.delay_seconds > _LONG_SECONDS:
+                    await self._tell(failure)
                 await self._pause(
                     TaskState.WAITING_UNBAN if limited else TaskState.RETRYING, failure.code, decision
                 )
@@ -68,6 +77,13 @@ class Persistent:
         redact = self._tools.redact
         failure.message, failure.next_step = redact(failure.message), redact(failure.next_step)
         failure.args = (f"{failure.code}: {failure.message}",)
+
+    async def _tell(self, failure: TemporaryError) -> None:
+        """Return the diagnosis so far to people; that it cannot be mailed stops nothing."""
+        try:
+            await tell_wait(self._tools, self._task, failure.as_dict())
+        except AiOpsError as untold:
+            log.warning("no mail says what task %s waits with: %s", self._task.id, untold)
 
     def _failure(self, failure: TemporaryError, tries: int) -> retry.RetryDecision:
         return retry.decide(failure, tries, spread=self._task.id)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from ai_ops.core.budgets import BUDGET_CODES
-from ai_ops.core.wording import counted
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Frame
 from ai_ops.flow.issue import TriageClass, TriageDecision, TriageJudge
@@ -45,16 +44,6 @@ def budget_reason(failure: PermanentError) -> Reason:
     if failure.code not in BUDGET_CODES:
         raise failure
     return Reason(failure.code, "", f"{failure.message}. {failure.next_step}")
-
-
-def tried_in_vain(what: str, round: int, reasons: Sequence[Reason]) -> str:
-    """Return what came of an answer that was followed by another, for people."""
-    if not reasons:
-        return f"{what} {round}: not good enough"
-    first, *others = reasons
-    where = f" {first.place}" if first.place else ""
-    more = f", and {counted(len(others), 'further reason')}" if others else ""
-    return f"{what} {round}: {first.rule}{where}: {first.text}{more}"
 
 
 def triage_from_json(value: Mapping[str, Any]) -> TriageDecision:

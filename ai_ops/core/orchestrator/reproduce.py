@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_ops.core import guard, prompts, proof, runners
+from ai_ops.core.diagnosis import tried_in_vain
 from ai_ops.core.diff import parse as parse_diff
 from ai_ops.core.orchestrator.asking import Asked, Question, ask
 from ai_ops.core.orchestrator.money import Purse, accounted
@@ -17,11 +18,10 @@ from ai_ops.core.orchestrator.records import (
     command_of,
     reasons_from_json,
     reasons_to_json,
-    tried_in_vain,
     usage_to_json,
 )
 from ai_ops.core.orchestrator.scene import Scene
-from ai_ops.core.orchestrator.showing import both, context_files, feedback_of, head
+from ai_ops.core.orchestrator.showing import both, context_files, evidence, head
 from ai_ops.core.orchestrator.suites import (
     checkout_of,
     collected_files,
@@ -90,9 +90,10 @@ async def find_reproduction(scene: Scene) -> Reproduction:
             break
         if outcome["reproduced"] or outcome["final"]:
             break
-        feedback = feedback_of(outcome["reasons"])
         if round < scene.tools.policy.max_rounds:
-            tried = (*tried, tried_in_vain("reproduction", round, reasons_from_json(outcome["reasons"])))
+            reasons = reasons_from_json(outcome["reasons"])
+            feedback = await evidence(scene, reasons, f"reproduction-{round}-before-report")
+            tried = (*tried, tried_in_vain("reproduction", round, reasons))
     found = Reproduction(
         outcome["reproduced"],
         reasons_from_json(outcome["reasons"]),
@@ -126,6 +127,7 @@ async def _reproduce(scene: Scene, round: int, feedback: str, purse: Purse) -> O
         "patch": "",
         "paths": [],
         "commands": [],
+        "session": asked.session,
     }
     if not asked.problems:
         outcome |= await _judge(scene, round, asked.patch, layer)
@@ -162,6 +164,7 @@ async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
             checkout=checkout,
             prompt_for=prompt_for,
             purse=purse,
+            feedback=feedback,
             shown=frozenset(file.path for file in files),
         )
     )

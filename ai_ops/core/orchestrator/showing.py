@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 from ai_ops.core import context, prompts
 from ai_ops.core.identity import nonce
 from ai_ops.core.orchestrator.scene import Scene
+from ai_ops.flow.task import Reason
+
+_REPORT_HEAD, _REPORT_TAIL = 1_500, 4_500
 
 
 def head(scene: Scene, round: int, block: str) -> prompts.Head:
@@ -47,9 +51,26 @@ def named_files(scene: Scene, checkout: Path, paths: Iterable[str]) -> list[prom
     ]
 
 
-def feedback_of(reasons: Iterable[Mapping[str, str]]) -> str:
-    """Return the words that go back to Claude."""
-    return "\n".join(f"- {r['rule']} {r['place']}: {r['text']}" for r in reasons)
+async def evidence(scene: Scene, reasons: Iterable[Reason], *reports: str) -> str:
+    """Return what goes back to Claude: why its answer was not good enough, and what the tests printed.
+
+    ``reports`` are names of test reports; those of tests that did not run are not there. They come from the
+    trace, so they are masked, and there again after a crash. Of each the beginning and the end are told.
+    """
+    told = "\n".join(f"- {reason.rule} {reason.place}: {reason.text}" for reason in reasons)
+    parts = [await asyncio.to_thread(scene.tools.redact, told)]
+    for name in reports:
+        kept = await scene.tools.trace.artifact(scene.run_id, name)
+        if kept is not None:
+            parts.append(f"{name}:\n{_shortened(kept.text)}")
+    return "\n\n".join(parts)
+
+
+def _shortened(text: str) -> str:
+    left_out = len(text) - _REPORT_HEAD - _REPORT_TAIL
+    if left_out <= 0:
+        return text
+    return f"{text[:_REPORT_HEAD]}\n[… {left_out} characters left out …]\n{text[-_REPORT_TAIL:]}"
 
 
 def both(feedback: str, report: str) -> str:

@@ -11,12 +11,12 @@ from dataclasses import asdict
 
 from ai_ops.core import prompts
 from ai_ops.core.identity import nonce
-from ai_ops.core.orchestrator.asking import exchange
 from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.money import Purse, accounted, call_budget
 from ai_ops.core.orchestrator.records import triage_from_json, usage_to_json
 from ai_ops.core.orchestrator.reporting import Findings, build_report, send
 from ai_ops.core.orchestrator.scene import Scene
+from ai_ops.core.orchestrator.sessions import exchange
 from ai_ops.core.orchestrator.showing import head
 from ai_ops.core.ports import Outcome
 from ai_ops.errors import PermanentError

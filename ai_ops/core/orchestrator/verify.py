@@ -32,6 +32,8 @@ from ai_ops.flow.report import SuiteReport
 from ai_ops.flow.task import Proof, Reason, Verdict
 
 _BASELINE = "suite-before"
+RUNS = ("reproduction-after", "suite-after")
+"""The names of the test runs with a fix."""
 
 
 async def verify_base(scene: Scene, reproduction: Reproduction) -> tuple[Reason, ...]:
@@ -82,8 +84,8 @@ async def verify_fix(
     before = await base_report(scene)
     layer = await setup_layer(scene)
     reproduced, suite = await asyncio.gather(
-        _run(scene, layer, "reproduction-after", patch, reproduction.paths, round=round),
-        _run(scene, layer, "suite-after", patch, round=round),
+        _run(scene, layer, RUNS[0], patch, reproduction.paths, round=round),
+        _run(scene, layer, RUNS[1], patch, round=round),
     )
     judged = proof.judge(reproduction.evidence, reproduced, before, suite, scene.error)
     shaky = proof.unsteady_with_fix(suite, reproduction.test_ids)

@@ -6,7 +6,7 @@ new version, so that recorded conversations stay true.
 
 from ai_ops.core.prompts.parts import ContextFile, Head, first_line
 from ai_ops.core.prompts.triage_v1 import parse_triage, triage
-from ai_ops.core.prompts.v1 import VERSION, fix, reproduce, task
+from ai_ops.core.prompts.v1 import VERSION, again, fix, reproduce, task
 from ai_ops.core.prompts.words import Words, parse_words
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "ContextFile",
     "Head",
     "Words",
+    "again",
     "first_line",
     "fix",
     "parse_triage",

@@ -1,4 +1,7 @@
-"""Prompts, version 1: a reproduction is asked for first, then the fix; and a person's own task."""
+"""Prompts, version 1: a reproduction is asked for first, then the fix; and a person's own task.
+
+In a session that goes on, only what was found is told: the rest stands in it.
+"""
 
 from __future__ import annotations
 
@@ -71,6 +74,10 @@ no swallowed or broadened exceptions, no removed checks. Do not touch existing t
 CI, the configuration of tests, or lock files."""
 
 
+_AGAIN = """\
+Your last answer was not good enough; below stands what the server found. It has put the checkout back to
+what it was before that answer, so none of your changes is there any more. Make the whole change again, and
+better. Everything else that this request asked for stays as it was."""
 _PAST = """\
 ## Similar bugs of the past
 
@@ -117,7 +124,7 @@ def _back(feedback: str, head: Head) -> str:
     if not feedback:
         return ""
     words = "## Your last answer\n\nIt was not good enough. This is what was found:\n\n"
-    return words + fence("feedback", feedback, head.fence)
+    return words + fence("feedback", clean(feedback).text, head.fence)
 
 
 def _command(argv: Sequence[str]) -> str:
@@ -212,6 +219,23 @@ def fix(
         _past(past, head),
         _back(feedback, head),
         "## How to answer\n\n" + _how(head),
+        _WORDS,
+    )
+
+
+def again(purpose: Purpose, head: Head, feedback: str) -> str:
+    """Ask for a better answer in the session of the last one, which holds the log and the rules.
+
+    Args:
+        purpose: what the session is for.
+        head: run, round and the random words of this request.
+        feedback: what was wrong with the last answer.
+    """
+    return joined(
+        first_line(purpose, head.run_id, head.round, head.nonce, VERSION),
+        _AGAIN,
+        data_rule(head.fence),
+        fence("feedback", clean(feedback).text, head.fence),
         _WORDS,
     )
 

@@ -55,6 +55,6 @@ class MailRenderer:
 def _subject(report: Report) -> str:
     lead = "Pull request" if report.pr_url else "Needs review"
     if report.failure_code:
-        lead = f"Failed ({report.failure_code})"
+        lead = f"{'Waits' if report.waits else 'Failed'} ({report.failure_code})"
     where = f" [{report.service}]" if report.service else ""
     return f"[AI-Ops] {lead}:{where} {report.title}"

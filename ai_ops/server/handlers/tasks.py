@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from ai_ops.core.describe import describe
+from ai_ops.core.diagnosis import diagnose
 from ai_ops.core.ports import NewTask, TaskFilter
 from ai_ops.core.verbs import decide
 from ai_ops.flow.event import Event, EventRepo
@@ -153,8 +154,10 @@ async def find_task(request: web.Request) -> Task:
 
 
 async def _answer(services: Services, task: Task) -> web.Response:
+    """Answer a task, with what its newest run has found so far, whatever state it is in."""
     (shown,) = await _shown(services, task)
-    return json_response(shown)
+    steps = await services.trace.steps(task.trace_id) if task.trace_id else ()
+    return json_response(shown | {"diagnosis": views.diagnosis(diagnose(steps))})
 
 
 async def _shown(services: Services, *tasks: Task) -> list[dict[str, Any]]:
