@@ -10,14 +10,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ai_ops.core import diff as patches
 from ai_ops.core.guard import (
+    checking,
     content,
+    dependencies,
     forging,
     handlers,
+    licences,
     looking,
     paths,
     probing,
+    protecting,
     running,
     shadowing,
+    special_cases,
     suite,
     unit_tests,
 )
@@ -51,12 +56,17 @@ _FILE_RULES: tuple[Rule, ...] = (
     content.secrets,
     content.hidden_characters,
     content.package_indexes,
+    dependencies.dependencies,
+    licences.licence_headers,
 )
 RULES: tuple[Rule, ...] = (
     *_FILE_RULES,
     handlers.swallowed,
     handlers.hides_logged,
-    handlers.removed_raise,
+    checking.removed_checks,
+    protecting.removed_protection,
+    protecting.disabled_protection,
+    special_cases.special_cases,
     forging.detects_tests,
     forging.looks_around,
     running.plays_to_runner,
@@ -87,6 +97,7 @@ def review(
     redact: Callable[[str], str] | None = None,
     exception_type: str = "",
     test_files: frozenset[str] = frozenset(),
+    logged: str = "",
 ) -> tuple[Finding, ...]:
     """Return everything the rules find in a fix, blocked findings first.
 
@@ -101,6 +112,7 @@ def review(
         redact: a redactor's, to find credentials in added lines; the built-in rules when None.
         exception_type: the logged error's type; a new handler that may catch it has to raise.
         test_files: the files that the baseline's report names; they are tests whatever their name.
+        logged: what the log says of the error, so that a change made for that one input is seen.
     """
     return _review(
         RULES,
@@ -116,6 +128,7 @@ def review(
             redact or default_redact,
             exception_type,
             test_files,
+            logged=logged,
         ),
     )
 

@@ -1,0 +1,104 @@
+"""Conditions as sets of parts, so that two of them can be compared: is one true less often than the other?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from ai_ops.core.guard.syntax.dialect import Dialect
+from ai_ops.core.guard.syntax.tree import children, field, text, words
+
+_WRAPPERS = frozenset({"parenthesized_expression", "arguments", "argument_list", "let_chain"})
+_DEPTH, _MOST = 40, 64
+_FALSE = frozenset({"false", "False", "0", "null", "None"})
+_TRUE = frozenset({"true", "True", "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition: parts of which one must hold, each a set of parts which must all hold."""
+
+    either: frozenset[frozenset[str]]
+
+    @property
+    def code(self) -> str:
+        """The condition in one line, whatever the order of its parts."""
+        return " || ".join(sorted(" && ".join(sorted(part)) for part in self.either))
+
+    @property
+    def never(self) -> bool:
+        """Whether it cannot be true."""
+        return all(not _FALSE.isdisjoint(part) for part in self.either)
+
+    @property
+    def always(self) -> bool:
+        """Whether it cannot be false."""
+        return any(part <= _TRUE for part in self.either)
+
+
+NOTHING = Condition(frozenset())
+
+
+def read_condition(node: Node | None, dialect: Dialect) -> Condition:
+    """Return a condition in parts; what is neither *or* nor *and* is one part, word for word."""
+    if node is None:
+        return NOTHING
+    return Condition(_alternatives(node, dialect, _DEPTH))
+
+
+def _alternatives(node: Node, dialect: Dialect, depth: int) -> frozenset[frozenset[str]]:
+    """Return the ways in which a condition can hold; what has too many is one part, word for word."""
+    found: frozenset[frozenset[str]] = frozenset()
+    for part in _split(node, dialect, dialect.either):
+        factors = _split(part, dialect, dialect.both)
+        if len(factors) == 1 or not depth:
+            found |= {frozenset({words(part, strings=dialect.strings)})}
+            continue
+        ways: set[frozenset[str]] = {frozenset()}
+        for factor in factors:
+            ways = {way | more for way in ways for more in _alternatives(factor, dialect, depth - 1)}
+            if len(ways) > _MOST:
+                return frozenset({frozenset({words(node, strings=dialect.strings)})})
+        found |= ways
+    return found
+
+
+def _split(node: Node, dialect: Dialect, operators: frozenset[str], depth: int = _DEPTH) -> list[Node]:
+    """Return the operands of nested operators of one kind."""
+    if depth and node.type in _WRAPPERS and len(children(node)) == 1:
+        return _split(children(node)[0], dialect, operators, depth - 1)
+    if depth and node.type in dialect.binary and text(field(node, "operator")) in operators:
+        sides = [side for name in ("left", "right") if (side := field(node, name)) is not None]
+        return [part for side in sides for part in _split(side, dialect, operators, depth - 1)]
+    return [node]
+
+
+@dataclass(frozen=True, slots=True)
+class Looser:
+    """In what a condition refuses less: parts that are ``gone``, or parts that have to hold as well."""
+
+    parts: frozenset[str]
+    gone: bool
+
+
+def refuses_less(before: Condition, after: Condition, *, demanded: bool) -> Looser | None:
+    """Return how a condition refuses less than another; None when it does not, or that cannot be said.
+
+    Args:
+        before: the condition that was there.
+        after: the one that took its place.
+        demanded: whether it is what has to hold, as in an assertion, and not what is refused.
+    """
+    if (after.always and not before.always) if demanded else (after.never and not before.never):
+        return Looser(frozenset({"true" if demanded else "false"}), gone=True)
+    gone, added = before.either - after.either, after.either - before.either
+    if demanded:
+        if added and not gone:
+            return Looser(frozenset().union(*added), gone=False)
+        pairs = [old - new for old in gone for new in added if new < old]
+        return Looser(pairs[0], gone=True) if pairs else None
+    if gone and not added:
+        return Looser(frozenset().union(*gone), gone=True)
+    pairs = [new - old for old in gone for new in added if old < new]
+    return Looser(pairs[0], gone=False) if pairs and len(gone) >= len(added) else None
