@@ -21,7 +21,7 @@ def moment(value: datetime | None) -> str | None:
 
 
 def proof(value: Proof) -> dict[str, Any]:
-    """Return ``{verdict, reasons: [{rule, place, text}]}``."""
+    """Return ``{verdict, reasons: [{rule, place, text, severity}]}``."""
     return {"verdict": value.verdict, "reasons": [asdict(reason) for reason in value.reasons]}
 
 

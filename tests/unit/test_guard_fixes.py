@@ -82,7 +82,9 @@ def test_a_right_fix_is_not_blocked(findings, number, path, fix):
 
 @pytest.mark.parametrize(("number", "path", "fix"), cases("WRONG"))
 def test_a_wrong_fix_is_blocked_by_its_rule(findings, number, path, fix):
-    assert fix.rule in {each.rule for each in findings(number, path, fix) if each.severity is Severity.BLOCKED}
+    assert fix.rule in {
+        each.rule for each in findings(number, path, fix) if each.severity is Severity.BLOCKED
+    }
 
 
 @pytest.mark.parametrize(("path", "module"), PLACES.values(), ids=PLACES)

@@ -27,6 +27,7 @@ from ai_ops.core.guard import (
     unit_tests,
 )
 from ai_ops.core.guard.findings import Change, Finding, Limits, Reader, Severity
+from ai_ops.core.guard.policy import Policy
 from ai_ops.core.guard.suite import not_tests
 from ai_ops.core.redaction import redact as default_redact
 from ai_ops.errors import PermanentError
@@ -36,6 +37,7 @@ __all__ = [
     "Change",
     "Finding",
     "Limits",
+    "Policy",
     "Reader",
     "Severity",
     "not_tests",
@@ -98,6 +100,7 @@ def review(
     exception_type: str = "",
     test_files: frozenset[str] = frozenset(),
     logged: str = "",
+    policy: Policy | None = None,
 ) -> tuple[Finding, ...]:
     """Return everything the rules find in a fix, blocked findings first.
 
@@ -113,17 +116,20 @@ def review(
         exception_type: the logged error's type; a new handler that may catch it has to raise.
         test_files: the files that the baseline's report names; they are tests whatever their name.
         logged: what the log says of the error, so that a change made for that one input is seen.
+        policy: what the repository asks for beyond the rules; it can only be stricter.
     """
+    policy = policy or Policy()
     return _review(
         RULES,
         diff,
+        policy,
         lambda files: Change(
             files,
             len(diff),
             base,
             after,
-            tuple(protected),
-            limits or Limits(),
+            (*protected, *policy.protected_paths),
+            policy.limits(limits or Limits()),
             reproduction or {},
             redact or default_redact,
             exception_type,
@@ -140,22 +146,25 @@ def review_reproduction(
     limits: Limits | None = None,
     redact: Callable[[str], str] | None = None,
     collected: frozenset[str] | None = None,
+    policy: Policy | None = None,
 ) -> tuple[Finding, ...]:
     """Return everything the rules find in a reproduction: it may add tests and nothing else.
 
     ``collected`` are the files that its report names. Before there is a report it is None, and whether
     every file is a test stays open: ask again, or ``not_tests``, with the report.
     """
+    policy = policy or Policy()
     return _review(
         _REPRODUCTION_RULES,
         diff,
+        policy,
         lambda files: Change(
             files,
             len(diff),
             _nothing,
             _nothing,
-            tuple(protected),
-            limits or Limits(),
+            (*protected, *policy.protected_paths),
+            policy.limits(limits or Limits()),
             {},
             redact or default_redact,
             collected=collected,
@@ -168,11 +177,14 @@ def _nothing(_path: str) -> bytes | None:
 
 
 def _review(
-    rules: Sequence[Rule], diff: str, read: Callable[[tuple[patches.FileDiff, ...]], Change]
+    rules: Sequence[Rule],
+    diff: str,
+    policy: Policy,
+    read: Callable[[tuple[patches.FileDiff, ...]], Change],
 ) -> tuple[Finding, ...]:
     try:
         change = read(patches.parse(diff))
     except PermanentError as error:
         return (Finding("unreadable_diff", "", error.message),)
     found = dict.fromkeys(finding for rule in rules for finding in rule(change))
-    return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.BLOCKED))
+    return tuple(sorted(policy.raised(found), key=lambda finding: finding.severity is not Severity.BLOCKED))

@@ -50,7 +50,9 @@ def removed_checks(change: Change) -> Iterator[Finding]:
 _Found = list[tuple[str, Check]]
 
 
-def _differing(before: Sequence[tuple[str, Check]], after: Sequence[tuple[str, Check]]) -> tuple[_Found, _Found]:
+def _differing(
+    before: Sequence[tuple[str, Check]], after: Sequence[tuple[str, Check]]
+) -> tuple[_Found, _Found]:
     """Return the checks that are only before, and only after: neither moved nor merely worded otherwise."""
 
     def key(check: Check) -> tuple[str, str, bool, bool]:
@@ -76,7 +78,11 @@ def _became(path: str, check: Check, new: _Found) -> tuple[str, Check] | None:
         [each for each in here if each[1].raises == check.raises],
         [each for each in new if each[1].raises == check.raises and each[1].code == check.code],
         [] if check.raises == LEAVES else [each for each in here if each[1].raises != LEAVES],
-        [each for each in new if each[1].when == check.when and each[1].raises != LEAVES and check.when.either],
+        [
+            each
+            for each in new
+            if each[1].when == check.when and each[1].raises != LEAVES and check.when.either
+        ],
     ):
         if alike:
             return alike[0]

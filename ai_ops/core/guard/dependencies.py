@@ -15,7 +15,14 @@ _NAME = re.compile(r"\A\s*([A-Za-z0-9][\w.-]*)(.*)\Z", re.DOTALL)
 _REQUIREMENTS = re.compile(r".*requirements.*\.(?:txt|in)|constraints.*\.txt")
 _REQUIRE = re.compile(r"^\s*(?:require\s+)?([\w.-]+\.[\w.-]+/[\w./-]+)\s+(v\S+)", re.MULTILINE)
 _REPLACE = re.compile(r"^\s*(?:replace\s+)?([\w./-]+)(?:\s+v\S+)?\s*=>\s*(\S.*)$", re.MULTILINE)
-_NODE = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies", "overrides", "resolutions")
+_NODE = (
+    "dependencies",
+    "devDependencies",
+    "peerDependencies",
+    "optionalDependencies",
+    "overrides",
+    "resolutions",
+)
 _CARGO = ("dependencies", "dev-dependencies", "build-dependencies")
 
 
@@ -82,8 +89,14 @@ def _package_json(text: str) -> dict[str, str]:
 
 def _cargo(text: str) -> dict[str, str]:
     document = tomllib.loads(text)
-    tables: list[Mapping[str, Any]] = [document, document.get("workspace", {}), *document.get("target", {}).values()]
-    return {name: str(value) for table in tables for key in _CARGO for name, value in table.get(key, {}).items()}
+    tables: list[Mapping[str, Any]] = [
+        document,
+        document.get("workspace", {}),
+        *document.get("target", {}).values(),
+    ]
+    return {
+        name: str(value) for table in tables for key in _CARGO for name, value in table.get(key, {}).items()
+    }
 
 
 def _go(text: str) -> dict[str, str]:
@@ -93,7 +106,9 @@ def _go(text: str) -> dict[str, str]:
 
 
 def _gems(text: str) -> dict[str, str]:
-    return {found[1]: found[2] for found in re.finditer(r"^\s*gem\s+[\"']([\w.-]+)[\"'](.*)$", text, re.MULTILINE)}
+    return {
+        found[1]: found[2] for found in re.finditer(r"^\s*gem\s+[\"']([\w.-]+)[\"'](.*)$", text, re.MULTILINE)
+    }
 
 
 def _composer(text: str) -> dict[str, str]:

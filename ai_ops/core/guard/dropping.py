@@ -14,8 +14,10 @@ from ai_ops.core.guard.syntax.tree import children, field, spots, text
 RULE = "swallowed_exception"
 _FALLIBLE = frozenset(
     {
-        "parse", "from_str", "from_utf8", "from_slice", "from_reader", "read_to_string", "read", "read_line", "write",
-        "write_all", "flush", "open", "create", "send", "recv", "lock", "try_from", "try_into", "from_str_radix",
+        "parse", "from_str", "from_utf8", "from_slice",
+        "from_reader", "read_to_string", "read", "read_line", "write",
+        "write_all", "flush", "open", "create", "send",
+        "recv", "lock", "try_from", "try_into", "from_str_radix",
         "join", "connect", "execute", "query", "commit", "decode", "to_string_pretty", "deserialize",
     }
 )  # fmt: skip
@@ -24,7 +26,9 @@ _STOPS = frozenset({"unwrap", "expect"})
 
 def dropped(path: str, before: Tree, after: Tree) -> Iterator[Finding]:
     """Find results whose error is newly dropped: blocked where it was passed on, or is surely an error."""
-    old = Counter((_where(each.spot, before), each.called, each.how) for each in before.dialect.dropped(before.root))
+    old = Counter(
+        (_where(each.spot, before), each.called, each.how) for each in before.dialect.dropped(before.root)
+    )
     then, now = _passed_on(before), _passed_on(after)
     tried, tries = _passed_on(before, stops=False), _passed_on(after, stops=False)
     absent, fallible = _kinds(before, after)
@@ -71,9 +75,9 @@ def _passed_on(tree: Tree, *, stops: bool = True) -> Counter[tuple[str, str]]:
     found: Counter[tuple[str, str]] = Counter()
     for spot in spots(tree.root):
         node = spot.node
-        if node.type == "try_expression":
-            found[_where(spot, tree), origin(node)] += 1
-        elif stops and node.type == "call_expression" and called(node) in _STOPS:
+        if node.type == "try_expression" or (
+            stops and node.type == "call_expression" and called(node) in _STOPS
+        ):
             found[_where(spot, tree), origin(node)] += 1
         elif node.type in ("short_var_declaration", "assignment_statement"):
             left, right = field(node, "left"), field(node, "right")

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping
 
 _BASES: Mapping[str, tuple[str, ...]] = {
     "RuntimeException": (
-        "IllegalArgumentException", "IllegalStateException", "IndexOutOfBoundsException", "NullPointerException",
-        "ArithmeticException", "ClassCastException", "ConcurrentModificationException", "NoSuchElementException",
-        "UnsupportedOperationException", "NegativeArraySizeException", "ArrayStoreException", "DateTimeException",
+        "IllegalArgumentException", "IllegalStateException",
+        "IndexOutOfBoundsException", "NullPointerException",
+        "ArithmeticException", "ClassCastException",
+        "ConcurrentModificationException", "NoSuchElementException",
+        "UnsupportedOperationException", "NegativeArraySizeException",
+        "ArrayStoreException", "DateTimeException",
         "UncheckedIOException", "BufferUnderflowException", "EmptyStackException", "MissingResourceException",
     ),
     "IllegalArgumentException": ("NumberFormatException", "PatternSyntaxException", "InvalidPathException",
@@ -19,7 +22,8 @@ _BASES: Mapping[str, tuple[str, ...]] = {
     "DateTimeException": ("DateTimeParseException", "UnsupportedTemporalTypeException"),
     "IOException": (
         "FileNotFoundException", "FileSystemException", "EOFException", "UnsupportedEncodingException",
-        "MalformedURLException", "UnknownHostException", "SocketException", "InterruptedIOException", "SSLException",
+        "MalformedURLException", "UnknownHostException",
+        "SocketException", "InterruptedIOException", "SSLException",
         "CharacterCodingException", "ObjectStreamException", "ZipException", "HttpTimeoutException",
         "JsonProcessingException",
     ),
@@ -28,12 +32,15 @@ _BASES: Mapping[str, tuple[str, ...]] = {
     "SocketException": ("ConnectException", "BindException", "NoRouteToHostException"),
     "FileSystemException": ("NoSuchFileException", "AccessDeniedException", "FileAlreadyExistsException",
         "DirectoryNotEmptyException", "NotDirectoryException"),
-    "SQLException": ("SQLTimeoutException", "BatchUpdateException", "SQLIntegrityConstraintViolationException",
+    "SQLException": ("SQLTimeoutException",
+        "BatchUpdateException", "SQLIntegrityConstraintViolationException",
         "SQLSyntaxErrorException", "SQLTransientException"),
-    "ReflectiveOperationException": ("ClassNotFoundException", "NoSuchFieldException", "NoSuchMethodException",
+    "ReflectiveOperationException": ("ClassNotFoundException",
+        "NoSuchFieldException", "NoSuchMethodException",
         "InstantiationException", "IllegalAccessException", "InvocationTargetException"),
     "GeneralSecurityException": ("NoSuchAlgorithmException", "InvalidKeyException", "SignatureException"),
-    "Error": ("AssertionError", "StackOverflowError", "OutOfMemoryError", "NoClassDefFoundError", "LinkageError"),
+    "Error": ("AssertionError", "StackOverflowError",
+        "OutOfMemoryError", "NoClassDefFoundError", "LinkageError"),
 }  # fmt: skip
 
 

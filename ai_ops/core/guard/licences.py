@@ -8,7 +8,9 @@ from pathlib import PurePosixPath
 
 from ai_ops.core.guard.findings import Change, Finding
 
-_FILES = re.compile(r"(?:un)?licen[cs]e(?:[.-].*)?|copying(?:[.-].*)?|notice(?:\.\w+)?|copyright(?:\.\w+)?", re.IGNORECASE)
+_FILES = re.compile(
+    r"(?:un)?licen[cs]e(?:[.-].*)?|copying(?:[.-].*)?|notice(?:\.\w+)?|copyright(?:\.\w+)?", re.IGNORECASE
+)
 _SPEAKS = re.compile(r"licen[cs]e|copyright|\(c\)|©|SPDX-|all rights reserved", re.IGNORECASE)
 _REMARK = re.compile(r"\s*(?:#|//|/\*|\*|--|;|<!--|\"\"\"|'''|%|\Z)")
 _MOST_LINES = 60

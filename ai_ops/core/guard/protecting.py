@@ -45,7 +45,7 @@ def removed_protection(change: Change) -> Iterator[Finding]:
                 found[kind, name] += 1
                 if found is before:
                     places.setdefault((kind, name), file.path)
-    for rule, words in (
+    for rule, said in (
         ("authorization_removed", "what asks who may do this is gone"),
         ("escaping_removed", "what makes a text harmless is gone"),
     ):
@@ -53,7 +53,7 @@ def removed_protection(change: Change) -> Iterator[Finding]:
         more = sum(n - before[key] for key, n in after.items() if key[0] == rule and n > before[key])
         if sum(less.values()) > more:
             for key in less:
-                yield Finding(rule, places[key], f"{words}: {key[1]}")
+                yield Finding(rule, places[key], f"{said}: {key[1]}")
 
 
 def _uses(tree: Tree) -> Iterator[tuple[str, str]]:

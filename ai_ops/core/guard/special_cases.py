@@ -16,28 +16,37 @@ _SHORTEST = 3
 _COMMON = frozenset(
     {
         "null", "none", "nil", "nan", "undefined", "n/a", "#n/a", "na", "true", "false", "yes", "no", "inf",
-        "infinity", "-inf", "unknown", "utf-8", "utf8", "utf-16", "ascii", "latin-1", "string", "number", "object",
-        "function", "boolean", "bigint", "symbol", "get", "post", "put", "patch", "delete", "head", "options",
-        "http", "https", "http://", "https://", "file", "json", "xml", "csv", "application/json", "text/plain",
-        "error", "__main__", "...", "\\r\\n",
+        "infinity", "-inf", "unknown", "utf-8", "utf8", "utf-16", "ascii", "latin-1", "string", "number",
+        "object", "function", "boolean", "bigint", "symbol", "get", "post", "put", "patch", "delete", "head", "options",
+        "http", "https", "http://", "https://", "file", "json", "xml", "csv", "application/json",
+        "text/plain", "error", "__main__", "...", "\\r\\n",
     }
 )  # fmt: skip
-_ROUND = re.compile(r"-?(?:[0-9]|10+|16|32|64|128|255|256|512|1024|2048|4096|60|3600|24|86400|365|366|28|29|30|31|12)")
+_ROUND = re.compile(
+    r"-?(?:[0-9]|10+|16|32|64|128|255|256|512|1024|2048|4096|60|3600|24|86400|365|366|28|29|30|31|12)"
+)
 _STATUS = re.compile(r"[1-5]\d\d")
 _STATUS_NAME = re.compile(r"status|code|errno", re.IGNORECASE)
 _SYSTEM = re.compile(r"E[A-Z]{3,}|[0-9A-Z]{5}|ERR_\w+|SQLITE_\w+")
-_ERROR_NAME = re.compile(r"(?:\b|_)(?:e|err|error|ex|exc|exception|cause|reason)\w*\s*\??\.\s*\w+|\berr(?:or)?\b", re.IGNORECASE)
+_ERROR_NAME = re.compile(
+    r"(?:\b|_)(?:e|err|error|ex|exc|exception|cause|reason)\w*\s*\??\.\s*\w+|\berr(?:or)?\b", re.IGNORECASE
+)
 
 
 def special_cases(change: Change) -> Iterator[Finding]:
     """Find new comparisons with a value of the logged failure, or of the reproduction.
 
-    Blocked when only a constant or an end follows from it; else, and where the code compared the same thing with
-    other literals already, it is a warning.
+    Blocked when only a constant or an end follows from it; else, and where the code compared the same thing
+    with other literals already, it is a warning.
     """
     tested = _tested(change)
     for file in change.files:
-        if file.is_deleted or file.is_binary or file.path in change.reproduction or is_test(change, file.path):
+        if (
+            file.is_deleted
+            or file.is_binary
+            or file.path in change.reproduction
+            or is_test(change, file.path)
+        ):
             continue
         source = change.text(change.base, file.path) or ""
         after = read(file.path, change.text(change.after, file.path))

@@ -1,6 +1,7 @@
 """Rules about tests: a fix may add tests, and otherwise leaves them alone.
 
-Any change of an existing test is blocked, except that new tests are added to a file, which is a warning. The finer rules say what exactly was weakened.
+Any change of an existing test is blocked, except that new tests are added to a file, which is a warning.
+The finer rules say what exactly was weakened.
 """
 
 from __future__ import annotations
@@ -168,7 +169,9 @@ def _trees(change: Change, file: FileDiff) -> tuple[Tree | None, Tree | None]:
     """Return a file of another language before and after; none that its grammar does not understand."""
     if file.path.endswith(".py") or file.is_binary:
         return None, None
-    before, after = (read(file.path, change.text(reader, file.path)) for reader in (change.base, change.after))
+    before, after = (
+        read(file.path, change.text(reader, file.path)) for reader in (change.base, change.after)
+    )
     whole = before and after and before.is_whole and after.is_whole
     return (before, after) if whole else (None, None)
 

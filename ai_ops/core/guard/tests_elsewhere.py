@@ -1,4 +1,4 @@
-"""Existing files of tests in other languages than Python: whether a change only adds tests, or what it weakens."""
+"""Existing files of tests in other languages than Python: whether tests are only added, or weakened."""
 
 from __future__ import annotations
 

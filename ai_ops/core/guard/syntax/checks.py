@@ -1,4 +1,4 @@
-"""The checks of a file: where it refuses a value, by raising, by an answer that says no, or by its verdict."""
+"""The checks of a file: where it refuses a value by raising, by an answer that says no, or by a verdict."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def _checks(spot: Spot, tree: Tree) -> Iterator[Check]:
         yield from _refusing(spot, tree)
     elif node.type in ("return_statement", "return_expression"):
         yield from _returning(spot, tree)
-    elif dialect.name == "rust" and node.type == "block" and spot.above and spot.above.kind == "function_item":
+    elif (
+        dialect.name == "rust" and node.type == "block" and spot.above and spot.above.kind == "function_item"
+    ):
         last = next(reversed(children(node)), None)
         if last is not None and not _STATEMENT.search(last.type) and _judges(spot, tree):
             yield _check(Spot(last, spot), tree, VERDICT, read_condition(last, dialect), demanded=True)

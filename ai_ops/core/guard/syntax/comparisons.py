@@ -18,12 +18,20 @@ _COMPARES = frozenset(
         "equals", "equalsIgnoreCase", "contentEquals", "startsWith", "endsWith", "starts_with", "ends_with",
         "startswith", "endswith", "HasPrefix", "HasSuffix", "EqualFold", "is", "eq", "eq_ignore_ascii_case",
         "matches", "localeCompare", "compareTo", "isEqual", "DeepEqual", "Equal", "Compare", "match",
-        "contains", "includes", "Contains", "has", "indexOf", "containsKey", "contains_key", "get", "__contains__",
+        "contains", "includes", "Contains", "has",
+        "indexOf", "containsKey", "contains_key", "get", "__contains__",
         "__eq__", "fullmatch", "matches!", "test", "anyMatch", "some", "any",
     }
 )  # fmt: skip
+_CASES = frozenset({"switch_rule", "switch_block_statement_group"})
 _SWITCHES = frozenset(
-    {"switch_statement", "switch_expression", "expression_switch_statement", "match_expression", "match_statement"}
+    {
+        "switch_statement",
+        "switch_expression",
+        "expression_switch_statement",
+        "match_expression",
+        "match_statement",
+    }
 )
 
 
@@ -82,7 +90,7 @@ def _sides(spot: Spot, tree: Tree) -> Iterator[tuple[str, Node]]:
         on = receiver(node)
         yield from _pairs([*([on] if on is not None else []), *arguments(node)], tree)
     elif node.type in dialect.cases:
-        whole = field(node, "value", "pattern") if node.type != "match_arm" else field(node, "pattern")
+        whole = field(node, "pattern", "value")
         top = whole if whole is not None else node
         for each in nodes(top, dialect.functions | dialect.blocks | frozenset({"statement_list"})):
             if each.type in dialect.strings | dialect.numbers and _is_label(each, node, tree):
@@ -104,7 +112,7 @@ def _macro(node: Node, tree: Tree) -> Iterator[tuple[str, Node]]:
 
 
 def _is_label(each: Node, case: Node, tree: Tree) -> bool:
-    value = field(case, "value", "pattern")
+    value = field(case, "pattern", "value")
     if value is not None:
         return value.start_byte <= each.start_byte < value.end_byte
     return case.type == "switch_label"
@@ -129,7 +137,11 @@ def _pairs(sides: list[Node], tree: Tree) -> Iterator[tuple[str, Node]]:
         elif side.type in ("unary_expression", "unary_operator") and children(side)[-1:]:
             if children(side)[-1].type in kinds:
                 yield others, children(side)[-1]
-        elif side.type in dialect.collections | {"composite_literal", "macro_invocation", "new_expression"} or (
+        elif side.type in dialect.collections | {
+            "composite_literal",
+            "macro_invocation",
+            "new_expression",
+        } or (
             side.type in dialect.calls and called(side) in ("of", "asList", "Set", "set", "frozenset", "from")
         ):
             for each in nodes(side):
@@ -168,11 +180,8 @@ def _is_plain(spot: Spot, tree: Tree, known: frozenset[str]) -> bool:
     below = spot
     for above in (spot, *spot.around()):
         node = above.node
-        if above.kind in dialect.cases or above.kind in ("switch_rule", "switch_block_statement_group"):
-            if above.kind != "switch_label":
-                return all(
-                    _says_nothing(each, tree, known) for each in _case_body(node, below.node, tree)
-                )
+        if above.kind in _CASES or (above.kind in dialect.cases and above.kind != "switch_label"):
+            return all(_says_nothing(each, tree, known) for each in _case_body(node, below.node))
         if above.kind in dialect.conditionals:
             parts = [field(node, "consequence", "body"), field(node, "alternative")]
             if node.type == "conditional_expression":
@@ -188,12 +197,14 @@ def _is_plain(spot: Spot, tree: Tree, known: frozenset[str]) -> bool:
     return any(each.kind in ("return_statement", "return_expression") for each in spot.around())
 
 
-def _case_body(case: Node, label: Node, tree: Tree) -> list[Node]:
-    value = field(case, "pattern") or field(case, "value") if case.type != "match_arm" else field(case, "pattern")
+def _case_body(case: Node, label: Node) -> list[Node]:
+    value = field(case, "pattern", "value")
     return [
         each
         for each in children(case)
-        if each != label and each != value and each.type not in ("switch_label", "case_pattern", "match_pattern")
+        if each != label
+        and each != value
+        and each.type not in ("switch_label", "case_pattern", "match_pattern")
     ]
 
 

@@ -1,4 +1,4 @@
-"""Conditions as sets of parts, so that two of them can be compared: is one true less often than the other?"""
+"""Conditions as sets of parts, so that two can be compared: whether one is true less often."""
 
 from __future__ import annotations
 

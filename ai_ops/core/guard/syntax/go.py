@@ -18,7 +18,9 @@ _CHECK = re.compile(r"\A(\w*[eE]rr(?:or)?)\s*!=\s*nil\Z")
 _NO_ERROR = re.compile(r"\A(\w*[eE]rr(?:or)?)\s*==\s*nil\Z")
 _PARTICULAR = re.compile(r"\berrors\.(?:Is|As)\(\s*(\w+)\s*,\s*&?([\w.]+)|\bos\.Is\w+\((\w+)\)")
 _STOPS = frozenset({"panic", "Fatal", "Fatalf", "Fatalln", "Panic", "Panicf", "Panicln"})
-_MAKES = re.compile(r"\A(?:errors\.|fmt\.Errorf|.*\bErr[A-Z]|.*[eE]rr(?:or)?\(|&?\w*\.?\w*Error\{|status\.Error)")
+_MAKES = re.compile(
+    r"\A(?:errors\.|fmt\.Errorf|.*\bErr[A-Z]|.*[eE]rr(?:or)?\(|&?\w*\.?\w*Error\{|status\.Error)"
+)
 
 
 def dialect() -> Dialect:
@@ -85,8 +87,10 @@ def _values(node: Node) -> list[Node]:
 def _gives_error(spot: Spot) -> bool:
     """Whether the function around returns an error, as far as it can be seen."""
     around = next((each for each in spot.around() if each.kind in _FUNCTIONS), None)
-    return around is None or "error" in text(field(around.node, "result")).lower() or not field(
-        around.node, "result"
+    return (
+        around is None
+        or "error" in text(field(around.node, "result")).lower()
+        or not field(around.node, "result")
     )
 
 
@@ -110,7 +114,9 @@ def _checked(spot: Spot) -> Iterator[Caught]:
             return
     if found := _PARTICULAR.search(text(condition)):
         if not text(condition).startswith("!"):
-            yield Caught(spot, frozenset({last(found[2] or "") or "error"}), found[1] or found[3], body, narrowed=True)
+            yield Caught(
+                spot, frozenset({last(found[2] or "") or "error"}), found[1] or found[3], body, narrowed=True
+            )
     elif (found := _NO_ERROR.match(parts[0])) and field(node, "alternative") is None:
         around = next((each for each in spot.around() if each.kind in _FUNCTIONS), None)
         told = around is not None and any(
@@ -131,9 +137,9 @@ def _recovered(spot: Spot) -> Caught:
         if each.kind in _FUNCTIONS:
             break
     body = field(around.node, "body") if around else None
-    for each in nodes(body) if body is not None and name else ():
-        if each.type == "if_statement" and text(field(each, "condition")) == f"{name} != nil":
-            body = field(each, "consequence")
+    for node in nodes(body) if body is not None and name else ():
+        if node.type == "if_statement" and text(field(node, "condition")) == f"{name} != nil":
+            body = field(node, "consequence")
     return Caught(spot, frozenset({"recover"}), name, body)
 
 

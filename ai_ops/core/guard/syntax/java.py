@@ -91,10 +91,14 @@ def _caught(root: Spot) -> Iterator[Caught]:
         node = spot.node
         if node.type == "catch_clause":
             parameter = next((each for each in children(node) if each.type == "catch_formal_parameter"), None)
-            kinds = next((each for each in parameter.named_children if each.type == "catch_type"), None) if (
-                parameter is not None
-            ) else None
-            types = frozenset(last(text(each)) for each in children(kinds)) if kinds is not None else frozenset()
+            kinds = (
+                next((each for each in parameter.named_children if each.type == "catch_type"), None)
+                if (parameter is not None)
+                else None
+            )
+            types = (
+                frozenset(last(text(each)) for each in children(kinds)) if kinds is not None else frozenset()
+            )
             name = text(field(parameter, "name")) if parameter is not None else ""
             yield Caught(spot, types, name, field(node, "body"))
         elif node.type == "finally_clause":

@@ -59,7 +59,8 @@ def _dialect(name: str, grammar: object) -> Dialect:
         constants=frozenset({"null", "undefined", "true", "false", "regex"}),
         compound=frozenset(
             {
-                "array", "object", "pair", "unary_expression", "parenthesized_expression", "binary_expression",
+                "array", "object", "pair",
+                "unary_expression", "parenthesized_expression", "binary_expression",
                 "ternary_expression", "as_expression", "satisfies_expression", "await_expression",
                 "property_identifier", "sequence_expression",
             }
@@ -172,6 +173,8 @@ def _by_code(body: Node | None, name: str) -> bool:
     """Whether a handler asks for the error's code or status."""
     asked = {f"{name}.{each}" for each in ("code", "status", "statusCode", "errno", "type")}
     asked |= {each.replace(".", "?.", 1) for each in asked} | {f"{name}.response.status"}
-    return bool(name) and body is not None and any(
-        node.type == "member_expression" and text(node) in asked for node in nodes(body)
+    return (
+        bool(name)
+        and body is not None
+        and any(node.type == "member_expression" and text(node) in asked for node in nodes(body))
     )

@@ -15,7 +15,7 @@ from ai_ops.core.guard.syntax.values import is_constant
 
 
 class Outcome(IntEnum):
-    """From good to bad. ``PARTLY`` raises on some ways, ``MENDS`` does something else, ``SILENT`` only logs."""
+    """From good to bad: ``PARTLY`` raises on some ways, ``MENDS`` does other work, ``SILENT`` only logs."""
 
     RAISES = 0
     PASSES_ON = 1
@@ -35,8 +35,12 @@ _PASSES_ON = re.compile(
     r"\A(?:next|reject|done|callback|cb|retry|onError|completeExceptionally|setException|failure|onFailure"
     r"|addSuppressed|fail|interrupt|abort|sendError|Fatalf?|respondError|handleError|writeError|emit|push_err)\Z"
 )
-_REFUSES = re.compile(r"(?:\b|[a-z_])(?:4\d\d|5\d\d)\b|[bB]ad_?Request|Unprocessable|InternalServerError|HttpStatus")
-_ANSWERS = frozenset({"status", "sendStatus", "writeHead", "code", "Error", "badRequest", "sendError", "WriteHeader"})
+_REFUSES = re.compile(
+    r"(?:\b|[a-z_])(?:4\d\d|5\d\d)\b|[bB]ad_?Request|Unprocessable|InternalServerError|HttpStatus"
+)
+_ANSWERS = frozenset(
+    {"status", "sendStatus", "writeHead", "code", "Error", "badRequest", "sendError", "WriteHeader"}
+)
 
 
 def own(body: Node, dialect: Dialect) -> Iterator[Spot]:
@@ -49,7 +53,12 @@ def outcome(caught: Caught, dialect: Dialect, known: frozenset[str], around: Nod
     body = caught.body
     if body is None:
         return Outcome.SILENT
-    if caught.is_value and body.type in ("identifier", "member_expression", "method_reference", "field_access"):
+    if caught.is_value and body.type in (
+        "identifier",
+        "member_expression",
+        "method_reference",
+        "field_access",
+    ):
         return _handed_to(body)
     found = list(own(body, dialect))
     raises = [each for each in found if dialect.raised(each) is not None]
@@ -60,7 +69,9 @@ def outcome(caught: Caught, dialect: Dialect, known: frozenset[str], around: Nod
         return Outcome.EMPTY
     if any(_is_real(each, body, dialect) for each in raises):
         return Outcome.PARTLY
-    if _kept(caught, found, dialect, around) or any(_passes_on(each.node, caught.variable, dialect) for each in found):
+    if _kept(caught, found, dialect, around) or any(
+        _passes_on(each.node, caught.variable, dialect) for each in found
+    ):
         return Outcome.PASSES_ON
     return Outcome.SILENT if _is_silent(body, caught, dialect, known) else Outcome.MENDS
 
@@ -97,7 +108,9 @@ def _both_raise(node: Node, dialect: Dialect) -> bool:
     parts = (field(node, "consequence"), other)
     return other is not None and all(
         part is not None
-        and any(dialect.raised(each) is not None and _always(each, part, dialect) for each in own(part, dialect))
+        and any(
+            dialect.raised(each) is not None and _always(each, part, dialect) for each in own(part, dialect)
+        )
         for part in parts
     )
 
@@ -121,7 +134,9 @@ def _kept(caught: Caught, found: list[Spot], dialect: Dialect, around: Node | No
     kinds = {kind: (name, value) for kind, name, value in dialect.bound}
     names = set()
     for each in found:
-        if each.kind in kinds and caught.variable in re.findall(r"\w+", text(field(each.node, kinds[each.kind][1]))):
+        if each.kind in kinds and caught.variable in re.findall(
+            r"\w+", text(field(each.node, kinds[each.kind][1]))
+        ):
             names.add(text(field(each.node, kinds[each.kind][0])))
     if not names:
         return False
@@ -143,7 +158,9 @@ def _passes_on(node: Node, variable: str, dialect: Dialect) -> bool:
     if not variable or _LOGS.match(name) or node.type == "macro_invocation":
         return False
     return any(
-        each.type == "identifier" and text(each) == variable for given in arguments(node) for each in nodes(given)
+        each.type == "identifier" and text(each) == variable
+        for given in arguments(node)
+        for each in nodes(given)
     )
 
 
@@ -162,9 +179,9 @@ def _is_silent(body: Node, caught: Caught, dialect: Dialect, known: frozenset[st
         elif node.type in dialect.leaves:
             if not all(_says_nothing(each, caught, dialect, known) for each in children(node)):
                 return False
-        elif node.type in kinds and not _says_nothing(field(node, kinds[node.type]), caught, dialect, known):
-            return False
-        elif node.type in dialect.loops:
+        elif (
+            node.type in kinds and not _says_nothing(field(node, kinds[node.type]), caught, dialect, known)
+        ) or node.type in dialect.loops:
             return False
     return _tail_is_constant(body, dialect, known)
 

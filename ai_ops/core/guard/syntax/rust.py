@@ -21,20 +21,25 @@ _PASSES = frozenset({"ok_or", "ok_or_else"})
 # Methods of the standard library whose result may be absent without any error.
 OPTIONAL = frozenset(
     {
-        "first", "last", "get", "get_mut", "max", "min", "max_by", "min_by", "max_by_key", "min_by_key", "next",
-        "next_back", "find", "find_map", "pop", "pop_front", "pop_back", "peek", "nth", "position", "rposition",
+        "first", "last", "get", "get_mut", "max",
+        "min", "max_by", "min_by", "max_by_key", "min_by_key", "next",
+        "next_back", "find", "find_map", "pop", "pop_front",
+        "pop_back", "peek", "nth", "position", "rposition",
         "strip_prefix", "strip_suffix", "split_once", "rsplit_once", "split_first", "split_last", "reduce",
-        "to_digit", "as_str", "as_i64", "as_u64", "as_f64", "as_bool", "as_array", "as_object", "front", "back",
+        "to_digit", "as_str", "as_i64", "as_u64", "as_f64",
+        "as_bool", "as_array", "as_object", "front", "back",
         "file_name", "extension", "parent", "file_stem", "to_str", "upgrade", "remove", "insert", "take",
         "last_mut", "first_mut", "char_indices", "chars", "checked_add", "checked_sub", "checked_mul",
-        "checked_div", "checked_rem", "checked_neg", "checked_pow", "iter", "from_u32", "from_digit", "copied",
+        "checked_div", "checked_rem", "checked_neg", "checked_pow",
+        "iter", "from_u32", "from_digit", "copied",
         "cloned", "as_ref", "as_deref", "partial_cmp", "sum", "fold", "chunks", "windows", "rev",
     }
 )  # fmt: skip
 _CHAIN = frozenset(
     {
         "map", "map_err", "and_then", "copied", "cloned", "as_ref", "as_mut", "as_deref", "ok", "ok_or",
-        "ok_or_else", "filter", "flatten", "inspect_err", "context", "with_context", "transpose", "iter", "trim",
+        "ok_or_else", "filter", "flatten", "inspect_err",
+        "context", "with_context", "transpose", "iter", "trim",
         "unwrap", "expect", "err", "as_deref_mut",
     }
 )  # fmt: skip
@@ -56,7 +61,8 @@ def dialect() -> Dialect:
         compound=frozenset(
             {
                 "array_expression", "tuple_expression", "unary_expression", "parenthesized_expression",
-                "binary_expression", "reference_expression", "block", "type_cast_expression", "primitive_type",
+                "binary_expression", "reference_expression",
+                "block", "type_cast_expression", "primitive_type",
                 "struct_expression", "field_initializer_list", "field_initializer", "field_identifier",
                 "type_identifier", "token_tree",
             }
@@ -190,10 +196,15 @@ def _passed_on(spot: Spot) -> bool:
 
 
 def origin(node: Node) -> str:
-    """Return the name that is called at the start of a chain: ``parse`` of ``x.parse().ok().unwrap_or(0)``."""
+    """Return the name that is called at the start of a chain: ``parse`` in ``x.parse().ok()``."""
     at: Node | None = node
     while at is not None:
-        if at.type in ("try_expression", "await_expression", "reference_expression", "parenthesized_expression"):
+        if at.type in (
+            "try_expression",
+            "await_expression",
+            "reference_expression",
+            "parenthesized_expression",
+        ):
             at = next(iter(children(at)), None)
             continue
         if at.type != "call_expression":

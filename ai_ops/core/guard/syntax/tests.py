@@ -1,4 +1,4 @@
-"""The tests of a file in other languages than Python: what they are called, what they check, what is beside them."""
+"""The tests of a file in other languages than Python: their names, what they check, what is beside them."""
 
 from __future__ import annotations
 

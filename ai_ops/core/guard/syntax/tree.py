@@ -37,7 +37,7 @@ class Spot:
 
 
 def spots(top: Spot, but: frozenset[str] = frozenset()) -> Iterator[Spot]:
-    """Yield a node and all below it in the order of the text; not what is inside nodes of the kinds ``but``."""
+    """Yield a node and all below it in the order of the text, without the inside of the kinds ``but``."""
     waiting = [top]
     while waiting:
         spot = waiting.pop()
@@ -77,7 +77,7 @@ def field(node: Node, *names: str) -> Node | None:
 
 
 def words(node: Node | None, *, strings: frozenset[str] = frozenset()) -> str:
-    """Return a node's code without comments, layout and separators; nodes of the kinds ``strings`` are whole."""
+    """Return a node's code without comments, layout and separators; the kinds ``strings`` are whole."""
     if node is None:
         return ""
     found: list[str] = []

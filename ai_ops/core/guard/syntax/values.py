@@ -18,7 +18,9 @@ _EMPTY_MAKERS = re.compile(
 )
 _CAPITALS = re.compile(r"\A(?:[\w.]|::)*\b[A-Z][A-Z0-9_]*\Z")
 _NAMES = frozenset({"identifier", "property_identifier", "field_identifier", "type_identifier"})
-_DOTTED = frozenset({"member_expression", "field_access", "selector_expression", "scoped_identifier", "attribute"})
+_DOTTED = frozenset(
+    {"member_expression", "field_access", "selector_expression", "scoped_identifier", "attribute"}
+)
 _TOKENS = frozenset({"undefined", "nil", "None", "NaN", "Infinity", "iota"})
 _DEPTH = 30
 
