@@ -76,6 +76,11 @@ def handlers(tree: Tree) -> list[Handler]:
     return sorted(found, key=lambda handler: handler.line)
 
 
+def _is_gain(handler: Handler, looked_at: frozenset[str]) -> bool:
+    """Whether an error that was lost before is at least looked at now, where it cannot be raised."""
+    return not handler.types and handler.scope in looked_at
+
+
 def _repeats(spot: Spot, dialect: Dialect) -> bool:
     """Whether a loop does the same again, and not something for each of many values."""
     if spot.kind not in dialect.loops or spot.kind in ("for_in_statement", "enhanced_for_statement"):
@@ -86,8 +91,13 @@ def _repeats(spot: Spot, dialect: Dialect) -> bool:
     return all(each.type != "range_clause" for each in spot.node.children)
 
 
-def hidden(path: str, before: Tree, after: Tree, exception_type: str) -> Iterator[Finding]:
-    """Find handlers that hide an error which was not hidden before."""
+def hidden(
+    path: str, before: Tree, after: Tree, exception_type: str, looked_at: frozenset[str]
+) -> Iterator[Finding]:
+    """Find handlers that hide an error which was not hidden before.
+
+    ``looked_at`` are the functions in which an error is newly looked at that nobody looked at before.
+    """
     logged = re.split(r"[.\\:$*]", exception_type)[-1]
     old = handlers(before)
     for handler in _new(old, handlers(after)):
@@ -95,7 +105,7 @@ def hidden(path: str, before: Tree, after: Tree, exception_type: str) -> Iterato
         counterpart = _counterpart(old, handler)
         widened = counterpart is not None and _is_wider(counterpart, handler)
         rule = "broadened_exception" if widened else RULE
-        blocked = widened or _hides(handler, logged)
+        blocked = widened or (_hides(handler, logged) and not _is_gain(handler, looked_at))
         severity = Severity.BLOCKED if blocked else Severity.WARNING
         text = f"a new handler for {caught} {_SAID[handler.outcome]}"
         if widened:

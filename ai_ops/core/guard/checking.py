@@ -14,7 +14,7 @@ from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import read
 from ai_ops.core.guard.syntax.checks import FALSE, LEAVES, REFUSAL, VERDICT, Check, checks
-from ai_ops.core.guard.syntax.conditions import Looser, refuses_less
+from ai_ops.core.guard.syntax.conditions import Looser, looser_limit, refuses_less
 from ai_ops.core.guard.words import is_about_safety
 
 _ABSENT = re.compile(
@@ -22,7 +22,6 @@ _ABSENT = re.compile(
     r"|isPresent|Array|\A!?\s*[\w.]+\Z"
 )
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_NUMBER = re.compile(r"-?\b\d[\d_.]*\b")
 
 
 def removed_checks(change: Change) -> Iterator[Finding]:
@@ -125,8 +124,9 @@ def _changed(path: str, check: Check, other: Check, logged: str) -> Iterator[Fin
         rule, text = "check_loosened", f"{_said(check)} refuses less than before: {parts}"
     elif not check.when.either and other.when.either:
         rule, text = "check_loosened", f"{_said(check)} now depends on {now}"
-    elif _is_about(check, logged) and _other_number(check, other):
-        rule, blocked = "check_loosened", True
+    elif same_side and (limit := looser_limit(check.when, other.when, demanded=demanded)):
+        rule, blocked = "check_loosened", limit.far or not _is_about(check, logged)
+        text = f"{_said(check)} refuses less than before: {limit.parts}"
     yield Finding(rule, f"{path}:{other.line}", text, Severity.BLOCKED if blocked else Severity.WARNING)
 
 
@@ -144,18 +144,3 @@ def _only_absence(looser: Looser) -> bool:
 def _is_about(check: Check, logged: str) -> bool:
     """Whether the check raises the logged error itself, so that refusing less makes it go away."""
     return bool(logged) and check.raises == logged
-
-
-def _other_number(check: Check, other: Check) -> bool:
-    """Whether only numbers differ, and some by more than a step."""
-    then, now = _NUMBER.findall(check.when.code), _NUMBER.findall(other.when.code)
-    if _NUMBER.sub("#", check.when.code) != _NUMBER.sub("#", other.when.code) or len(then) != len(now):
-        return False
-    return any(abs(_value(old) - _value(new)) > 1 for old, new in zip(then, now, strict=True))
-
-
-def _value(number: str) -> float:
-    try:
-        return float(number.replace("_", "").rstrip("."))
-    except ValueError:
-        return 0.0

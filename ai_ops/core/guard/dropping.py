@@ -41,11 +41,28 @@ def dropped(path: str, before: Tree, after: Tree) -> Iterator[Finding]:
             continue  # a value that may be absent, not an error
         was = then[where, each.called] > now[where, each.called]
         was_tried = tried[where, each.called] > tries[where, each.called]
-        blocked = not each.called or was_tried or (was and each.called in fallible)
+        named = bool(each.called) or after.dialect.name == "rust"
+        blocked = not named or was_tried or (was and each.called in fallible)
         severity = Severity.BLOCKED if blocked else Severity.WARNING
         text = f"what {each.called or 'a call'} may fail with is lost: {each.how}"
         yield Finding(RULE, f"{path}:{each.spot.line}", text, severity)
     yield from _forgotten(path, before, after)
+
+
+def looked_at(before: Tree, after: Tree) -> frozenset[str]:
+    """Return the functions of Go that drop fewer errors than before, or forget fewer."""
+    if before.dialect.name != "go":
+        return frozenset()
+    then, now = _lost(before), _lost(after)
+    seen = _passed_on(after)
+    return frozenset(key[0] for key, number in then.items() if now[key] < number and seen[key])
+
+
+def _lost(tree: Tree) -> Counter[tuple[str, str]]:
+    """Count the calls in each function whose error may be lost."""
+    found = Counter((_where(each.spot, tree), each.called) for each in tree.dialect.dropped(tree.root))
+    found.update({key: len(lines) for key, lines in _alone(tree).items()})
+    return found
 
 
 def _where(spot: Spot, tree: Tree) -> str:

@@ -15,7 +15,7 @@ from ai_ops.core.diff import FileDiff
 from ai_ops.core.guard.bindings import UNKNOWN, built_in_exception
 from ai_ops.core.guard.catches import READ, catches, unwraps
 from ai_ops.core.guard.catching import hidden
-from ai_ops.core.guard.dropping import dropped
+from ai_ops.core.guard.dropping import dropped, looked_at
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.python_errors import Errors, Handler, errors
 from ai_ops.core.guard.suite import is_test
@@ -219,7 +219,7 @@ def _swallowed_elsewhere(change: Change, file: FileDiff) -> Iterator[Finding]:
     before, after = (change.text(reader, file.path) or "" for reader in (change.base, change.after))
     then, now = read(file.path, before), read(file.path, after)
     if then and now and then.is_whole and now.is_whole:
-        yield from hidden(file.path, then, now, change.exception_type)
+        yield from hidden(file.path, then, now, change.exception_type, looked_at(then, now))
         yield from dropped(file.path, then, now)
         return
     if now and not now.is_whole and (not then or then.is_whole):

@@ -6,19 +6,25 @@ Uses are counted over the whole change, so that a call which is moved or renamed
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
 from tree_sitter import Node
 
-from ai_ops.core.guard.findings import Change, Finding
+from ai_ops.core.guard.findings import Change, Finding, Reader
 from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import Tree, read
-from ai_ops.core.guard.syntax.names import called
+from ai_ops.core.guard.syntax.checks import LEAVES, checks
+from ai_ops.core.guard.syntax.names import called, receiver
 from ai_ops.core.guard.syntax.tree import Spot, field, spots, text, words
-from ai_ops.core.guard.words import escapes, is_about_safety
+from ai_ops.core.guard.words import escapes, is_about_safety, validates
 
+_STANDS_GUARD = re.compile(
+    r"(?:require|ensure|check|verify|is|has|auth|csrf|protect|restrict|allow|permit|only|must|login|can)|.*(?:Guard|Middleware)\Z",
+    re.IGNORECASE,
+)
+_PARSES = frozenset({"parse", "parseAsync", "safeParse", "validateSync", "load", "model_validate"})
+_SCHEMA = re.compile(r"[sS]chema|[vV]alidator|\bz\.")
 _DISABLES = re.compile(
     r"\bverify\s*=\s*False\b|\brejectUnauthorized\s*:\s*false|\bInsecureSkipVerify\s*:\s*true|\bautoescape\s*=\s*False"
     r"|\bNODE_TLS_REJECT_UNAUTHORIZED\b|\bdanger_accept_invalid_(?:certs|hostnames)\(\s*true|\bdangerouslySetInnerHTML\b"
@@ -31,29 +37,39 @@ _DISABLES = re.compile(
 )
 
 
+_SAID = {
+    "authorization_removed": "what asks who may do this is gone",
+    "escaping_removed": "what makes a text harmless is gone",
+    "check_removed": "what validates is gone",
+}
+
+
 def removed_protection(change: Change) -> Iterator[Finding]:
-    """Find calls, decorators and conditions about permission, and calls that escape, which are gone."""
-    before, after = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    places: dict[tuple[str, str], str] = {}
+    """Find calls and marks about permission, that escape and that validate, which are gone."""
+    before, after = _counted(change, change.base), _counted(change, change.after)
+    for rule, said in _SAID.items():
+        gone = [use for use in before if use[0] == rule and len(before[use]) > len(after.get(use, ()))]
+        less = sum(len(before[use]) - len(after.get(use, ())) for use in gone)
+        new = (len(places) - len(before.get(use, ())) for use, places in after.items() if use[0] == rule)
+        if less > sum(number for number in new if number > 0):
+            for use in gone:
+                if use[1]:
+                    yield Finding(rule, before[use][0], f"{said}: {use[1]}")
+
+
+def _counted(change: Change, reader: Reader) -> dict[tuple[str, str], list[str]]:
+    """Return the files in which each use stands, as often as it does; checks of the code have no name."""
+    found: dict[tuple[str, str], list[str]] = {}
     for file in change.files:
-        if file.is_binary or is_test(change, file.path):
+        source = change.text(reader, file.path)
+        if source is None or file.is_binary or is_test(change, file.path):
             continue
-        for found, reader in ((before, change.base), (after, change.after)):
-            source = change.text(reader, file.path)
-            tree = read(file.path, source) if source is not None else None
-            for kind, name in _uses(tree) if tree else ():
-                found[kind, name] += 1
-                if found is before:
-                    places.setdefault((kind, name), file.path)
-    for rule, said in (
-        ("authorization_removed", "what asks who may do this is gone"),
-        ("escaping_removed", "what makes a text harmless is gone"),
-    ):
-        less = {key: n - after[key] for key, n in before.items() if key[0] == rule and n > after[key]}
-        more = sum(n - before[key] for key, n in after.items() if key[0] == rule and n > before[key])
-        if sum(less.values()) > more:
-            for key in less:
-                yield Finding(rule, places[key], f"{said}: {key[1]}")
+        if (tree := read(file.path, source)) is None:
+            continue
+        refusing = sum(1 for check in checks(tree) if check.raises != LEAVES)
+        for use in (*_uses(tree), *[("check_removed", "")] * refusing):
+            found.setdefault(use, []).append(file.path)
+    return found
 
 
 def _uses(tree: Tree) -> Iterator[tuple[str, str]]:
@@ -63,6 +79,8 @@ def _uses(tree: Tree) -> Iterator[tuple[str, str]]:
         if node.type in dialect.marks:
             if is_about_safety(name := words(node)):
                 yield "authorization_removed", name[:80]
+            elif validates(marked := _marked(node)):
+                yield "check_removed", marked
         elif node.type == "token_tree":
             yield from (("escaping_removed", name) for name in _in_macro(node) if escapes(name))
         elif node.type in dialect.calls:
@@ -71,9 +89,17 @@ def _uses(tree: Tree) -> Iterator[tuple[str, str]]:
                 yield "escaping_removed", name
             elif is_about_safety(name):
                 yield "authorization_removed", name
+            elif validates(name) or (name in _PARSES and _SCHEMA.search(text(receiver(node)))):
+                yield "check_removed", name
             for given in _handed(node):
-                if is_about_safety(given):
+                if _STANDS_GUARD.match(given) and is_about_safety(given):
                     yield "authorization_removed", given
+
+
+def _marked(node: Node) -> str:
+    """Return the name of a decorator or an annotation."""
+    inner = next((each for each in spots(Spot(node)) if each.kind == "identifier"), None)
+    return text(inner.node) if inner is not None else ""
 
 
 def _inside(spot: Spot, tree: Tree) -> bool:

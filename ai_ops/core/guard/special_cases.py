@@ -17,17 +17,18 @@ _COMMON = frozenset(
     {
         "null", "none", "nil", "nan", "undefined", "n/a", "#n/a", "na", "true", "false", "yes", "no", "inf",
         "infinity", "-inf", "unknown", "utf-8", "utf8", "utf-16", "ascii", "latin-1", "string", "number",
-        "object", "function", "boolean", "bigint", "symbol", "get", "post", "put", "patch", "delete", "head", "options",
+        "object", "function", "boolean", "bigint", "symbol", "get", "post", "put", "patch",
+        "delete", "head", "options",
         "http", "https", "http://", "https://", "file", "json", "xml", "csv", "application/json",
         "text/plain", "error", "__main__", "...", "\\r\\n",
     }
 )  # fmt: skip
 _ROUND = re.compile(
-    r"-?(?:[0-9]|10+|16|32|64|128|255|256|512|1024|2048|4096|60|3600|24|86400|365|366|28|29|30|31|12)"
+    r"-?(?:[0-9]|10+|12|16|2[489]|3[0126]|6[04]|128|25[56]|36[56]|512|1024|2048|3600|4096|86400)"
 )
 _STATUS = re.compile(r"[1-5]\d\d")
 _STATUS_NAME = re.compile(r"status|code|errno", re.IGNORECASE)
-_SYSTEM = re.compile(r"E[A-Z]{3,}|[0-9A-Z]{5}|ERR_\w+|SQLITE_\w+")
+_SYSTEM = re.compile(r"E[A-Z]{3,}|[0-9A-Z]{5}|ERR_\w+|SQLITE_\w+|[A-Z]\w+(?:Error|Exception)")
 _ERROR_NAME = re.compile(
     r"(?:\b|_)(?:e|err|error|ex|exc|exception|cause|reason)\w*\s*\??\.\s*\w+|\berr(?:or)?\b", re.IGNORECASE
 )

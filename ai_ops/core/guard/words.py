@@ -22,6 +22,19 @@ _UNESCAPES = re.compile(r"unescape|decode|unquote", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
+_VALIDATES = re.compile(
+    r"\A(?:validate|check|verify|ensure|assert|enforce|sanitize|guard_against|(?:require|is_valid|valid)(?=_))(?:_|\Z)"
+    r"|\A(?:not_null|not_blank|not_empty|valid|validated|size|min|max|pattern|positive|email|field_validator|validator"
+    r"|is_(?:string|int|number|email|not_empty|in|array|uuid|date))\Z",
+    re.IGNORECASE,
+)
+
+
+def validates(name: str) -> bool:
+    """Whether a function or a mark of that name refuses what is not valid."""
+    return _VALIDATES.match(_CAMEL.sub("_", name)) is not None
+
+
 def is_about_safety(text: str) -> bool:
     """Whether a text names permission, identity or the like."""
     return _SAFETY.search(_CAMEL.sub("_", text)) is not None

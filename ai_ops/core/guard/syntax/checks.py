@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from ai_ops.core.guard.syntax.conditions import NOTHING, Condition, read_condition
-from ai_ops.core.guard.syntax.names import function_around, scope
+from ai_ops.core.guard.syntax.names import arguments, called, function_around, receiver, scope
 from ai_ops.core.guard.syntax.reading import Tree
 from ai_ops.core.guard.syntax.tree import Spot, children, field, nodes, spots, text, words
 
 REFUSAL, VERDICT, FALSE, LEAVES = "a refusal", "a verdict", "a no", "an early end"
+_HANDED, _COMPLAINT = "an error handed on", "a complaint"
 _REFUSES = re.compile(
     r"(?<![\w.])4\d\d(?![\w.])|forbidden|unauthori[sz]ed|bad_?request|unprocessable|http\.Error|sendError|denied"
     r"|\bredirect\b",
@@ -24,6 +25,12 @@ _JUDGES = re.compile(
     r"|permit|accept|match)(?:$|[_A-Z0-9])|[vV]alid|[aA]llowed|[pP]ermi|[aA]uthori[sz]"
 )
 _HANDLERS = frozenset({"catch_clause", "except_clause", "except_group_clause"})
+_CALLBACKS = frozenset({"cb", "callback", "next", "done", "reject"})
+_IS_ERROR = re.compile(r"\A(?:e|ex|err\w*|error\w*|\w+Err(?:or)?|new \w*Error\b.*)\Z", re.DOTALL)
+_ADDS = frozenset({"push", "append", "add", "addError", "add_error", "rejectValue", "put", "set"})
+_ERRORS = re.compile(r"err(?:or)?s\b|violations|problems|complaints|failures|issues", re.IGNORECASE)
+_STOPS_ITERATION = frozenset({"StopIteration", "StopAsyncIteration"})
+_ERROR_IS_THERE = re.compile(r"\A\w*[eE]rr(?:or)?\w* != nil\Z")
 _STATEMENT = re.compile(r"_(?:statement|item|declaration|definition)\Z|\A(?:if|match|for|while|loop|return)_")
 _LONGEST = 500  # characters of a branch that only refuses
 _UNDONE = re.compile(r"not.?implemented|unsupported.?operation|\btodo\b|unimplemented", re.IGNORECASE)
@@ -61,9 +68,15 @@ def _checks(spot: Spot, tree: Tree) -> Iterator[Check]:
         first = _first_argument(demanded)
         yield _check(spot, tree, "AssertionError", read_condition(first, dialect), demanded=True)
     elif kind is not None:
-        yield _raising(spot, tree, kind)
+        check = _raising(spot, tree, kind)
+        if not (dialect.errors_are_values and _passes_on(check)):
+            yield check
     elif node.type in dialect.conditionals:
         yield from _refusing(spot, tree)
+    elif node.type in dialect.calls and (told := _tells(node)):
+        branch, condition, otherwise = _guarding(spot, tree)
+        if branch is not None:
+            yield _check(branch, tree, told, condition, code=spot, otherwise=otherwise)
     elif node.type in ("return_statement", "return_expression"):
         yield from _returning(spot, tree)
     elif (
@@ -72,6 +85,28 @@ def _checks(spot: Spot, tree: Tree) -> Iterator[Check]:
         last = next(reversed(children(node)), None)
         if last is not None and not _STATEMENT.search(last.type) and _judges(spot, tree):
             yield _check(Spot(last, spot), tree, VERDICT, read_condition(last, dialect), demanded=True)
+
+
+def _tells(node: Node) -> str:
+    """Return how a call tells of an error without raising it: handed to a callback, or put among errors."""
+    name, given = called(node), arguments(node)
+    if name in _CALLBACKS and given and _IS_ERROR.match(text(given[0])):
+        return _HANDED
+    among = text(given[0]) if name == "append" and len(given) > 1 else text(receiver(node))
+    return _COMPLAINT if name in _ADDS and _ERRORS.search(among.rpartition(".")[2] or among) else ""
+
+
+def _passes_on(check: Check) -> bool:
+    """Whether an error that is a value is only passed on; ``catching`` and ``dropping`` see to those."""
+    return not check.raises or (
+        any(_ERROR_IS_THERE.match(each) for part in check.when.either for each in part)
+    )
+
+
+def _handles(spot: Spot) -> bool:
+    if spot.kind == "match_arm":
+        return text(field(spot.node, "pattern")).startswith("Err(")
+    return spot.kind in _HANDLERS
 
 
 def _first_argument(node: Node) -> Node:
@@ -154,7 +189,7 @@ def _check(
 ) -> Check:
     node = (code or spot).node
     shown = words(node, strings=tree.dialect.strings)
-    in_handler = any(above.kind in _HANDLERS for above in (code or spot).around())
-    undone = _UNDONE.search(f"{raises} {shown[:300]}") is not None
+    in_handler = any(_handles(above) for above in (code or spot).around())
+    undone = raises in _STOPS_ITERATION or _UNDONE.search(f"{raises} {shown[:300]}") is not None
     where = scope(code or spot, tree.dialect)
     return Check(where, raises, when, shown, spot.line, demanded, in_handler, undone, otherwise)

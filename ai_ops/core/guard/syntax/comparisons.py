@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -23,6 +23,7 @@ _COMPARES = frozenset(
         "__eq__", "fullmatch", "matches!", "test", "anyMatch", "some", "any",
     }
 )  # fmt: skip
+_GATHERS = frozenset({"of", "asList", "Set", "set", "frozenset", "from", "tuple", "list", "new", "compile"})
 _CASES = frozenset({"switch_rule", "switch_block_statement_group"})
 _SWITCHES = frozenset(
     {
@@ -54,10 +55,11 @@ class Comparison:
 def comparisons(tree: Tree) -> list[Comparison]:
     """Return the comparisons of a file with literals, in the order of its lines."""
     known = constants(tree.root.node, tree.dialect)
+    bound = _bound(tree)
     found = []
     for spot in spots(tree.root):
-        for other, literal in _sides(spot, tree):
-            value = string_value(literal) if literal.type in tree.dialect.strings else text(literal)
+        for other, literal in _sides(spot, tree, bound):
+            value = _value(literal, tree)
             is_number = literal.type in tree.dialect.numbers
             where = scope(spot, tree.dialect)
             plain = _is_plain(spot, tree, known)
@@ -75,20 +77,41 @@ def literals(tree: Tree) -> Iterator[tuple[str, bool]]:
             yield text(spot.node), True
 
 
-def _sides(spot: Spot, tree: Tree) -> Iterator[tuple[str, Node]]:
+def _value(literal: Node, tree: Tree) -> str:
+    if literal.type == "regex":
+        return text(literal).rpartition("/")[0].strip("/^$")
+    return string_value(literal).strip("^$") if literal.type in tree.dialect.strings else text(literal)
+
+
+def _bound(tree: Tree) -> dict[str, Node]:
+    """Return the literals, and collections of them, that a file gives a name."""
+    dialect = tree.dialect
+    kinds = {kind: (name, value) for kind, name, value in dialect.bound}
+    plain = dialect.strings | dialect.numbers | dialect.collections | {"new_expression", "composite_literal"}
+    found = {}
+    for node in nodes(tree.root.node):
+        if node.type in kinds:
+            name, value = (field(node, each) for each in kinds[node.type])
+            if value is not None and value.type == "expression_list" and len(children(value)) == 1:
+                value = children(value)[0]
+            if value is not None and (value.type in plain or called(value) in _GATHERS):
+                found[text(name)] = value
+    return found
+
+
+def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
     """Yield what is compared with which literals, when a node compares."""
     dialect, node = tree.dialect, spot.node
     if node.type in dialect.binary:
         operator = _operator(node)
         if operator in dialect.equal | dialect.unequal:
-            sides = [side for side in children(node) if side is not None]
-            yield from _pairs(sides, tree)
+            yield from _pairs(children(node), tree, bound)
     elif node.type in dialect.calls and called(node) in _COMPARES:
         if node.type == "macro_invocation":
             yield from _macro(node, tree)
             return
         on = receiver(node)
-        yield from _pairs([*([on] if on is not None else []), *arguments(node)], tree)
+        yield from _pairs([*([on] if on is not None else []), *arguments(node)], tree, bound)
     elif node.type in dialect.cases:
         whole = field(node, "pattern", "value")
         top = whole if whole is not None else node
@@ -126,12 +149,13 @@ def _operator(node: Node) -> str:
     return " ".join(between)
 
 
-def _pairs(sides: list[Node], tree: Tree) -> Iterator[tuple[str, Node]]:
+def _pairs(given: Sequence[Node], tree: Tree, bound: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
     """Yield each literal beside something that is none; those within a collection count each."""
     dialect = tree.dialect
-    kinds = dialect.strings | dialect.numbers
+    kinds = dialect.strings | dialect.numbers | {"regex"}
+    sides = [bound.get(text(each), each) for each in given]
     for index, side in enumerate(sides):
-        others = " ".join(words(each)[:200] for at, each in enumerate(sides) if at != index)
+        others = " ".join(words(each)[:200] for at, each in enumerate(given) if at != index)
         if side.type in kinds:
             yield others, side
         elif side.type in ("unary_expression", "unary_operator") and children(side)[-1:]:
@@ -141,9 +165,7 @@ def _pairs(sides: list[Node], tree: Tree) -> Iterator[tuple[str, Node]]:
             "composite_literal",
             "macro_invocation",
             "new_expression",
-        } or (
-            side.type in dialect.calls and called(side) in ("of", "asList", "Set", "set", "frozenset", "from")
-        ):
+        } or (side.type in dialect.calls and called(side) in _GATHERS):
             for each in nodes(side):
                 if each.type in kinds:
                     yield others, each

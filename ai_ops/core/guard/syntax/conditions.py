@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -102,3 +103,54 @@ def refuses_less(before: Condition, after: Condition, *, demanded: bool) -> Loos
         return Looser(frozenset().union(*gone), gone=True)
     pairs = [new - old for old in gone for new in added if old < new]
     return Looser(pairs[0], gone=False) if pairs and len(gone) >= len(added) else None
+
+
+_COMPARISON = re.compile(r"\A(?P<left>.+?) (?P<operator><=?|>=?) (?P<right>.+)\Z", re.DOTALL)
+_NUMBER = re.compile(r"(?:- )?\d[\d_.]*")
+_STEP = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A comparison whose limit lets more through; ``far`` when it moved by more than a step."""
+
+    parts: str
+    far: bool
+
+
+def looser_limit(before: Condition, after: Condition, *, demanded: bool) -> Limit | None:
+    """Return the one comparison in which two conditions differ, when it refuses less than it did."""
+    gone = {part for way in before.either for part in way} - {part for way in after.either for part in way}
+    added = {part for way in after.either for part in way} - {part for way in before.either for part in way}
+    if len(gone) != 1 or len(added) != 1:
+        return None
+    then, now = _COMPARISON.match(next(iter(gone))), _COMPARISON.match(next(iter(added)))
+    if (
+        then is None
+        or now is None
+        or then["left"] != now["left"]
+        or then["operator"][0] != now["operator"][0]
+    ):
+        return None
+    upwards = (then["operator"][0] == ">") is not demanded  # a larger limit refuses less
+    moved = _moved(then["right"], now["right"], upwards=upwards)
+    stricter = len(now["operator"]) - len(then["operator"])
+    looser_operator = stricter > 0 if demanded else stricter < 0
+    if moved is None or moved < 0 or (moved == 0 and not looser_operator):
+        return None
+    return Limit(f"{then[0]} became {now[0]}", far=moved > _STEP)
+
+
+def _moved(then: str, now: str, *, upwards: bool) -> float | None:
+    """Return how far a limit moved to where less is refused; None when that cannot be said."""
+    if then == now:
+        return 0.0
+    if _NUMBER.fullmatch(then) and _NUMBER.fullmatch(now):
+        old, new = (float(each.replace(" ", "").replace("_", "").rstrip(".")) for each in (then, now))
+        return new - old if upwards else old - new
+    more = now.removeprefix(f"{then} ")
+    grows, shrinks = more[:2] in ("+ ", "* "), more[:2] in ("- ", "/ ")
+    if more == now or not (grows or shrinks) or not _NUMBER.fullmatch(more[2:]):
+        return None
+    size = float(more[2:].replace("_", "").rstrip("."))
+    return size if grows is upwards else -size

@@ -50,8 +50,8 @@ class Dialect:
     """One language. The names are those of its grammar; ``condition``, ``consequence`` and so on are fields.
 
     ``raised`` returns the type that a node raises: empty when it passes on what it has, None for other nodes.
-    ``asserted`` returns what a node demands to be true. ``equal`` are operators and ``compares`` methods that
-    compare, ``holds`` methods that ask whether something is among others.
+    ``asserted`` returns what a node demands to be true. ``equal`` are operators that
+    compare. ``bound`` has the kinds of nodes that give a name a value, with their two fields.
     """
 
     name: str
@@ -84,3 +84,4 @@ class Dialect:
     creates: frozenset[str] = NONE
     imports: frozenset[str] = NONE
     collections: frozenset[str] = NONE
+    errors_are_values: bool = False

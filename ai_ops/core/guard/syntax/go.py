@@ -55,6 +55,7 @@ def dialect() -> Dialect:
         raised=_raised,
         caught=_caught,
         dropped=_dropped,
+        errors_are_values=True,
         cases=frozenset({"expression_case"}),
         blocks=frozenset({"block", "statement_list"}),
         imports=frozenset({"import_declaration", "package_clause"}),

@@ -79,6 +79,7 @@ def dialect() -> Dialect:
         asserted=_asserted,
         caught=_caught,
         dropped=_dropped,
+        errors_are_values=True,
         cases=frozenset({"match_arm"}),
         patterns=frozenset({"match_pattern", "or_pattern"}),
         blocks=frozenset({"block"}),
@@ -162,9 +163,11 @@ def _dropped(root: Spot) -> Iterator[Dropped]:
 
 def _still_raises(node: Node) -> bool:
     """Whether what stands in for an error raises one, or looks at it."""
-    return any(_raises_in(each) for each in arguments(node)) or any(
-        each.type == "closure_expression" and _uses_error(each) for each in arguments(node)
-    )
+    given = arguments(node)
+    if any(_raises_in(each) or "into_inner" in text(each) for each in given):
+        return True
+    told = given[:1] if called(node) in ("unwrap_or_else", "or_else", "map_or_else") else []
+    return any(each.type == "closure_expression" and _uses_error(each) for each in told)
 
 
 def _uses_error(closure: Node) -> bool:
