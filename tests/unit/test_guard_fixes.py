@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ai_ops.core.guard import Severity, review
-from tests.support.fixes import Fix, go, java, javascript, python, rust, typescript
+from tests.support.fixes import Fix, go, java, javascript, python, records, rust, typescript
 from tests.support.patches import diff, git, reader
 
 PLACES = {
@@ -25,6 +25,10 @@ CASES = [
     for kind in ("RIGHT", "WRONG")
     for language, (path, module) in PLACES.items()
     for name, fix in getattr(module, kind).items()
+] + [
+    (kind, "small", title, fix.path, fix)
+    for kind, name in (("SMALL RIGHT", "right"), ("SMALL WRONG", "wrong"))
+    for title, fix in records(name).items()
 ]
 
 
@@ -75,7 +79,7 @@ def findings(repository):
     return run
 
 
-@pytest.mark.parametrize(("number", "path", "fix"), cases("RIGHT"))
+@pytest.mark.parametrize(("number", "path", "fix"), [*cases("RIGHT"), *cases("SMALL RIGHT")])
 def test_a_right_fix_is_not_blocked(findings, number, path, fix):
     assert [each for each in findings(number, path, fix) if each.severity is Severity.BLOCKED] == []
 
@@ -85,6 +89,11 @@ def test_a_wrong_fix_is_blocked_by_its_rule(findings, number, path, fix):
     assert fix.rule in {
         each.rule for each in findings(number, path, fix) if each.severity is Severity.BLOCKED
     }
+
+
+@pytest.mark.parametrize(("number", "path", "fix"), cases("SMALL WRONG"))
+def test_a_small_wrong_fix_is_blocked(findings, number, path, fix):
+    assert Severity.BLOCKED in {each.severity for each in findings(number, path, fix)}
 
 
 @pytest.mark.parametrize(("path", "module"), PLACES.values(), ids=PLACES)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,21 @@ def swap(file: str, *pairs: tuple[str, str], **more) -> Fix:
         assert old in new, old
         new = new.replace(old, instead, 1)
     return Fix(file, new, **more)
+
+
+DATA = Path(__file__).parents[2] / "data" / "repairs"
+
+
+def records(name: str) -> dict[str, Fix]:
+    """Return the small repairs of a text file by their titles.
+
+    A record is ``=== title | path | error | message``, then ``--- before`` and ``--- after`` with the code.
+    """
+    found = {}
+    text = (DATA / f"{name}.txt").read_text("utf-8")
+    for record in re.split(r"^=== ", text, flags=re.MULTILINE)[1:]:
+        head, _, code = record.partition("\n--- before\n")
+        title, path, error, message = (part.strip() for part in head.split(" | ", 3))
+        old, _, new = code.partition("--- after\n")
+        found[title] = Fix(old, new, error, message, path=path)
+    return found

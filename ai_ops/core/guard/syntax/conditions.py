@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -105,8 +106,8 @@ def refuses_less(before: Condition, after: Condition, *, demanded: bool) -> Loos
     return Looser(pairs[0], gone=False) if pairs and len(gone) >= len(added) else None
 
 
-_COMPARISON = re.compile(r"\A(?P<left>.+?) (?P<operator><=?|>=?) (?P<right>.+)\Z", re.DOTALL)
-_NUMBER = re.compile(r"(?:- )?\d[\d_.]*")
+_OPERATORS = ("<", "<=", ">", ">=")
+_NUMBER = re.compile(r"-?\d[\d_]*(?:\.\d*)?")
 _STEP = 1.0
 
 
@@ -124,33 +125,46 @@ def looser_limit(before: Condition, after: Condition, *, demanded: bool) -> Limi
     added = {part for way in after.either for part in way} - {part for way in before.either for part in way}
     if len(gone) != 1 or len(added) != 1:
         return None
-    then, now = _COMPARISON.match(next(iter(gone))), _COMPARISON.match(next(iter(added)))
-    if (
-        then is None
-        or now is None
-        or then["left"] != now["left"]
-        or then["operator"][0] != now["operator"][0]
-    ):
+    then, now = (next(iter(each)).split(" ") for each in (gone, added))
+    at = next((n for n, (old, new) in enumerate(zip(then, now, strict=False)) if old != new), len(then))
+    where = at if then[at : at + 1] and then[at] in _OPERATORS else _operator_before(then, at)
+    if where is None or "!" in then[:where] or "not" in then[:where]:
         return None
-    upwards = (then["operator"][0] == ">") is not demanded  # a larger limit refuses less
-    moved = _moved(then["right"], now["right"], upwards=upwards)
-    stricter = len(now["operator"]) - len(then["operator"])
-    looser_operator = stricter > 0 if demanded else stricter < 0
+    old, new = then[where], now[where]
+    if old[0] != new[0] or new not in _OPERATORS or (old != new and then[where + 1 :] != now[where + 1 :]):
+        return None
+    upwards = (old[0] == ">") is not demanded  # a larger limit refuses less
+    moved = _moved(then[where + 1 :], now[where + 1 :], upwards=upwards)
+    looser_operator = len(new) > len(old) if demanded else len(new) < len(old)
     if moved is None or moved < 0 or (moved == 0 and not looser_operator):
         return None
-    return Limit(f"{then[0]} became {now[0]}", far=moved > _STEP)
+    return Limit(f"{' '.join(then)} became {' '.join(now)}", far=moved > _STEP)
 
 
-def _moved(then: str, now: str, *, upwards: bool) -> float | None:
+def _operator_before(words: Sequence[str], at: int) -> int | None:
+    """Return where the comparison is whose limit a word belongs to."""
+    return next((n for n in range(min(at, len(words)) - 1, -1, -1) if words[n] in _OPERATORS), None)
+
+
+def _moved(then: Sequence[str], now: Sequence[str], *, upwards: bool) -> float | None:
     """Return how far a limit moved to where less is refused; None when that cannot be said."""
     if then == now:
         return 0.0
-    if _NUMBER.fullmatch(then) and _NUMBER.fullmatch(now):
-        old, new = (float(each.replace(" ", "").replace("_", "").rstrip(".")) for each in (then, now))
+    if len(then) == len(now) and then[1:] == now[1:] and _are_numbers(then[0], now[0]):
+        old, new = _number(then[0]), _number(now[0])
         return new - old if upwards else old - new
-    more = now.removeprefix(f"{then} ")
-    grows, shrinks = more[:2] in ("+ ", "* "), more[:2] in ("- ", "/ ")
-    if more == now or not (grows or shrinks) or not _NUMBER.fullmatch(more[2:]):
+    more = now[len(then) : len(then) + 2]
+    if now[: len(then)] != then or len(more) < 2 or not _are_numbers(more[1]):
         return None
-    size = float(more[2:].replace("_", "").rstrip("."))
-    return size if grows is upwards else -size
+    grows = more[0] in ("+", "*")
+    if not grows and more[0] not in ("-", "/"):
+        return None
+    return _number(more[1]) if grows is upwards else -_number(more[1])
+
+
+def _are_numbers(*words: str) -> bool:
+    return all(_NUMBER.fullmatch(each) for each in words)
+
+
+def _number(word: str) -> float:
+    return float(word.replace("_", "").rstrip("."))

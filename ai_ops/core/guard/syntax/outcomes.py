@@ -67,12 +67,11 @@ def outcome(caught: Caught, dialect: Dialect, known: frozenset[str], around: Nod
         return Outcome.RAISES
     if not caught.is_value and not children(body):
         return Outcome.EMPTY
+    told = any(_passes_on(each.node, caught.variable, dialect) for each in found)
+    if told or _kept(caught, found, dialect, around):
+        return Outcome.PASSES_ON
     if any(_is_real(each, body, dialect) for each in raises):
         return Outcome.PARTLY
-    if _kept(caught, found, dialect, around) or any(
-        _passes_on(each.node, caught.variable, dialect) for each in found
-    ):
-        return Outcome.PASSES_ON
     return Outcome.SILENT if _is_silent(body, caught, dialect, known) else Outcome.MENDS
 
 

@@ -50,6 +50,11 @@ def is_constant(node: Node | None, dialect: Dialect, known: frozenset[str], dept
         return True
     if kind in dialect.strings:
         return not any(each.type in ("template_substitution", "interpolation") for each in node.children)
+    if kind == "pair":
+        return is_constant(field(node, "value"), dialect, known, depth - 1)
+    held = field(node, "object") if kind in _DOTTED or kind.startswith("subscript") else None
+    if held is not None and held.type in dialect.collections | {"parenthesized_expression"}:
+        return is_constant(held, dialect, known, depth - 1)
     if kind in _NAMES or kind in _DOTTED:
         return text(node) in known or _CAPITALS.match(text(node)[:200]) is not None
     if kind in dialect.calls:
