@@ -81,7 +81,6 @@ class Dialect:
     statements: frozenset[str] = frozenset({"expression_statement"})
     blocks: frozenset[str] = frozenset({"block", "statement_block"})
     marks: frozenset[str] = NONE
-    creates: frozenset[str] = NONE
     imports: frozenset[str] = NONE
     collections: frozenset[str] = NONE
     errors_are_values: bool = False

@@ -61,7 +61,6 @@ def dialect() -> Dialect:
         caught=_caught,
         cases=frozenset({"switch_label"}),
         marks=frozenset({"annotation", "marker_annotation"}),
-        creates=frozenset({"object_creation_expression"}),
         imports=frozenset({"import_declaration", "package_declaration"}),
         collections=frozenset({"array_initializer"}),
     )  # fmt: skip

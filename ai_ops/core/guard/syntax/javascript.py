@@ -74,7 +74,6 @@ def _dialect(name: str, grammar: object) -> Dialect:
         dropped=_dropped,
         cases=frozenset({"switch_case"}),
         marks=frozenset({"decorator"}),
-        creates=frozenset({"new_expression"}),
         imports=frozenset({"import_statement"}),
         collections=frozenset({"array", "object"}),
     )  # fmt: skip

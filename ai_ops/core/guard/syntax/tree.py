@@ -61,11 +61,6 @@ def children(node: Node) -> list[Node]:
     return [child for child in node.named_children if child.type not in _COMMENTS]
 
 
-def is_comment(node: Node) -> bool:
-    """Whether a node is a comment."""
-    return node.type in _COMMENTS
-
-
 def text(node: Node | None) -> str:
     """Return a node's source; empty for none."""
     return (node.text or b"").decode("utf-8", "replace") if node is not None else ""
