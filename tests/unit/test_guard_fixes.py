@@ -101,3 +101,44 @@ def test_nothing_is_found_where_code_only_moves(tmp_path, path, module):
     code = next(fix.old for fix in module.RIGHT.values())
     before, after = {path: code}, {path: code.replace("\n\n", "\n\n\n")}
     assert review(diff(tmp_path, before, after), reader(before), reader(after)) == ()
+
+
+DEEP = {
+    "chains of else": ("a.js", "try{g()}catch(e){" + "if(a){throw e}else{" * 45 + "return 1" + "}" * 46),
+    "handlers in handlers": ("a.js", "try{g()}catch(e){" * 90 + "}" * 90),
+    "a chain of calls": ("a.rs", "fn f() { x" + ".ok().unwrap_or(1)" * 60 + "; }"),
+    "checks in a row": (
+        "a.go",
+        "package a\nfunc F() {\n" + "if err := g(); err == nil {\n x()\n}\n" * 400 + "}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("path", "code"), DEEP.values(), ids=DEEP)
+def test_hostile_shapes_come_to_an_end(tmp_path, path, code):
+    before, after = {path: "\n"}, {path: f"{code}\n"}
+    found = review(diff(tmp_path, before, after), reader(before), reader(after))
+    assert "swallowed_exception" in {each.rule for each in found}
+
+
+@pytest.mark.parametrize(
+    ("path", "wrapped"), [("a.js", "[%s]"), ("a.py", "(%s)"), ("A.java", "class A { %s }")]
+)
+def test_code_that_is_nested_too_deeply_is_blocked_unless_it_was(tmp_path, path, wrapped):
+    code = ""
+    for _ in range(450):
+        code = wrapped % code
+    plain, deep, deeper = {path: "\n"}, {path: f"{code}\n"}, {path: f"\n{code}\n"}
+    found = review(diff(tmp_path, plain, deep), reader(plain), reader(deep))
+    assert ("unread_code", Severity.BLOCKED) in {(each.rule, each.severity) for each in found}
+    found = review(diff(tmp_path, deep, deeper), reader(deep), reader(deeper))
+    assert ("unread_code", Severity.WARNING) in {(each.rule, each.severity) for each in found}
+
+
+def test_a_file_that_its_grammar_does_not_understand_is_read_by_its_words(tmp_path):
+    before, after = {"A.java": "class A { }\n"}, {"A.java": "class A { ( try { } catch (Exception e) { }\n"}
+    found = review(diff(tmp_path, before, after), reader(before), reader(after))
+    assert {each.rule: each.severity for each in found} == {
+        "swallowed_exception": Severity.BLOCKED,
+        "unread_code": Severity.WARNING,
+    }

@@ -63,6 +63,7 @@ _FILE_RULES: tuple[Rule, ...] = (
 )
 RULES: tuple[Rule, ...] = (
     *_FILE_RULES,
+    handlers.unread,
     handlers.swallowed,
     handlers.hides_logged,
     checking.removed_checks,

@@ -15,7 +15,7 @@ from ai_ops.core.guard.exception_bases import bases
 from ai_ops.core.guard.findings import Finding, Severity
 from ai_ops.core.guard.syntax import Dialect, Spot, Tree
 from ai_ops.core.guard.syntax.names import function_around, scope
-from ai_ops.core.guard.syntax.outcomes import Outcome, outcome
+from ai_ops.core.guard.syntax.outcomes import Outcome, outcome, raised_words
 from ai_ops.core.guard.syntax.tree import words
 from ai_ops.core.guard.syntax.values import constants
 
@@ -58,17 +58,20 @@ def handlers(tree: Tree) -> list[Handler]:
     """Return the handlers of a file in the order of its lines."""
     dialect = tree.dialect
     known = constants(tree.root.node, dialect)
+    raised: dict[int, frozenset[str]] = {}
     found = []
     for each in dialect.caught(tree.root):
         function = function_around(each.spot, dialect)
         around = function.node if function else tree.root.node
+        if around.id not in raised:
+            raised[around.id] = raised_words(around, dialect)
         found.append(
             Handler(
                 scope(each.spot, dialect),
                 each.types,
                 words(each.body) if each.body is not None else words(each.spot.node),
                 each.spot.line,
-                outcome(each, dialect, known, around),
+                outcome(each, dialect, known, raised[around.id]),
                 each.narrowed,
                 any(_repeats(above, dialect) for above in each.spot.around()),
             )

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import read
-from ai_ops.core.guard.syntax.checks import FALSE, LEAVES, REFUSAL, VERDICT, Check, checks
+from ai_ops.core.guard.syntax.checks import LEAVES, UNRAISED, Check, checks
 from ai_ops.core.guard.syntax.conditions import Looser, looser_limit, refuses_less
 from ai_ops.core.guard.words import is_about_safety
 
@@ -89,7 +89,7 @@ def _became(path: str, check: Check, new: _Found) -> tuple[str, Check] | None:
 
 
 def _said(check: Check) -> str:
-    if check.raises in (REFUSAL, VERDICT, FALSE, LEAVES):
+    if check.raises in UNRAISED:
         return f"{check.raises}, {check.code[:80]!r},"
     return f"the raise or assert of {check.raises or 'the error'}"
 

@@ -19,7 +19,7 @@ from ai_ops.core.guard.dropping import dropped, looked_at
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.python_errors import Errors, Handler, errors
 from ai_ops.core.guard.suite import is_test
-from ai_ops.core.guard.syntax import read
+from ai_ops.core.guard.syntax import is_unread, read
 
 
 def _new(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
@@ -209,6 +209,15 @@ def _hiding_logged(
             places[handler.scope, handler.types] -= 1
         else:
             yield handler
+
+
+def unread(change: Change) -> Iterator[Finding]:
+    """Find code that newly is too long or too deep for any rule to read."""
+    for file in change.files:
+        before, after = (change.text(reader, file.path) for reader in (change.base, change.after))
+        if is_unread(file.path, after):
+            severity = Severity.WARNING if is_unread(file.path, before) else Severity.BLOCKED
+            yield Finding("unread_code", file.path, "the code is too long or nested too deeply", severity)
 
 
 def _swallowed_elsewhere(change: Change, file: FileDiff) -> Iterator[Finding]:

@@ -15,6 +15,8 @@ from ai_ops.core.guard.syntax.tree import Spot, children, field, nodes, spots, t
 
 REFUSAL, VERDICT, FALSE, LEAVES = "a refusal", "a verdict", "a no", "an early end"
 _HANDED, _COMPLAINT = "an error handed on", "a complaint"
+UNRAISED = frozenset({REFUSAL, VERDICT, FALSE, LEAVES, _HANDED, _COMPLAINT})
+"""What a check may do in place of raising."""
 _REFUSES = re.compile(
     r"(?<![\w.])4\d\d(?![\w.])|forbidden|unauthori[sz]ed|bad_?request|unprocessable|http\.Error|sendError|denied"
     r"|\bredirect\b",
@@ -161,7 +163,9 @@ def _returning(spot: Spot, tree: Tree) -> Iterator[Check]:
 def _refusing(branch: Spot, tree: Tree) -> Iterator[Check]:
     """Yield a branch that says no to somebody outside, and nothing more."""
     dialect, body = tree.dialect, field(branch.node, "consequence", "body")
-    if body is None or any(each.type in dialect.conditionals for each in nodes(body)):
+    if body is None or body.end_byte - body.start_byte > 4 * _LONGEST:
+        return
+    if any(each.type in dialect.conditionals for each in nodes(body)):
         return
     code = words(body)
     if len(code) < _LONGEST and _REFUSES.search(code) is not None:

@@ -96,16 +96,17 @@ def _gives_error(spot: Spot) -> bool:
 
 
 def _caught(root: Spot) -> Iterator[Caught]:
+    uses: dict[int, dict[str, int]] = {}
     for spot in spots(root):
         node = spot.node
         if node.type == "if_statement":
-            yield from _checked(spot)
+            yield from _checked(spot, uses)
         elif node.type == "call_expression" and text(field(node, "function")) == "recover":
             yield _recovered(spot)
 
 
-def _checked(spot: Spot) -> Iterator[Caught]:
-    """Yield ``if err != nil {…}`` and ``if errors.Is(err, …) {…}``."""
+def _checked(spot: Spot, uses: dict[int, dict[str, int]]) -> Iterator[Caught]:
+    """Yield ``if err != nil {…}`` and ``if errors.Is(err, …) {…}``; ``uses`` keeps what was asked for."""
     node = spot.node
     condition, body = field(node, "condition"), field(node, "consequence")
     parts = [text(condition).strip("()"), *re.split(r"\s*&&\s*", text(condition))]
@@ -120,12 +121,16 @@ def _checked(spot: Spot) -> Iterator[Caught]:
             )
     elif (found := _NO_ERROR.match(parts[0])) and field(node, "alternative") is None:
         around = next((each for each in spot.around() if each.kind in _FUNCTIONS), None)
-        told = around is not None and any(
-            each.type == "identifier" and text(each) == found[1] and each.start_byte > node.end_byte
-            for each in nodes(around.node)
-        )
+        if around is not None and around.node.id not in uses:
+            uses[around.node.id] = _last_uses(around.node)
+        told = around is not None and uses[around.node.id].get(found[1], 0) > node.end_byte
         if not told:
             yield Caught(spot, frozenset(), found[1], None)
+
+
+def _last_uses(function: Node) -> dict[str, int]:
+    """Return where each name of a function is used last, in bytes."""
+    return {text(each): each.start_byte for each in nodes(function) if each.type == "identifier"}
 
 
 def _recovered(spot: Spot) -> Caught:

@@ -43,13 +43,23 @@ _ANSWERS = frozenset(
 )
 
 
+_THROUGH = frozenset({"expression_list", "else_clause"})
+
+
 def own(body: Node, dialect: Dialect) -> Iterator[Spot]:
     """Yield what runs with a body, not what functions inside it do when they are called."""
     return spots(Spot(body), dialect.functions)
 
 
-def outcome(caught: Caught, dialect: Dialect, known: frozenset[str], around: Node | None) -> Outcome:
-    """Return what becomes of an error; ``known`` are names of constants, ``around`` the function it is in."""
+def outcome(caught: Caught, dialect: Dialect, known: frozenset[str], raised: frozenset[str]) -> Outcome:
+    """Return what becomes of an error.
+
+    Args:
+        caught: where it is caught.
+        dialect: the language.
+        known: the names of constants.
+        raised: the words of what the function around raises.
+    """
     body = caught.body
     if body is None:
         return Outcome.SILENT
@@ -62,13 +72,14 @@ def outcome(caught: Caught, dialect: Dialect, known: frozenset[str], around: Nod
         return _handed_to(body)
     found = list(own(body, dialect))
     raises = [each for each in found if dialect.raised(each) is not None]
-    always = any(_always(each, body, dialect) for each in raises)
-    if always and not any(each.kind in dialect.leaves and not _holds(each, raises) for each in found):
+    if _surely_raises(Spot(body), dialect) and not any(
+        each.kind in dialect.leaves and not _holds(each, raises) for each in found
+    ):
         return Outcome.RAISES
     if not caught.is_value and not children(body):
         return Outcome.EMPTY
     told = any(_passes_on(each.node, caught.variable, dialect) for each in found)
-    if told or _kept(caught, found, dialect, around):
+    if told or _kept(caught, found, dialect, raised):
         return Outcome.PASSES_ON
     if any(_is_real(each, body, dialect) for each in raises):
         return Outcome.PARTLY
@@ -89,29 +100,21 @@ def _holds(spot: Spot, raises: list[Spot]) -> bool:
     )
 
 
-def _always(raised: Spot, body: Node, dialect: Dialect) -> bool:
-    """Whether nothing but blocks is between what raises and the whole body."""
-    free = dialect.blocks | dialect.statements | dialect.leaves | {"expression_list", "else_clause"}
-    for above in raised.around():
-        if above.node == body:
-            return True
-        if above.kind in dialect.conditionals:
-            return _both_raise(above.node, dialect) and _always(above, body, dialect)
-        if above.kind not in free:
-            return False
-    return raised.node == body
-
-
-def _both_raise(node: Node, dialect: Dialect) -> bool:
-    other = field(node, "alternative")
-    parts = (field(node, "consequence"), other)
-    return other is not None and all(
-        part is not None
-        and any(
-            dialect.raised(each) is not None and _always(each, part, dialect) for each in own(part, dialect)
-        )
-        for part in parts
-    )
+def _surely_raises(spot: Spot, dialect: Dialect) -> bool:
+    """Whether every way through a body meets a raise. Each node is asked once."""
+    if dialect.raised(spot) is not None:
+        return True
+    node = spot.node
+    if node.type in dialect.conditionals:
+        for part in (field(node, "consequence"), field(node, "alternative")):
+            if part is None or not _surely_raises(Spot(part, spot), dialect):
+                return False
+        return True
+    if node.type in dialect.blocks | dialect.statements | dialect.leaves | _THROUGH:
+        for child in children(node):
+            if _surely_raises(Spot(child, spot), dialect):
+                return True
+    return False
 
 
 def _is_real(raised: Spot, body: Node, dialect: Dialect) -> bool:
@@ -126,9 +129,9 @@ def _is_real(raised: Spot, body: Node, dialect: Dialect) -> bool:
     return True
 
 
-def _kept(caught: Caught, found: list[Spot], dialect: Dialect, around: Node | None) -> bool:
+def _kept(caught: Caught, found: list[Spot], dialect: Dialect, raised: frozenset[str]) -> bool:
     """Whether the error is kept under another name that is raised later, as a retry does at its end."""
-    if not caught.variable or around is None:
+    if not caught.variable:
         return False
     kinds = {kind: (name, value) for kind, name, value in dialect.bound}
     names = set()
@@ -137,12 +140,13 @@ def _kept(caught: Caught, found: list[Spot], dialect: Dialect, around: Node | No
             r"\w+", text(field(each.node, kinds[each.kind][1]))
         ):
             names.add(text(field(each.node, kinds[each.kind][0])))
-    if not names:
-        return False
-    return any(
-        dialect.raised(each) is not None and not names.isdisjoint(re.findall(r"\w+", text(each.node)))
-        for each in own(around, dialect)
-    )
+    return not names.isdisjoint(raised)
+
+
+def raised_words(function: Node, dialect: Dialect) -> frozenset[str]:
+    """Return the words of everything that a function raises itself."""
+    raised = (each.node for each in own(function, dialect) if dialect.raised(each) is not None)
+    return frozenset(word for node in raised for word in re.findall(r"\w+", text(node)))
 
 
 def _passes_on(node: Node, variable: str, dialect: Dialect) -> bool:
