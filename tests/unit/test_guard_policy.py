@@ -10,7 +10,11 @@ from ai_ops.core import guard, proof
 from ai_ops.core.guard import Finding, Limits, Policy, Severity, review, review_reproduction
 from ai_ops.core.guard.policy import RULE_NAMES
 from ai_ops.core.project import ProjectFile, parse_project_file
+from ai_ops.core.report import Report, body
 from ai_ops.errors import PermanentError
+from ai_ops.flow.event import ErrorDetail
+from ai_ops.flow.task import Proof, Reason, Verdict
+from ai_ops.server import views
 from tests.support.patches import Program, diff, reader
 
 PACKAGE = Path(guard.__file__).parent
@@ -133,3 +137,16 @@ def test_a_finding_keeps_its_severity_in_the_verdict():
         ("test_deleted", "blocked"),
         ("mode_changed", "warning"),
     ]
+
+
+def test_the_api_and_the_report_show_a_severity_where_there_is_one():
+    judged = Proof(
+        Verdict.PROVED,
+        (Reason("suite_clean", "", "x"), proof.reason(Finding("mode_changed", "a", "y", Severity.WARNING))),
+    )
+    assert views.proof(judged)["reasons"] == [
+        {"rule": "suite_clean", "place": "", "text": "x"},
+        {"rule": "mode_changed", "place": "a", "text": "y", "severity": "warning"},
+    ]
+    shown = body(Report("t", ErrorDetail(raw_excerpt="e"), judged), "marker")
+    assert "`mode_changed` (warning) `a`" in shown and "`suite_clean`:" in shown
