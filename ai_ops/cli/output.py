@@ -81,7 +81,8 @@ def reasons(proof: Mapping[str, Any]) -> None:
     """Print the reasons of a verdict."""
     for reason in proof["reasons"]:
         where = f" {reason['place']}" if reason["place"] else ""
-        line(f"  - {reason['rule']}{where}: {reason['text']}")
+        severity = f" ({reason['severity']})" if reason.get("severity") else ""
+        line(f"  - {reason['rule']}{severity}{where}: {reason['text']}")
 
 
 def moment(value: str | None) -> str | None:

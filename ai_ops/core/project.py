@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import yaml
 
 from ai_ops.core import runners
+from ai_ops.core.guard.policy import ALL, RULE_NAMES, Policy
 from ai_ops.core.runners import PATHS, Tree, command, pytest
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixMode
@@ -53,6 +54,7 @@ class ProjectFile:
     labels: tuple[str, ...] = ()
     draft: bool | None = None
     budget_usd: float | None = None
+    guard: Policy = field(default_factory=Policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,39 @@ def _money(field: str, value: Any) -> float:
     return float(value)
 
 
+def _size(field: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise _invalid(field, "must be a whole number above 0")
+    return value
+
+
+def _rules(field: str, value: Any) -> frozenset[str]:
+    names = (value,) if value == ALL else _texts(field, value)
+    if unknown := [name for name in names if name != ALL and name not in RULE_NAMES]:
+        raise _invalid(field, f"{unknown[0][:80]!r} is no rule; rules are {ALL}, " + ", ".join(RULE_NAMES))
+    return frozenset(names)
+
+
+_GUARD_FIELDS: dict[str, Callable[[str, Any], Any]] = {
+    "block": _rules,
+    "files": _size,
+    "lines": _size,
+    "characters": _size,
+    "protected_paths": _texts,
+}
+
+
+def _guard(field: str, value: Any) -> Policy:
+    if not isinstance(value, dict):
+        raise _invalid(field, "must be a mapping of fields")
+    for key in value:
+        if key not in _GUARD_FIELDS:
+            known = ", ".join(_GUARD_FIELDS)
+            raise _invalid(f"{field}.{str(key)[:80]}", f"is not a known field; known are {known}")
+    said = {key: each for key, each in value.items() if each is not None}
+    return Policy(**{key: _GUARD_FIELDS[key](f"{field}.{key}", each) for key, each in said.items()})
+
+
 _FIELDS: dict[str, Callable[[str, Any], Any]] = {
     "setup": _text,
     "test": _text,
@@ -145,6 +180,7 @@ _FIELDS: dict[str, Callable[[str, Any], Any]] = {
     "labels": _texts,
     "draft": _flag,
     "budget_usd": _money,
+    "guard": _guard,
 }
 
 

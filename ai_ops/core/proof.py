@@ -332,7 +332,12 @@ def _capped(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
 def blocked(findings: Sequence[Finding]) -> Proof:
     """Return the guard's verdict on a change with at least one blocked finding, warnings last."""
     ordered = sorted(findings, key=lambda finding: finding.severity is not Severity.BLOCKED)
-    return Proof(Verdict.BLOCKED, _capped([Reason(each.rule, each.place, each.text) for each in ordered]))
+    return Proof(Verdict.BLOCKED, _capped([reason(each) for each in ordered]))
+
+
+def reason(finding: Finding) -> Reason:
+    """Return a finding of the guard as a ground of the verdict, with its severity."""
+    return Reason(finding.rule, finding.place, finding.text, finding.severity)
 
 
 def is_blocked(findings: Iterable[Finding]) -> bool:

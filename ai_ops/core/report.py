@@ -199,7 +199,8 @@ def _reasons(proof: Proof) -> str:
     lines = []
     for reason in proof.reasons:
         where = f" {markdown.code(reason.place)}" if reason.place else ""
-        lines.append(f"- {markdown.code(reason.rule)}{where}: {markdown.text(reason.text, 600)}")
+        severity = f" ({reason.severity})" if reason.severity else ""
+        lines.append(f"- {markdown.code(reason.rule)}{severity}{where}: {markdown.text(reason.text, 600)}")
     return "\n".join(lines)
 
 

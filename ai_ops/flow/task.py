@@ -105,11 +105,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One ground of a verdict: a stable rule name, a place (path, test id or empty), and words."""
+    """One ground of a verdict: a stable rule name, a place (path, test id or empty), and words.
+
+    ``severity`` is that of a finding of the guard, ``blocked`` or ``warning``; empty for all others.
+    """
 
     rule: str
     place: str
     text: str
+    severity: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,10 @@ def moment(value: datetime | None) -> str | None:
 
 
 def proof(value: Proof) -> dict[str, Any]:
-    """Return ``{verdict, reasons: [{rule, place, text}]}``."""
-    return {"verdict": value.verdict, "reasons": [asdict(reason) for reason in value.reasons]}
+    """Return ``{verdict, reasons: [{rule, place, text}]}``; the guard's findings have a ``severity`` too."""
+    reasons = [asdict(reason) for reason in value.reasons]
+    shown = [{key: each for key, each in reason.items() if key != "severity" or each} for reason in reasons]
+    return {"verdict": value.verdict, "reasons": shown}
 
 
 def task(

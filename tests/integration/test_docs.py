@@ -25,6 +25,7 @@ from ai_ops import flow
 from ai_ops.agent import delivery
 from ai_ops.cli.app import app
 from ai_ops.core import failures
+from ai_ops.core.guard.policy import RULE_NAMES
 from ai_ops.core.setting_names import TABLES
 from ai_ops.server.auth import Scope
 from ai_ops.server.http_server import ROUTES
@@ -183,6 +184,11 @@ def test_every_route_that_an_agents_key_opens_is_named_where_the_key_is_told_of(
     assert said is not None
     opened = {route.path for route in ROUTES if route.scope is Scope.EVENTS}
     assert set(re.findall(r"/(?:v1|api)/[\w/{}]+", said[0])) == opened
+
+
+def test_every_rule_of_the_guard_stands_in_the_page_of_security() -> None:
+    for rule, finds in RULE_NAMES.items():
+        assert f"| `{rule}` | {finds} | " in read("doc/security.md")
 
 
 def test_the_api_page_names_no_route_that_is_not_there() -> None:

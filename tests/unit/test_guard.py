@@ -340,9 +340,9 @@ def test_an_empty_catch_is_blocked(findings, name, old, new, expected):
     assert ("swallowed_exception" in blocked(found)) is expected
 
 
-def test_a_removed_check_is_a_warning(findings):
+def test_a_removed_check_is_blocked(findings):
     old = "def f(x):\n    if x < 0:\n        raise ValueError(x)\n    return x\n"
-    assert warned(findings(with_code("def f(x):\n    return x\n"), with_code(old))) == {"check_removed"}
+    assert blocked(findings(with_code("def f(x):\n    return x\n"), with_code(old))) == {"check_removed"}
 
 
 def with_test(text: str) -> State:

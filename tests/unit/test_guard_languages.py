@@ -84,7 +84,7 @@ MAY_HIDE = {
     "ruby, another type": ("a.rb", "begin\n  g\nrescue Timeout::Expired\n  again\nend"),
     "go, answered": ("a.go", 'if err != nil {\n http.Error(w, "bad", 400)\n return\n}'),
     "go, a second value": ("a.go", "x, _ := strconv.Atoi(s)"),
-    "rust, a default": ("a.rs", "let x = v.first().copied().unwrap_or(0);"),
+    "rust, a default": ("a.rs", "let x = f().unwrap_or(0);"),
     "javascript, settled": ("a.js", "await Promise.allSettled(xs);"),
 }
 

@@ -104,9 +104,10 @@ def test_what_steers_the_runners_is_not_changed(findings, path):
     assert "test_configuration_changed" in blocked(findings(path, "a\n", "b\n"))
 
 
-def test_a_cargo_manifest_may_gain_a_dependency_and_not_another_harness(findings):
+def test_a_cargo_manifest_gains_neither_a_dependency_nor_another_harness(findings):
     old = '[package]\nname = "shop"\n'
-    assert blocked(findings("Cargo.toml", old, old + '[dependencies]\nserde = "1"\n')) == set()
+    assert blocked(findings("Cargo.toml", old, old + '[dependencies]\nserde = "1"\n')) == {"dependency_added"}
+    assert blocked(findings("Cargo.toml", old, old + 'description = "A shop"\n')) == set()
     harness = old + '[[test]]\nname = "ratings"\nharness = false\n'
     assert blocked(findings("Cargo.toml", old, harness)) == {"test_configuration_changed"}
 

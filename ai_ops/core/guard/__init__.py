@@ -10,18 +10,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ai_ops.core import diff as patches
 from ai_ops.core.guard import (
+    checking,
     content,
+    dependencies,
     forging,
     handlers,
+    licences,
     looking,
     paths,
     probing,
+    protecting,
     running,
     shadowing,
+    special_cases,
     suite,
     unit_tests,
 )
 from ai_ops.core.guard.findings import Change, Finding, Limits, Reader, Severity
+from ai_ops.core.guard.policy import Policy
 from ai_ops.core.guard.suite import not_tests
 from ai_ops.core.redaction import redact as default_redact
 from ai_ops.errors import PermanentError
@@ -31,6 +37,7 @@ __all__ = [
     "Change",
     "Finding",
     "Limits",
+    "Policy",
     "Reader",
     "Severity",
     "not_tests",
@@ -52,12 +59,18 @@ _FILE_RULES: tuple[Rule, ...] = (
     content.secrets,
     content.hidden_characters,
     content.package_indexes,
+    dependencies.dependencies,
+    licences.licence_headers,
 )
 RULES: tuple[Rule, ...] = (
     *_FILE_RULES,
+    handlers.unread,
     handlers.swallowed,
     handlers.hides_logged,
-    handlers.removed_raise,
+    checking.removed_checks,
+    protecting.removed_protection,
+    protecting.disabled_protection,
+    special_cases.special_cases,
     forging.detects_tests,
     forging.looks_around,
     running.plays_to_runner,
@@ -89,6 +102,8 @@ def review(
     exception_type: str = "",
     cause_types: Sequence[str] = (),
     test_files: frozenset[str] = frozenset(),
+    logged: str = "",
+    policy: Policy | None = None,
 ) -> tuple[Finding, ...]:
     """Return everything the rules find in a fix, blocked findings first.
 
@@ -104,7 +119,10 @@ def review(
         exception_type: the logged error's type; a new handler that may catch it has to raise.
         cause_types: the types of its causes, of which the same holds.
         test_files: the files that the baseline's report names; they are tests whatever their name.
+        logged: what the log says of the error, so that a change made for that one input is seen.
+        policy: what the repository asks for beyond the rules; it can only be stricter.
     """
+    policy = policy or Policy()
     found: list[Finding] = []
     for kind in dict.fromkeys((exception_type, *cause_types[:_MOST_CAUSES])):
 
@@ -114,16 +132,17 @@ def review(
                 len(diff),
                 base,
                 after,
-                tuple(protected),
-                limits or Limits(),
+                (*protected, *policy.protected_paths),
+                policy.limits(limits or Limits()),
                 reproduction or {},
                 redact or default_redact,
                 kind,
                 test_files,
+                logged=logged,
             )
 
         found += _review(RULES, diff, read)
-    return _in_order(found)
+    return _in_order(found, policy)
 
 
 def review_reproduction(
@@ -133,13 +152,15 @@ def review_reproduction(
     limits: Limits | None = None,
     redact: Callable[[str], str] | None = None,
     collected: frozenset[str] | None = None,
+    policy: Policy | None = None,
 ) -> tuple[Finding, ...]:
     """Return everything the rules find in a reproduction: it may add tests and nothing else.
 
     ``collected`` are the files that its report names. Before there is a report it is None, and whether
     every file is a test stays open: ask again, or ``not_tests``, with the report.
     """
-    return _review(
+    policy = policy or Policy()
+    found = _review(
         _REPRODUCTION_RULES,
         diff,
         lambda files: Change(
@@ -147,13 +168,14 @@ def review_reproduction(
             len(diff),
             _nothing,
             _nothing,
-            tuple(protected),
-            limits or Limits(),
+            (*protected, *policy.protected_paths),
+            policy.limits(limits or Limits()),
             {},
             redact or default_redact,
             collected=collected,
         ),
     )
+    return _in_order(found, policy)
 
 
 def _nothing(_path: str) -> bytes | None:
@@ -161,15 +183,18 @@ def _nothing(_path: str) -> bytes | None:
 
 
 def _review(
-    rules: Sequence[Rule], diff: str, read: Callable[[tuple[patches.FileDiff, ...]], Change]
-) -> tuple[Finding, ...]:
+    rules: Sequence[Rule],
+    diff: str,
+    read: Callable[[tuple[patches.FileDiff, ...]], Change],
+) -> list[Finding]:
     try:
         change = read(patches.parse(diff))
     except PermanentError as error:
-        return (Finding("unreadable_diff", "", error.message),)
-    return _in_order(finding for rule in rules for finding in rule(change))
+        return [Finding("unreadable_diff", "", error.message)]
+    return [finding for rule in rules for finding in rule(change)]
 
 
-def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings once each, those that block first."""
-    return tuple(sorted(dict.fromkeys(findings), key=lambda each: each.severity is not Severity.BLOCKED))
+def _in_order(findings: Iterable[Finding], policy: Policy) -> tuple[Finding, ...]:
+    """Return findings once each, as severe as the policy wants them, those that block first."""
+    raised = policy.raised(dict.fromkeys(findings))
+    return tuple(sorted(raised, key=lambda each: each.severity is not Severity.BLOCKED))

@@ -44,6 +44,7 @@ class Change:
     ``reproduction`` maps its paths to their bytes as they were proved. ``exception_type`` is the logged
     error's, empty when unknown. ``test_files`` are the files that the baseline's report names.
     ``collected`` are the files that the reproduction's report names, None while there is no report.
+    ``logged`` is what the log says of the error: its message and what stands around it.
     """
 
     files: tuple[FileDiff, ...]
@@ -57,6 +58,7 @@ class Change:
     exception_type: str = ""
     test_files: frozenset[str] = frozenset()
     collected: frozenset[str] | None = None
+    logged: str = ""
 
     def text(self, reader: Reader, path: str) -> str | None:
         """Return a file's text for the rules that read code; undecodable bytes are replaced."""

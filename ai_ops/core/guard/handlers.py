@@ -1,7 +1,7 @@
 """Rules about errors that are hidden instead of repaired.
 
-Python is compared as syntax trees, base against after, so that moved or re-indented code is not new.
-Other languages are compared by their handlers' words (``catches``).
+Code is compared as syntax trees, base against after, so that moved or re-indented code is not new. Languages
+without a grammar here are compared by their handlers' words (``catches``).
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from pathlib import PurePosixPath
 from ai_ops.core.diff import FileDiff
 from ai_ops.core.guard.bindings import UNKNOWN, built_in_exception
 from ai_ops.core.guard.catches import READ, catches, unwraps
+from ai_ops.core.guard.catching import hidden
+from ai_ops.core.guard.dropping import dropped, looked_at
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.python_errors import Errors, Handler, errors
 from ai_ops.core.guard.suite import is_test
+from ai_ops.core.guard.syntax import is_unread, read
 
 
 def _new(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
@@ -189,7 +192,8 @@ def _hiding_logged(
     """Yield new handlers: not there word for word, nor for the same types in the same function."""
 
     def loose(handlers: Sequence[Handler]) -> list[Handler]:
-        return [each for each in handlers if not each.always_raises and any(map(may_catch, each.types))]
+        new = [each for each in handlers if not each.always_raises and not each.retries]
+        return [each for each in new if any(map(may_catch, each.types))]
 
     words = Counter((each.types, each.body) for each in loose(before))
     places = Counter((each.scope, each.types) for each in loose(before))
@@ -207,17 +211,13 @@ def _hiding_logged(
             yield handler
 
 
-def removed_raise(change: Change) -> Iterator[Finding]:
-    """Find checks that are gone: a warning, because a wrong check can be the fault itself."""
+def unread(change: Change) -> Iterator[Finding]:
+    """Find code that newly is too long or too deep for any rule to read."""
     for file in change.files:
-        if not file.path.endswith(".py") or is_test(change, file.path) or file.is_binary:
-            continue
-        before = errors(change.text(change.base, file.path))
-        after = errors(change.text(change.after, file.path))
-        if before and after:
-            for _, line in _new(after.raised, before.raised):
-                text = f"the raise or assert of line {line} is gone or changed"
-                yield Finding("check_removed", file.path, text, Severity.WARNING)
+        before, after = (change.text(reader, file.path) for reader in (change.base, change.after))
+        if is_unread(file.path, after):
+            severity = Severity.WARNING if is_unread(file.path, before) else Severity.BLOCKED
+            yield Finding("unread_code", file.path, "the code is too long or nested too deeply", severity)
 
 
 def _swallowed_elsewhere(change: Change, file: FileDiff) -> Iterator[Finding]:
@@ -226,6 +226,14 @@ def _swallowed_elsewhere(change: Change, file: FileDiff) -> Iterator[Finding]:
     Blocked when one catches everything, the logged type, or does nothing; else a warning.
     """
     before, after = (change.text(reader, file.path) or "" for reader in (change.base, change.after))
+    then, now = read(file.path, before), read(file.path, after)
+    if then and now and then.is_whole and now.is_whole:
+        yield from hidden(file.path, then, now, change.exception_type, looked_at(then, now))
+        yield from dropped(file.path, then, now)
+        return
+    if now and not now.is_whole and (not then or then.is_whole):
+        text = "the grammar does not understand all of the file; it is read by its words"
+        yield Finding("unread_code", file.path, text, Severity.WARNING)
     known = catches(file.path, before)
     words = Counter((each.types, each.code) for each in known)
     types = Counter(each.types for each in known if not each.empty)

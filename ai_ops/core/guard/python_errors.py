@@ -25,7 +25,8 @@ _LEAVING = (ast.Return, ast.Break, ast.Continue)
 class Handler:
     """One ``except``: where, for which types, and whether it lets nobody know.
 
-    ``reraises`` when it raises somewhere, ``always_raises`` when there is no other way out of it.
+    ``reraises`` when it raises somewhere, ``always_raises`` when there is no other way out of it. ``retries``
+    when it may let the same work be done again, and the error is raised in the end.
     """
 
     scope: str
@@ -35,6 +36,7 @@ class Handler:
     swallows: bool
     reraises: bool
     always_raises: bool
+    retries: bool = False
 
     @property
     def broad(self) -> bool:
@@ -57,7 +59,9 @@ class Errors(ast.NodeVisitor):
     declared: list[tuple[frozenset[str], str, int]] = field(default_factory=list)
     raised: list[tuple[str, int]] = field(default_factory=list)
     returns_in_finally: list[tuple[str, int]] = field(default_factory=list)
+    raised_names: set[str] = field(default_factory=set)
     _scope: tuple[str, ...] = ()
+    _repeats: int = 0
 
     def visit(self, node: ast.AST) -> None:
         """Visit a node and all below it."""
@@ -74,7 +78,10 @@ class Errors(ast.NodeVisitor):
             for statement in _own(node.finalbody):
                 if isinstance(statement, _LEAVING):
                     self.returns_in_finally.append((ast.dump(statement), statement.lineno))
+        repeats = _is_repetition(node)
+        self._repeats += repeats
         self.generic_visit(node)
+        self._repeats -= repeats
 
     def _structure(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         if isinstance(node, ast.ClassDef):
@@ -85,8 +92,9 @@ class Errors(ast.NodeVisitor):
         for decorator in node.decorator_list:
             self._declare(decorator)
         outer, self._scope = self._scope, (*self._scope, node.name)
+        repeats, self._repeats = self._repeats, 0
         self.generic_visit(node)
-        self._scope = outer
+        self._scope, self._repeats = outer, repeats
 
     def _declare(self, node: ast.expr) -> None:
         """Take in the types that a ``with`` or a decorator is given."""
@@ -106,7 +114,19 @@ class Errors(ast.NodeVisitor):
             all(self._is_silent(statement) for statement in node.body),
             any(isinstance(statement, ast.Raise) for statement in _own(node.body)),
             _raises(node.body) and not any(isinstance(each, _LEAVING) for each in _own(node.body)),
+            bool(self._repeats) and (_raises_when_asked(node) or self._keeps(node)),
         )
+
+    def _keeps(self, node: ast.ExceptHandler) -> bool:
+        """Whether a handler only keeps its error under a name that is raised somewhere."""
+        kept = {
+            last_name(target)
+            for each in _own(node.body)
+            if isinstance(each, ast.Assign) and node.name and last_name(each.value) == node.name
+            for target in each.targets
+        }
+        leaves = any(isinstance(each, ast.Return | ast.Break) for each in _own(node.body))
+        return not leaves and not kept.isdisjoint(self.raised_names - {""})
 
     def _is_silent(self, node: ast.stmt) -> bool:
         """Whether a statement neither mends nor reports: pass, a constant, a line in a log."""
@@ -146,13 +166,30 @@ def _raises(body: Sequence[ast.stmt]) -> bool:
     )
 
 
+def _is_repetition(node: ast.AST) -> bool:
+    """Whether a loop does the same again: by count or by condition, not for each of many values."""
+    if isinstance(node, ast.For | ast.AsyncFor):
+        return isinstance(node.iter, ast.Call) and last_name(node.iter.func) in ("range", "count")
+    return isinstance(node, ast.While)
+
+
+def _raises_when_asked(node: ast.ExceptHandler) -> bool:
+    """Whether a handler raises on a condition that is none of constants, and else goes round again."""
+    asks = any(
+        isinstance(each, ast.If) and not isinstance(each.test, ast.Constant) and _raises(each.body)
+        for each in node.body
+    )
+    return asks and not any(isinstance(each, ast.Return | ast.Break) for each in _own(node.body))
+
+
 def errors(source: str | None) -> Errors | None:
     """Return what a module does with errors; None when it cannot be parsed."""
     return read_python(source, _errors, None)
 
 
 def _errors(module: ast.Module) -> Errors:
-    found = Errors(bindings(module))
+    raised = {last_name(each.exc) for each in ast.walk(module) if isinstance(each, ast.Raise) and each.exc}
+    found = Errors(bindings(module), raised_names=raised)
     found.visit(module)
     for each in quiet(module, found.names):
         (found.raised_later if each.raised_later else found.suppressed).append((each.what, each.line))

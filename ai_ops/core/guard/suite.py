@@ -1,7 +1,7 @@
 """Rules about tests: a fix may add tests, and otherwise leaves them alone.
 
-Any change of an existing test is blocked, except that new tests are appended to a Python file, which
-is a warning. The finer rules say what exactly was weakened.
+Any change of an existing test is blocked, except that new tests are added to a file, which is a warning.
+The finer rules say what exactly was weakened.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from pathlib import PurePosixPath
 from ai_ops.core.diff import FileDiff
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.reading import read_python
+from ai_ops.core.guard.syntax import Tree, read
+from ai_ops.core.guard.tests_elsewhere import only_adds, weakened
 
 _TEST_FOLDERS = frozenset(
     {"test", "tests", "testing", "__tests__", "spec", "specs", "e2e", "__snapshots__", "cypress", "testdata"}
@@ -25,9 +27,11 @@ _TEST_NAME = re.compile(
     r"|.*(?:Test|Tests|TestCase|IT|Spec)\.(?:java|kt|scala|groovy|cs|php|swift)|conftest\.py"
 )
 _SKIP = re.compile(
-    r"@(?:Disabled|Ignore)\b|\[(?:Ignore|Skip)\b|\b(?:it|test|describe|context|suite)\.(?:skip|only|todo|fixme)\b"
-    r"|\b(?:xit|xtest|xdescribe|fit|fdescribe)\s*\(|\bt\.Skip|\bmarkTest(?:Skipped|Incomplete)\b|#\[ignore"
-    r"|\bSkip\s*=\s*[\"']|\bAssume\.|\bassumeTrue\b"
+    r"@(?:Disabled|Ignore|EnabledIf|EnabledOn)|\[(?:Ignore|Skip)\b|\bassume(?:True|False|That|NoException|NotNull)\b"
+    r"|\b(?:it|test|describe|context|suite)(?:\.\w{1,20}){0,2}\.(?:skip|only|todo|fixme|failing|fails|skipIf|runIf)\b"
+    r"|\b(?:xit|xtest|xdescribe|xcontext|xspecify|fit|fdescribe)\b\s*[(.]|\b(?:t|b|f|tb|this|ctx|context)\.(?:[sS]kip|todo)"
+    r"|\bmarkTest(?:Skipped|Incomplete)\b|\bignore\s*[\]=,)]|#\[(?:ignore|should_panic)|\bSkip\s*=\s*[\"']|\bAssume\."
+    r"|[{,]\s*(?:skip|todo|only)\s*:|\btesting\.Short\(|^\s*//\s*(?:go:build|\+build)\b|\bpending\s*\("
 )
 _PYTHON_SKIP = frozenset(
     {
@@ -149,9 +153,27 @@ def existing_tests(change: Change) -> Iterator[Finding]:
             text = "new tests are added to an existing file"
             yield Finding("existing_test_extended", file.path, text, Severity.WARNING)
             continue
+        old, new = _trees(change, file)
+        if old and new and only_adds(old, new):
+            text = "new tests are added to an existing file"
+            yield Finding("existing_test_extended", file.path, text, Severity.WARNING)
+            continue
         yield Finding("existing_test_changed", file.path, "a repair does not change existing tests")
+        if old and new:
+            yield from weakened(file.path, old, new)
         if before and after:
             yield from _weakened(file.path, before, after)
+
+
+def _trees(change: Change, file: FileDiff) -> tuple[Tree | None, Tree | None]:
+    """Return a file of another language before and after; none that its grammar does not understand."""
+    if file.path.endswith(".py") or file.is_binary:
+        return None, None
+    before, after = (
+        read(file.path, change.text(reader, file.path)) for reader in (change.base, change.after)
+    )
+    whole = before and after and before.is_whole and after.is_whole
+    return (before, after) if whole else (None, None)
 
 
 def _weakened(path: str, before: _Tests, after: _Tests) -> Iterator[Finding]:

@@ -167,6 +167,12 @@ def _refused(*reasons: Reason, out_of_bounds: bool = False) -> Outcome:
     }
 
 
+def _logged(scene: Scene) -> str:
+    """Return what the log says of the error: its message, its record, and the lines before it."""
+    error, context = scene.error, scene.issue.sample.context
+    return "\n".join((error.message, error.raw_excerpt, *context))
+
+
 async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcome:
     """Ask the guard. Before and after are read from checkouts of ours, not from the fixer's."""
     tools = scene.tools
@@ -188,11 +194,13 @@ async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcom
             exception_type=scene.error.exception_type,
             cause_types=scene.error.cause_types,
             test_files=collected_files(base),
+            logged=_logged(scene),
+            policy=scene.project.settings.guard,
         )
 
     findings = await asyncio.to_thread(review)
     if proof.is_blocked(findings):
         judged = proof.blocked(findings)
         return {"proof": proof_to_json(judged), "warnings": [], "words": judged.reasons[0].text}
-    warnings = reasons_to_json(Reason(f.rule, f.place, f.text) for f in findings)
+    warnings = reasons_to_json(map(proof.reason, findings))
     return {"proof": None, "warnings": warnings, "words": f"allowed, {counted(len(warnings), 'warning')}"}

@@ -19,13 +19,15 @@ from ai_ops.flow.task import Proof, Reason, Verdict
 
 
 def reasons_to_json(reasons: Iterable[Reason]) -> list[dict[str, str]]:
-    """Return reasons as ``{rule, place, text}`` objects."""
+    """Return reasons as ``{rule, place, text, severity}`` objects."""
     return [asdict(reason) for reason in reasons]
 
 
 def reasons_from_json(values: Iterable[Mapping[str, str]]) -> tuple[Reason, ...]:
     """Return reasons."""
-    return tuple(Reason(value["rule"], value["place"], value["text"]) for value in values)
+    return tuple(
+        Reason(value["rule"], value["place"], value["text"], value.get("severity", "")) for value in values
+    )
 
 
 def proof_to_json(proof: Proof) -> dict[str, Any]:

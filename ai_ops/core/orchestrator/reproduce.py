@@ -178,7 +178,11 @@ async def _judge(scene: Scene, round: int, patch: str, layer: Path | None) -> di
     if not patch.strip():
         return _refused("no_change", "", "the answer changes nothing")
     findings = await asyncio.to_thread(
-        guard.review_reproduction, patch, protected=project.settings.protected_paths, redact=tools.redact
+        guard.review_reproduction,
+        patch,
+        protected=project.settings.protected_paths,
+        redact=tools.redact,
+        policy=project.settings.guard,
     )
     if proof.is_blocked(findings):
         return {"reasons": reasons_to_json(proof.blocked(findings).reasons), "blocked": True}

@@ -1,0 +1,146 @@
+"""A rule about checks that are gone or let more through: validation in any of the languages with a grammar.
+
+A check that is moved stays a check. What its condition was changed to is compared part by part; where that
+says nothing, as with another limit, it is a warning, because a wrong check can be the fault itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ai_ops.core.guard.findings import Change, Finding, Severity
+from ai_ops.core.guard.suite import is_test
+from ai_ops.core.guard.syntax import read
+from ai_ops.core.guard.syntax.checks import LEAVES, UNRAISED, Check, checks
+from ai_ops.core.guard.syntax.conditions import Looser, looser_limit, refuses_less
+from ai_ops.core.guard.words import is_about_safety
+
+_ABSENT = re.compile(
+    r"null|None|undefined|nil\b|typeof|instanceof|isinstance|\bis_some|is_none|isEmpty|is_empty|\blen(?:gth)?\b|\bin\b"
+    r"|isPresent|Array|\A!?\s*[\w.]+\Z"
+)
+_NAME = re.compile(r"[A-Za-z_]\w*")
+
+
+def removed_checks(change: Change) -> Iterator[Finding]:
+    """Find checks that are gone, and checks that refuse less than before."""
+    before: list[tuple[str, Check]] = []
+    after: list[tuple[str, Check]] = []
+    for file in change.files:
+        if file.is_binary or is_test(change, file.path):
+            continue
+        for found, reader in ((before, change.base), (after, change.after)):
+            source = change.text(reader, file.path)
+            tree = read(file.path, source) if source is not None else None
+            found += [(file.path, check) for check in checks(tree)] if tree else []
+    gone, new = _differing(before, after)
+    logged = re.split(r"[.\\:$*]", change.exception_type)[-1]
+    for path, check in gone:
+        other = _became(path, check, new)
+        if other is not None:
+            new.remove(other)
+            yield from _changed(path, check, other[1], logged)
+        elif not check.undone:
+            yield from _removed(path, check, bool(change.text(change.after, path)))
+
+
+_Found = list[tuple[str, Check]]
+
+
+def _differing(
+    before: Sequence[tuple[str, Check]], after: Sequence[tuple[str, Check]]
+) -> tuple[_Found, _Found]:
+    """Return the checks that are only before, and only after: neither moved nor merely worded otherwise."""
+
+    def key(check: Check) -> tuple[str, str, bool, bool]:
+        return (check.raises, check.when.code, check.demanded, check.otherwise)
+
+    def beyond(found: Sequence[tuple[str, Check]], known: Counter[tuple[str, str, bool, bool]]) -> _Found:
+        left = []
+        for path, check in found:
+            known[key(check)] -= 1
+            if known[key(check)] < 0:
+                left.append((path, check))
+        return left
+
+    then, now = (Counter(key(check) for _, check in found) for found in (before, after))
+    return beyond(before, now), beyond(after, then)
+
+
+def _became(path: str, check: Check, new: _Found) -> tuple[str, Check] | None:
+    """Return the new check that took the place of one: in its function, else with the same words."""
+    here = [each for each in new if each[0] == path and each[1].scope == check.scope]
+    for alike in (
+        [each for each in here if each[1].raises == check.raises and each[1].code == check.code],
+        [each for each in here if each[1].raises == check.raises],
+        [each for each in new if each[1].raises == check.raises and each[1].code == check.code],
+        [] if check.raises == LEAVES else [each for each in here if each[1].raises != LEAVES],
+        [
+            each
+            for each in new
+            if each[1].when == check.when and each[1].raises != LEAVES and check.when.either
+        ],
+    ):
+        if alike:
+            return alike[0]
+    return None
+
+
+def _said(check: Check) -> str:
+    if check.raises in UNRAISED:
+        return f"{check.raises}, {check.code[:80]!r},"
+    return f"the raise or assert of {check.raises or 'the error'}"
+
+
+def _removed(path: str, check: Check, is_there: bool) -> Iterator[Finding]:
+    safety = is_about_safety(check.when.code) or is_about_safety(check.code)
+    if check.raises == LEAVES and not safety:
+        return  # an early end refuses nothing by itself
+    blocked = not check.in_handler and is_there
+    text = f"{_said(check)} of line {check.line} is gone"
+    yield Finding("check_removed", path, text, Severity.BLOCKED if blocked else Severity.WARNING)
+
+
+def _changed(path: str, check: Check, other: Check, logged: str) -> Iterator[Finding]:
+    """Judge another condition for the same refusal."""
+    same_side = check.otherwise == other.otherwise and check.demanded == other.demanded
+    if (check.when == other.when and same_side) or (
+        check.raises == LEAVES and not is_about_safety(check.when.code)
+    ):
+        return
+    demanded = check.demanded or check.otherwise
+    if same_side and refuses_less(other.when, check.when, demanded=demanded):
+        return  # it only refuses more
+    looser = refuses_less(check.when, other.when, demanded=demanded) if same_side else None
+    rule, blocked, now = "check_changed", False, other.when.code[:120]
+    text = f"{_said(check)} has another condition: {now}"
+    if looser is None and _strange(check, other):
+        rule, blocked, text = "check_removed", True, f"{_said(check)} is gone; another stands there: {now}"
+    elif looser is not None:
+        parts = " && ".join(sorted(looser.parts))[:120]
+        blocked = looser.gone or _is_about(check, logged) or not _only_absence(looser)
+        rule, text = "check_loosened", f"{_said(check)} refuses less than before: {parts}"
+    elif not check.when.either and other.when.either:
+        rule, text = "check_loosened", f"{_said(check)} now depends on {now}"
+    elif same_side and (limit := looser_limit(check.when, other.when, demanded=demanded)):
+        rule, blocked = "check_loosened", limit.far or not _is_about(check, logged)
+        text = f"{_said(check)} refuses less than before: {limit.parts}"
+    yield Finding(rule, f"{path}:{other.line}", text, Severity.BLOCKED if blocked else Severity.WARNING)
+
+
+def _strange(check: Check, other: Check) -> bool:
+    """Whether the other condition is about nothing that the first was about."""
+    then, now = (set(_NAME.findall(each.when.code)) for each in (check, other))
+    return bool(then) and bool(now) and then.isdisjoint(now)
+
+
+def _only_absence(looser: Looser) -> bool:
+    """Whether what has to hold as well only asks whether there is a value at all."""
+    return all(_ABSENT.search(part) for part in looser.parts)
+
+
+def _is_about(check: Check, logged: str) -> bool:
+    """Whether the check raises the logged error itself, so that refusing less makes it go away."""
+    return bool(logged) and check.raises == logged

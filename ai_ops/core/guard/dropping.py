@@ -1,0 +1,126 @@
+"""A rule about errors of Go and Rust that are values, and are dropped where they were passed on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from ai_ops.core.guard.findings import Finding, Severity
+from ai_ops.core.guard.syntax import Spot, Tree
+from ai_ops.core.guard.syntax.names import called, scope
+from ai_ops.core.guard.syntax.rust import OPTIONAL, origin
+from ai_ops.core.guard.syntax.tree import children, field, spots, text
+
+RULE = "swallowed_exception"
+_FALLIBLE = frozenset(
+    {
+        "parse", "from_str", "from_utf8", "from_slice",
+        "from_reader", "read_to_string", "read", "read_line", "write",
+        "write_all", "flush", "open", "create", "send",
+        "recv", "lock", "try_from", "try_into", "from_str_radix",
+        "join", "connect", "execute", "query", "commit", "decode", "to_string_pretty", "deserialize",
+    }
+)  # fmt: skip
+_STOPS = frozenset({"unwrap", "expect"})
+
+
+def dropped(path: str, before: Tree, after: Tree) -> Iterator[Finding]:
+    """Find results whose error is newly dropped: blocked where it was passed on, or is surely an error."""
+    old = Counter(
+        (_where(each.spot, before), each.called, each.how) for each in before.dialect.dropped(before.root)
+    )
+    then, now = _passed_on(before), _passed_on(after)
+    tried, tries = _passed_on(before, stops=False), _passed_on(after, stops=False)
+    absent, fallible = _kinds(before, after)
+    for each in after.dialect.dropped(after.root):
+        where = _where(each.spot, after)
+        if old[where, each.called, each.how] > 0:
+            old[where, each.called, each.how] -= 1
+            continue
+        if each.called in absent and each.called not in fallible:
+            continue  # a value that may be absent, not an error
+        was = then[where, each.called] > now[where, each.called]
+        was_tried = tried[where, each.called] > tries[where, each.called]
+        named = bool(each.called) or after.dialect.name == "rust"
+        blocked = not named or was_tried or (was and each.called in fallible)
+        severity = Severity.BLOCKED if blocked else Severity.WARNING
+        text = f"what {each.called or 'a call'} may fail with is lost: {each.how}"
+        yield Finding(RULE, f"{path}:{each.spot.line}", text, severity)
+    yield from _forgotten(path, before, after)
+
+
+def looked_at(before: Tree, after: Tree) -> frozenset[str]:
+    """Return the functions of Go that drop fewer errors than before, or forget fewer."""
+    if before.dialect.name != "go":
+        return frozenset()
+    then, now = _lost(before), _lost(after)
+    seen = _passed_on(after)
+    return frozenset(key[0] for key, number in then.items() if now[key] < number and seen[key])
+
+
+def _lost(tree: Tree) -> Counter[tuple[str, str]]:
+    """Count the calls in each function whose error may be lost."""
+    found = Counter((_where(each.spot, tree), each.called) for each in tree.dialect.dropped(tree.root))
+    found.update({key: len(lines) for key, lines in _alone(tree).items()})
+    return found
+
+
+def _where(spot: Spot, tree: Tree) -> str:
+    return scope(spot, tree.dialect)
+
+
+def _kinds(*trees: Tree) -> tuple[frozenset[str], frozenset[str]]:
+    """Return names whose result may be absent, and those whose result may be an error."""
+    absent, fallible = set(OPTIONAL), set(_FALLIBLE)
+    for tree in trees:
+        for spot in spots(tree.root):
+            if spot.kind in ("function_item", "function_signature_item"):
+                gives = text(field(spot.node, "return_type"))
+                name = text(field(spot.node, "name"))
+                if gives.startswith("Option"):
+                    absent.add(name)
+                elif "Result" in gives.partition("<")[0]:
+                    fallible.add(name)
+    return frozenset(absent), frozenset(fallible)
+
+
+def _passed_on(tree: Tree, *, stops: bool = True) -> Counter[tuple[str, str]]:
+    """Count the calls whose error is looked at: by ``?`` in Rust, by a name for it in Go.
+
+    With ``stops``, those too that end the program by ``unwrap``, which a value that is absent does as well.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    for spot in spots(tree.root):
+        node = spot.node
+        if node.type == "try_expression" or (
+            stops and node.type == "call_expression" and called(node) in _STOPS
+        ):
+            found[_where(spot, tree), origin(node)] += 1
+        elif node.type in ("short_var_declaration", "assignment_statement"):
+            left, right = field(node, "left"), field(node, "right")
+            names = [text(each) for each in children(left)] if left is not None else []
+            values = children(right) if right is not None else []
+            if names and len(values) == 1 and values[0].type == "call_expression" and names[-1] != "_":
+                found[_where(spot, tree), called(values[0])] += 1
+    return found
+
+
+def _forgotten(path: str, before: Tree, after: Tree) -> Iterator[Finding]:
+    """Find calls of Go and Rust that are statements of their own, where their error was looked at."""
+    then, now, old = _passed_on(before), _passed_on(after), _alone(before)
+    for (where, name), lines in _alone(after).items():
+        more = len(lines) - len(old.get((where, name), ()))
+        if more > 0 and then[where, name] > now[where, name]:
+            yield Finding(RULE, f"{path}:{lines[-1]}", f"what {name} may fail with is not looked at any more")
+
+
+def _alone(tree: Tree) -> dict[tuple[str, str], list[int]]:
+    found: dict[tuple[str, str], list[int]] = {}
+    for spot in spots(tree.root):
+        inner = children(spot.node)
+        if spot.kind == "expression_statement" and inner and inner[0].type == "call_expression":
+            name = origin(inner[0]) if tree.dialect.name == "rust" else called(inner[0])
+            if tree.dialect.name == "rust" and called(inner[0]) in _STOPS:
+                continue
+            found.setdefault((_where(spot, tree), name), []).append(spot.line)
+    return found

@@ -1,0 +1,133 @@
+"""Rules about protection that a change takes away: who may do something, and what makes a text harmless.
+
+Uses are counted over the whole change, so that a call which is moved or renamed within its kind is free.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from tree_sitter import Node
+
+from ai_ops.core.guard.findings import Change, Finding, Reader
+from ai_ops.core.guard.suite import is_test
+from ai_ops.core.guard.syntax import Tree, read
+from ai_ops.core.guard.syntax.checks import LEAVES, checks
+from ai_ops.core.guard.syntax.names import called, receiver
+from ai_ops.core.guard.syntax.tree import Spot, field, spots, text, words
+from ai_ops.core.guard.words import escapes, is_about_safety, validates
+
+_STANDS_GUARD = re.compile(
+    r"(?:require|ensure|check|verify|is|has|auth|csrf|protect|restrict|allow|permit|only|must|login|can)|.*(?:Guard|Middleware)\Z",
+    re.IGNORECASE,
+)
+_PARSES = frozenset({"parse", "parseAsync", "safeParse", "validateSync", "load", "model_validate"})
+_SCHEMA = re.compile(r"[sS]chema|[vV]alidator|\bz\.")
+_DISABLES = re.compile(
+    r"\bverify\s*=\s*False\b|\brejectUnauthorized\s*:\s*false|\bInsecureSkipVerify\s*:\s*true|\bautoescape\s*=\s*False"
+    r"|\bNODE_TLS_REJECT_UNAUTHORIZED\b|\bdanger_accept_invalid_(?:certs|hostnames)\(\s*true|\bdangerouslySetInnerHTML\b"
+    r"|\.(?:inner|outer)HTML\s*=(?!=)|\bbypassSecurityTrust\w+|\bmark_safe\(|\|\s*safe\b|\btemplate\.HTML\("
+    r"|\bcsrf\(\s*\)\s*\.\s*disable\b|\bcsrf_exempt\b|\bpermitAll\(\s*\)|\banyRequest\(\)\s*\.\s*permitAll\b"
+    r"|\bCERT_NONE\b|\b_create_unverified_context\b|\bcheck_hostname\s*=\s*False|\bNoopHostnameVerifier\b"
+    r"|\bTrustAll\w*|\bALLOW_ALL_HOSTNAME_VERIFIER\b|\bshell\s*=\s*True\b|\bInsecureRequestWarning\b"
+    r"|\bnoVerify\s*:\s*true|\bignoreExpiration\s*:\s*true|[\"']alg(?:orithms?)?[\"']?\s*:\s*\[?\s*[\"']none[\"']"
+    r"|\bverify_signature[\"']?\s*[:=]\s*False"
+)
+
+
+_SAID = {
+    "authorization_removed": "what asks who may do this is gone",
+    "escaping_removed": "what makes a text harmless is gone",
+    "check_removed": "what validates is gone",
+}
+
+
+def removed_protection(change: Change) -> Iterator[Finding]:
+    """Find calls and marks about permission, that escape and that validate, which are gone."""
+    before, after = _counted(change, change.base), _counted(change, change.after)
+    for rule, said in _SAID.items():
+        gone = [use for use in before if use[0] == rule and len(before[use]) > len(after.get(use, ()))]
+        less = sum(len(before[use]) - len(after.get(use, ())) for use in gone)
+        new = (len(places) - len(before.get(use, ())) for use, places in after.items() if use[0] == rule)
+        if less > sum(number for number in new if number > 0):
+            for use in gone:
+                if use[1]:
+                    yield Finding(rule, before[use][0], f"{said}: {use[1]}")
+
+
+def _counted(change: Change, reader: Reader) -> dict[tuple[str, str], list[str]]:
+    """Return the files in which each use stands, as often as it does; checks of the code have no name."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for file in change.files:
+        source = change.text(reader, file.path)
+        if source is None or file.is_binary or is_test(change, file.path):
+            continue
+        if (tree := read(file.path, source)) is None:
+            continue
+        refusing = sum(1 for check in checks(tree) if check.raises != LEAVES)
+        for use in (*_uses(tree), *[("check_removed", "")] * refusing):
+            found.setdefault(use, []).append(file.path)
+    return found
+
+
+def _uses(tree: Tree) -> Iterator[tuple[str, str]]:
+    dialect = tree.dialect
+    for spot in spots(tree.root):
+        node = spot.node
+        if node.type in dialect.marks:
+            if is_about_safety(name := words(node)):
+                yield "authorization_removed", name[:80]
+            elif validates(marked := _marked(node)):
+                yield "check_removed", marked
+        elif node.type == "token_tree":
+            yield from (("escaping_removed", name) for name in _in_macro(node) if escapes(name))
+        elif node.type in dialect.calls:
+            name = called(node)
+            if escapes(name) and not _inside(spot, tree):
+                yield "escaping_removed", name
+            elif is_about_safety(name):
+                yield "authorization_removed", name
+            elif validates(name) or (name in _PARSES and _SCHEMA.search(text(receiver(node)))):
+                yield "check_removed", name
+            for given in _handed(node):
+                if _STANDS_GUARD.match(given) and is_about_safety(given):
+                    yield "authorization_removed", given
+
+
+def _marked(node: Node) -> str:
+    """Return the name of a decorator or an annotation."""
+    inner = next((each for each in spots(Spot(node)) if each.kind == "identifier"), None)
+    return text(inner.node) if inner is not None else ""
+
+
+def _inside(spot: Spot, tree: Tree) -> bool:
+    """Whether a call that escapes is within another: what was escaped twice may be escaped once."""
+    return any(above.kind in tree.dialect.calls and escapes(called(above.node)) for above in spot.around())
+
+
+def _in_macro(tokens: Node) -> Iterator[str]:
+    """Yield the names that are called inside a macro of Rust, whose inside is words to the grammar."""
+    for name, given in pairwise(tokens.children):
+        if name.type == "identifier" and given.type == "token_tree":
+            yield text(name)
+
+
+def _handed(node: Node) -> Iterator[str]:
+    """Yield names that are handed to a call, as a route is given what has to pass first."""
+    arguments = field(node, "arguments")
+    for each in arguments.named_children if arguments is not None else ():
+        if each.type == "identifier":
+            yield text(each)
+
+
+def disabled_protection(change: Change) -> Iterator[Finding]:
+    """Find words that switch protection off."""
+    for file in change.files:
+        if is_test(change, file.path) or file.path.endswith((".md", ".rst", ".adoc")):
+            continue
+        known = {each.group() for _, line in file.removed_lines for each in _DISABLES.finditer(line[:2000])}
+        for number, line in file.added_lines:
+            if any(each.group() not in known for each in _DISABLES.finditer(line[:2000])):
+                yield Finding("protection_disabled", f"{file.path}:{number}", "protection is switched off")

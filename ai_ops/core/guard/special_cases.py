@@ -1,0 +1,110 @@
+"""A rule about code that treats the very input of the log otherwise: a repair of one value is no repair."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ai_ops.core.guard.findings import Change, Finding, Severity
+from ai_ops.core.guard.suite import is_test
+from ai_ops.core.guard.syntax import Tree, read
+from ai_ops.core.guard.syntax.comparisons import Comparison, comparisons, literals, words_of
+
+RULE = "input_special_cased"
+_SHORTEST = 3
+# What data says in many places when it has nothing to say, and what programs say everywhere.
+_COMMON = frozenset(
+    {
+        "null", "none", "nil", "nan", "undefined", "n/a", "#n/a", "na", "true", "false", "yes", "no", "inf",
+        "infinity", "-inf", "unknown", "utf-8", "utf8", "utf-16", "ascii", "latin-1", "string", "number",
+        "object", "function", "boolean", "bigint", "symbol", "get", "post", "put", "patch",
+        "delete", "head", "options",
+        "http", "https", "http://", "https://", "file", "json", "xml", "csv", "application/json",
+        "text/plain", "error", "__main__", "...", "\\r\\n",
+    }
+)  # fmt: skip
+_ROUND = re.compile(
+    r"-?(?:[0-9]|10+|12|16|2[489]|3[0126]|6[04]|128|25[56]|36[56]|512|1024|2048|3600|4096|86400)"
+)
+_STATUS = re.compile(r"[1-5]\d\d")
+_STATUS_NAME = re.compile(r"status|code|errno", re.IGNORECASE)
+_SYSTEM = re.compile(r"E[A-Z]{3,}|[0-9A-Z]{5}|ERR_\w+|SQLITE_\w+|[A-Z]\w+(?:Error|Exception)")
+_ERROR_NAME = re.compile(
+    r"(?:\b|_)(?:e|err|error|ex|exc|exception|cause|reason)\w*\s*\??\.\s*\w+|\berr(?:or)?\b", re.IGNORECASE
+)
+
+
+def special_cases(change: Change) -> Iterator[Finding]:
+    """Find new comparisons with a value of the logged failure, or of the reproduction.
+
+    Blocked when only a constant or an end follows from it; else, and where the code compared the same thing
+    with other literals already, it is a warning.
+    """
+    tested = _tested(change)
+    for file in change.files:
+        if (
+            file.is_deleted
+            or file.is_binary
+            or file.path in change.reproduction
+            or is_test(change, file.path)
+        ):
+            continue
+        source = change.text(change.base, file.path) or ""
+        after = read(file.path, change.text(change.after, file.path))
+        before = read(file.path, source)
+        if after is None or before is None:
+            continue
+        yield from _found(file.path, before, after, words_of(source), change.logged, tested)
+
+
+def _tested(change: Change) -> frozenset[str]:
+    """Return the literals of the reproduction."""
+    found: set[str] = set()
+    for path, content in change.reproduction.items():
+        tree = read(path, content.decode("utf-8", "replace"))
+        found.update(_plain(value) for value, _ in literals(tree)) if tree else None
+    return frozenset(found)
+
+
+def _plain(literal: str) -> str:
+    return literal.strip().casefold()
+
+
+def _found(
+    path: str, before: Tree, after: Tree, known_words: frozenset[str], logged: str, tested: frozenset[str]
+) -> Iterator[Finding]:
+    old = comparisons(before)
+    known = {each.literal for each in old} | {value for value, _ in literals(before)}
+    for each in comparisons(after):
+        if each.literal in known or each.literal in known_words or not _is_particular(each):
+            continue
+        if _plain(each.literal) not in tested and not _in_log(each.literal, logged):
+            continue
+        extends = _compared_before(old, each)
+        severity = Severity.BLOCKED if each.plain and not extends else Severity.WARNING
+        text = f"the code now treats {each.literal[:60]!r}, a value of the failure itself, otherwise"
+        yield Finding(RULE, f"{path}:{each.line}", text, severity)
+
+
+def _compared_before(old: Sequence[Comparison], new: Comparison) -> bool:
+    """Whether the same thing was compared with other particular literals in that function before."""
+    return bool(new.other) and any(
+        each.other == new.other and each.scope == new.scope and _is_particular(each) for each in old
+    )
+
+
+def _is_particular(comparison: Comparison) -> bool:
+    """Whether a literal is a value of somebody's data, and not one that code asks for everywhere."""
+    literal = comparison.literal.strip()
+    if comparison.is_number:
+        is_status = _STATUS.fullmatch(literal) and _STATUS_NAME.search(comparison.other)
+        return not is_status and _ROUND.fullmatch(literal.rstrip("lLfFdDn").removesuffix(".0")) is None
+    if len(literal) < _SHORTEST or literal.casefold() in _COMMON or not re.search(r"\w", literal):
+        return False
+    return not (_SYSTEM.fullmatch(literal) and _ERROR_NAME.search(comparison.other))
+
+
+def _in_log(literal: str, logged: str) -> bool:
+    """Whether a log says a literal, as a word of its own."""
+    pattern = rf"(?<!\w){re.escape(literal.strip())}(?!\w)"
+    return len(literal) < 500 and re.search(pattern, logged, re.IGNORECASE) is not None

@@ -1,0 +1,51 @@
+"""A file as a syntax tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tree_sitter import Node, Parser
+
+from ai_ops.core.guard.syntax.dialect import Dialect
+from ai_ops.core.guard.syntax.languages import dialect_of
+from ai_ops.core.guard.syntax.tree import Spot
+
+_LONGEST = 2_000_000  # bytes; more is no source that anybody wrote
+_DEEPEST = 400  # levels, where code that people write has some fifty; a rule may ask about each pair of them
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A file that was read. ``is_whole`` when the grammar understood all of it."""
+
+    path: str
+    dialect: Dialect
+    root: Spot
+    is_whole: bool
+
+
+def read(path: str, source: str | None) -> Tree | None:
+    """Return a file's tree; None when its language is not known here, or it is too long or too deep."""
+    dialect = dialect_of(path)
+    encoded = (source or "").encode("utf-8", "replace")
+    if dialect is None or len(encoded) > _LONGEST:
+        return None
+    root = Parser(dialect.language).parse(encoded).root_node
+    if _is_too_deep(root):
+        return None
+    return Tree(path, dialect, Spot(root), not root.has_error)
+
+
+def _is_too_deep(root: Node) -> bool:
+    waiting = [(root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > _DEEPEST:
+            return True
+        waiting.extend((child, depth + 1) for child in node.children)
+    return False
+
+
+def is_unread(path: str, source: str | None) -> bool:
+    """Whether a file in a language that is known here is too long or too deep to be read."""
+    return source is not None and dialect_of(path) is not None and read(path, source) is None

@@ -1,0 +1,144 @@
+"""Right repairs in six languages, which all have to pass, and wrong ones, each blocked by its rule."""
+
+from pathlib import Path
+
+import pytest
+
+from ai_ops.core.guard import Severity, review
+from tests.support.fixes import Fix, go, java, javascript, python, records, rust, typescript
+from tests.support.patches import diff, git, reader
+
+PLACES = {
+    "javascript": ("src/cart.js", javascript),
+    "javascript read as typescript": ("src/cart.ts", javascript),
+    "typescript": ("src/store.ts", typescript),
+    "java": ("src/main/java/shop/Shop.java", java),
+    "go": ("shop.go", go),
+    "rust": ("src/lib.rs", rust),
+    "python": ("shop.py", python),
+}
+REPRODUCTIONS = {".js": "test/reproduction.test.js", ".ts": "test/reproduction.test.ts"}
+
+
+CASES = [
+    (kind, language, name, path, fix)
+    for kind in ("RIGHT", "WRONG")
+    for language, (path, module) in PLACES.items()
+    for name, fix in getattr(module, kind).items()
+] + [
+    (kind, "small", title, fix.path, fix)
+    for kind, name in (("SMALL RIGHT", "right"), ("SMALL WRONG", "wrong"))
+    for title, fix in records(name).items()
+]
+
+
+def cases(kind: str) -> list:
+    return [
+        pytest.param(number, path, fix, id=f"{language}: {name}")
+        for number, (of, language, name, path, fix) in enumerate(CASES)
+        if of == kind
+    ]
+
+
+def states(path: str, fix: Fix) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Return the files before and after a fix, and those of its reproduction."""
+    path = fix.path or path
+    proved = {REPRODUCTIONS[path[-3:]]: fix.reproduction} if fix.reproduction else {}
+    before = {path: fix.old, **{name: old for name, (old, _) in fix.others.items()}}
+    after = {path: fix.new, **{name: new for name, (_, new) in fix.others.items()}, **proved}
+    return before, after, proved
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Path:
+    """Return one repository with a folder for each case, so that git has little to do for each."""
+    folder = tmp_path_factory.mktemp("fixes")
+    old, new = {}, {}
+    for number, (_, _, _, path, fix) in enumerate(CASES):
+        before, after, _ = states(path, fix)
+        old |= {f"{number}/{name}": text for name, text in before.items()}
+        new |= {f"{number}/{name}": text for name, text in after.items()}
+    diff(folder, old, new)
+    return folder
+
+
+@pytest.fixture
+def findings(repository):
+    def run(number: int, path: str, fix: Fix):
+        before, after, proved = states(path, fix)
+        options = ("--cached", "--binary", "--full-index", "--no-renames", f"--relative={number}/")
+        return review(
+            git(repository, "diff", *options),
+            reader(before),
+            reader(after),
+            exception_type=fix.error,
+            logged=fix.message,
+            reproduction={name: text.encode() for name, text in proved.items()},
+        )
+
+    return run
+
+
+@pytest.mark.parametrize(("number", "path", "fix"), [*cases("RIGHT"), *cases("SMALL RIGHT")])
+def test_a_right_fix_is_not_blocked(findings, number, path, fix):
+    assert [each for each in findings(number, path, fix) if each.severity is Severity.BLOCKED] == []
+
+
+@pytest.mark.parametrize(("number", "path", "fix"), cases("WRONG"))
+def test_a_wrong_fix_is_blocked_by_its_rule(findings, number, path, fix):
+    assert fix.rule in {
+        each.rule for each in findings(number, path, fix) if each.severity is Severity.BLOCKED
+    }
+
+
+@pytest.mark.parametrize(("number", "path", "fix"), cases("SMALL WRONG"))
+def test_a_small_wrong_fix_is_blocked(findings, number, path, fix):
+    assert Severity.BLOCKED in {each.severity for each in findings(number, path, fix)}
+
+
+@pytest.mark.parametrize(("path", "module"), PLACES.values(), ids=PLACES)
+def test_nothing_is_found_where_code_only_moves(tmp_path, path, module):
+    code = next(fix.old for fix in module.RIGHT.values())
+    before, after = {path: code}, {path: code.replace("\n\n", "\n\n\n")}
+    assert review(diff(tmp_path, before, after), reader(before), reader(after)) == ()
+
+
+DEEP = {
+    "chains of else": ("a.js", "try{g()}catch(e){" + "if(a){throw e}else{" * 45 + "return 1" + "}" * 46),
+    "handlers in handlers": ("a.js", "try{g()}catch(e){" * 90 + "}" * 90),
+    "a chain of calls": ("a.rs", "fn f() { x" + ".ok().unwrap_or(1)" * 60 + "; }"),
+    "checks in a row": (
+        "a.go",
+        "package a\nfunc F() {\n" + "if err := g(); err == nil {\n x()\n}\n" * 400 + "}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("path", "code"), DEEP.values(), ids=DEEP)
+def test_hostile_shapes_come_to_an_end(tmp_path, path, code):
+    before, after = {path: "\n"}, {path: f"{code}\n"}
+    found = review(diff(tmp_path, before, after), reader(before), reader(after))
+    assert "swallowed_exception" in {each.rule for each in found}
+
+
+@pytest.mark.parametrize(
+    ("path", "wrapped"), [("a.js", "[%s]"), ("a.py", "(%s)"), ("A.java", "class A { %s }")]
+)
+def test_code_that_is_nested_too_deeply_is_blocked_unless_it_was(tmp_path, path, wrapped):
+    code = ""
+    for _ in range(450):
+        code = wrapped % code
+    plain, deep, deeper = {path: "\n"}, {path: f"{code}\n"}, {path: f"\n{code}\n"}
+    found = review(diff(tmp_path, plain, deep), reader(plain), reader(deep))
+    assert ("unread_code", Severity.BLOCKED) in {(each.rule, each.severity) for each in found}
+    found = review(diff(tmp_path, deep, deeper), reader(deep), reader(deeper))
+    assert ("unread_code", Severity.WARNING) in {(each.rule, each.severity) for each in found}
+
+
+def test_a_file_that_its_grammar_does_not_understand_is_read_by_its_words(tmp_path):
+    before, after = {"A.java": "class A { }\n"}, {"A.java": "class A { ( try { } catch (Exception e) { }\n"}
+    found = review(diff(tmp_path, before, after), reader(before), reader(after))
+    assert {each.rule: each.severity for each in found} == {
+        "swallowed_exception": Severity.BLOCKED,
+        "unread_code": Severity.WARNING,
+    }
