@@ -161,6 +161,7 @@ async def test_a_failure_of_the_real_cli_is_named_and_its_task_stands_in_its_sta
 def test_every_failure_that_the_design_names_is_driven_or_cannot_be() -> None:
     elsewhere = {
         "model_killed",  # below
+        "model_over_limits",  # below
         "model_tool_denied",
         "model_cli_outdated",
         "model_failed",

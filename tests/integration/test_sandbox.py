@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from ai_ops import process
 from ai_ops.core.ports import Bind, SandboxSpec
 from ai_ops.errors import PermanentError
 from ai_ops.flow.report import RunEnd
-from ai_ops.workspace.profile import SandboxLimits
+from ai_ops.workspace.profile import SandboxLimits, bubblewrap_argv
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
 
 MIB = 2**20
@@ -243,16 +244,30 @@ async def test_a_sandbox_that_cannot_be_set_up_is_named(sandbox):
     assert "no/such/folder" in caught.value.message
 
 
-def test_a_wrapped_command_works_for_others(sandbox, tmp_path):
-    argv = sandbox.wrap(shell("cat; id -u; env | wc -l", Bind(tmp_path, "/workspace"), cwd="/workspace"))
-    done = subprocess.run(argv, input=b"hello\n", capture_output=True, check=True)
-    assert done.stdout.split() == [b"hello", b"1000", b"4"]
+async def test_a_command_can_be_started_by_others(sandbox, tmp_path):
+    spec = shell("cat; id -u; env | wc -l", Bind(tmp_path, "/workspace"), cwd="/workspace")
+    assert (await started(sandbox, spec, b"hello\n")).split() == [b"hello", b"1000", b"4"]
+
+
+async def started(sandbox, spec, stdin=b""):
+    """Start a prepared command as a child of our own; return what it prints."""
+    async with sandbox.prepare(spec) as prepared:
+        child = await process.start(
+            prepared.argv, env=process.clean_environment(), pass_fds=prepared.pass_fds
+        )
+        watching = asyncio.create_task(prepared.watch(child.pid))
+        told, _ = await child.communicate(stdin)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        assert await prepared.stood(child.returncode)
+        return told
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_it_works_for_an_ordinary_user_who_is_bound_by_the_process_limit(sandbox):
+def test_it_works_for_an_ordinary_user_who_is_bound_by_the_process_limit():
     script = "i=0; while [ $i -lt 400 ]; do sleep 1 & i=$((i+1)); done"
-    argv = ["setpriv", "--reuid", "65533", "--regid", "65533", "--clear-groups", *sandbox.wrap(shell(script))]
+    argv = bubblewrap_argv(shell(script), SandboxLimits(processes=200), prlimit="/usr/bin/prlimit")
+    argv = ["setpriv", "--reuid", "65533", "--regid", "65533", "--clear-groups", *argv]
     done = subprocess.run(argv, capture_output=True, cwd="/", check=False)
     assert b"fork" in done.stderr
 
@@ -306,18 +321,19 @@ async def test_off_answers_a_missing_program_like_a_shell():
     assert (await OffSandbox().run(SandboxSpec(("/no/such",), (), cwd="/"))).exit_code == 127
 
 
-def test_off_wraps_a_command_for_others(tmp_path, monkeypatch):
+async def test_off_prepares_a_command_for_others(tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_TOKEN", "planted-secret")
     spec = SandboxSpec(("sh", "-c", "pwd; env"), (Bind(tmp_path, "/workspace"),))
-    done = subprocess.run(OffSandbox().wrap(spec), capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[0] == str(tmp_path)
-    assert "planted-secret" not in done.stdout
+    told = (await started(OffSandbox(), spec)).decode()
+    assert told.splitlines()[0] == str(tmp_path)
+    assert "planted-secret" not in told
 
 
 # --- the server dies -------------------------------------------------------------------------------
 
 SERVER = """
 import asyncio, sys
+from ai_ops import process
 from ai_ops.core.ports import SandboxSpec
 from ai_ops.workspace.sandbox import BubblewrapSandbox
 spec = SandboxSpec(("sh", "-c", sys.argv[1]), (), cwd="/")

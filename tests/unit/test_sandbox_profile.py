@@ -6,9 +6,10 @@ import pytest
 
 from ai_ops.core.ports import Bind, SandboxSpec
 from ai_ops.errors import PermanentError
+from ai_ops.workspace.choosing import AutoSandbox, choose
 from ai_ops.workspace.confinement import join_cgroup, leave_cgroup, namespaced_pid_max
 from ai_ops.workspace.profile import SandboxLimits, bubblewrap_argv, check_binds
-from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox, choose
+from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
 
 
 def argv(**changes):
@@ -82,7 +83,7 @@ def test_a_nul_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("setting", "kind"), [("bwrap", BubblewrapSandbox), ("auto", BubblewrapSandbox), ("off", OffSandbox)]
+    ("setting", "kind"), [("bwrap", BubblewrapSandbox), ("auto", AutoSandbox), ("off", OffSandbox)]
 )
 def test_off_is_chosen_only_when_it_is_written_out(setting, kind):
     assert type(choose(setting)) is kind
