@@ -49,6 +49,7 @@ class Runtime:
 
     ``user`` is ``uid:gid`` inside, of whom outside is this process's user. ``image`` has the tools when
     ``own_tools``; otherwise it is empty, and the host's are shown. ``owner`` marks this server's containers.
+    ``seccomp`` is a filter of system calls in the place of the runtime's own.
     """
 
     program: str
@@ -58,6 +59,7 @@ class Runtime:
     own_tools: bool
     owner: str
     keep_id: bool = False
+    seccomp: Path | None = None
 
 
 def container_argv(spec: SandboxSpec, limits: SandboxLimits, runtime: Runtime, name: str) -> list[str]:
@@ -87,6 +89,8 @@ def _isolation(spec: SandboxSpec, runtime: Runtime) -> Iterator[str]:
     yield from ("--cap-drop", "ALL", "--security-opt", "no-new-privileges")
     # Labels of SELinux would shut the checkout out, or be written onto the host's files.
     yield from ("--security-opt", "label=disable")
+    if runtime.seccomp is not None:
+        yield from ("--security-opt", f"seccomp={runtime.seccomp}")
     yield from ("--user", runtime.user, "--hostname", "sandbox", "--stop-signal", "KILL")
     if runtime.podman:
         yield from ("--read-only-tmpfs=false", "--image-volume", "ignore")

@@ -23,11 +23,12 @@ from ai_ops import process
 from ai_ops.core.ports import Bind, SandboxResult, SandboxSpec
 from ai_ops.errors import PermanentError
 from ai_ops.flow.report import RunEnd
+from ai_ops.workspace import seccomp
 from ai_ops.workspace.container import LABEL, Runtime, container_argv, empty_image, own_user
 from ai_ops.workspace.profile import SandboxLimits
 from ai_ops.workspace.quota import Quota, writable_folders
 from ai_ops.workspace.supervising import supervise
-from ai_ops.workspace.watcher import private_places, watch
+from ai_ops.workspace.watcher import memory_events, private_places, watch
 
 PROGRAMS = ("podman", "docker")
 """The runtimes that are looked for, in this order: podman needs no daemon."""
@@ -65,7 +66,8 @@ class OciSandbox:
         self.image = image
         self._limits = limits or SandboxLimits()
         self._program = program
-        self._owner = hashlib.sha256(str(owner.absolute()).encode()).hexdigest()[:16]
+        self._folder = owner.absolute()
+        self._owner = hashlib.sha256(str(self._folder).encode()).hexdigest()[:16]
         self._runtime: Runtime | None = None
         self._settling = asyncio.Lock()
 
@@ -150,7 +152,8 @@ class OciSandbox:
         image = self.image or await self._make_empty()
         if self.image and not (await self._ask("image", "inspect", image)).ok:
             raise self._unavailable(f"there is no image {image}; pull or build it first")
-        return Runtime(self._program, podman, user, image, bool(self.image), self._owner, keep_id)
+        calls = await asyncio.to_thread(_write_filter, self._folder) if podman else None
+        return Runtime(self._program, podman, user, image, bool(self.image), self._owner, keep_id, calls)
 
     async def _make_empty(self) -> str:
         """Return the image that holds nothing, made here where it is missing."""
@@ -194,10 +197,10 @@ class _Contained:
 
     async def watch(self, pid: int) -> RunEnd:
         """Watch from the container's first process; ``pid`` is only the client's."""
-        first = await self._first()
-        return await watch(
-            first, self.limits, self.quota, private_places(first, self.spec.binds) if first else ()
-        )
+        if not (first := await self._first()):
+            return await watch(0, self.limits, self.quota)
+        private = private_places(first, self.spec.binds)
+        return await watch(first, self.limits, self.quota, private, memory_events(first))
 
     async def _first(self) -> int:
         """Return the pid of the container's first process; 0 when it runs where we cannot see it."""
@@ -215,6 +218,19 @@ class _Contained:
 
     def kill(self) -> None:
         """Do nothing: leaving ``prepare`` kills the container by its name."""
+
+
+def _write_filter(folder: Path) -> Path | None:
+    """Write the filter of system calls where podman reads it; None where podman's own is not known."""
+    profile = seccomp.find_profile()
+    if profile is None:
+        return None
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place = folder / ".ai-ops-seccomp.json"
+    made = folder / f".ai-ops-seccomp-{uuid4().hex}"
+    made.write_text(json.dumps(seccomp.without_namespaces(profile)), encoding="utf-8")
+    made.replace(place)
+    return place
 
 
 def _belongs(pid: int, container: str) -> bool:

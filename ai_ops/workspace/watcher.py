@@ -22,6 +22,7 @@ from ai_ops.workspace.quota import Quota
 
 _INTERVAL = 0.1
 _PROC = Path("/proc")
+_CGROUPS = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,35 @@ def private_places(pid: int, binds: Sequence[Bind]) -> tuple[Path, ...]:
     return tuple(root / place.lstrip("/") for place in PRIVATE if place not in taken)
 
 
+def memory_events(pid: int) -> Path | None:
+    """Return the file in which the kernel counts what it ended in a process's cgroup for its memory."""
+    try:
+        groups = (_PROC / str(pid) / "cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    for group in groups:
+        _, controllers, path = group.split(":", 2)
+        file = {"memory": "memory.oom_control", "": "memory.events"}.get(controllers, "")
+        place = _CGROUPS / controllers / path.lstrip("/") / file
+        if file and place.is_file():
+            return place
+    return None
+
+
+def _has_killed(events: Path) -> bool:
+    try:
+        lines = events.read_text(encoding="ascii").splitlines()
+    except OSError:  # gone with its container
+        return False
+    return any(line.startswith("oom_kill ") and not line.endswith(" 0") for line in lines)
+
+
 async def watch(
-    pid: int, limits: SandboxLimits, quota: Quota | None = None, private: Sequence[Path] = ()
+    pid: int,
+    limits: SandboxLimits,
+    quota: Quota | None = None,
+    private: Sequence[Path] = (),
+    events: Path | None = None,
 ) -> RunEnd:
     """Return when the tree of ``pid`` uses too much; meant to be cancelled when the command ends.
 
@@ -129,9 +157,12 @@ async def watch(
         limits: what it may use.
         quota: the account of what it writes.
         private: the mount points of file systems that are its alone.
+        events: see ``memory_events``, where the kernel may be quicker than this.
     """
 
     def look() -> RunEnd | None:
+        if events is not None and _has_killed(events):
+            return RunEnd.MEMORY_LIMIT
         processes = tree(pid) if pid and sys.platform == "linux" else []
         found = excess(processes, limits) if processes else None
         if found is None and quota is not None:

@@ -1,4 +1,4 @@
-"""Hostile commands in the real sandbox: none reaches the host, and each ends."""
+"""What is bubblewrap's own, and the sandbox that is none. What every one promises is in tests/contract."""
 
 import asyncio
 import contextlib
@@ -55,49 +55,15 @@ async def test_the_probe_refuses_where_it_cannot_isolate(program):
 @pytest.mark.parametrize(
     "script",
     [
-        pytest.param("ls -A /root 2>/dev/null | grep .", id="root's home"),
-        pytest.param("ls -A /home | grep -v '^ai-ops$'", id="homes"),
-        pytest.param("ls -A /home/ai-ops | grep .", id="own home begins empty"),
-        pytest.param("cat /etc/shadow", id="shadow"),
-        pytest.param("ls /etc/ssl/private", id="private keys"),
-        pytest.param("grep -v -e root -e ai-ops -e nobody /etc/passwd", id="users"),
-        pytest.param("ls /var /srv /run /sys /boot /mnt 2>/dev/null | grep .", id="system folders"),
-        pytest.param("test $(ls -d /proc/[0-9]* | wc -l) -gt 6", id="processes"),
-        pytest.param("echo x > /usr/bin/x", id="write programs"),
-        pytest.param("echo x > /etc/passwd", id="write users"),
-        pytest.param("echo x > /x", id="write root folder"),
         pytest.param("echo x > /dev/x", id="write dev"),
-        pytest.param("test -w /proc/sys/kernel/core_pattern", id="kernel settings"),
-        pytest.param("test -w /proc/sysrq-trigger", id="sysrq"),
         pytest.param("echo -1 > /proc/self/oom_score_adj", id="proc is read-only"),
-        pytest.param("unshare --user true", id="nested user namespace"),
-        pytest.param("mount -t tmpfs x /tmp", id="mount"),
-        pytest.param("grep Cap /proc/self/status | grep -v 0000000000000000", id="capabilities"),
-        pytest.param("grep NoNewPrivs /proc/self/status | grep 0", id="new privileges"),
         pytest.param("ls /sys/class/net", id="devices"),
-        pytest.param("head -c 64m /dev/zero > /tmp/big", id="fill tmp"),
-        pytest.param("head -c 64m /dev/zero > /dev/shm/big", id="fill shared memory"),
     ],
 )
 async def test_the_host_is_out_of_reach(sandbox, script):
     result = await sandbox.run(shell(script))
     assert result.end is RunEnd.EXITED
     assert result.exit_code != 0, result.output
-
-
-async def test_ordinary_work_goes_on_inside(sandbox):
-    script = "id -un; hostname; pwd; echo x > /tmp/x; echo x > ~/x; echo x > /dev/null; cat /tmp/x ~/x"
-    result = await sandbox.run(shell(script))
-    assert result.output.split() == ["ai-ops", "sandbox", "/", "x", "x"]
-
-
-async def test_the_environment_has_only_the_given_names(sandbox, monkeypatch):
-    monkeypatch.setenv("GITHUB_TOKEN", "planted-secret")
-    result = await sandbox.run(shell("env", env={"GIVEN": "a b\n$c"}))
-    assert "planted-secret" not in result.output
-    assert "GIVEN=a b\n$c" in result.output
-    names = {line.partition("=")[0] for line in result.output.splitlines() if "=" in line}
-    assert names == {"GIVEN", "PATH", "LANG", "HOME", "PWD"}
 
 
 def server_script(port):
@@ -124,27 +90,13 @@ async def test_abstract_sockets_of_the_host_are_out_of_reach(sandbox):
 @pytest.mark.parametrize(
     ("script", "changes", "ends"),
     [
-        pytest.param("sleep 60", {"wall_seconds": 0.5}, {RunEnd.WALL_TIMEOUT}, id="hang"),
         pytest.param("echo a; sleep 60", {"idle_seconds": 0.5}, {RunEnd.IDLE_TIMEOUT}, id="silence"),
-        pytest.param("yes", {"output_limit": 10_000}, {RunEnd.OUTPUT_LIMIT}, id="flood"),
-        pytest.param(
-            "python3 -c 'import time; x = [bytearray(b\"x\") * 10**7 for _ in range(90)]; time.sleep(60)'",
-            {},
-            {RunEnd.MEMORY_LIMIT},
-            id="memory hog",
-        ),
         pytest.param(
             "for i in 1 2 3 4 5 6; do "
             "python3 -c 'import time; x = bytearray(b\"x\") * 10**8; time.sleep(60)' & done; wait",
             {},
             {RunEnd.MEMORY_LIMIT},
             id="memory hog of many processes",
-        ),
-        pytest.param(
-            "i=0; while [ $i -lt 250 ]; do sleep 60 & i=$((i+1)); done; wait",
-            {},
-            {RunEnd.PROCESS_LIMIT},
-            id="many processes",
         ),
     ],
 )
@@ -176,28 +128,6 @@ async def nothing_left(mark):
     raise AssertionError(f"processes survive: {host_processes(mark)}")
 
 
-async def test_a_background_daemon_does_not_survive(sandbox, tmp_path):
-    mark = f"daemon-{uuid.uuid4().hex}"
-    script = (
-        f"setsid sh -c ': {mark}; while :; do echo >> /workspace/beat; sleep 0.05; done' >/dev/null 2>&1 &"
-    )
-    result = await sandbox.run(shell(script + " sleep 0.3", Bind(tmp_path, "/workspace", writable=True)))
-    assert result.exit_code == 0
-    assert (tmp_path / "beat").exists()
-    await nothing_left(mark)
-
-
-async def test_cancelling_the_run_leaves_nothing(sandbox):
-    mark = f"cancel-{uuid.uuid4().hex}"
-    running = asyncio.create_task(sandbox.run(shell(f": {mark}; setsid sleep 300 & sleep 300")))
-    while not host_processes(mark):
-        await asyncio.sleep(0.02)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    await nothing_left(mark)
-
-
 async def test_a_file_larger_than_the_limit_is_not_written(tmp_path):
     sandbox = BubblewrapSandbox(SandboxLimits(file_bytes=100_000))
     bind = Bind(tmp_path, "/workspace", writable=True)
@@ -224,13 +154,6 @@ async def test_only_what_is_bound_writable_can_be_written(sandbox, tmp_path):
     assert list(git.iterdir()) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkout"]
     assert "Read-only file system" in result.output
-
-
-@pytest.mark.parametrize(
-    ("script", "code"), [("exit 7", 7), ("kill -9 $$", 137), ("no-such-command", 127), ("true", 0)]
-)
-async def test_the_exit_code_is_the_command_s(sandbox, script, code):
-    assert (await sandbox.run(shell(script))).exit_code == code
 
 
 async def test_a_command_that_does_not_exist_is_no_failure_of_the_sandbox(sandbox):
