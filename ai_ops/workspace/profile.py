@@ -55,7 +55,7 @@ class SandboxLimits:
     @property
     def most_processes(self) -> int:
         """Where the kernel stops forks: above ``processes``, so that the watcher sees that it was passed."""
-        return max(self.processes * 3 // 2, 301)
+        return self.processes * 3 // 2
 
     @property
     def most_cpu_seconds(self) -> int:

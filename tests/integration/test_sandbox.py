@@ -116,7 +116,7 @@ async def test_a_fork_bomb_ends_and_is_bounded_by_the_kernel(sandbox):
         most = max(most, await asyncio.to_thread(lambda: len(host_processes(mark))))
         await asyncio.sleep(0.05)
     await running  # by the watcher, the clock, or because the shell itself can no longer fork
-    assert most <= 320
+    assert most <= 620  # 300, and as many numbers as the kernel gives out only once
     await nothing_left(mark)
 
 
