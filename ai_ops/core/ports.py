@@ -566,7 +566,10 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class SandboxSpec:
-    """One command in a sandbox. ``cwd`` is inside; ``env`` is the whole environment."""
+    """One command in a sandbox. ``cwd`` is inside; ``env`` is the whole environment.
+
+    ``niceness`` is how far it stands back for the server, 0 to 19.
+    """
 
     argv: tuple[str, ...]
     binds: tuple[Bind, ...]
@@ -576,6 +579,7 @@ class SandboxSpec:
     wall_seconds: float = 600.0
     idle_seconds: float | None = None
     output_limit: int = 10_000_000
+    niceness: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -601,8 +605,10 @@ class Prepared(Protocol):
         """File descriptors that the child inherits."""
         ...
 
-    async def watch(self, pid: int) -> RunEnd:
+    async def watch(self, pid: int, begun: Callable[[], None] = lambda: None) -> RunEnd:
         """Let the command of the child ``pid`` begin; return when it uses too much, and not otherwise.
+
+        ``begun`` is called when it is let in; the time before that is the sandbox's own.
 
         What it may use are memory, processes, processor time, and what it writes. The caller, who kills
         the child's group then, watches the clock and the output.

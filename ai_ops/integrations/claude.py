@@ -147,6 +147,7 @@ class ClaudeFixer:
             env=claude_cli.build_environment(_HOME, _SOCKET, 2 * request.idle_seconds, self._retries),
             wall_seconds=request.wall_seconds,
             idle_seconds=request.idle_seconds,
+            niceness=0,  # somebody waits for its next word, and takes silence for a hang
         )
 
 

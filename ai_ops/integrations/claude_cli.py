@@ -166,8 +166,11 @@ class CliTransport(Transport):
         self._child = await process.start(
             self._command.argv, env=self._env, pass_fds=self._command.pass_fds, line_bytes=_LINE_BYTES
         )
-        self._watching = asyncio.create_task(self._command.watch(self._child.pid))
+        self._watching = asyncio.create_task(self._command.watch(self._child.pid, self._begun))
         self._stderr_task = asyncio.create_task(self._read_stderr())
+
+    def _begun(self) -> None:
+        self.last_activity = time.monotonic()
 
     async def write(self, data: str) -> None:
         """Write a message to its stdin."""

@@ -76,7 +76,7 @@ def container_argv(spec: SandboxSpec, limits: SandboxLimits, runtime: Runtime, n
         *(runtime.program, "run", "--name", name, "--label", f"{LABEL}={runtime.owner}"),
         *("--interactive", "--pull", "never", "--no-healthcheck", "--log-driver", "none"),
         *_isolation(spec, runtime),
-        *_limits(limits),
+        *_limits(limits, spec.niceness),
         *_file_systems(spec, limits, runtime),
         *("--workdir", spec.cwd, "--entrypoint", "/bin/sh", runtime.image),
         *("-c", _FIRST, name, "env", "-i", *words, *spec.argv),
@@ -98,11 +98,12 @@ def _isolation(spec: SandboxSpec, runtime: Runtime) -> Iterator[str]:
         yield from ("--userns", "keep-id")
 
 
-def _limits(limits: SandboxLimits) -> Iterator[str]:
+def _limits(limits: SandboxLimits, niceness: int) -> Iterator[str]:
     # Private file systems lie in memory and count here; the watcher counts the processes alone.
     memory = str(limits.memory_bytes + len(PRIVATE) * limits.tmp_bytes)
     yield from ("--memory", memory, "--memory-swap", memory, "--pids-limit", str(limits.most_processes))
-    yield from ("--cpu-shares", "256")  # many busy processes must not starve the one that counts them
+    # 1024 are the usual ones. Many busy processes must not starve the one that counts them.
+    yield from ("--cpu-shares", str(1024 * (20 - niceness) // 20))
     open_files = min(_MOST_OPEN_FILES, _hard(resource.RLIMIT_NOFILE))
     processes = min(_MOST_USER_PROCESSES, _hard(resource.RLIMIT_NPROC))
     for kind, most in (

@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -195,9 +195,11 @@ class _Contained:
     limits: SandboxLimits
     pass_fds: tuple[int, ...] = ()
 
-    async def watch(self, pid: int) -> RunEnd:
+    async def watch(self, pid: int, begun: Callable[[], None] = lambda: None) -> RunEnd:
         """Watch from the container's first process; ``pid`` is only the client's."""
-        if not (first := await self._first()):
+        first = await self._first()
+        begun()
+        if not first:
             return await watch(0, self.limits, self.quota)
         private = private_places(first, self.spec.binds)
         return await watch(first, self.limits, self.quota, private, memory_events(first))

@@ -27,8 +27,7 @@ TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 PUBLIC = ("alternatives", "ld.so.cache", "ssl/certs", "protocols", "services")
 _OURS = {"/", "/usr", "/etc", "/proc", "/dev", "/sys", "/tmp"}  # noqa: S108 # nosec B108
 # bubblewrap's own --block-fd would let the command run on when both it and the server were killed.
-# Many busy processes inside must not starve the one that counts them, hence ``nice``.
-_GATE = 'echo > "/proc/self/fd/$0" && read -r go < "/proc/self/fd/$1" && shift && exec nice -n 10 "$@"'
+_GATE = 'echo > "/proc/self/fd/$0" && read -r go < "/proc/self/fd/$1" && shift && exec "$@"'
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -106,7 +105,9 @@ def bubblewrap_argv(
     argv += ["--remount-ro", "/", "--chdir", spec.cwd, "--clearenv"]
     for name, value in environment(spec).items():
         argv += ["--setenv", name, value]
-    argv += ["--", *_gate(gate_fds), *_kernel_limits(limits, prlimit), *spec.argv]
+    # Many busy processes inside must not starve the one that counts them.
+    back = ["nice", "-n", str(spec.niceness)] if spec.niceness else []
+    argv += ["--", *_gate(gate_fds), *back, *_kernel_limits(limits, prlimit), *spec.argv]
     return argv
 
 

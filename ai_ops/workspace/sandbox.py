@@ -50,8 +50,9 @@ class _Confined:
     def pass_fds(self) -> tuple[int, ...]:
         return (self.gate.status_fd, *self.gate.gate_fds)
 
-    async def watch(self, pid: int) -> RunEnd:
+    async def watch(self, pid: int, begun: Callable[[], None] = lambda: None) -> RunEnd:
         inside = await self.gate.release()
+        begun()
         return await watch(pid, self.limits, self.quota, private_places(inside, self.spec.binds))
 
     async def stood(self, exit_code: int) -> bool:
@@ -129,7 +130,8 @@ class _Watched:
     limits: SandboxLimits
     pass_fds: tuple[int, ...] = ()
 
-    async def watch(self, pid: int) -> RunEnd:
+    async def watch(self, pid: int, begun: Callable[[], None] = lambda: None) -> RunEnd:
+        begun()
         return await watch(pid, self.limits, self.quota)
 
     async def stood(self, exit_code: int) -> bool:

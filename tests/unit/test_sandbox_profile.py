@@ -27,6 +27,12 @@ def test_the_profile_isolates_everything():
     assert words.index("--clearenv") < words.index("--setenv")
 
 
+def test_a_command_stands_back_for_the_server_unless_somebody_waits_for_its_words():
+    words = argv()
+    assert words[words.index("nice") :][:3] == ["nice", "-n", "10"]
+    assert "nice" not in argv(niceness=0)
+
+
 def test_the_network_is_shared_only_on_request():
     assert "--share-net" in argv(network=True)
 
