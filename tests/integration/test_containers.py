@@ -6,7 +6,6 @@ it works.
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from ai_ops.core.ports import SandboxSpec
 from ai_ops.errors import PermanentError
 from ai_ops.flow.report import RunEnd
+from ai_ops.workspace import oci
 from ai_ops.workspace.choosing import AutoSandbox, choose, toolchains_of
 from ai_ops.workspace.oci import OciSandbox, client_environment
 from ai_ops.workspace.sandbox import BubblewrapSandbox
@@ -65,16 +65,17 @@ async def test_a_container_is_removed_however_its_command_ends(docker, tmp_path,
 
 @pytest.mark.parametrize(
     ("options", "user"),
-    [("[]", None), ('["name=seccomp,profile=builtin","name=rootless"]', "0:0")],
+    [("[]", "998:997"), ('["name=seccomp,profile=builtin","name=rootless"]', "0:0")],
     ids=["of root", "rootless"],
 )
 async def test_files_are_written_as_the_server_s_user_whoever_runs_the_daemon(
-    docker, tmp_path, options, user
+    docker, tmp_path, monkeypatch, options, user
 ):
+    monkeypatch.setattr(oci, "own_user", lambda: "998:997")
     docker.answer(["info"], out=options)
     await sandbox_of(docker, tmp_path).run(TRUE)
     ran = next(call for call in docker.calls if call[0] == "run")
-    assert ran[ran.index("--user") + 1] == (user or f"{os.getuid()}:{os.getgid()}")
+    assert ran[ran.index("--user") + 1] == user
 
 
 async def test_the_empty_image_is_made_once(docker, tmp_path):
