@@ -44,9 +44,11 @@ def podman_works() -> bool:
     )
     argv = ["podman", "run", "--rm", "--network", "none", "-v", "/usr:/usr:ro", "--ulimit", "nofile=1024"]
     argv += ["--ulimit", "nproc=4096", tag, "/bin/true"]
-    return (
-        not made.returncode and not subprocess.run(argv, capture_output=True, env=env, check=False).returncode
-    )
+    if made.returncode:
+        return False
+    ran = subprocess.run(argv, capture_output=True, env=env, check=False)
+    subprocess.run(["podman", "rmi", "--force", tag], capture_output=True, env=env, check=False)
+    return ran.returncode == 0
 
 
 class DockerDouble:
