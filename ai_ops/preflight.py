@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,6 +46,10 @@ def problems(loaded: Loaded) -> tuple[Problem, ...]:
 
 def warnings(loaded: Loaded) -> tuple[Problem, ...]:
     """Return what a server starts on and was hardly meant."""
+    return (*_half_mail(loaded), *_sandbox(loaded))
+
+
+def _half_mail(loaded: Loaded) -> tuple[Problem, ...]:
     settings = loaded.settings
     if not settings.email_enabled or bool(settings.receiver_email) is bool(settings.smtp_server):
         return ()
@@ -54,6 +59,28 @@ def warnings(loaded: Loaded) -> tuple[Problem, ...]:
     reason = f"gets no mail: without SMTP_SERVER it is only written to {settings.data_dir / 'outbox'}"
     mend = "Set SMTP_SERVER to send it."
     return (Problem("RECEIVER_EMAIL", loaded.origin("receiver_email"), reason, mend),)
+
+
+def _sandbox(loaded: Loaded) -> Iterator[Problem]:
+    """Yield what is found of the sandbox without starting it: whether its programs are installed."""
+    from ai_ops.workspace.oci import PROGRAMS
+
+    settings, origin = loaded.settings, loaded.origin("sandbox")
+    bubblewrap = shutil.which("bwrap") is not None
+    runtime = next(filter(shutil.which, PROGRAMS), "")
+    if settings.sandbox == "bwrap" and not bubblewrap:
+        mend = "Install bubblewrap" + (f", or set SANDBOX=auto to use {runtime}." if runtime else ".")
+        yield Problem("SANDBOX", origin, "is bwrap, which is not installed: every run is refused", mend)
+    if settings.sandbox == "auto" and not bubblewrap:
+        missing = f"none of bwrap, {', '.join(PROGRAMS)} is installed: every run is refused"
+        instead = f"bubblewrap is not installed: containers of {runtime} are used"
+        yield Problem(
+            "SANDBOX", origin, f"is auto, and {instead if runtime else missing}", "Install bubblewrap."
+        )
+    if settings.sandbox_image and settings.sandbox != "auto":
+        mend = "Set SANDBOX=auto, or leave it out."
+        reason = f"has no effect with SANDBOX={settings.sandbox}"
+        yield Problem("SANDBOX_IMAGE", loaded.origin("sandbox_image"), reason, mend)
 
 
 def listening_problems(loaded: Loaded) -> tuple[Problem, ...]:

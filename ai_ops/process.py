@@ -189,6 +189,7 @@ async def start(
     env: Mapping[str, str],
     cwd: Path | None = None,
     limits: Limits | None = None,
+    pass_fds: Sequence[int] = (),
     line_bytes: int = _CHUNK,
 ) -> asyncio.subprocess.Process:
     """Start a child that is talked to over its pipes; the caller ends it with ``kill_group`` and waits.
@@ -210,6 +211,7 @@ async def start(
         limit=line_bytes,
         start_new_session=True,
         preexec_fn=_prepare(limits or Limits()),
+        pass_fds=tuple(pass_fds),
     )
 
 

@@ -200,6 +200,18 @@ class Settings(BaseSettings):
     # Repair
     sandbox: Literal["bwrap", "auto", "off"] = "bwrap"
     """How untrusted commands are confined. ``off`` is bannered in every report."""
+    sandbox_image: str = ""
+    """Image of the containers that ``auto`` falls back to; empty: they show this host's tools."""
+    sandbox_memory_mb: int = Field(default=4096, ge=64)
+    """Memory that one untrusted command may use with all it starts. Claude's CLI is one too."""
+    sandbox_processes: int = Field(default=512, ge=16)
+    """Processes and threads it may have at a time."""
+    sandbox_cpu_seconds: int = Field(default=7200, ge=1)
+    """Processor time it may use, of all its processes together."""
+    sandbox_disk_mb: int = Field(default=8192, ge=1)
+    """How much it may write, wherever."""
+    sandbox_files: int = Field(default=500_000, ge=100)
+    """How many files it may write."""
     setup_network: bool = False
     """Whether a repository's ``setup`` command may use the network."""
     egress_allow: Words = ()

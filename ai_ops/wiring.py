@@ -29,6 +29,7 @@ from ai_ops.core.ports import CodeHost, Fixer, Ledger, Notifier, Sandbox
 from ai_ops.core.ports import Worker as Work
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
+from ai_ops.core.wording import counted
 from ai_ops.engine.durable import DurableEngine
 from ai_ops.errors import PermanentError
 from ai_ops.flow.bug_case import Reach
@@ -64,8 +65,10 @@ from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.github import GitHubHost, home_of
 from ai_ops.vcs.local import LocalHost
 from ai_ops.workspace import edits
+from ai_ops.workspace.choosing import AutoSandbox, choose, toolchains_of
 from ai_ops.workspace.orphans import kill_orphans
-from ai_ops.workspace.sandbox import choose
+from ai_ops.workspace.profile import SandboxLimits
+from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
 from ai_ops.workspace.setup_layer import SetupBuilder
 from ai_ops.workspace.suite import SuiteRunner
 from ai_ops.workspace.toolbox import ensure_toolbox
@@ -186,6 +189,18 @@ def git_client(settings: Settings) -> GitClient:
     )
 
 
+def chosen_sandbox(settings: Settings) -> BubblewrapSandbox | OffSandbox | AutoSandbox:
+    """Return where untrusted commands run."""
+    limits = SandboxLimits(
+        memory_bytes=settings.sandbox_memory_mb * 2**20,
+        processes=settings.sandbox_processes,
+        cpu_seconds=settings.sandbox_cpu_seconds,
+        disk_bytes=settings.sandbox_disk_mb * 2**20,
+        files=settings.sandbox_files,
+    )
+    return choose(settings.sandbox, limits, owner=settings.workspaces_dir, image=settings.sandbox_image)
+
+
 def policy(settings: Settings, salt: str, public_url: str) -> Policy:
     """Return what this server allows."""
     return Policy(
@@ -276,7 +291,7 @@ async def build(
     database = await open_database(settings.database)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
-        sandbox = choose(settings.sandbox)
+        sandbox = chosen_sandbox(settings)
         toolbox = await ensure_toolbox(settings.data_dir)
         git = git_client(settings)
         trace = TraceStore(database, clock, redact)
@@ -297,8 +312,16 @@ async def build(
             git=git,
             history=git,
             workspaces=workspaces,
-            suites=SuiteRunner(sandbox, toolbox, wall_seconds=settings.test_wall_seconds),
-            setup_layers=SetupBuilder(sandbox, toolbox, settings.data_dir, network=settings.setup_network),
+            suites=SuiteRunner(
+                sandbox, toolbox, wall_seconds=settings.test_wall_seconds, find=toolchains_of(sandbox)
+            ),
+            setup_layers=SetupBuilder(
+                sandbox,
+                toolbox,
+                settings.data_dir,
+                network=settings.setup_network,
+                find=toolchains_of(sandbox),
+            ),
             edits=edits,
             fixer=PacedFixer(fixer(settings, sandbox, ledger), pauses, clock),
             hosts=_hosts(settings, pull_requests, git),
@@ -324,6 +347,8 @@ async def build(
         stack.push_async_callback(engine.stop)
         # Only now is the data folder ours alone; nobody can ask for new work yet.
         await asyncio.to_thread(kill_orphans, settings.workspaces_dir)
+        if isinstance(sandbox, AutoSandbox):
+            await _look_at(sandbox)
         unfinished = await tools.tasks.unfinished()
         await workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
         retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)
@@ -345,6 +370,16 @@ async def build(
         waking = Waking(tools.tasks, pauses, engine, clock)
         stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
         yield system
+
+
+async def _look_at(sandbox: AutoSandbox) -> None:
+    """Say which sandbox is used and why, and remove what a killed server left in it."""
+    try:
+        log.info("sandbox: %s", await sandbox.probe())
+    except PermanentError as error:
+        log.warning("runs are refused, there is no sandbox: %s", error.message)
+    if left := await sandbox.clear():
+        log.info("removed %s left behind", counted(len(left), "container"))
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -106,9 +106,9 @@ async def _git(settings: Settings) -> Finding:
 
 
 async def _sandbox(settings: Settings) -> Finding:
-    from ai_ops.workspace.sandbox import choose
+    from ai_ops.wiring import chosen_sandbox
 
-    seen = await choose(settings.sandbox).probe()
+    seen = await chosen_sandbox(settings).probe()
     if settings.sandbox == "off":
         return Finding("sandbox", "warning", "off: tests run without isolation", "Set SANDBOX=bwrap.")
     return Finding("sandbox", "ok", seen)

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.flow.report import RunEnd
 
 DEFAULT_WAIT_SECONDS: Final = 3600.0
 """How long a spent limit is waited for when nobody says when it ends."""
@@ -28,6 +29,7 @@ class CliEnd(StrEnum):
     EXITED = "exited"
     WALL_TIMEOUT = "wall_timeout"
     IDLE_TIMEOUT = "idle_timeout"
+    OVER_LIMIT = "over_limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class CliFacts:
     ``text`` is all text of the assistant; ``result`` the result's text. ``has_result`` says whether a
     result came at all. ``denied`` are the writing tools whose use was denied, ``wrote`` whether a file
     was written. ``output_tokens`` is the gateway's count. ``limit_*`` come from a rejected rate-limit event.
-    ``refused`` is why our own gateway did not let a call through; ``resumed`` says that the call went on
-    with a session.
+    ``refused`` is why our own gateway did not let a call through, ``resumed`` says that the call went on
+    with a session, ``excess`` which limit of the sandbox was passed.
     """
 
     end: CliEnd = CliEnd.EXITED
@@ -82,6 +84,7 @@ class CliFacts:
     api_failure: ApiFailure | None = None
     refused: AiOpsError | None = None
     resumed: bool = False
+    excess: RunEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,11 @@ _KINDS: Final[dict[str, _Kind]] = {
         True, "The Claude CLI was killed.", "Nothing to do: it is tried again. Check memory if it repeats."
     ),
     "model_hung": _Kind(True, "The Claude CLI passed its time limit.", "Nothing to do: it is tried again."),
+    "model_over_limits": _Kind(
+        False,
+        "The Claude CLI used more than a sandbox may, and was stopped.",
+        "Raise the SANDBOX_… limit that is named, and retry.",
+    ),
     "model_bad_flag": _Kind(
         False, "The Claude CLI did not accept its flags.", "Check CLAUDE_ARGS and the CLI's version."
     ),
@@ -225,6 +233,8 @@ def _named(facts: CliFacts, now: datetime) -> AiOpsError | None:
     words = facts.result or "; ".join(facts.errors) or facts.stderr.strip()
     if facts.refused is not None and (facts.is_error or not facts.has_result):
         return facts.refused
+    if facts.end is CliEnd.OVER_LIMIT:
+        return failure("model_over_limits", (facts.excess or RunEnd.EXITED).replace("_", " "))
     if facts.end in _LATE:
         return failure("model_hung", _LATE[facts.end])
     if not facts.has_result:

@@ -8,6 +8,7 @@ All failures are ``TemporaryError`` or ``PermanentError`` with the codes named h
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -565,7 +566,10 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class SandboxSpec:
-    """One command in a sandbox. ``cwd`` is inside; ``env`` is the whole environment."""
+    """One command in a sandbox. ``cwd`` is inside; ``env`` is the whole environment.
+
+    ``niceness`` is how far it stands back for the server, 0 to 19.
+    """
 
     argv: tuple[str, ...]
     binds: tuple[Bind, ...]
@@ -575,6 +579,7 @@ class SandboxSpec:
     wall_seconds: float = 600.0
     idle_seconds: float | None = None
     output_limit: int = 10_000_000
+    niceness: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -587,6 +592,34 @@ class SandboxResult:
     duration_seconds: float
 
 
+class Prepared(Protocol):
+    """A sandboxed command that somebody else starts as a child, in a group of its own."""
+
+    @property
+    def argv(self) -> Sequence[str]:
+        """The whole command line."""
+        ...
+
+    @property
+    def pass_fds(self) -> Sequence[int]:
+        """File descriptors that the child inherits."""
+        ...
+
+    async def watch(self, pid: int, begun: Callable[[], None] = lambda: None) -> RunEnd:
+        """Let the command of the child ``pid`` begin; return when it uses too much, and not otherwise.
+
+        ``begun`` is called when it is let in; the time before that is the sandbox's own.
+
+        What it may use are memory, processes, processor time, and what it writes. The caller, who kills
+        the child's group then, watches the clock and the output.
+        """
+        ...
+
+    async def stood(self, exit_code: int) -> bool:
+        """Whether there was a sandbox and the command ran in it, of a child that ended by itself."""
+        ...
+
+
 class Sandbox(Protocol):
     """Runs untrusted commands. Refuses with ``sandbox_unavailable`` when it cannot isolate."""
 
@@ -594,8 +627,11 @@ class Sandbox(Protocol):
         """Prove that it works and describe it in a few words, or raise ``sandbox_unavailable``."""
         ...
 
-    def wrap(self, spec: SandboxSpec) -> list[str]:
-        """Return the full argv that runs the command inside; for children started by others."""
+    def prepare(self, spec: SandboxSpec) -> AbstractAsyncContextManager[Prepared]:
+        """Prepare a command for a child that the caller starts; leaving ends what is left of it.
+
+        ``spec``'s limits on time and output are the caller's to hold.
+        """
         ...
 
     async def run(self, spec: SandboxSpec) -> SandboxResult:

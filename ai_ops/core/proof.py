@@ -21,6 +21,15 @@ _GRAVITY = {CaseOutcome.PASSED: 0, CaseOutcome.SKIPPED: 1, CaseOutcome.ERROR: 2,
 _MOST_REASONS = 50  # of one rule: a suite that breaks altogether is said once, not ten thousand times
 _SIGNALLED = 128
 
+_EXCESSES = {
+    RunEnd.OUTPUT_LIMIT: "printed more than is allowed",
+    RunEnd.MEMORY_LIMIT: "used more memory than is allowed",
+    RunEnd.PROCESS_LIMIT: "started more processes than are allowed",
+    RunEnd.CPU_LIMIT: "used more processor time than is allowed",
+    RunEnd.DISK_LIMIT: "wrote more than is allowed, or the disk is full,",
+    RunEnd.FILE_LIMIT: "wrote more files than are allowed",
+}
+
 NO_TYPE = "no_exception_type"
 NO_FRAME = "frame_not_logged"
 
@@ -41,13 +50,14 @@ class ReproductionVerdict:
 def run_trouble(report: SuiteReport, place: str) -> Reason | None:
     """Return why a run says nothing, or None when its results can be read.
 
-    Rules: ``timeout``, ``output_limit``, ``crashed`` (ended by a signal), ``early_exit`` (exit 0 without
-    a report), ``no_report``, ``no_tests``, ``report_disagrees`` (exit 0 beside failures).
+    Rules: ``timeout``, a limit of the sandbox by its name (``memory_limit`` …), ``crashed`` (ended by a
+    signal), ``early_exit`` (exit 0 without a report), ``no_report``, ``no_tests``, ``report_disagrees``
+    (exit 0 beside failures).
     """
     if report.end in (RunEnd.WALL_TIMEOUT, RunEnd.IDLE_TIMEOUT):
         return Reason("timeout", place, "the tests did not end in time")
-    if report.end is RunEnd.OUTPUT_LIMIT:
-        return Reason("output_limit", place, "the tests printed more than is allowed and were stopped")
+    if report.end in _EXCESSES:
+        return Reason(report.end.value, place, f"the tests {_EXCESSES[report.end]} and were stopped")
     code = report.exit_code
     if code is None or code < 0 or code >= _SIGNALLED:
         return Reason("crashed", place, f"the test command was ended by a signal (exit code {code})")

@@ -26,7 +26,9 @@ class RunEnd(StrEnum):
     OUTPUT_LIMIT = "output_limit"
     MEMORY_LIMIT = "memory_limit"
     PROCESS_LIMIT = "process_limit"
+    CPU_LIMIT = "cpu_limit"
     DISK_LIMIT = "disk_limit"
+    FILE_LIMIT = "file_limit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,19 +92,23 @@ class ClaudeFixer:
         started = time.monotonic()
         program = await self._program()
         request = replace(request, model=request.model or self._model)
-        async with _desk() as desk, self._open(desk, request) as session:
-            argv = self._sandbox.wrap(self._spec(request, program, desk))
-            transport = CliTransport(argv, process.clean_environment())
-            listener = Listener(watch)
+        listener = Listener(watch)
+        kept = None
+        async with (
+            _desk() as desk,
+            self._open(desk, request) as session,
+            self._sandbox.prepare(self._spec(request, program, desk)) as prepared,
+        ):
+            transport = CliTransport(prepared, process.clean_environment())
             if request.session is not None:
                 await asyncio.to_thread(claude_sessions.put, desk.home, request.session)
             end = await _converse(request, transport, listener, session)
-            kept = None
             if request.keep_session:
                 kept = await asyncio.to_thread(claude_sessions.take, desk.home, listener.session_id)
-        facts = _facts(request, end, transport, listener, session)
-        if not facts.has_result and facts.stderr.startswith("bwrap: "):
-            raise _no_sandbox(facts.stderr.strip())
+            facts = _facts(request, end, transport, listener, session)
+            code = facts.return_code
+            if not facts.has_result and code is not None and not await prepared.stood(code):
+                raise _no_sandbox(facts.stderr.strip())
         error = classify(facts, datetime.now(UTC))
         if error is not None:
             error.cost_usd = session.usage.cost_usd
@@ -150,6 +154,7 @@ class ClaudeFixer:
             env=claude_cli.build_environment(_HOME, _SOCKET, 2 * request.idle_seconds, self._retries),
             wall_seconds=request.wall_seconds,
             idle_seconds=request.idle_seconds,
+            niceness=0,  # somebody waits for its next word, and takes silence for a hang
         )
 
 
@@ -223,6 +228,8 @@ async def _until_limit(request: FixRequest, transport: CliTransport, session: Ga
     while True:
         now = time.monotonic()
         idle = max(transport.last_activity, session.last_activity) + request.idle_seconds
+        if transport.excess is not None:
+            return CliEnd.OVER_LIMIT
         if now >= wall:
             return CliEnd.WALL_TIMEOUT
         if now >= idle:
@@ -243,4 +250,5 @@ def _facts(
         api_failure=session.last_failure,
         refused=session.refused,
         resumed=request.session is not None,
+        excess=transport.excess,
     )

@@ -22,7 +22,9 @@ from claude_agent_sdk import CLIConnectionError, CLIJSONDecodeError, ProcessErro
 
 from ai_ops import process
 from ai_ops.core.failures import failure
+from ai_ops.core.ports import Prepared
 from ai_ops.flow.fixing import FixRequest
+from ai_ops.flow.report import RunEnd
 
 LEAST_VERSION: Final = (2, 1, 248)
 """The first CLI with ``--restricted`` and ``--permission-prompts``."""
@@ -34,6 +36,7 @@ MODEL_URL: Final = "http://model.invalid"
 """Where the CLI believes the API is; every byte goes to the socket instead."""
 
 _LINE_BYTES = 64 * 2**20
+_OUTPUT_BYTES = 512 * 2**20  # of one call, both streams
 _STDERR_BYTES = 64 * 1024
 _REAP_SECONDS = 5.0
 _BUDGET_SLACK = 1.25  # the gateway's word comes first: the CLI's own limit loses the answer
@@ -133,11 +136,12 @@ class CliTransport(Transport):
     ``last_activity`` is the monotonic time of its last word, ``return_code`` is None while it lives.
     """
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> None:
+    def __init__(self, command: Prepared, env: Mapping[str, str]) -> None:
         self.last_activity = time.monotonic()
-        self._argv = list(argv)
+        self._command = command
         self._env = dict(env)
-        self._cwd = cwd
+        self._watching: asyncio.Task[RunEnd] | None = None
+        self._heard_bytes = 0
         self._child: asyncio.subprocess.Process | None = None
         self._stderr = bytearray()
         self._stderr_task: asyncio.Task[None] | None = None
@@ -148,14 +152,28 @@ class CliTransport(Transport):
         return self._child.returncode if self._child else None
 
     @property
+    def excess(self) -> RunEnd | None:
+        """Return the limit on what the child uses that it has passed. It lives until it is killed."""
+        if self._heard_bytes > _OUTPUT_BYTES:
+            return RunEnd.OUTPUT_LIMIT
+        watching = self._watching
+        return watching.result() if watching and watching.done() and not watching.cancelled() else None
+
+    @property
     def stderr(self) -> str:
         """Return the last words of its stderr."""
         return self._stderr.decode("utf-8", "replace")
 
     async def connect(self) -> None:
         """Start the child."""
-        self._child = await process.start(self._argv, env=self._env, cwd=self._cwd, line_bytes=_LINE_BYTES)
+        self._child = await process.start(
+            self._command.argv, env=self._env, pass_fds=self._command.pass_fds, line_bytes=_LINE_BYTES
+        )
+        self._watching = asyncio.create_task(self._command.watch(self._child.pid, self._begun))
         self._stderr_task = asyncio.create_task(self._read_stderr())
+
+    def _begun(self) -> None:
+        self.last_activity = time.monotonic()
 
     async def write(self, data: str) -> None:
         """Write a message to its stdin."""
@@ -186,6 +204,7 @@ class CliTransport(Transport):
         ended_well = False
         while line := await self._read_line(self._child.stdout):
             self.last_activity = time.monotonic()
+            self._heard_bytes += len(line)
             if not line.startswith(b"{"):
                 continue
             try:
@@ -211,6 +230,7 @@ class CliTransport(Transport):
             return
         while chunk := await self._child.stderr.read(4096):
             self.last_activity = time.monotonic()
+            self._heard_bytes += len(chunk)
             self._stderr += chunk
             del self._stderr[:-_STDERR_BYTES]
 
@@ -228,6 +248,9 @@ class CliTransport(Transport):
         if self._child is None:
             return
         self.kill()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         await self.end_input()
         ends: list[Awaitable[object]] = [self._child.wait(), _drain(self._child.stdout)]
         if self._stderr_task is not None:

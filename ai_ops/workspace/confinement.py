@@ -18,6 +18,7 @@ from ai_ops import process
 from ai_ops.workspace.profile import SandboxLimits
 from ai_ops.workspace.watcher import tree
 
+_RESERVED = 300  # numbers that the kernel gives out once and, having come to the end, not again
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -57,7 +58,7 @@ async def _limit_namespace(pid: int, processes: int) -> bool:
     command = ["nsenter", "-t", str(pid), "-p", "--", "sh", "-c"]
     try:
         done = await process.run(
-            [*command, 'echo "$1" > /proc/sys/kernel/pid_max', "sh", str(processes)],
+            [*command, 'echo "$1" > /proc/sys/kernel/pid_max', "sh", str(_RESERVED + processes)],
             env=process.clean_environment(),
             limits=process.Limits(wall_seconds=10),
         )

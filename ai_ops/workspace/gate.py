@@ -7,10 +7,9 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Self
 
-from ai_ops import process
 from ai_ops.workspace.confinement import confine
 from ai_ops.workspace.profile import SandboxLimits
 
@@ -53,14 +52,15 @@ class Gate:
         """Where the inside says that it stands, and where it waits."""
         return (self._stands, self._waits)
 
-    async def release(self) -> None:
-        """Wait until the sandbox stands, confine it, and let the command begin."""
+    async def release(self) -> int:
+        """Wait until the sandbox stands, confine it, let the command begin; return its first process."""
         pid = json.loads(await _line(self._told))["child-pid"]
         with contextlib.suppress(ProcessLookupError):
             self._first = os.pidfd_open(pid)
         await _line(self._ready)
         self._leave = await confine(pid, self._limits)
         os.write(self._word, b"go\n")
+        return int(pid)
 
     def kill(self) -> None:
         """Kill the first process, and with it everything inside; harmless when it is gone."""
@@ -94,24 +94,3 @@ def _read_now(fd: int) -> bytes:
     with contextlib.suppress(BlockingIOError):
         return os.read(fd, 65536)
     return b""
-
-
-async def once_begun(
-    began: asyncio.Event, running: Coroutine[None, None, process.Completed], gate: Gate | None
-) -> process.Completed:
-    """Await a child, and let a cancellation reach it only after it began.
-
-    Before that asyncio would kill the child alone, and bubblewrap's own child would stay behind.
-    """
-    task = asyncio.create_task(running)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        beginning = asyncio.create_task(began.wait())
-        await asyncio.wait({task, beginning}, return_when=asyncio.FIRST_COMPLETED)
-        beginning.cancel()
-        if gate:
-            gate.kill()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise

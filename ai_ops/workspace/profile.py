@@ -18,15 +18,16 @@ from ai_ops.core.ports import Bind, SandboxSpec
 from ai_ops.errors import PermanentError
 
 HOME = "/home/ai-ops"
+PRIVATE = ("/tmp", "/dev/shm", HOME)  # noqa: S108 # nosec B108
+"""The private file systems inside, kept in memory."""
 SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
-_ETC = Path(__file__).parent / "etc"
-_TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-_PUBLIC = ("alternatives", "ld.so.cache", "ssl/certs", "protocols", "services")
+ETC = Path(__file__).parent / "etc"
+TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+PUBLIC = ("alternatives", "ld.so.cache", "ssl/certs", "protocols", "services")
 _OURS = {"/", "/usr", "/etc", "/proc", "/dev", "/sys", "/tmp"}  # noqa: S108 # nosec B108
 # bubblewrap's own --block-fd would let the command run on when both it and the server were killed.
-# Many busy processes inside must not starve the one that counts them, hence ``nice``.
-_GATE = 'echo > "/proc/self/fd/$0" && read -r go < "/proc/self/fd/$1" && shift && exec nice -n 10 "$@"'
+_GATE = 'echo > "/proc/self/fd/$0" && read -r go < "/proc/self/fd/$1" && shift && exec "$@"'
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -34,15 +35,18 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 class SandboxLimits:
     """What one sandboxed command and its children may use.
 
-    Bytes and seconds. ``memory_bytes`` and ``processes`` (threads count) are for the whole tree;
-    ``file_bytes`` is per file and ``cpu_seconds`` per process. ``tmp_bytes`` bounds each private file
-    system. The run ends when the host has less than the ``*_floor_bytes`` left.
+    Bytes and seconds. ``memory_bytes``, ``processes`` (threads count) and ``cpu_seconds`` are for the whole
+    tree. ``disk_bytes`` and ``files`` are what it may write, wherever that is; ``file_bytes`` is per file,
+    ``tmp_bytes`` bounds each private file system. The run ends when the host has less than the
+    ``*_floor_bytes`` left.
     """
 
     memory_bytes: int = 4 * 2**30
     processes: int = 512
+    disk_bytes: int = 8 * 2**30
+    files: int = 500_000
     file_bytes: int = 2**30
-    cpu_seconds: int = 3600
+    cpu_seconds: int = 7200
     tmp_bytes: int = 2**29
     memory_floor_bytes: int = 128 * 2**20
     disk_floor_bytes: int = 256 * 2**20
@@ -50,14 +54,19 @@ class SandboxLimits:
     @property
     def most_processes(self) -> int:
         """Where the kernel stops forks: above ``processes``, so that the watcher sees that it was passed."""
-        return max(self.processes * 3 // 2, 301)
+        return self.processes * 3 // 2
+
+    @property
+    def most_cpu_seconds(self) -> int:
+        """Where the kernel ends one process: after the watcher had time to name the limit."""
+        return self.cpu_seconds + 5
 
 
 def environment(spec: SandboxSpec) -> dict[str, str]:
     """Return the whole environment inside: the spec's words over a search path, a locale and HOME."""
     for name, value in spec.env.items():
         if not _NAME.match(name) or "\0" in value:
-            raise _refused(f"the environment variable {name!r} cannot be passed")
+            raise refused(f"the environment variable {name!r} cannot be passed")
     return {"PATH": SEARCH_PATH, "LANG": "C.UTF-8", "HOME": HOME, **spec.env}
 
 
@@ -84,9 +93,7 @@ def bubblewrap_argv(
     Raises:
         PermanentError: ``sandbox_refused``: a bind or variable that could not be kept apart.
     """
-    check_binds(spec.binds)
-    if not spec.argv or any("\0" in word for word in spec.argv):
-        raise _refused("the command is empty or contains a NUL character")
+    check_spec(spec)
     argv = [bwrap, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
     argv += ["--new-session", "--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]
     if status_fd is not None:
@@ -98,26 +105,33 @@ def bubblewrap_argv(
     argv += ["--remount-ro", "/", "--chdir", spec.cwd, "--clearenv"]
     for name, value in environment(spec).items():
         argv += ["--setenv", name, value]
-    argv += ["--", *_gate(gate_fds), *_kernel_limits(limits, prlimit), *spec.argv]
+    # Many busy processes inside must not starve the one that counts them.
+    back = ["nice", "-n", str(spec.niceness)] if spec.niceness else []
+    argv += ["--", *_gate(gate_fds), *back, *_kernel_limits(limits, prlimit), *spec.argv]
     return argv
 
 
 def _system(*, network: bool) -> Iterator[str]:
     """Yield the read-only system: programs, libraries, and an ``/etc`` without the host's secrets."""
     yield from ("--ro-bind", "/usr", "/usr")
-    for name in _TOP:
+    for name in TOP:
         place = Path("/", name)
         if place.is_symlink():
             yield from ("--symlink", str(place.readlink()), str(place))
         elif place.is_dir():
             yield from ("--ro-bind", str(place), str(place))
-    java = sorted(place.name for place in Path("/etc").glob("java-*"))  # a JDK keeps its settings here
-    for name in (*_PUBLIC, *java, *(("resolv.conf",) if network else ())):
+    for name in (*public_settings(), *(("resolv.conf",) if network else ())):
         yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
     for name in ("passwd", "group", "hosts", "nsswitch.conf"):
-        yield from ("--ro-bind", str(_ETC / name), f"/etc/{name}")
+        yield from ("--ro-bind", str(ETC / name), f"/etc/{name}")
     if network:
         yield "--share-net"
+
+
+def public_settings() -> tuple[str, ...]:
+    """Return what is shown of the host's ``/etc``, where it is there."""
+    java = sorted(place.name for place in Path("/etc").glob("java-*"))  # a JDK keeps its settings here
+    return (*PUBLIC, *java)
 
 
 def _private(limits: SandboxLimits, binds: Sequence[Bind]) -> Iterator[str]:
@@ -142,9 +156,20 @@ def _kernel_limits(limits: SandboxLimits, prlimit: str | None) -> list[str]:
         "--core=0",
         f"--nproc={limits.most_processes}",
         f"--fsize={limits.file_bytes}",
-        f"--cpu={limits.cpu_seconds}",
+        f"--cpu={limits.most_cpu_seconds}",
         "--",
     ]
+
+
+def check_spec(spec: SandboxSpec) -> None:
+    """Refuse a command that cannot be kept apart.
+
+    Raises:
+        PermanentError: ``sandbox_refused``.
+    """
+    check_binds(spec.binds)
+    if not spec.argv or any("\0" in word for word in spec.argv):
+        raise refused("the command is empty or contains a NUL character")
 
 
 def check_binds(binds: Sequence[Bind]) -> None:
@@ -156,9 +181,9 @@ def check_binds(binds: Sequence[Bind]) -> None:
     for bind in binds:
         target = bind.target
         if not target.startswith("/") or posixpath.normpath(target) != target or target in _OURS:
-            raise _refused(f"nothing may be mounted at {target!r}")
+            raise refused(f"nothing may be mounted at {target!r}")
         if not bind.source.is_absolute() or bind.source.is_symlink() or not bind.source.exists():
-            raise _refused(f"{bind.source} is not there, relative, or a link")
+            raise refused(f"{bind.source} is not there, relative, or a link")
         for outer in binds:
             if target.startswith(outer.target.rstrip("/") + "/"):
                 _check_way(outer.source, posixpath.relpath(target, outer.target))
@@ -170,8 +195,9 @@ def _check_way(outer: Path, inner: str) -> None:
     for part in inner.split("/"):
         place = place / part
         if place.is_symlink():
-            raise _refused(f"{place} is a link")
+            raise refused(f"{place} is a link")
 
 
-def _refused(why: str) -> PermanentError:
+def refused(why: str) -> PermanentError:
+    """Return the error of a command that cannot be kept apart."""
     return PermanentError("sandbox_refused", why)

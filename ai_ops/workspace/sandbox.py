@@ -11,17 +11,20 @@ import contextlib
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ai_ops import process
-from ai_ops.core.ports import Bind, Sandbox, SandboxResult, SandboxSpec
+from ai_ops.core.ports import Bind, SandboxResult, SandboxSpec
 from ai_ops.errors import PermanentError
 from ai_ops.flow.report import RunEnd
 from ai_ops.workspace.confinement import describe
-from ai_ops.workspace.gate import Gate, once_begun
+from ai_ops.workspace.gate import Gate
 from ai_ops.workspace.profile import SandboxLimits, bubblewrap_argv, check_binds
-from ai_ops.workspace.watcher import watch
+from ai_ops.workspace.quota import Quota, writable_folders
+from ai_ops.workspace.supervising import supervise
+from ai_ops.workspace.watcher import private_places, watch
 
 _INSTALL = (
     "apt-get install bubblewrap (0.8 or newer), and allow unprivileged user namespaces "
@@ -31,6 +34,32 @@ _SELF_TEST = (
     'test "$(id -u)" = 1000 && test ! -e /etc/shadow && test ! -w /proc/sys/kernel/core_pattern '
     '&& test -w /tmp && test -w "$HOME" && grep -c : /proc/net/dev'
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Confined:
+    """A command in bubblewrap, which waits at its gate."""
+
+    argv: list[str]
+    gate: Gate
+    quota: Quota
+    spec: SandboxSpec
+    limits: SandboxLimits
+
+    @property
+    def pass_fds(self) -> tuple[int, ...]:
+        return (self.gate.status_fd, *self.gate.gate_fds)
+
+    async def watch(self, pid: int, begun: Callable[[], None] = lambda: None) -> RunEnd:
+        inside = await self.gate.release()
+        begun()
+        return await watch(pid, self.limits, self.quota, private_places(inside, self.spec.binds))
+
+    async def stood(self, exit_code: int) -> bool:
+        return exit_code != 1 or self.gate.command_ended()
+
+    def kill(self) -> None:
+        self.gate.kill()
 
 
 class BubblewrapSandbox:
@@ -56,16 +85,12 @@ class BubblewrapSandbox:
         )
         return f"{version.text.strip()}, no network, {describe()}"
 
-    def wrap(self, spec: SandboxSpec) -> list[str]:
-        """Return the full argv that runs the command inside; time and memory are the caller's to watch."""
-        return bubblewrap_argv(spec, self._limits, bwrap=self._program, prlimit=self._prlimit)
-
-    async def run(self, spec: SandboxSpec) -> SandboxResult:
-        """Run a command to its end or its limits; no process of it survives.
+    @contextlib.asynccontextmanager
+    async def prepare(self, spec: SandboxSpec) -> AsyncGenerator[_Confined]:
+        """Prepare a command for a child that the caller starts; leaving kills what is left of it.
 
         Raises:
-            PermanentError: ``sandbox_unavailable`` (no bubblewrap, or the kernel refuses),
-                ``sandbox_refused`` (the spec cannot be kept apart).
+            PermanentError: ``sandbox_refused`` (the spec cannot be kept apart).
         """
         with Gate(self._limits) as gate:
             argv = bubblewrap_argv(
@@ -76,15 +101,44 @@ class BubblewrapSandbox:
                 status_fd=gate.status_fd,
                 gate_fds=gate.gate_fds,
             )
+            quota = Quota(writable_folders(spec.binds), self._limits)
+            yield _Confined(argv, gate, quota, spec, self._limits)
+
+    async def run(self, spec: SandboxSpec) -> SandboxResult:
+        """Run a command to its end or its limits; no process of it survives.
+
+        Raises:
+            PermanentError: ``sandbox_unavailable`` (no bubblewrap, or the kernel refuses),
+                ``sandbox_refused`` (the spec cannot be kept apart).
+        """
+        async with self.prepare(spec) as confined:
             try:
-                env = process.clean_environment()
-                result = await _watched(argv, spec, self._limits, env, gate=gate)
+                result = await supervise(confined, spec, self._limits, process.clean_environment())
             except FileNotFoundError:
                 raise _unavailable(f"{self._program} is not installed") from None
-            began = gate.command_ended()
-        if result.end is RunEnd.EXITED and result.exit_code == 1 and not began:
-            raise _unavailable(f"it could not set up the sandbox: {result.output.strip()[-500:]}")
+            if result.exit_code is not None and not await confined.stood(result.exit_code):
+                raise _unavailable(f"it could not set up the sandbox: {result.output.strip()[-500:]}")
         return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A command without isolation."""
+
+    argv: list[str]
+    quota: Quota
+    limits: SandboxLimits
+    pass_fds: tuple[int, ...] = ()
+
+    async def watch(self, pid: int, begun: Callable[[], None] = lambda: None) -> RunEnd:
+        begun()
+        return await watch(pid, self.limits, self.quota)
+
+    async def stood(self, exit_code: int) -> bool:
+        return True
+
+    def kill(self) -> None:
+        """Do nothing: what is there is in the child's group."""
 
 
 class OffSandbox:
@@ -98,96 +152,21 @@ class OffSandbox:
         """Say that there is none."""
         return "off: commands of repositories run on this host without isolation"
 
-    def wrap(self, spec: SandboxSpec) -> list[str]:
-        """Return an argv that clears the environment, goes to the folder, and runs the command."""
-        argv, cwd, env = _outside(spec, tempfile.gettempdir())
-        words = [f"{name}={value}" for name, value in env.items()]
-        return ["env", "-i", *words, "sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", str(cwd), *argv]
+    @contextlib.asynccontextmanager
+    async def prepare(self, spec: SandboxSpec) -> AsyncGenerator[_Watched]:
+        """Prepare a command that clears the environment, goes to the folder, and runs."""
+        check_binds(spec.binds)
+        async with _temporary_folder() as home:
+            quota = Quota([*writable_folders(spec.binds), home], self._limits)
+            yield _Watched(_outside(spec, str(home)), quota, self._limits)
 
     async def run(self, spec: SandboxSpec) -> SandboxResult:
         """Run a command to its end or its limits. A process that leaves the group may survive.
 
-        A program that does not exist is exit code 127, as a shell would say it.
+        A program that does not exist is exit code 127, as a shell says it.
         """
-        check_binds(spec.binds)
-        async with _temporary_folder() as home:
-            argv, cwd, env = _outside(spec, str(home))
-            try:
-                return await _watched(argv, spec, self._limits, env, cwd=cwd)
-            except FileNotFoundError as error:
-                return SandboxResult(RunEnd.EXITED, 127, str(error), 0.0)
-
-
-def choose(setting: str, limits: SandboxLimits | None = None) -> Sandbox:
-    """Return the sandbox that ``SANDBOX`` names. ``auto`` isolates or, at the first run, refuses.
-
-    Raises:
-        PermanentError: ``config_invalid``.
-    """
-    if setting in ("bwrap", "auto"):
-        return BubblewrapSandbox(limits)
-    if setting == "off":
-        return OffSandbox(limits)
-    raise PermanentError("config_invalid", f"SANDBOX={setting!r}", next_step="Use bwrap, auto or off.")
-
-
-async def _watched(
-    argv: Sequence[str],
-    spec: SandboxSpec,
-    limits: SandboxLimits,
-    env: Mapping[str, str],
-    *,
-    cwd: Path | None = None,
-    gate: Gate | None = None,
-) -> SandboxResult:
-    """Run ``argv`` under all limits and say which one ended it."""
-    folders = [bind.source for bind in spec.binds if bind.writable]
-    guards: list[asyncio.Task[RunEnd]] = []
-
-    began = asyncio.Event()
-
-    async def guard(pid: int) -> RunEnd:
-        if gate:
-            await gate.release()
-        return await watch(pid, limits, folders)
-
-    def started(pid: int) -> None:
-        began.set()
-        task = asyncio.create_task(guard(pid))
-        # Killing bubblewrap ends its process namespace, and with it everything inside. A guard that
-        # failed by itself must not leave the command unguarded.
-        task.add_done_callback(lambda done: None if done.cancelled() else process.kill_group(pid))
-        guards.append(task)
-
-    try:
-        done = await once_begun(
-            began,
-            process.run(
-                argv,
-                env=env,
-                cwd=cwd,
-                limits=process.Limits(
-                    wall_seconds=spec.wall_seconds,
-                    idle_seconds=spec.idle_seconds,
-                    output_bytes=spec.output_limit,
-                    file_bytes=limits.file_bytes,
-                    cpu_seconds=limits.cpu_seconds,
-                ),
-                pass_fds=(gate.status_fd, *gate.gate_fds) if gate else (),
-                merge_stderr=True,
-                on_start=started,
-            ),
-            gate,
-        )
-        passed = [task.result() for task in guards if task.done()]
-    finally:
-        for task in guards:
-            task.cancel()
-        await asyncio.gather(*guards, return_exceptions=True)
-    end = passed[0] if passed else RunEnd(done.end.value)
-    return SandboxResult(
-        end, done.exit_code if end is RunEnd.EXITED else None, done.text, done.duration_seconds
-    )
+        async with self.prepare(spec) as watched:
+            return await supervise(watched, spec, self._limits, process.clean_environment())
 
 
 @contextlib.asynccontextmanager
@@ -199,12 +178,15 @@ async def _temporary_folder() -> AsyncIterator[Path]:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-def _outside(spec: SandboxSpec, home: str) -> tuple[list[str], Path, dict[str, str]]:
-    """Return argv, folder and environment with each mount point replaced by the folder behind it."""
+def _outside(spec: SandboxSpec, home: str) -> list[str]:
+    """Return an argv in which each mount point is replaced by the folder behind it."""
     translate = _translation(spec.binds)
-    words = {"HOME": home, **spec.env}
-    env = process.clean_environment({name: translate(value) for name, value in words.items()})
-    return [translate(word) for word in spec.argv], Path(translate(spec.cwd)), env
+    env = process.clean_environment(
+        {name: translate(value) for name, value in {"HOME": home, **spec.env}.items()}
+    )
+    words = [f"{name}={value}" for name, value in env.items()]
+    enter = 'cd "$1" && shift && exec "$@"'
+    return ["env", "-i", *words, "sh", "-c", enter, "sh", translate(spec.cwd), *map(translate, spec.argv)]
 
 
 def _translation(binds: Sequence[Bind]) -> Callable[[str], str]:

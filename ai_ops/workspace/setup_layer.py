@@ -23,7 +23,7 @@ from ai_ops.flow.repository import Repository
 from ai_ops.workspace.folders import fresh_folder, read_regular, remove_tree
 from ai_ops.workspace.toolbox import MOUNT as TOOLBOX_MOUNT
 from ai_ops.workspace.toolbox import SITE_PACKAGES, Toolbox
-from ai_ops.workspace.toolchains import Toolchain, find_toolchain, tool_environment
+from ai_ops.workspace.toolchains import FindToolchain, Toolchain, find_toolchain, tool_environment
 
 SETUP_MOUNT = SETUP_FOLDER
 
@@ -84,13 +84,18 @@ class SetupBuilder:
         *,
         network: bool = False,
         wall_seconds: float = 1800.0,
+        find: FindToolchain = find_toolchain,
     ) -> None:
-        """``network`` is ``SETUP_NETWORK``: whether set-up commands may reach anything at all."""
+        """``network`` is ``SETUP_NETWORK``: whether set-up commands may reach anything at all.
+
+        ``find`` looks their programs up.
+        """
         self._sandbox = sandbox
         self._toolbox = toolbox
         self._shelf = data_dir.absolute() / "setup"
         self._network = network
         self._wall_seconds = wall_seconds
+        self._find = find
         self._busy: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def ensure(self, repository: Repository, plan: TestPlan, checkout: Path) -> Path | None:
@@ -108,7 +113,7 @@ class SetupBuilder:
             return None
         locks = await asyncio.to_thread(_lock_hashes, checkout, plan.lock_files)
         tools = runners.named(plan.kind).TOOLS
-        toolchain = await asyncio.to_thread(find_toolchain, tools)
+        toolchain = await asyncio.to_thread(self._find, tools)
         key = layer_key(repository, plan.setup, locks, self._toolbox.key + toolchain.key)
         layer, complete = self._shelf / key / "layer", self._shelf / key / "complete"
         async with self._busy[key]:

@@ -16,7 +16,7 @@ from ai_ops.workspace.folders import fresh_folder, read_regular
 from ai_ops.workspace.report_files import read_reports, remove_reports, walk
 from ai_ops.workspace.setup_layer import SETUP_MOUNT, setup_environment
 from ai_ops.workspace.toolbox import Toolbox
-from ai_ops.workspace.toolchains import Toolchain, find_toolchain
+from ai_ops.workspace.toolchains import FindToolchain, Toolchain, find_toolchain
 
 _REPORTER_FOLDER = Path(__file__).parent / "reporters"
 _PACKAGES = "node_modules"
@@ -44,13 +44,15 @@ class SuiteRunner:
         wall_seconds: float = 600.0,
         idle_seconds: float | None = None,
         output_limit: int = 10_000_000,
+        find: FindToolchain = find_toolchain,
     ) -> None:
-        """Limits are for one run of a suite, in seconds and bytes."""
+        """Limits are for one run of a suite, in seconds and bytes; ``find`` looks the tests' programs up."""
         self._sandbox = sandbox
         self._toolbox = toolbox
         self._wall_seconds = wall_seconds
         self._idle_seconds = idle_seconds
         self._output_limit = output_limit
+        self._find = find
 
     async def check(self, plan: TestPlan) -> None:
         """Look whether the programs are there that the tests need; with a set-up, that may bring them.
@@ -59,7 +61,7 @@ class SuiteRunner:
             PermanentError: ``test_tool_missing``.
         """
         runner = runners.named(plan.kind)
-        missing = (await asyncio.to_thread(find_toolchain, runner.TOOLS)).missing
+        missing = (await asyncio.to_thread(self._find, runner.TOOLS)).missing
         if missing and plan.setup is None and runner in runners.RUNNERS:
             raise PermanentError(
                 "test_tool_missing",
@@ -102,7 +104,7 @@ class SuiteRunner:
             remove_reports(checkout, places)
             seen = walk(checkout) if runner.SOURCES else ()
             sources = tuple(path for path in seen if path.endswith(runner.SOURCES))
-            return command_line(plan, paths, text), sources, find_toolchain(runner.TOOLS)
+            return command_line(plan, paths, text), sources, self._find(runner.TOOLS)
 
         argv, sources, toolchain = await asyncio.to_thread(prepare)
         spec = self._spec(argv if paths else elsewhere(argv), runner, toolchain, checkout, out, setup_layer)

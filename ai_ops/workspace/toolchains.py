@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +34,10 @@ class Toolchain:
     folders: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     key: str = ""
+
+
+FindToolchain = Callable[[Sequence[str]], Toolchain]
+"""Looks programs up where commands run."""
 
 
 @dataclass(slots=True)

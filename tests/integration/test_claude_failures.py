@@ -16,9 +16,11 @@ import pytest
 from ai_ops.core.budgets import PlannedCall
 from ai_ops.core.failures import CODES
 from ai_ops.core.pricing import Price
-from ai_ops.errors import AiOpsError, TemporaryError
+from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
 from ai_ops.flow.task import TaskState
+from ai_ops.workspace.profile import SandboxLimits
+from ai_ops.workspace.sandbox import BubblewrapSandbox
 from tests.support.claude_calls import Call, a_ledger, fix_request, gone, use
 
 
@@ -184,6 +186,8 @@ async def test_a_failure_of_the_real_cli_is_named_and_its_task_stands_in_its_sta
 
 def test_every_failure_that_the_design_names_is_driven_or_cannot_be() -> None:
     elsewhere = {
+        "model_killed",  # below
+        "model_over_limits",  # below
         "model_tool_denied",  # below
         "model_cli_outdated",
         "model_failed",
@@ -342,3 +346,37 @@ async def test_a_watcher_that_fails_ends_the_call() -> None:
     call._watch = watch  # type: ignore[method-assign]
     with pytest.raises(OSError, match="disk full"):
         await call.ask(fix_request(None))
+
+
+EXCESSES = {
+    "memory": ("python3 -c 'x = bytearray(b\"x\") * 10**9; input()'", "memory limit"),
+    "processes": ("i=0; while [ $i -lt 150 ]; do sleep 60 & i=$((i+1)); done", "process limit"),
+    "processor time": ("(while :; do :; done) & (while :; do :; done)", "cpu limit"),
+    "disk, at home": ("head -c 30m /dev/urandom > ~/big", "disk limit"),
+    "disk, in the checkout": ("head -c 30m /dev/urandom > /workspace/big", "disk limit"),
+    "files": ("i=0; while [ $i -lt 700 ]; do : > /tmp/$i; i=$((i+1)); done", "file limit"),
+}
+
+
+@pytest.mark.parametrize(("does", "limit"), EXCESSES.values(), ids=EXCESSES.keys())
+async def test_a_cli_that_uses_too_much_is_stopped_and_the_limit_is_named(
+    tmp_path: Path, does: str, limit: str
+) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    limits = SandboxLimits(
+        memory_bytes=300 * 2**20, processes=100, cpu_seconds=1, disk_bytes=20 * 2**20, files=500
+    )
+    program = a_cli(tmp_path, f"{does}\nsleep 1000")
+    call = Call(command=program, sandbox=BubblewrapSandbox(limits))
+    asking = asyncio.create_task(failure_of(call, checkout, idle_seconds=90.0, wall_seconds=90.0))
+    seen: set[psutil.Process] = set()
+    while not asking.done():
+        seen.update(call.processes())
+        await asyncio.sleep(0.02)
+    failed = await asking
+    assert isinstance(failed, PermanentError)
+    assert failed.code == "model_over_limits"
+    assert limit in failed.message
+    assert "SANDBOX_" in failed.next_step
+    await gone(list(seen))

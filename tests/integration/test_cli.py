@@ -506,6 +506,20 @@ def test_doctor_names_each_check_and_how_to_mend_it(tmp_path):
     assert "GITHUB_TOKEN" in found["code host github"]["mend"]
 
 
+def test_doctor_says_of_each_sandbox_why_it_cannot_be_chosen(tmp_path):
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    for program in ("podman", "bwrap"):
+        (bin_folder / program).write_text("#!/bin/sh\necho no user namespaces >&2; exit 1\n")
+        (bin_folder / program).chmod(0o755)
+    path = f"{bin_folder}:{os.environ['PATH']}"
+    _, found = findings(tmp_path, SANDBOX="auto", PATH=path, DOCKER_HOST="unix:///no/such/docker.sock")
+    assert found["sandbox"]["state"] == "failed"
+    assert "bubblewrap: it could not set up the sandbox: no user namespaces" in found["sandbox"]["seen"]
+    assert "podman: " in found["sandbox"]["seen"]
+    assert "docker: " in found["sandbox"]["seen"]
+
+
 def test_doctor_asks_for_no_claude_credential_where_answers_are_scripted(tmp_path):
     (tmp_path / "answers.json").write_text('{"fix": [{"answer": "x"}]}')
     environment = {"CODE_HOST": "local", "ALLOWED_REPOS": str(tmp_path), "SCRIPTED_ANSWERS": "answers.json"}

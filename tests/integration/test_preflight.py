@@ -200,3 +200,32 @@ def test_mail_that_is_half_set_up_is_a_warning(tmp_path, environment, named):
 def test_a_model_for_triage_that_may_not_be_asked_is_named(tmp_path, model, allowed, words):
     named = found(tmp_path, CLAUDE_TRIAGE_MODEL=model, CLAUDE_ALLOWED_MODELS=allowed)
     assert words in named["CLAUDE_TRIAGE_MODEL"] if words else named == {}
+
+
+@pytest.mark.parametrize(
+    ("programs", "environment", "words"),
+    [
+        (["bwrap"], {}, ""),
+        (["bwrap", "podman"], {"SANDBOX": "auto"}, ""),
+        (["bwrap"], {"SANDBOX": "auto", "SANDBOX_IMAGE": "acme/tools"}, ""),
+        ([], {"SANDBOX": "off"}, ""),
+        ([], {}, "is bwrap, which is not installed: every run is refused. Install bubblewrap."),
+        (["podman"], {}, "Install bubblewrap, or set SANDBOX=auto to use podman."),
+        (["docker"], {"SANDBOX": "auto"}, "containers of docker are used"),
+        (["docker", "podman"], {"SANDBOX": "auto"}, "containers of podman are used"),
+        ([], {"SANDBOX": "auto"}, "none of bwrap, podman, docker is installed: every run is refused"),
+        (["bwrap"], {"SANDBOX_IMAGE": "acme/tools"}, "has no effect with SANDBOX=bwrap"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_sandbox_that_is_not_the_wanted_one_is_a_warning(
+    tmp_path, monkeypatch, programs, environment, words
+):
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in programs:
+        (folder / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    told = preflight.warnings(load(environment=environment, folder=tmp_path))
+    assert len(told) == bool(words)
+    assert words in " ".join(map(str, told))

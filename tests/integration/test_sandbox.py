@@ -1,4 +1,4 @@
-"""Hostile commands in the real sandbox: none reaches the host, and each ends."""
+"""What is bubblewrap's own, and the sandbox that is none. What every one promises is in tests/contract."""
 
 import asyncio
 import contextlib
@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from ai_ops import process
 from ai_ops.core.ports import Bind, SandboxSpec
 from ai_ops.errors import PermanentError
 from ai_ops.flow.report import RunEnd
-from ai_ops.workspace.profile import SandboxLimits
+from ai_ops.workspace.profile import SandboxLimits, bubblewrap_argv
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
 
 MIB = 2**20
@@ -54,49 +55,15 @@ async def test_the_probe_refuses_where_it_cannot_isolate(program):
 @pytest.mark.parametrize(
     "script",
     [
-        pytest.param("ls -A /root 2>/dev/null | grep .", id="root's home"),
-        pytest.param("ls -A /home | grep -v '^ai-ops$'", id="homes"),
-        pytest.param("ls -A /home/ai-ops | grep .", id="own home begins empty"),
-        pytest.param("cat /etc/shadow", id="shadow"),
-        pytest.param("ls /etc/ssl/private", id="private keys"),
-        pytest.param("grep -v -e root -e ai-ops -e nobody /etc/passwd", id="users"),
-        pytest.param("ls /var /srv /run /sys /boot /mnt 2>/dev/null | grep .", id="system folders"),
-        pytest.param("test $(ls -d /proc/[0-9]* | wc -l) -gt 6", id="processes"),
-        pytest.param("echo x > /usr/bin/x", id="write programs"),
-        pytest.param("echo x > /etc/passwd", id="write users"),
-        pytest.param("echo x > /x", id="write root folder"),
         pytest.param("echo x > /dev/x", id="write dev"),
-        pytest.param("test -w /proc/sys/kernel/core_pattern", id="kernel settings"),
-        pytest.param("test -w /proc/sysrq-trigger", id="sysrq"),
         pytest.param("echo -1 > /proc/self/oom_score_adj", id="proc is read-only"),
-        pytest.param("unshare --user true", id="nested user namespace"),
-        pytest.param("mount -t tmpfs x /tmp", id="mount"),
-        pytest.param("grep Cap /proc/self/status | grep -v 0000000000000000", id="capabilities"),
-        pytest.param("grep NoNewPrivs /proc/self/status | grep 0", id="new privileges"),
         pytest.param("ls /sys/class/net", id="devices"),
-        pytest.param("head -c 64m /dev/zero > /tmp/big", id="fill tmp"),
-        pytest.param("head -c 64m /dev/zero > /dev/shm/big", id="fill shared memory"),
     ],
 )
 async def test_the_host_is_out_of_reach(sandbox, script):
     result = await sandbox.run(shell(script))
     assert result.end is RunEnd.EXITED
     assert result.exit_code != 0, result.output
-
-
-async def test_ordinary_work_goes_on_inside(sandbox):
-    script = "id -un; hostname; pwd; echo x > /tmp/x; echo x > ~/x; echo x > /dev/null; cat /tmp/x ~/x"
-    result = await sandbox.run(shell(script))
-    assert result.output.split() == ["ai-ops", "sandbox", "/", "x", "x"]
-
-
-async def test_the_environment_has_only_the_given_names(sandbox, monkeypatch):
-    monkeypatch.setenv("GITHUB_TOKEN", "planted-secret")
-    result = await sandbox.run(shell("env", env={"GIVEN": "a b\n$c"}))
-    assert "planted-secret" not in result.output
-    assert "GIVEN=a b\n$c" in result.output
-    names = {line.partition("=")[0] for line in result.output.splitlines() if "=" in line}
-    assert names == {"GIVEN", "PATH", "LANG", "HOME", "PWD"}
 
 
 def server_script(port):
@@ -123,27 +90,13 @@ async def test_abstract_sockets_of_the_host_are_out_of_reach(sandbox):
 @pytest.mark.parametrize(
     ("script", "changes", "ends"),
     [
-        pytest.param("sleep 60", {"wall_seconds": 0.5}, {RunEnd.WALL_TIMEOUT}, id="hang"),
         pytest.param("echo a; sleep 60", {"idle_seconds": 0.5}, {RunEnd.IDLE_TIMEOUT}, id="silence"),
-        pytest.param("yes", {"output_limit": 10_000}, {RunEnd.OUTPUT_LIMIT}, id="flood"),
-        pytest.param(
-            "python3 -c 'import time; x = [bytearray(b\"x\") * 10**7 for _ in range(90)]; time.sleep(60)'",
-            {},
-            {RunEnd.MEMORY_LIMIT},
-            id="memory hog",
-        ),
         pytest.param(
             "for i in 1 2 3 4 5 6; do "
             "python3 -c 'import time; x = bytearray(b\"x\") * 10**8; time.sleep(60)' & done; wait",
             {},
             {RunEnd.MEMORY_LIMIT},
             id="memory hog of many processes",
-        ),
-        pytest.param(
-            "i=0; while [ $i -lt 250 ]; do sleep 60 & i=$((i+1)); done; wait",
-            {},
-            {RunEnd.PROCESS_LIMIT},
-            id="many processes",
         ),
     ],
 )
@@ -163,7 +116,7 @@ async def test_a_fork_bomb_ends_and_is_bounded_by_the_kernel(sandbox):
         most = max(most, await asyncio.to_thread(lambda: len(host_processes(mark))))
         await asyncio.sleep(0.05)
     await running  # by the watcher, the clock, or because the shell itself can no longer fork
-    assert most <= 320
+    assert most <= 620  # 300, and as many numbers as the kernel gives out only once
     await nothing_left(mark)
 
 
@@ -173,28 +126,6 @@ async def nothing_left(mark):
             return
         await asyncio.sleep(0.05)
     raise AssertionError(f"processes survive: {host_processes(mark)}")
-
-
-async def test_a_background_daemon_does_not_survive(sandbox, tmp_path):
-    mark = f"daemon-{uuid.uuid4().hex}"
-    script = (
-        f"setsid sh -c ': {mark}; while :; do echo >> /workspace/beat; sleep 0.05; done' >/dev/null 2>&1 &"
-    )
-    result = await sandbox.run(shell(script + " sleep 0.3", Bind(tmp_path, "/workspace", writable=True)))
-    assert result.exit_code == 0
-    assert (tmp_path / "beat").exists()
-    await nothing_left(mark)
-
-
-async def test_cancelling_the_run_leaves_nothing(sandbox):
-    mark = f"cancel-{uuid.uuid4().hex}"
-    running = asyncio.create_task(sandbox.run(shell(f": {mark}; setsid sleep 300 & sleep 300")))
-    while not host_processes(mark):
-        await asyncio.sleep(0.02)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    await nothing_left(mark)
 
 
 async def test_a_file_larger_than_the_limit_is_not_written(tmp_path):
@@ -225,13 +156,6 @@ async def test_only_what_is_bound_writable_can_be_written(sandbox, tmp_path):
     assert "Read-only file system" in result.output
 
 
-@pytest.mark.parametrize(
-    ("script", "code"), [("exit 7", 7), ("kill -9 $$", 137), ("no-such-command", 127), ("true", 0)]
-)
-async def test_the_exit_code_is_the_command_s(sandbox, script, code):
-    assert (await sandbox.run(shell(script))).exit_code == code
-
-
 async def test_a_command_that_does_not_exist_is_no_failure_of_the_sandbox(sandbox):
     assert (await sandbox.run(SandboxSpec(("/no/such",), (), cwd="/"))).exit_code in (126, 127)
 
@@ -243,16 +167,30 @@ async def test_a_sandbox_that_cannot_be_set_up_is_named(sandbox):
     assert "no/such/folder" in caught.value.message
 
 
-def test_a_wrapped_command_works_for_others(sandbox, tmp_path):
-    argv = sandbox.wrap(shell("cat; id -u; env | wc -l", Bind(tmp_path, "/workspace"), cwd="/workspace"))
-    done = subprocess.run(argv, input=b"hello\n", capture_output=True, check=True)
-    assert done.stdout.split() == [b"hello", b"1000", b"4"]
+async def test_a_command_can_be_started_by_others(sandbox, tmp_path):
+    spec = shell("cat; id -u; env | wc -l", Bind(tmp_path, "/workspace"), cwd="/workspace")
+    assert (await started(sandbox, spec, b"hello\n")).split() == [b"hello", b"1000", b"4"]
+
+
+async def started(sandbox, spec, stdin=b""):
+    """Start a prepared command as a child of our own; return what it prints."""
+    async with sandbox.prepare(spec) as prepared:
+        child = await process.start(
+            prepared.argv, env=process.clean_environment(), pass_fds=prepared.pass_fds
+        )
+        watching = asyncio.create_task(prepared.watch(child.pid))
+        told, _ = await child.communicate(stdin)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        assert await prepared.stood(child.returncode)
+        return told
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_it_works_for_an_ordinary_user_who_is_bound_by_the_process_limit(sandbox):
+def test_it_works_for_an_ordinary_user_who_is_bound_by_the_process_limit():
     script = "i=0; while [ $i -lt 400 ]; do sleep 1 & i=$((i+1)); done"
-    argv = ["setpriv", "--reuid", "65533", "--regid", "65533", "--clear-groups", *sandbox.wrap(shell(script))]
+    argv = bubblewrap_argv(shell(script), SandboxLimits(processes=200), prlimit="/usr/bin/prlimit")
+    argv = ["setpriv", "--reuid", "65533", "--regid", "65533", "--clear-groups", *argv]
     done = subprocess.run(argv, capture_output=True, cwd="/", check=False)
     assert b"fork" in done.stderr
 
@@ -306,18 +244,19 @@ async def test_off_answers_a_missing_program_like_a_shell():
     assert (await OffSandbox().run(SandboxSpec(("/no/such",), (), cwd="/"))).exit_code == 127
 
 
-def test_off_wraps_a_command_for_others(tmp_path, monkeypatch):
+async def test_off_prepares_a_command_for_others(tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_TOKEN", "planted-secret")
     spec = SandboxSpec(("sh", "-c", "pwd; env"), (Bind(tmp_path, "/workspace"),))
-    done = subprocess.run(OffSandbox().wrap(spec), capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[0] == str(tmp_path)
-    assert "planted-secret" not in done.stdout
+    told = (await started(OffSandbox(), spec)).decode()
+    assert told.splitlines()[0] == str(tmp_path)
+    assert "planted-secret" not in told
 
 
 # --- the server dies -------------------------------------------------------------------------------
 
 SERVER = """
 import asyncio, sys
+from ai_ops import process
 from ai_ops.core.ports import SandboxSpec
 from ai_ops.workspace.sandbox import BubblewrapSandbox
 spec = SandboxSpec(("sh", "-c", sys.argv[1]), (), cwd="/")

@@ -8,12 +8,15 @@ import pytest
 
 from ai_ops.core.ports import SandboxSpec
 from ai_ops.core.project import ProjectFile, discover, plan_tests
+from ai_ops.core.proof import run_trouble
 from ai_ops.core.pytest_plugins import missing_plugins
 from ai_ops.core.reports import missing_modules
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Frame
 from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd
 from ai_ops.flow.repository import Repository
+from ai_ops.workspace.folders import remove_tree
+from ai_ops.workspace.profile import SandboxLimits
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
 from ai_ops.workspace.setup_layer import SetupBuilder
 from ai_ops.workspace.suite import SuiteRunner, command_line
@@ -178,6 +181,46 @@ async def test_a_hang_ends_at_the_limit(run, toolbox):
     runner = SuiteRunner(BubblewrapSandbox(), toolbox, wall_seconds=1.5)
     report = await run({"test_a.py": "import time\ndef test_a(): time.sleep(60)"}, runner=runner)
     assert (report.end, report.exit_code, report.results) == (RunEnd.WALL_TIMEOUT, None, None)
+
+
+EXCESSES = {
+    "floods": ("while True: os.write(1, b'x' * 65536)", RunEnd.OUTPUT_LIMIT),
+    "forks": ("[os.fork() or time.sleep(60) for _ in range(200)]; time.sleep(60)", RunEnd.PROCESS_LIMIT),
+    "fills the disk": ("open('big', 'wb').write(os.urandom(12 * 2**20)); time.sleep(60)", RunEnd.DISK_LIMIT),
+    "makes many files": (
+        "for n in range(700): open(f'/tmp/{n}', 'w')\n    time.sleep(60)",
+        RunEnd.FILE_LIMIT,
+    ),
+    "eats memory": ("x = bytearray(b'x') * 10**9; time.sleep(60)", RunEnd.MEMORY_LIMIT),
+}
+
+
+@pytest.mark.parametrize(("body", "end"), EXCESSES.values(), ids=EXCESSES.keys())
+async def test_a_test_that_uses_too_much_ends_the_run_and_proves_nothing(run, toolbox, body, end):
+    limits = SandboxLimits(processes=100, memory_bytes=300 * 2**20, disk_bytes=8 * 2**20, files=500)
+    runner = SuiteRunner(BubblewrapSandbox(limits), toolbox, wall_seconds=60)
+    files = {"test_a.py": f"import os, time\ndef test_a(capfd):\n  with capfd.disabled():\n    {body}\n"}
+    report = await run(files, runner=runner)
+    assert (report.end, report.exit_code, report.results) == (end, None, None)
+    assert run_trouble(report, "suite").rule == end.value
+
+
+async def test_what_tests_leave_behind_in_a_checkout_goes_and_nothing_beside_it(run, tmp_path):
+    kept = tmp_path / "kept"
+    kept.write_text("kept")
+    body = f"""
+import os, pathlib, socket
+def test_a():
+    os.symlink({str(kept)!r}, "link"); os.symlink({str(tmp_path)!r}, "folder"); os.mkfifo("pipe")
+    socket.socket(socket.AF_UNIX).bind("socket")
+    pathlib.Path("program").touch(); os.chmod("program", 0o6755)
+    os.makedirs("shut/inner"); os.chmod("shut/inner", 0); os.chmod("shut", 0)
+"""
+    report = await run({"test_a.py": body})
+    assert set(outcomes(report).values()) == {"passed"}, report.output
+    remove_tree(tmp_path / "checkout")
+    assert not (tmp_path / "checkout").exists()
+    assert kept.read_text() == "kept"
 
 
 async def test_tests_have_no_network_and_no_secrets(run, monkeypatch):

@@ -49,7 +49,7 @@ from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.local import LocalHost
 from ai_ops.workspace import edits
-from ai_ops.workspace.sandbox import choose
+from ai_ops.workspace.choosing import choose
 from ai_ops.workspace.setup_layer import SetupBuilder
 from ai_ops.workspace.suite import SuiteRunner
 from ai_ops.workspace.toolbox import Toolbox

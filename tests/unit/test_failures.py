@@ -18,6 +18,7 @@ from ai_ops.core.failures import (
     reset_from_words,
 )
 from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.flow.report import RunEnd
 
 NOW = datetime(2026, 11, 25, 11, 37, tzinfo=UTC)
 EPOCH = NOW.timestamp()
@@ -184,6 +185,11 @@ TABLE = {
     "SIGINT, with a result": (CliFacts(terminal_reason="aborted_streaming", text="h"), "model_killed", None),
     "SIGINT, without one": (stopped(return_code=0), "model_killed", None),
     "idle": (stopped(end=CliEnd.IDLE_TIMEOUT, return_code=-9), "model_hung", None),
+    "too much": (
+        stopped(end=CliEnd.OVER_LIMIT, excess=RunEnd.MEMORY_LIMIT, return_code=-9),
+        "model_over_limits",
+        None,
+    ),
     "too long": (stopped(end=CliEnd.WALL_TIMEOUT, return_code=-9), "model_hung", None),
     "bad flag": (stopped(return_code=1, stderr="error: unknown option '--foo'"), "model_bad_flag", None),
     "unknown resume": (

@@ -149,6 +149,11 @@ NOT_REPRODUCED = {
     "idle timeout": (without_results(None, RunEnd.IDLE_TIMEOUT), "timeout"),
     "timeout beside a report": (report(FAILING, end=RunEnd.WALL_TIMEOUT), "timeout"),
     "too much output": (without_results(None, RunEnd.OUTPUT_LIMIT), "output_limit"),
+    **{
+        f"a limit of the sandbox: {end}": (without_results(None, end), end.value)
+        for end in RunEnd
+        if end.value.endswith("_limit")
+    },
     "exit 0 beside a failure": (report(FAILING, code=0), "report_disagrees"),
 }
 

@@ -6,9 +6,10 @@ import pytest
 
 from ai_ops.core.ports import Bind, SandboxSpec
 from ai_ops.errors import PermanentError
+from ai_ops.workspace.choosing import AutoSandbox, choose
 from ai_ops.workspace.confinement import join_cgroup, leave_cgroup, namespaced_pid_max
 from ai_ops.workspace.profile import SandboxLimits, bubblewrap_argv, check_binds
-from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox, choose
+from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
 
 
 def argv(**changes):
@@ -24,6 +25,12 @@ def test_the_profile_isolates_everything():
     assert "--share-net" not in words
     assert "--clearenv" in words
     assert words.index("--clearenv") < words.index("--setenv")
+
+
+def test_a_command_stands_back_for_the_server_unless_somebody_waits_for_its_words():
+    words = argv()
+    assert words[words.index("nice") :][:3] == ["nice", "-n", "10"]
+    assert "nice" not in argv(niceness=0)
 
 
 def test_the_network_is_shared_only_on_request():
@@ -82,7 +89,7 @@ def test_a_nul_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("setting", "kind"), [("bwrap", BubblewrapSandbox), ("auto", BubblewrapSandbox), ("off", OffSandbox)]
+    ("setting", "kind"), [("bwrap", BubblewrapSandbox), ("auto", AutoSandbox), ("off", OffSandbox)]
 )
 def test_off_is_chosen_only_when_it_is_written_out(setting, kind):
     assert type(choose(setting)) is kind
