@@ -190,3 +190,29 @@ async def test_nothing_that_a_log_or_a_model_wrote_is_active_in_the_pull_request
         html = mail.get_body(("html",)).get_content()
         assert "<script>" not in html
         assert "&lt;script&gt;" in html
+
+
+async def test_what_is_shown_and_what_there_was_no_room_for_stands_in_the_prompt_and_in_the_trace(workshop):
+    large = "def filler():\n    return 1\n\n\n" * 4_000
+    files = {"README.md": "# Shop\nStars are 1 to 5.\n", "shop/tables.py": large, "shop/legacy.py": "é".encode("latin-1")}
+    async with workshop(shop.script(GOOD), files=files) as floor:
+        task = await floor.repaired()
+
+        assert task.proof.verdict == "proved"
+        for request in floor.fixer.requests:
+            assert f'file="{shop.MODULE_PATH}">' in request.prompt
+            assert 'notes="README.md">\n# Shop' in request.prompt
+            assert 'name="left out">\nshop/tables.py\n' in request.prompt
+            assert f"{shop.MODULE_PATH}:" in request.prompt.partition('name="places">')[2][:200]
+        for name in ("reproduce-1-context", "fix-1-context"):
+            kept = await floor.artifact(task, name)
+            assert "no room for: shop/tables.py" in kept
+            assert shop.MODULE_PATH in kept
+
+
+async def test_a_file_that_was_not_shown_whole_is_not_replaced(workshop):
+    large = {"shop/tables.py": "def filler():\n    return 1\n\n\n" * 4_000}
+    script = shop.script({"files": {"shop/tables.py": "X = 1\n"}})
+    async with workshop(script, files=large, max_rounds=1) as floor:
+        task = await floor.repaired()
+        assert (task.proof.verdict, rules(task)) == ("unproved", ["create_exists"])

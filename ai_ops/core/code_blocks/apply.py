@@ -135,7 +135,9 @@ class _Planner:
         old = self._existing(path) if self.tree.is_file(path) else None
         if old is not None and self.shown is not None and path not in self.shown:
             raise _fault(
-                "create_exists", path, "the file is there already and was not shown; use another name"
+                "create_exists",
+                path,
+                "the file is there already and was not shown whole; edit it, or use another name",
             )
         text = self._text(path, old) if old is not None else Text(())
         before = [line.text for line in text.lines]

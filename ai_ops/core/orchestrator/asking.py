@@ -153,7 +153,7 @@ def _plan(question: Question, text: str, block: str) -> code_blocks.Plan | code_
         lambda path: edits.read(question.checkout, path),
         edits.tree(question.checkout),
         roots=context.roots(scene.error.frames, scene.project.files),
-        shown=question.shown or None,
+        shown=question.shown,
     )
 
 

@@ -21,7 +21,7 @@ from ai_ops.core.orchestrator.records import (
     usage_to_json,
 )
 from ai_ops.core.orchestrator.scene import Scene
-from ai_ops.core.orchestrator.showing import both, context_files, feedback_of, head
+from ai_ops.core.orchestrator.showing import both, chosen, feedback_of, head, say_what_is_shown
 from ai_ops.core.orchestrator.suites import (
     checkout_of,
     collected_files,
@@ -137,7 +137,8 @@ async def _reproduce(scene: Scene, round: int, feedback: str, purse: Purse) -> O
 async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
     project = scene.project
     checkout = await checkout_of(scene, "reproduce")
-    files, left_out = await asyncio.to_thread(context_files, scene, checkout)
+    shown = await asyncio.to_thread(chosen, scene, checkout)
+    await say_what_is_shown(scene, f"reproduce-{round}", shown)
     word = scene.error.fingerprint[:12] or "reproduction"
     path = runners.named(project.plan.kind).suggest(word, project.files)
 
@@ -146,10 +147,9 @@ async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
             head(scene, round, block),
             scene.error,
             scene.issue.sample.context,
-            files,
+            shown,
             project.plan,
             path=path,
-            left_out=left_out,
             suspects=scene.suspects,
             feedback=both(feedback, report),
         )
@@ -162,7 +162,7 @@ async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
             checkout=checkout,
             prompt_for=prompt_for,
             purse=purse,
-            shown=frozenset(file.path for file in files),
+            shown=shown.whole,
         )
     )
 
