@@ -194,7 +194,7 @@ async def test_nothing_that_a_log_or_a_model_wrote_is_active_in_the_pull_request
 
 async def test_what_is_shown_and_what_there_was_no_room_for_stands_in_the_prompt_and_in_the_trace(workshop):
     large = "def filler():\n    return 1\n\n\n" * 4_000
-    files = {"README.md": "# Shop\nStars are 1 to 5.\n", "shop/tables.py": large, "shop/legacy.py": "é".encode("latin-1")}
+    files = {"README.md": "# Shop\nStars are 1 to 5.\n", "shop/tables.py": large}
     async with workshop(shop.script(GOOD), files=files) as floor:
         task = await floor.repaired()
 
@@ -216,3 +216,18 @@ async def test_a_file_that_was_not_shown_whole_is_not_replaced(workshop):
     async with workshop(script, files=large, max_rounds=1) as floor:
         task = await floor.repaired()
         assert (task.proof.verdict, rules(task)) == ("unproved", ["create_exists"])
+
+
+async def test_an_answer_that_is_mended_after_the_report_is_applied(workshop):
+    mended = (
+        f'<code_block path="b/{shop.MODULE_PATH}" op="write" id="{{nonce}}">\n'
+        f'{shop.FIXED}</code_block id="{{nonce}}">\n'
+        '<end_of_answer blocks="1"/>\n<cause>no stars</cause>\n<summary>asks first</summary>\n'
+    )
+    script = shop.script() | {"fix": [{"raw": UNPLACED}, {"raw": mended}]}
+    async with workshop(script, max_rounds=1) as floor:
+        task = await floor.repaired()
+        assert (task.state.value, task.proof.verdict) == ("completed", "proved")
+        asked = [request for request in floor.fixer.requests if request.purpose == "fix"]
+        assert len(asked) == 2
+        assert "1. unmatched in shop/ratings.py, search 1" in asked[1].prompt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ PromptFor = Callable[[str, str], str]
 class Question:
     """What is asked in a scene, about which checkout, from whose money.
 
-    ``shown`` are the files that the prompt holds whole: only those may be replaced without a look.
+    ``shown`` is what the prompt holds of files: only one that is whole there may be replaced without a look.
     """
 
     scene: Scene
@@ -40,7 +40,7 @@ class Question:
     checkout: Path
     prompt_for: PromptFor
     purse: Purse
-    shown: frozenset[str] = frozenset()
+    shown: Sequence[context.ContextFile] = ()
 
     @property
     def tools(self) -> Tools:
@@ -153,8 +153,18 @@ def _plan(question: Question, text: str, block: str) -> code_blocks.Plan | code_
         lambda path: edits.read(question.checkout, path),
         edits.tree(question.checkout),
         roots=context.roots(scene.error.frames, scene.project.files),
-        shown=question.shown,
+        shown=frozenset(file.path for file in question.shown if file.whole),
+        sent=_sent(question.shown),
+        fuzzy=question.tools.policy.fuzzy_edits,
     )
+
+
+def _sent(shown: Sequence[context.ContextFile]) -> dict[str, list[str]]:
+    """Return the texts that were shown of each file."""
+    sent: dict[str, list[str]] = {}
+    for file in shown:
+        sent.setdefault(file.path, []).append(file.text.removesuffix("\n"))
+    return sent
 
 
 async def _taken(question: Question, words: Words) -> Asked:

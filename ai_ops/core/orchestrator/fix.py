@@ -157,7 +157,7 @@ async def _ask(
             checkout=checkout,
             prompt_for=prompt_for,
             purse=purse,
-            shown=shown.whole.union(test.path for test in tests),
+            shown=(*shown.files, *tests),
         )
     )
 

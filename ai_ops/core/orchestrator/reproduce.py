@@ -162,7 +162,7 @@ async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
             checkout=checkout,
             prompt_for=prompt_for,
             purse=purse,
-            shown=shown.whole,
+            shown=shown.files,
         )
     )
 
