@@ -206,7 +206,7 @@ async def _judge(scene: Scene, round: int, patch: str, layer: Path | None) -> di
 
 
 def _ended(report: SuiteReport) -> str:
-    return f"exit code {report.exit_code}, {report.duration_seconds:.1f} s"
+    return f"exit code {report.exit_code}"
 
 
 def _refused(rule: str, place: str, text: str) -> dict[str, Any]:
