@@ -71,11 +71,8 @@ def test_what_is_no_patch_any_more_is_passed_over():
 
 def test_of_a_change_of_very_many_files_the_first_are_named_and_the_rest_is_counted():
     patch = "".join(
-        f"diff --git a/m{n}.py b/m{n}.py\n--- a/m{n}.py\n+++ b/m{n}.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"
-        for n in range(200)
+        f"diff --git a/m{n} b/m{n}\n--- a/m{n}\n+++ b/m{n}\n@@ -1 +1 @@\n-x = 1\n+x = 2\n" for n in range(200)
     )
     first = risks(Proof(Verdict.UNPROVED), patch)[0]
-    assert (
-        "It changes 200 files besides its own tests (m0.py, m1.py, m2.py, m3.py, m4.py and 195 more)" in first
-    )
+    assert "It changes 200 files besides its own tests (m0, m1, m2, m3, m4 and 195 more)" in first
     assert "200 lines added, 200 removed" in first
