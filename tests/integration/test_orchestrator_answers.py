@@ -6,6 +6,7 @@ import pytest
 
 from ai_ops.core.redaction.mask import mask
 from ai_ops.flow.fixing import FixMode
+from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.vcs import checkout
 from tests.support import shop
 from tests.support.workshop import SERVER_SECRET, mail_text
@@ -224,8 +225,16 @@ async def test_an_answer_that_is_mended_after_the_report_is_applied(workshop):
         f'{shop.FIXED}</code_block id="{{nonce}}">\n'
         '<end_of_answer blocks="1"/>\n<cause>no stars</cause>\n<summary>asks first</summary>\n'
     )
-    script = shop.script() | {"fix": [{"raw": UNPLACED}, {"raw": mended}]}
-    async with workshop(script, max_rounds=1) as floor:
+    clumsy = ScriptedFixer(shop.script() | {"fix": [{"raw": UNPLACED}]})
+    better = ScriptedFixer(shop.script() | {"fix": [{"raw": mended}]})
+
+    class Mending:
+        async def ask(self, request, watch):
+            told = "Nothing of your last answer was applied" in request.prompt
+            return await (better if told else clumsy).ask(request, watch)
+
+    async with workshop(max_rounds=1) as floor:
+        floor.fixer._fixer = Mending()
         task = await floor.repaired()
         assert (task.state.value, task.proof.verdict) == ("completed", "proved")
         asked = [request for request in floor.fixer.requests if request.purpose == "fix"]
