@@ -11,6 +11,7 @@ from ai_ops.core import code_blocks, context
 from ai_ops.core.identity import nonce
 from ai_ops.core.orchestrator.money import Purse, call_budget
 from ai_ops.core.orchestrator.scene import Scene
+from ai_ops.core.orchestrator.showing import say_what_is_shown
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.prompts import Words, parse_words
 from ai_ops.errors import PermanentError
@@ -31,7 +32,8 @@ PromptFor = Callable[[str, str], str]
 class Question:
     """What is asked in a scene, about which checkout, from whose money.
 
-    ``shown`` is what the prompt holds of files: only one that is whole there may be replaced without a look.
+    ``choice`` and ``tests`` are what the prompt holds of files: only one that is whole there may be replaced
+    without a look.
     """
 
     scene: Scene
@@ -40,7 +42,13 @@ class Question:
     checkout: Path
     prompt_for: PromptFor
     purse: Purse
-    shown: Sequence[context.ContextFile] = ()
+    choice: context.Choice
+    tests: Sequence[context.ContextFile] = ()
+
+    @property
+    def shown(self) -> tuple[context.ContextFile, ...]:
+        """The files and parts of files that the prompt holds."""
+        return (*self.choice.files, *self.tests)
 
     @property
     def tools(self) -> Tools:
@@ -95,6 +103,8 @@ async def _ask_once(question: Question, attempt: int, report: str) -> FixAnswer:
     name = f"{question.purpose}-{question.round}" + (f".{attempt}" if attempt else "")
     block = question.nonce(attempt)
     prompt = question.prompt_for(block, report)
+    if attempt == 0:
+        await say_what_is_shown(scene, name, question.choice)
     agentic = scene.mode is FixMode.AGENTIC
     request = FixRequest(
         run_id=question.run_id,

@@ -27,7 +27,6 @@ from ai_ops.core.orchestrator.showing import (
     feedback_of,
     head,
     named_files,
-    say_what_is_shown,
 )
 from ai_ops.core.orchestrator.suites import checkout_of, collected_files
 from ai_ops.core.orchestrator.verify import base_report, verify_base, verify_fix
@@ -134,7 +133,6 @@ async def _ask(
     tests = await asyncio.to_thread(named_files, scene, checkout, reproduction.paths)
     taken = sum(map(context.tokens, (*past, *(test.text for test in tests))))
     shown = await asyncio.to_thread(chosen, scene, checkout, taken=taken, but=reproduction.paths)
-    await say_what_is_shown(scene, f"fix-{round}", shown)
 
     def prompt_for(block: str, report: str) -> str:
         return prompts.fix(
@@ -157,7 +155,8 @@ async def _ask(
             checkout=checkout,
             prompt_for=prompt_for,
             purse=purse,
-            shown=(*shown.files, *tests),
+            choice=shown,
+            tests=tests,
         )
     )
 

@@ -21,7 +21,7 @@ from ai_ops.core.orchestrator.records import (
     usage_to_json,
 )
 from ai_ops.core.orchestrator.scene import Scene
-from ai_ops.core.orchestrator.showing import both, chosen, feedback_of, head, say_what_is_shown
+from ai_ops.core.orchestrator.showing import both, chosen, feedback_of, head
 from ai_ops.core.orchestrator.suites import (
     checkout_of,
     collected_files,
@@ -138,7 +138,6 @@ async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
     project = scene.project
     checkout = await checkout_of(scene, "reproduce")
     shown = await asyncio.to_thread(chosen, scene, checkout)
-    await say_what_is_shown(scene, f"reproduce-{round}", shown)
     word = scene.error.fingerprint[:12] or "reproduction"
     path = runners.named(project.plan.kind).suggest(word, project.files)
 
@@ -162,7 +161,7 @@ async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
             checkout=checkout,
             prompt_for=prompt_for,
             purse=purse,
-            shown=shown.files,
+            choice=shown,
         )
     )
 
