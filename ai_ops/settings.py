@@ -220,6 +220,8 @@ class Settings(BaseSettings):
     """Only a proved fix opens a pull request; false lets ``unproved`` through as a draft."""
     max_rounds: int = Field(default=2, ge=1, le=10)
     """How often the evidence goes back to Claude, for each of its two requests."""
+    fuzzy_edits: bool = False
+    """Whether an edit may be placed where the lines are only nearly those it searches for."""
     bug_case_reach: Literal["repository", "owner", "all"] = "repository"
     """Whose bugs of the past the fixer is told of: the repository's, its owner's other ones' too, or all."""
     test_wall_seconds: float = Field(default=900, gt=0)

@@ -207,6 +207,7 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         fix_mode=FixMode(settings.claude_fix_mode),
         require_proof=settings.require_proof,
         max_rounds=settings.max_rounds,
+        fuzzy_edits=settings.fuzzy_edits,
         budget_usd_per_run=settings.budget_usd_per_run,
         budget_usd_per_hour=settings.budget_usd_per_hour,
         budget_usd_per_day=settings.budget_usd_per_day,

@@ -7,16 +7,22 @@ It claims nothing beyond the proof. Everything that came from a log or a model p
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ai_ops.core import markdown
 from ai_ops.core.suspects import author, subject
-from ai_ops.core.wording import counted
+from ai_ops.core.wording import counted, shortened
 from ai_ops.flow.event import ErrorDetail, Frame
 from ai_ops.flow.suspects import SuspectCommit, Suspects
-from ai_ops.flow.task import Proof, Verdict
+from ai_ops.flow.task import Proof, Reason, Verdict
 
-_SAFE_WORD = re.compile(r"[^A-Za-z0-9_.$/-]+")
+_SAFE_WORD = re.compile(r"[^\w.$/-]+")
+_BEFORE_AND_AFTER = ("reproduced", "passes_after", "suite_clean")
+_MOST_LINES = 20  # of a list in a body
+_MOST_LOG = 6000
+_MOST_COMMANDS = 3000
+_MOST_BODY = 60_000  # characters: GitHub refuses more than 65,536
 
 HEADLINES = {
     Verdict.PROVED: "Proved: the reproduction fails before the fix and passes after it.",
@@ -34,7 +40,8 @@ class Report:
     ``failure_code`` and ``failure`` are there when the run failed, or ``waits`` until that has passed;
     ``progress`` is then what it did before.
     ``next_step`` is what a person can do. ``tried`` is what the run tried in vain before; ``precedents``
-    are similar bugs of the repository's own past.
+    are similar bugs of the repository's own past. ``where`` is the innermost line of the trace in the
+    repository, ``path:line``, empty when no file could be matched.
     """
 
     title: str
@@ -52,6 +59,7 @@ class Report:
     cost_usd: float = 0.0
     trace_id: str = ""
     trace_url: str = ""
+    where: str = ""
     task_url: str = ""
     pr_url: str = ""
     diff: str = ""
@@ -72,7 +80,21 @@ class Report:
         """The end, or the verdict, in one sentence."""
         if self.waits:
             return "The run waits, and goes on by itself."
-        return "The run failed." if self.failure_code else HEADLINES[self.proof.verdict]
+        if self.failure_code:
+            return "The run failed."
+        if self.proof.verdict is Verdict.UNPROVED and not self.diff:
+            return "No change: nothing that was tried could be proved."
+        return HEADLINES[self.proof.verdict]
+
+    @property
+    def place(self) -> str:
+        """Where the log says it happened: the line in the repository and the function, as far as is known."""
+        logged = location(self.error)
+        path, _, line = self.where.rpartition(":")
+        name = f"{path.rpartition('/')[2]}:{line}"
+        if path and logged.startswith(name):
+            return f"{self.where}{logged.removeprefix(name)}"
+        return self.where or logged
 
 
 def place(error: ErrorDetail) -> str:
@@ -116,6 +138,21 @@ def turn_off(report: Report) -> tuple[str, ...]:
     return tuple(words)
 
 
+def before_and_after(proof: Proof) -> tuple[tuple[str, str], ...]:
+    """Return what speaks for a change: each test with what it did before and does now, then the suite."""
+    told: dict[str, list[str]] = {}
+    for rule in _BEFORE_AND_AFTER:
+        for reason in proof.reasons:
+            if reason.rule == rule:
+                told.setdefault(reason.place or "the whole suite", []).append(reason.text)
+    return tuple((test, "; ".join(texts)) for test, texts in told.items())
+
+
+def open_points(proof: Proof) -> tuple[Reason, ...]:
+    """Return what else there is to say of the proof: what it lacks, what speaks against it, warnings."""
+    return tuple(reason for reason in proof.reasons if reason.rule not in _BEFORE_AND_AFTER)
+
+
 def title(error: ErrorDetail, changed: str = "") -> str:
     """Return a title made of the exception type and the place, never of the message.
 
@@ -137,37 +174,69 @@ def commit_message(
 
 
 def body(report: Report, marker: str) -> str:
-    """Return the Markdown body of a pull request. ``marker`` is hidden and finds it again."""
-    parts = [f"**{report.headline}**"]
-    parts += [f"> **{markdown.text(banner)}**" for banner in report.banners]
-    if report.cause:
-        parts += ["### Cause", markdown.text(report.cause)]
-    if report.summary:
-        parts += ["### Change", markdown.text(report.summary)]
-    parts += ["### Evidence", _facts(report), markdown.block(report.error.raw_excerpt)]
-    if report.suspects:
-        parts += ["### History", _history(report.suspects)]
-    if report.proof.reasons:
-        parts += ["### Proof", _reasons(report.proof)]
-    if report.commands:
-        parts += ["### Commands run", markdown.block("\n".join(report.commands))]
-    for heading, lines in (
-        ("Tried in vain", report.tried),
-        ("Risks", report.risks),
-        ("Similar bugs of the past", report.precedents),
-        ("How to turn it off", turn_off(report)),
-    ):
-        if lines:
-            parts += [f"### {heading}", "\n".join(f"- {markdown.text(line, 600)}" for line in lines)]
-    parts.append(_footer(report))
-    parts.append(f"<!-- {marker} -->")
-    return "\n\n".join(parts) + "\n"
+    """Return the Markdown body of a pull request. ``marker`` is hidden and finds it again.
+
+    The order is that of a reader in a hurry. Sections there is no room for are left out, and named.
+    """
+    head = [f"**{report.headline}**", *(f"> **{markdown.text(banner)}**" for banner in report.banners)]
+    foot = [_footer(report), f"<!-- {marker} -->"]
+    room = _MOST_BODY - sum(len(part) + 2 for part in (*head, *foot))
+    missing = []
+    for heading, text in _sections(report):
+        if not text:
+            continue
+        section = f"### {heading}\n\n{text}"
+        if len(section) + 2 <= room:
+            room -= len(section) + 2
+            head.append(section)
+        else:
+            missing.append(heading)
+    if missing:
+        foot.insert(0, f"Left out for want of room, see the trace: {', '.join(missing)}.")
+    return "\n\n".join([*head, *foot]) + "\n"
+
+
+def _sections(report: Report) -> Iterator[tuple[str, str]]:
+    yield "Cause", _cause(report)
+    yield "Change, in the fixer's words", markdown.text(report.summary) if report.summary else ""
+    tests = [
+        f"{markdown.code(test)}: {markdown.text(said, 600)}" for test, said in before_and_after(report.proof)
+    ]
+    yield "Tests before and after", _listed(tests)
+    yield "Open points", _listed([_reason(reason) for reason in open_points(report.proof)])
+    yield "Risks", _plain(report.risks)
+    log = markdown.block(shortened(report.error.raw_excerpt, _MOST_LOG), limit=_MOST_LOG + 100)
+    yield "Evidence", f"{_facts(report)}\n\n{log}"
+    yield "History", _history(report.suspects) if report.suspects else ""
+    commands = shortened("\n".join(report.commands), _MOST_COMMANDS)
+    yield "Commands run", markdown.block(commands) if commands else ""
+    yield "Tried in vain", _plain(report.tried)
+    yield "Similar bugs of the past", _plain(report.precedents)
+    yield "How to turn it off", _plain(turn_off(report))
+
+
+def _cause(report: Report) -> str:
+    """Return the place, which the log tells, and the explanation, which no test proves."""
+    place = f"Raised at {markdown.code(report.place)}, by the log." if report.place else ""
+    said = f"In the fixer's words: {markdown.text(report.cause)}" if report.cause else ""
+    return " ".join(filter(None, (place, said)))
+
+
+def _plain(lines: Sequence[str]) -> str:
+    return _listed([markdown.text(line, 600) for line in lines])
+
+
+def _listed(lines: Sequence[str]) -> str:
+    """Return lines of Markdown as a list, of very many the first and how many more there are."""
+    more = len(lines) - _MOST_LINES
+    rest = [f"- and {more} more, see the trace"] if more > 0 else []
+    return "\n".join([*(f"- {line}" for line in lines[:_MOST_LINES]), *rest])
 
 
 def _facts(report: Report) -> str:
     rows = [
         ("Exception", report.error.exception_type),
-        ("Place", location(report.error)),
+        ("Place", report.place),
         ("Seen", counted(report.occurrences, "time")),
         ("Service", report.service),
         ("Environment", report.environment),
@@ -195,13 +264,10 @@ def _told(commit: SuspectCommit) -> str:
     return f"{by} in {sha}, {commit.at.date().isoformat()}: {markdown.text(subject(commit))}"
 
 
-def _reasons(proof: Proof) -> str:
-    lines = []
-    for reason in proof.reasons:
-        where = f" {markdown.code(reason.place)}" if reason.place else ""
-        severity = f" ({reason.severity})" if reason.severity else ""
-        lines.append(f"- {markdown.code(reason.rule)}{severity}{where}: {markdown.text(reason.text, 600)}")
-    return "\n".join(lines)
+def _reason(reason: Reason) -> str:
+    where = f" {markdown.code(reason.place)}" if reason.place else ""
+    severity = f" ({reason.severity})" if reason.severity else ""
+    return f"{markdown.code(reason.rule)}{severity}{where}: {markdown.text(reason.text, 600)}"
 
 
 def _footer(report: Report) -> str:

@@ -26,7 +26,7 @@ def risks(proof: Proof, patch: str, reproduction: Collection[str] = ()) -> tuple
     found = [_reach(patch, reproduction)]
     if open_points := [reason.rule for reason in proof.reasons if reason.rule not in _FOR]:
         named = ", ".join(dict.fromkeys(open_points))
-        found.append(f"Not settled by the evidence, see the proof: {named}.")
+        found.append(f"Not settled by the evidence, see the open points: {named}.")
     if proof.verdict is Verdict.PROVED:
         found.append(
             "The proof covers the logged error and the tests that there are. Behaviour that no test looks at "

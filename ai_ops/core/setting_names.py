@@ -97,6 +97,7 @@ NAMES = frozenset(
         "EGRESS_ALLOW",
         "REQUIRE_PROOF",
         "MAX_ROUNDS",
+        "FUZZY_EDITS",
         "BUG_CASE_REACH",
         "TEST_WALL_SECONDS",
         "BUDGET_USD_PER_RUN",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ai_ops.core.context import map_path
+from ai_ops.core.context import Paths, map_path
 from ai_ops.core.untrusted import clean
 from ai_ops.core.wording import counted
 from ai_ops.flow.event import Frame
@@ -25,8 +25,9 @@ Line = tuple[str, int]
 def lines_of(frames: Sequence[Frame], paths: Sequence[str]) -> tuple[Line, ...]:
     """Return the lines of the application in a trace, the innermost first, in files of the repository."""
     found: dict[Line, None] = {}
+    index = Paths(paths)
     for frame in reversed(frames):
-        path = map_path(frame.file, paths) if frame.in_app and frame.line > 0 else None
+        path = map_path(frame.file, index) if frame.in_app and frame.line > 0 else None
         if path:
             found[path, frame.line] = None
     return tuple(found)[:_MOST_LINES]

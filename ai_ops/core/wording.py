@@ -18,6 +18,22 @@ def sentences(*parts: str) -> str:
     return " ".join(said)
 
 
+def shortened(text: str, limit: int, line_limit: int = 500) -> str:
+    """Return a text of at most about ``limit`` characters, and lines of at most ``line_limit``.
+
+    What is left out is in the middle and is counted: a trace says at its beginning or at its end what
+    went wrong.
+    """
+    return _cut("\n".join(_cut(line, line_limit, " ") for line in text.split("\n")), limit, "\n")
+
+
+def _cut(text: str, limit: int, around: str) -> str:
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}{around}[… {len(text) - 2 * half:,} characters left out …]{around}{text[-half:]}"
+
+
 def one_line(text: str, limit: int) -> str:
     """Return at most ``limit`` characters for a log line: whatever a terminal would obey becomes a space."""
     return "".join(c if c.isprintable() else " " for c in text[:limit])

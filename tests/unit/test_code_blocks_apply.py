@@ -1,9 +1,12 @@
 """Applying: each search has one place, bytes that were not meant stay, and a fault leaves all as it was."""
 
 import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
 
 from ai_ops.core.code_blocks import Limits, Plan, Refused, Tree, plan
 from ai_ops.flow.edits import CodeBlock, EditOp, FileChange, Replacement
+from ai_ops.workspace import edits
 
 CART = "def total(items):\n    return sum(items) / len(items)\n\n\ndef count(items):\n    return len(items)\n"
 FILES = {"src/cart.py": CART.encode(), "README.md": b"# Shop\n"}
@@ -104,6 +107,56 @@ def test_a_search_with_several_places_is_ambiguous_and_the_first_is_not_taken(ol
     assert not result.final
 
 
+NEARLY = "def total(items):\n    first = items[0]\n    return sum(items) / len(items)\n"
+SEARCH = "def total(items):\n    first = items[O]\n    return sum(items) / len(items)"
+REPLACE = "def total(items):\n    first = items[1]\n    return sum(items)"
+
+
+def test_lines_that_are_nearly_the_same_count_only_when_that_is_asked_for():
+    block, files = edit("f.txt", (SEARCH, REPLACE)), {"f.txt": f"a\n{NEARLY}b\n".encode()}
+    assert rules(refused(block, files=files)) == ["unmatched"]
+    result = planned(block, files=files, fuzzy=True)
+    assert result.changes[0].content == f"a\n{REPLACE}\nb\n".encode()
+    assert result.notes == ("f.txt, search 1: matched after forgiving lines that differ a little",)
+
+
+@pytest.mark.parametrize(
+    ("content", "search", "rule"),
+    [
+        (NEARLY + NEARLY, SEARCH, "ambiguous"),
+        (NEARLY + NEARLY.replace("first", "frist"), SEARCH, "ambiguous"),
+        (NEARLY, "def total(items):\n    first = items[O]", "unmatched"),
+        (NEARLY, SEARCH.replace("sum(items)", "add(things)"), "unmatched"),
+    ],
+    ids=["twice", "no clear margin", "too few lines", "not alike enough"],
+)
+def test_nearly_the_same_has_bounds(content, search, rule):
+    block = edit("f.txt", (search, "x"))
+    assert rules(refused(block, files={"f.txt": content.encode()}, fuzzy=True)) == [rule]
+
+
+def test_an_exact_place_wins_over_one_that_is_nearly_the_same():
+    files = {"f.txt": f"{NEARLY}{SEARCH}\n".encode()}
+    content = planned(edit("f.txt", (SEARCH, "x")), files=files, fuzzy=True).changes[0].content
+    assert content == f"{NEARLY}x\n".encode()
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        edit("README.md", ("# Shop", "# x")),
+        write("README.md", "# x"),
+        delete("README.md"),
+        rename("README.md", "x.md"),
+    ],
+    ids=["edit", "write", "delete", "rename"],
+)
+def test_a_file_that_changed_since_it_was_sent_is_left_alone(block):
+    assert rules(refused(block, sent={"README.md": ["# Store"]})) == ["changed_since_sent"]
+    assert rules(refused(block, sent={"README.md": ["# Shop", "## Gone"]})) == ["changed_since_sent"]
+    assert planned(block, sent={"README.md": ["# Shop"], "other": ["x"]})
+
+
 def test_an_exact_place_wins_over_looser_ones():
     assert edited(b"  a\nx\na\n", "a", "z") == b"  a\nx\nz\n"
 
@@ -157,6 +210,21 @@ BYTES = {
 @pytest.mark.parametrize(("old", "search", "replace", "new"), BYTES.values(), ids=BYTES.keys())
 def test_an_edit_keeps_every_byte_it_did_not_mean(old, search, replace, new):
     assert edited(old, search, replace) == new
+
+
+@pytest.mark.parametrize(
+    ("old", "search", "noted"),
+    [
+        (b"a\r\nb\r\n", "a", True),
+        (b"a\nb\n", "a\r", True),
+        (b"a\nb\n", "a", False),
+        (b"a\r\nb\r\n", "a\r", False),
+    ],
+    ids=["CRLF in the file", "CRLF in the answer", "none", "both"],
+)
+def test_line_ends_that_differ_are_noted(old, search, noted):
+    notes = planned(edit("f.txt", (search, "x")), files={"f.txt": old}).notes
+    assert notes == (("f.txt: the file's own line ends were kept",) if noted else ())
 
 
 def test_eof_none_takes_the_final_line_end_away():
@@ -220,6 +288,9 @@ FAULTS = {
     "a fence in an edit": ([edit("big.cfg", ("line 1", "```\nx\n```"))], "stray_fence"),
     "broken Python": ([edit("src/cart.py", ("def total(items):", "def total(items:"))], "syntax_error"),
     "new broken Python": ([write("n.py", "def f(:")], "syntax_error"),
+    "broken JSON": ([edit("package.json", ('  "name": "x"', '  "name": "x",'))], "syntax_error"),
+    "new broken JSON": ([write("n.json", "{")], "syntax_error"),
+    "broken TOML": ([write("n.toml", "a = ")], "syntax_error"),
     "a file and a folder of one name": ([write("n", "x"), write("n/m", "y")], "not_a_folder"),
     "a file as a folder": ([write("README.md/x", "y")], "not_a_folder"),
     "no blocks": ([], "no_blocks"),
@@ -228,7 +299,13 @@ FAULTS = {
 
 @pytest.mark.parametrize(("blocks", "rule"), FAULTS.values(), ids=FAULTS.keys())
 def test_a_fault_goes_back_with_its_name(blocks, rule):
-    result = refused(*blocks, files={**FILES, "big.txt": BIG.encode(), "big.cfg": BIG.encode()})
+    files = {
+        **FILES,
+        "big.txt": BIG.encode(),
+        "big.cfg": BIG.encode(),
+        "package.json": b'{\n  "name": "x"\n}\n',
+    }
+    result = refused(*blocks, files=files)
     assert rule in rules(result)
     assert not result.final
 
@@ -334,6 +411,8 @@ def test_markdown_may_hold_fences():
 
 def test_a_file_that_was_not_valid_python_before_is_not_held_to_it():
     assert planned(edit("old.py", ("print 'a'", "print 'b'")), files={"old.py": b"print 'a'\n"})
+    commented = {"tsconfig.json": b"// strict\n{}\n"}
+    assert planned(edit("tsconfig.json", ("// strict", "// loose")), files=commented)
 
 
 def test_the_notes_tell_how_a_path_was_read():
@@ -347,3 +426,78 @@ def test_a_large_file_is_searched_in_linear_time():
     files = {"f.txt": content.encode()}
     assert planned(edit("f.txt", ("value_19999 = 19999", "value_19999 = 0")), files=files).changes
     assert rules(refused(edit("f.txt", ("value_x = 1\n" * 50, "y")), files=files)) == ["unmatched"]
+
+
+HELD = {
+    "src/a.py": b"x = 1\ny = 2\nz = 3\n",
+    "src/b.txt": b"one\r\ntwo\r\nthree\r\n",
+    "run.sh": b"echo 1\n",
+    "Case.txt": b"a\n",
+    "bin.dat": b"\0\1",
+}
+SPELLED = ["./src/a.py", "b/src/b.txt", "src\\a.py", "/app/src/a.py", "workspaces/1/repo/run.sh"]
+NEW = ["new.txt", "src/new/deep.txt"]
+BAD = ["src", "case.txt", "../out.txt", ".git/config", "link/x", "run.sh/x"]
+PATHS = st.sampled_from([*HELD, *HELD, *SPELLED, *NEW, *NEW, *BAD])
+LINES = st.lists(
+    st.sampled_from(["x = 1", "y = 2", "one", "two", "two ", "  y = 2", "echo 1", "a", "", "new", "\ud800"]),
+    max_size=3,
+)
+BODIES = LINES.map("\n".join)
+PAIRS = st.lists(st.builds(Replacement, BODIES, BODIES), min_size=1, max_size=2).map(tuple)
+PLACED = st.sampled_from(
+    [("src/a.py", "y = 2"), ("b/src/b.txt", "two"), ("run.sh", "echo 1"), ("Case.txt", "a")]
+)
+BLOCKS = st.lists(
+    st.one_of(
+        st.builds(lambda place, body: edit(place[0], (place[1], body)), PLACED, BODIES),
+        st.builds(write, st.sampled_from(NEW), BODIES),
+        st.builds(lambda path, pairs: CodeBlock(path, EditOp.EDIT, replacements=pairs), PATHS, PAIRS),
+        st.builds(write, PATHS, BODIES),
+        st.builds(delete, PATHS),
+        st.builds(rename, PATHS, PATHS),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def resolved(blocks):
+    """Return every path that a block of the answer may mean, by the end of what it wrote."""
+    written = [raw.replace("\\", "/") for block in blocks for raw in (block.path, block.to) if raw]
+    return lambda path: any(raw == path or raw.endswith(f"/{path}") for raw in written)
+
+
+@seed(20261126)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(blocks=BLOCKS, fuzzy=st.booleans())
+def test_whatever_is_answered_all_of_it_is_applied_or_nothing_and_only_named_files_change(
+    tmp_path_factory, blocks, fuzzy
+):
+    checkout = tmp_path_factory.mktemp("checkout")
+    for path, content in HELD.items():
+        (checkout / path).parent.mkdir(exist_ok=True)
+        (checkout / path).write_bytes(content)
+    (checkout / "link").symlink_to("src")
+
+    def now():
+        paths = (path for path in checkout.rglob("*") if path.is_file())
+        return {path.relative_to(checkout).as_posix(): path.read_bytes() for path in paths}
+
+    before = now()
+    result = plan(blocks, lambda path: edits.read(checkout, path), edits.tree(checkout), fuzzy=fuzzy)
+    assert now() == before, "planning writes nothing"
+    if isinstance(result, Refused):
+        assert result.problems
+        return
+    edits.write(checkout, result.changes)
+    after = now()
+    means = resolved(blocks)
+    changed = {path for path in before | after if before.get(path) != after.get(path)}
+    assert changed <= {change.path for change in result.changes}
+    assert all(means(path) for path in changed)
+    assert {
+        change.path: change.content for change in result.changes if change.content is not None
+    }.items() <= after.items()
+    assert all(change.path not in after for change in result.changes if change.content is None)
+    assert len(result.changes) == len(blocks) + sum(block.op is EditOp.RENAME for block in blocks)

@@ -1,5 +1,6 @@
 """Writing a checkout: real files, and every way in which a link could lead out of it."""
 
+import errno
 import os
 import resource
 import stat
@@ -7,7 +8,7 @@ import stat
 import pytest
 
 from ai_ops.core.code_blocks import Plan, plan
-from ai_ops.errors import PermanentError
+from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.edits import CodeBlock, EditOp, FileChange, Replacement
 from ai_ops.workspace.edits import read, tree, write
 
@@ -121,6 +122,34 @@ def test_a_write_that_fails_midway_leaves_no_half_written_file(checkout):
     assert code == "workspace_unwritable"
     assert names(checkout) == {".git/config", "src/a.py", "run.sh"}
     assert (checkout / "src/a.py").read_bytes() == b"x = 1\n"
+
+
+def test_a_change_that_fails_last_undoes_those_before_it(checkout, monkeypatch):
+    """A folder that turned unwritable, or a disk that fails: the changes before have taken their places."""
+    before = {name: (checkout / name).read_bytes() for name in names(checkout)}
+    rename, calls = os.rename, []
+
+    def failing(source, target, **more):
+        calls.append(target)
+        if len(calls) == 6:
+            raise OSError(errno.EIO, "I/O error")
+        rename(source, target, **more)
+
+    monkeypatch.setattr(os, "rename", failing)
+    changes = (
+        FileChange("src/a.py", b"x = 2\n"),
+        FileChange("new.py", b"y\n"),
+        FileChange("gone.py", None),
+        FileChange("run.sh", b"echo 2\n"),
+    )
+    (checkout / "gone.py").write_bytes(b"keep\n")
+    with pytest.raises(TemporaryError) as caught:
+        write(checkout, changes)
+    assert caught.value.code == "disk_full"
+    assert {name: (checkout / name).read_bytes() for name in names(checkout)} == before | {
+        "gone.py": b"keep\n"
+    }
+    assert stat.S_IMODE((checkout / "run.sh").stat().st_mode) == 0o755
 
 
 def test_reading_returns_bytes_of_regular_files_only(checkout, outside):

@@ -42,7 +42,7 @@ def test_a_proved_change_says_how_far_it_goes_and_what_the_proof_does_not_cover(
 
 def test_what_the_evidence_leaves_open_is_named_once():
     assert said(Verdict.PROVED, *GOOD, *OPEN)[1] == (
-        "Not settled by the evidence, see the proof: failed_before_too, flaky."
+        "Not settled by the evidence, see the open points: failed_before_too, flaky."
     )
 
 
@@ -67,3 +67,12 @@ def test_a_change_of_tests_alone_is_called_so():
 
 def test_what_is_no_patch_any_more_is_passed_over():
     assert said(Verdict.PROVED, patch="diff --git a/x b/x\n@@ broken\n***") != ()
+
+
+def test_of_a_change_of_very_many_files_the_first_are_named_and_the_rest_is_counted():
+    patch = "".join(
+        f"diff --git a/m{n} b/m{n}\n--- a/m{n}\n+++ b/m{n}\n@@ -1 +1 @@\n-x = 1\n+x = 2\n" for n in range(200)
+    )
+    first = risks(Proof(Verdict.UNPROVED), patch)[0]
+    assert "It changes 200 files besides its own tests (m0, m1, m2, m3, m4 and 195 more)" in first
+    assert "200 lines added, 200 removed" in first

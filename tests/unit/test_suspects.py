@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ai_ops.core import prompts, report
+from ai_ops.core.context import Choice
 from ai_ops.core.orchestrator.records import suspects_from_json, suspects_to_json
 from ai_ops.core.project import TestPlan
 from ai_ops.core.prompts import Head
@@ -81,7 +82,7 @@ ERROR = ErrorDetail("ZeroDivisionError: division by zero", "python", "ZeroDivisi
 
 def prompt(ask, suspects):
     more = {"path": "tests/test_x.py"} if ask is prompts.reproduce else {"reproduction": ()}
-    return ask(HEAD, ERROR, (), (), PLAN, suspects=suspects, **more)
+    return ask(HEAD, ERROR, (), Choice(), PLAN, suspects=suspects, **more)
 
 
 @pytest.mark.parametrize("ask", [prompts.reproduce, prompts.fix], ids=["reproduce", "fix"])

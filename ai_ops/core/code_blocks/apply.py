@@ -6,7 +6,7 @@ so one bad block can not leave the others half applied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -58,6 +58,8 @@ class _Planner:
     limits: Limits
     roots: Sequence[str]
     shown: frozenset[str] | None
+    sent: Mapping[str, Sequence[str]]
+    fuzzy: bool
     changes: list[FileChange] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _taken: dict[str, str] = field(default_factory=dict)
@@ -101,7 +103,13 @@ class _Planner:
             hint = "; similar: " + ", ".join(each[0] for each in alike) if alike else ""
             raise _fault("no_such_file", path, "the repository has no such file" + hint)
         self._check_bytes(path, content)
+        self._check_sent(path, content)
         return content
+
+    def _check_sent(self, path: str, content: bytes) -> None:
+        now = content.decode("utf-8", "replace")
+        if any(text not in now for text in self.sent.get(path, ())):
+            raise _fault("changed_since_sent", path, "the file is not any more what was shown of it")
 
     def _check_bytes(self, path: str, content: bytes) -> None:
         if b"\0" in content:
@@ -135,9 +143,12 @@ class _Planner:
         old = self._existing(path) if self.tree.is_file(path) else None
         if old is not None and self.shown is not None and path not in self.shown:
             raise _fault(
-                "create_exists", path, "the file is there already and was not shown; use another name"
+                "create_exists",
+                path,
+                "the file is there already and was not shown whole; edit it, or use another name",
             )
         text = self._text(path, old) if old is not None else Text(())
+        self._note_ends(path, text, block.content)
         before = [line.text for line in text.lines]
         problems = checks.check_lines(path, before, lines)
         problems += checks.check_shrink(path, before, lines) if old is not None else []
@@ -147,6 +158,12 @@ class _Planner:
         if written and (not block.final_newline or old is None or not text.lines):
             written[-1] = Line(written[-1].text, text.usual_end if block.final_newline else "")
         self._put(path, old, self._encode(path, Text(tuple(written), text.bom)))
+
+    def _note_ends(self, path: str, text: Text, *bodies: str) -> None:
+        """Say when an answer has other line ends than its file, whose own ones are kept."""
+        own = any(line.end == "\r\n" for line in text.lines)
+        if text.lines and own is not any("\r\n" in body or body.endswith("\r") for body in bodies):
+            self.notes.append(f"{path}: the file's own line ends were kept")
 
     def _rename(self, path: str, content: bytes, block: CodeBlock) -> None:
         found = resolve(block.to, self.tree, self.roots)
@@ -162,6 +179,7 @@ class _Planner:
     def _edited(self, path: str, content: bytes, block: CodeBlock) -> bytes:
         """Return the file with every replacement made, each placed in the file as it was."""
         text = self._text(path, content)
+        self._note_ends(path, text, *(f"{pair.search}\n{pair.replace}" for pair in block.replacements))
         lines = [line.text for line in text.lines]
         problems: list[Problem] = []
         matches: list[Match] = []
@@ -169,7 +187,7 @@ class _Planner:
             place = f"{path}, search {number}"
             before, after = body_lines(pair.search), body_lines(pair.replace)
             problems += checks.check_lines(path, lines, after)
-            found = find(lines, before, after) if pair.search.strip() else None
+            found = find(lines, before, after, fuzzy=self.fuzzy) if pair.search.strip() else None
             if isinstance(found, Match):
                 matches.append(found)
                 if found.rung:
@@ -218,6 +236,8 @@ def plan(
     limits: Limits | None = None,
     roots: Sequence[str] = (),
     shown: frozenset[str] | None = None,
+    sent: Mapping[str, Sequence[str]] | None = None,
+    fuzzy: bool = False,
 ) -> Plan | Refused:
     """Return the changes that ``blocks`` make, or every problem they have.
 
@@ -229,17 +249,19 @@ def plan(
         roots: where the repository stands on the machine of the log, for absolute paths of new files.
         shown: the files whose text the fixer saw; a ``write`` onto another existing file is then
             ``create_exists``. None when that is not known.
+        sent: the texts that were shown of files, by path; a file without them is ``changed_since_sent``.
+        fuzzy: whether a search may stand where the lines are only nearly the same.
 
     Problems besides those of ``resolve``: ``too_many_files``, ``file_too_large``, ``binary_file``,
-    ``not_utf8`` (final); ``no_such_file``, ``create_exists``, ``rename_exists``, ``same_file_twice``,
-    ``ambiguous``, ``unmatched``, ``empty_search``, ``overlapping``, ``no_change``, ``shrinks``,
-    ``placeholder``, ``conflict_markers``, ``stray_fence``, ``syntax_error``.
+    ``not_utf8`` (final); ``no_such_file``, ``changed_since_sent``, ``create_exists``, ``rename_exists``,
+    ``same_file_twice``, ``ambiguous``, ``unmatched``, ``empty_search``, ``overlapping``, ``no_change``,
+    ``shrinks``, ``placeholder``, ``conflict_markers``, ``stray_fence``, ``syntax_error``.
     """
     limits = limits or Limits()
     if len(blocks) > limits.blocks:
         text = f"{len(blocks)} blocks; at most {limits.blocks} are allowed"
         return Refused((Problem("too_many_files", "", text, final=True),))
-    planner = _Planner(read, tree, limits, roots, shown)
+    planner = _Planner(read, tree, limits, roots, shown, sent or {}, fuzzy)
     problems: list[Problem] = []
     for block in blocks:
         try:

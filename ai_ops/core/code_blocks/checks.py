@@ -1,11 +1,13 @@
-"""What a new text must not be: cut short, fenced, conflicted, or no longer Python."""
+"""What a new text must not be: cut short, fenced, conflicted, or no longer what its name says."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
+import tomllib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ai_ops.core.code_blocks.problems import Problem
 
@@ -72,12 +74,37 @@ def _python_error(content: bytes) -> str:
     return ""
 
 
-def check_syntax(path: str, old: bytes | None, new: bytes) -> list[Problem]:
-    """Return a problem when a Python file does not parse any more.
+def _json_error(content: bytes) -> str:
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError) as error:
+        return str(error) or type(error).__name__
+    return ""
 
-    A file that did not parse before is in a Python that this one does not read, and is let be.
+
+def _toml_error(content: bytes) -> str:
+    try:
+        tomllib.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+_READERS: dict[str, tuple[str, Callable[[bytes], str]]] = {
+    ".py": ("Python", _python_error),
+    ".pyi": ("Python", _python_error),
+    ".json": ("JSON", _json_error),
+    ".toml": ("TOML", _toml_error),
+}
+
+
+def check_syntax(path: str, old: bytes | None, new: bytes) -> list[Problem]:
+    """Return a problem when a file of Python, JSON or TOML does not parse any more.
+
+    A file that did not parse before is in a dialect that is not read here, and is let be.
     """
-    if not path.endswith((".py", ".pyi")) or (old is not None and _python_error(old)):
+    name, error_of = _READERS.get(f".{path.rpartition('.')[2]}", ("", None))
+    if error_of is None or (old is not None and error_of(old)):
         return []
-    error = _python_error(new)
-    return [Problem("syntax_error", path, f"the new file is not valid Python, {error}")] if error else []
+    error = error_of(new)
+    return [Problem("syntax_error", path, f"the new file is not valid {name}, {error}")] if error else []

@@ -1,7 +1,8 @@
 """Find the one place where a search text stands: exactly at first, then forgiving one more thing at a time.
 
 A match must be the only one on its rung; the first of several is never taken. Whole lines are
-compared, so a search never changes a part of a line that it does not show.
+compared, so a search never changes a part of a line that it does not show. The last rung, of lines that
+are nearly the same, is only tried when it is asked for.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ _QUOTES = str.maketrans(
     }
 )  # fmt: skip
 _MAX_WINDOWS = 5000
+_NEARLY = 92.0  # of 100
+_NEARLY_LINES = 3
+_CLEARLY = 5.0  # better than any other place
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +128,41 @@ def _on_rung(rung: _Rung, lines: Sequence[str], before: Sequence[str], after: Se
     return matches
 
 
-def find(lines: Sequence[str], before: Sequence[str], after: Sequence[str]) -> Match | Ambiguous | None:
+def find(
+    lines: Sequence[str], before: Sequence[str], after: Sequence[str], *, fuzzy: bool = False
+) -> Match | Ambiguous | None:
     """Return where ``before`` stands in ``lines``, or None.
 
     Args:
         lines: the file's lines, without their ends.
         before: the lines of the search; at least one is not blank.
         after: the lines of the replacement.
+        fuzzy: whether at last lines count that are only nearly the same: at least three, 0.92 alike, and
+            clearly more so than any others.
     """
     for rung in _RUNGS:
         if matches := _on_rung(rung, lines, before, after):
             if len(matches) > 1:
                 return Ambiguous(tuple(match.start + 1 for match in matches))
             return matches[0]
-    return None
+    return _nearly(lines, before, after) if fuzzy else None
+
+
+def _nearly(lines: Sequence[str], before: Sequence[str], after: Sequence[str]) -> Match | Ambiguous | None:
+    size = len(before)
+    if sum(1 for line in before if line.strip()) < _NEARLY_LINES:
+        return None
+    wanted = "\n".join(before)
+    least = _NEARLY - _CLEARLY
+    starts = range(min(max(len(lines) - size + 1, 0), _MAX_WINDOWS))
+    scored = [(fuzz.ratio("\n".join(lines[at : at + size]), wanted, score_cutoff=least), at) for at in starts]
+    best, at = max(scored, default=(0.0, 0), key=lambda each: (each[0], -each[1]))
+    if best < _NEARLY:
+        return None
+    others = [place for score, place in scored if score > best - _CLEARLY and abs(place - at) >= size]
+    if others:
+        return Ambiguous(tuple(sorted(place + 1 for place in (at, *others))))
+    return Match(at, at + size, tuple(before), tuple(after), "lines that differ a little")
 
 
 def nearest(lines: Sequence[str], before: Sequence[str]) -> tuple[int, list[str]] | None:

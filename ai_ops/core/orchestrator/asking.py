@@ -7,7 +7,7 @@ begins from the same checkout as the first, so a new session can take its place 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ai_ops.core.orchestrator.money import Purse, call_budget
 from ai_ops.core.orchestrator.reaching import reached_out, written_path
 from ai_ops.core.orchestrator.scene import Scene
 from ai_ops.core.orchestrator.sessions import Notice, exchange, keep, kept
-from ai_ops.core.orchestrator.showing import head
+from ai_ops.core.orchestrator.showing import head, say_what_is_shown
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.prompts import Words, parse_words
 from ai_ops.errors import PermanentError
@@ -40,8 +40,8 @@ PromptFor = Callable[[str, str], str]
 class Question:
     """What is asked in a scene, about which checkout, from whose money.
 
-    ``feedback`` is what was found of the last round's answer, empty in the first round. ``shown`` are the
-    files that the prompt holds whole: only those may be replaced without a look.
+    ``feedback`` is what was found of the last round's answer, empty in the first round. ``choice`` and
+    ``tests`` are what the prompt holds of files: only one that is whole there may be replaced without a look.
     """
 
     scene: Scene
@@ -50,8 +50,14 @@ class Question:
     checkout: Path
     prompt_for: PromptFor
     purse: Purse
+    choice: context.Choice
     feedback: str = ""
-    shown: frozenset[str] = frozenset()
+    tests: Sequence[context.ContextFile] = ()
+
+    @property
+    def shown(self) -> tuple[context.ContextFile, ...]:
+        """The files and parts of files that the prompt holds."""
+        return (*self.choice.files, *self.tests)
 
     @property
     def tools(self) -> Tools:
@@ -118,6 +124,8 @@ async def _ask_once(question: Question, attempt: int, report: str) -> tuple[FixA
     name = f"{question.purpose}-{question.round}" + (f".{attempt}" if attempt else "")
     block = question.nonce(attempt)
     prompt = question.prompt_for(block, report)
+    if attempt == 0:
+        await say_what_is_shown(scene, name, question.choice)
     agentic = scene.mode is FixMode.AGENTIC
     goes_on = agentic and question.round < tools.policy.max_rounds
     request = FixRequest(
@@ -207,8 +215,18 @@ def _plan(question: Question, text: str, block: str) -> code_blocks.Plan | code_
         lambda path: edits.read(question.checkout, path),
         edits.tree(question.checkout),
         roots=_roots(question.scene),
-        shown=question.shown or None,
+        shown=frozenset(file.path for file in question.shown if file.whole),
+        sent=_sent(question.shown),
+        fuzzy=question.tools.policy.fuzzy_edits,
     )
+
+
+def _sent(shown: Sequence[context.ContextFile]) -> dict[str, list[str]]:
+    """Return the texts that were shown of each file."""
+    sent: dict[str, list[str]] = {}
+    for file in shown:
+        sent.setdefault(file.path, []).append(file.text.removesuffix("\n"))
+    return sent
 
 
 async def _taken(question: Question, words: Words) -> Asked:

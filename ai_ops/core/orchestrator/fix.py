@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from ai_ops.core import guard, prompts, proof
+from ai_ops.core import context, guard, prompts, proof
 from ai_ops.core.diagnosis import tried_in_vain
 from ai_ops.core.orchestrator.asking import Asked, Question, ask
 from ai_ops.core.orchestrator.money import Purse, accounted
@@ -21,7 +21,7 @@ from ai_ops.core.orchestrator.records import (
 )
 from ai_ops.core.orchestrator.reproduce import Reproduction
 from ai_ops.core.orchestrator.scene import Scene
-from ai_ops.core.orchestrator.showing import both, context_files, evidence, head, named_files
+from ai_ops.core.orchestrator.showing import both, chosen, evidence, head, named_files
 from ai_ops.core.orchestrator.suites import checkout_of, collected_files
 from ai_ops.core.orchestrator.verify import RUNS, base_report, verify_base, verify_fix
 from ai_ops.core.ports import Outcome
@@ -125,19 +125,18 @@ async def _ask(
 ) -> Asked:
     project = scene.project
     checkout = await checkout_of(scene, "fix", reproduction.patch)
-    chosen, left_out = await asyncio.to_thread(context_files, scene, checkout, taken=sum(map(len, past)))
     tests = await asyncio.to_thread(named_files, scene, checkout, reproduction.paths)
-    files = [file for file in chosen if file.path not in reproduction.paths]
+    taken = sum(map(context.tokens, (*past, *(test.text for test in tests))))
+    shown = await asyncio.to_thread(chosen, scene, checkout, taken=taken, but=reproduction.paths)
 
     def prompt_for(block: str, report: str) -> str:
         return prompts.fix(
             head(scene, round, block),
             scene.error,
             scene.issue.sample.context,
-            files,
+            shown,
             project.plan,
             reproduction=tests,
-            left_out=left_out,
             past=past,
             suspects=scene.suspects,
             feedback=both(feedback, report),
@@ -151,8 +150,9 @@ async def _ask(
             checkout=checkout,
             prompt_for=prompt_for,
             purse=purse,
+            choice=shown,
             feedback=feedback,
-            shown=frozenset(file.path for file in (*files, *tests)),
+            tests=tests,
         )
     )
 

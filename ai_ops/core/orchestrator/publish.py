@@ -59,6 +59,7 @@ class Candidate:
                 "tried": findings.tried,
                 "bug_cases": findings.bug_cases,
                 "suspects": suspects_to_json(findings.suspects),
+                "where": findings.where,
             }
         )
 
@@ -79,6 +80,7 @@ class Candidate:
                 tuple(value.get("tried", ())),
                 tuple(value.get("bug_cases", ())),
                 suspects_from_json(value.get("suspects")),
+                value.get("where", ""),
             ),
             value["draft"],
             tuple(value["labels"]),

@@ -123,6 +123,7 @@ async def _adopt(job: Job, base: Base, known: dict[str, Any]) -> Ending:
 
 async def _findings(scene: Scene) -> Findings:
     """Reproduce the error and repair it, and return what that gave."""
+    where = await asyncio.to_thread(lambda: scene.where)
     reproduction = await find_reproduction(scene)
     if not reproduction.reproduced:
         return Findings(
@@ -131,6 +132,7 @@ async def _findings(scene: Scene) -> Findings:
             commands=reproduction.commands,
             tried=reproduction.tried,
             suspects=scene.suspects,
+            where=where,
         )
     fix = await find_fix(scene, reproduction)
     return Findings(
@@ -143,6 +145,7 @@ async def _findings(scene: Scene) -> Findings:
         reproduction.tried + fix.tried,
         fix.bug_cases,
         scene.suspects,
+        where,
     )
 
 

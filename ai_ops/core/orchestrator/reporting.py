@@ -26,6 +26,7 @@ class Findings:
     """What a run found out: the verdict, the fixer's words, the commands, the change.
 
     ``tried`` is what came before it in vain; ``bug_cases`` are the ids of those that the fixer was shown.
+    ``where`` is the innermost line of the trace in the repository.
     """
 
     proof: Proof
@@ -37,6 +38,7 @@ class Findings:
     tried: tuple[str, ...] = ()
     bug_cases: tuple[str, ...] = ()
     suspects: Suspects = field(default_factory=Suspects)
+    where: str = ""
 
     @property
     def changed(self) -> str:
@@ -70,6 +72,7 @@ async def build_report(
         trace_url=f"{url}/v1/traces/{job.run_id}" if url else "",
         task_url=f"{url}/v1/tasks/{task.id}" if url else "",
         pr_url=pr_url,
+        where=findings.where,
         issue_id=job.issue.id,
         tried=tuple(redact(each) for each in findings.tried),
         risks=tuple(redact(each) for each in risks(findings.proof, findings.patch, findings.reproduction)),

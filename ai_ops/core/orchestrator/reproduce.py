@@ -21,7 +21,7 @@ from ai_ops.core.orchestrator.records import (
     usage_to_json,
 )
 from ai_ops.core.orchestrator.scene import Scene
-from ai_ops.core.orchestrator.showing import both, context_files, evidence, head
+from ai_ops.core.orchestrator.showing import both, chosen, evidence, head
 from ai_ops.core.orchestrator.suites import (
     checkout_of,
     collected_files,
@@ -139,7 +139,7 @@ async def _reproduce(scene: Scene, round: int, feedback: str, purse: Purse) -> O
 async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
     project = scene.project
     checkout = await checkout_of(scene, "reproduce")
-    files, left_out = await asyncio.to_thread(context_files, scene, checkout)
+    shown = await asyncio.to_thread(chosen, scene, checkout)
     word = scene.error.fingerprint[:12] or "reproduction"
     path = runners.named(project.plan.kind).suggest(word, project.files)
 
@@ -148,10 +148,9 @@ async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
             head(scene, round, block),
             scene.error,
             scene.issue.sample.context,
-            files,
+            shown,
             project.plan,
             path=path,
-            left_out=left_out,
             suspects=scene.suspects,
             feedback=both(feedback, report),
         )
@@ -164,8 +163,8 @@ async def _ask(scene: Scene, round: int, feedback: str, purse: Purse) -> Asked:
             checkout=checkout,
             prompt_for=prompt_for,
             purse=purse,
+            choice=shown,
             feedback=feedback,
-            shown=frozenset(file.path for file in files),
         )
     )
 
@@ -213,7 +212,7 @@ async def _judge(scene: Scene, round: int, patch: str, layer: Path | None) -> di
 
 
 def _ended(report: SuiteReport) -> str:
-    return f"exit code {report.exit_code}, {report.duration_seconds:.1f} s"
+    return f"exit code {report.exit_code}"
 
 
 def _refused(rule: str, place: str, text: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ai_ops.core.orchestrator.project import Project
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Steps
+from ai_ops.core.suspects import lines_of
 from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.fixing import FixMode
 from ai_ops.flow.issue import Issue
@@ -50,6 +51,12 @@ class Scene(Job):
         if asked:
             return FixMode(asked)
         return self.project.settings.mode or self.tools.policy.fix_mode
+
+    @property
+    def where(self) -> str:
+        """The innermost line of the trace in the repository, ``path:line``; empty when no file is like it."""
+        lines = lines_of(self.error.frames, self.project.files)
+        return f"{lines[0][0]}:{lines[0][1]}" if lines else ""
 
     @property
     def own_limit(self) -> float | None:

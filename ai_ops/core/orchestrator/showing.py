@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ai_ops.core import context, prompts
+from ai_ops.core.context import Choice
 from ai_ops.core.identity import nonce
 from ai_ops.core.orchestrator.scene import Scene
+from ai_ops.errors import PermanentError
 from ai_ops.flow.task import Reason
 
 _REPORT_HEAD, _REPORT_TAIL = 1_500, 4_500
@@ -20,27 +22,27 @@ def head(scene: Scene, round: int, block: str) -> prompts.Head:
     return prompts.Head(scene.run_id, round, block, delimiter[:16], scene.mode)
 
 
-def context_files(
-    scene: Scene, checkout: Path, *, taken: int = 0
-) -> tuple[list[prompts.ContextFile], tuple[str, ...]]:
-    """Return the files to show, and what there was no room for; ``taken`` characters are spoken for."""
-    edits = scene.tools.edits
-    tree = edits.tree(checkout)
-    contents: dict[str, bytes] = {}
+def chosen(scene: Scene, checkout: Path, *, taken: int = 0, but: Collection[str] = ()) -> Choice:
+    """Return what to show of a checkout; ``taken`` tokens are spoken for, and so are the files of ``but``."""
+    paths = [path for path in scene.tools.edits.tree(checkout).paths if path not in but]
+    budget = max(context.FILES_TOKENS - taken, 0)
+    return context.choose(scene.error, paths, lambda path: _text(scene, checkout, path), budget=budget)
 
-    def size(path: str) -> int:
-        contents[path] = edits.read(checkout, path) or b""
-        return len(contents[path])
 
-    budget = context.FILES_BUDGET - taken
-    choice = context.choose(scene.error.frames, tree.paths, size, budget=budget)
-    shown = []
-    for path in choice.paths:
-        data = contents.get(path)
-        data = edits.read(checkout, path) if data is None else data
-        if data is not None:
-            shown.append(prompts.ContextFile(path, data.decode("utf-8", "replace")))
-    return shown, choice.left_out
+async def say_what_is_shown(scene: Scene, name: str, choice: Choice) -> None:
+    """Keep in the trace what the fixer is shown, and what there was no room for."""
+    lines = [choice.told, *choice.leads, *(file.name for file in (*choice.files, *choice.notes))]
+    await scene.tools.trace.put_artifact(scene.run_id, f"{name}-context", "\n".join(lines))
+    await scene.tools.trace.emit(scene.run_id, "text", {"text": choice.told})
+
+
+def _text(scene: Scene, checkout: Path, path: str) -> str | None:
+    """Return a file's text; None for one that is not there, too large to look at, or no text."""
+    try:
+        data = scene.tools.edits.read(checkout, path)
+    except PermanentError:
+        return None
+    return None if data is None or b"\0" in data else data.decode("utf-8", "replace")
 
 
 def named_files(scene: Scene, checkout: Path, paths: Iterable[str]) -> list[prompts.ContextFile]:

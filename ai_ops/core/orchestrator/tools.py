@@ -97,7 +97,8 @@ class Mailroom(Protocol):
 class Policy:
     """What this server allows. Money in US dollars (no limit for the hour is 0), times in seconds.
 
-    ``triage_model`` is asked first what kind of trouble an error is; empty: the rules alone decide.
+    ``triage_model`` is asked first what kind of trouble an error is; empty: the rules alone decide. With
+    ``fuzzy_edits`` a search may stand where the lines are only nearly the same.
     """
 
     fix_mode: FixMode
@@ -116,6 +117,7 @@ class Policy:
     sandbox: str
     bug_case_reach: Reach = Reach.REPOSITORY
     triage_model: str = ""
+    fuzzy_edits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ async def leave(scene: Scene, decision: TriageDecision) -> Ending:
     )
 
     async def notify() -> Outcome:
-        findings = Findings(Proof(), suspects=scene.suspects)
+        findings = Findings(Proof(), suspects=scene.suspects, where=scene.where)
         report = await build_report(scene, findings, diagnosis=reason, next_step=next_step)
         return await send(scene, f"review:{task.id}:{task.run_number}", report)
 

@@ -4,7 +4,8 @@ Text from logs and repositories is joined in, never expanded as a template. A ch
 new version, so that recorded conversations stay true.
 """
 
-from ai_ops.core.prompts.parts import ContextFile, Head, first_line
+from ai_ops.core.context import ContextFile
+from ai_ops.core.prompts.parts import Head, first_line
 from ai_ops.core.prompts.triage_v1 import parse_triage, triage
 from ai_ops.core.prompts.v1 import VERSION, again, fix, reproduce, task
 from ai_ops.core.prompts.words import Words, parse_words

@@ -8,9 +8,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from ai_ops.core.context import Choice, ContextFile
 from ai_ops.core.project import TestPlan
 from ai_ops.core.prompts.parts import (
-    ContextFile,
     Head,
     data_rule,
     error_data,
@@ -18,6 +18,7 @@ from ai_ops.core.prompts.parts import (
     file_data,
     first_line,
     joined,
+    plain_path,
 )
 from ai_ops.core.suspects import sentences
 from ai_ops.core.untrusted import clean
@@ -105,11 +106,20 @@ def _history(suspects: Suspects | None, head: Head) -> str:
     return words + fence('name="history"', "\n".join(sentences(suspects)), head.fence)
 
 
-def _files(files: Sequence[ContextFile], left_out: Sequence[str], head: Head) -> str:
+def _files(shown: Choice, head: Head) -> str:
+    leads = "\n".join(map(plain_path, shown.leads))
+    places = "## Where the trace leads\n\n" + fence('name="places"', leads, head.fence) if leads else ""
     if head.mode is FixMode.AGENTIC:
-        names = [file.path for file in files]
-        return "## Where to look first\n\n" + fence("files", "\n".join(names), head.fence) if names else ""
-    return "## Files of the repository\n\n" + file_data(files, left_out, head.fence)
+        names = "\n".join(dict.fromkeys(plain_path(file.path) for file in shown.files))
+        first = "## Where to look first\n\n" + fence("files", names, head.fence) if names else ""
+        return joined(places, first).rstrip()
+    notes = (fence(f'notes="{plain_path(n.path)}"', n.text.rstrip(), head.fence) for n in shown.notes)
+    said = "\n\n".join(notes)
+    return joined(
+        places,
+        "## Files of the repository\n\n" + file_data(shown.files, shown.left_out, head.fence),
+        f"## What the repository says of itself\n\n{said}" if said else "",
+    ).rstrip()
 
 
 def _past(past: Sequence[str], head: Head) -> str:
@@ -136,11 +146,10 @@ def reproduce(
     head: Head,
     error: ErrorDetail,
     context_lines: Sequence[str],
-    files: Sequence[ContextFile],
+    shown: Choice,
     plan: TestPlan,
     *,
     path: str,
-    left_out: Sequence[str] = (),
     suspects: Suspects | None = None,
     feedback: str = "",
 ) -> str:
@@ -150,10 +159,9 @@ def reproduce(
         head: run, round and the random words of this request.
         error: the logged error.
         context_lines: what was logged just before.
-        files: the files to show; in agentic mode only their names are.
+        shown: what is shown of the repository; in agentic mode only where things are.
         plan: how tests are run.
         path: where the test could stand.
-        left_out: files there was no room for.
         suspects: who touched the trace's lines last, and what came with the release.
         feedback: what was wrong with the last answer, empty at first.
     """
@@ -168,7 +176,7 @@ def reproduce(
         data_rule(head.fence),
         _facts(error, context_lines, head),
         _history(suspects, head),
-        _files(files, left_out, head),
+        _files(shown, head),
         _back(feedback, head),
         "## How to answer\n\n" + _how(head),
         _WORDS,
@@ -179,11 +187,10 @@ def fix(
     head: Head,
     error: ErrorDetail,
     context_lines: Sequence[str],
-    files: Sequence[ContextFile],
+    shown: Choice,
     plan: TestPlan,
     *,
     reproduction: Sequence[ContextFile],
-    left_out: Sequence[str] = (),
     past: Sequence[str] = (),
     suspects: Suspects | None = None,
     feedback: str = "",
@@ -194,10 +201,9 @@ def fix(
         head: run, round and the random words of this request.
         error: the logged error.
         context_lines: what was logged just before.
-        files: the files to show; in agentic mode only their names are.
+        shown: what is shown of the repository; in agentic mode only where things are.
         plan: how tests are run.
         reproduction: the test files that fail on this code.
-        left_out: files there was no room for.
         past: what is told of similar bugs, masked.
         suspects: who touched the trace's lines last, and what came with the release.
         feedback: what was wrong with the last answer, empty at first.
@@ -206,7 +212,7 @@ def fix(
         f"The server runs the reproduction with: {_command(plan.reproduce)}\n"
         f"and the whole suite with: {_command(plan.command)}"
     )
-    shown = "## The reproduction\n\n" + file_data(reproduction, (), head.fence) if reproduction else ""
+    tests = "## The reproduction\n\n" + file_data(reproduction, (), head.fence) if reproduction else ""
     return joined(
         first_line(Purpose.FIX, head.run_id, head.round, head.nonce, VERSION),
         _FIX,
@@ -214,8 +220,8 @@ def fix(
         data_rule(head.fence),
         _facts(error, context_lines, head),
         _history(suspects, head),
-        shown,
-        _files(files, left_out, head),
+        tests,
+        _files(shown, head),
         _past(past, head),
         _back(feedback, head),
         "## How to answer\n\n" + _how(head),

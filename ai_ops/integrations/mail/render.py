@@ -9,12 +9,16 @@ import css_inline
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from ai_ops.core.identity import message_id
-from ai_ops.core.report import Report, location, turn_off
+from ai_ops.core.report import Report, before_and_after, open_points, turn_off
 from ai_ops.core.suspects import sentences
+from ai_ops.core.wording import counted, shortened
 from ai_ops.flow.notification import Notification
+from ai_ops.flow.task import Verdict
 from ai_ops.integrations.mail.message import encodable, safe_subject
 
 _DIFF_LIMIT = 20_000
+_LOG_LIMIT = 20_000
+_MOST_LINES = 50  # of a list
 
 
 class MailRenderer:
@@ -28,15 +32,20 @@ class MailRenderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.filters |= {"quoted": _quoted, "line": _line}
         self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
 
     def render(self, key: str, report: Report, recipients: Sequence[str], now: datetime) -> Notification:
         """Return the mail of a report. ``key`` makes it one mail however often it is rendered."""
         facts = {
             "report": report,
-            "place": location(report.error),
+            "log": shortened(report.error.raw_excerpt, _LOG_LIMIT),
+            "tests": before_and_after(report.proof),
+            "open_points": open_points(report.proof),
+            "most": _MOST_LINES,
             "turn_off": turn_off(report),
             "history": tuple(sentences(report.suspects)),
+            "seen": counted(report.occurrences, "time"),
             "diff": report.diff[:_DIFF_LIMIT],
             "diff_cut": len(report.diff) > _DIFF_LIMIT,
         }
@@ -52,8 +61,19 @@ class MailRenderer:
         )
 
 
+def _quoted(text: str, *, first: bool = True) -> str:
+    """Return text from outside set in, so that none of its lines can pass for a heading of the mail."""
+    set_in = "\n".join(f"    {line}" for line in text.splitlines())
+    return set_in if first else set_in.removeprefix("    ")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _subject(report: Report) -> str:
-    lead = "Pull request" if report.pr_url else "Needs review"
+    unproved = "" if report.proof.verdict is Verdict.PROVED else ", not proved"
+    lead = f"Pull request{unproved}" if report.pr_url else "Needs review"
     if report.failure_code:
         lead = f"{'Waits' if report.waits else 'Failed'} ({report.failure_code})"
     where = f" [{report.service}]" if report.service else ""
