@@ -1,6 +1,7 @@
 """Which lines of a log become one record."""
 
 import io
+import json
 
 import pytest
 
@@ -118,6 +119,25 @@ def test_what_is_an_error_depends_on_the_filter(tmp_path, line, found):
 def test_a_word_of_ones_own_counts_on_any_line(tmp_path):
     text = f"{STAMP} INFO payment declined\n{STAMP} INFO paid\n"
     assert records_of(tmp_path, text, keywords=("declined",)) == [f"{STAMP} INFO payment declined"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[支付失败] order 7".encode(),
+        "[支付失败] order 7".encode("gbk"),
+        '{"log":"[支付失败] order 7\\n","stream":"stdout","time":"2026-03-01T12:00:00Z"}'.encode(),
+        json.dumps({"msg": "支付失败"}).encode(),
+        json.dumps({"msg": "支付失败"}).upper().replace("\\U", "\\u").encode(),
+    ],
+    ids=["UTF-8", "GBK", "Docker", "JSON", "JSON in capitals"],
+)
+def test_a_word_of_ones_own_is_found_however_a_log_writes_it(line):
+    detector = Detector(("ERROR", "支付失败"))
+    text = b"all is well\n" + line + b"\n"
+    assert 12 <= detector.hits(text).next(12) < len(text)
+    assert detector.is_error(line)
+    assert not detector.is_error("[支付成功] order 7".encode())
 
 
 @pytest.mark.parametrize(
