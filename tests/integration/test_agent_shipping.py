@@ -129,7 +129,11 @@ def test_events_wait_while_the_server_is_down(tmp_path, log):
         (problem(503, Retry_After="0"), "answered 503"),
         ((404, {}, {}), "Is AGENT_SERVER_URL an AI-Ops server?"),
         ((400, {"Content-Type": "text/html"}, "proxy"), "answered 400"),
-        ((302, {"Location": "http://127.0.0.1:9/"}, {}), "answered 302"),
+        (
+            (302, {"Location": "http://127.0.0.1:9/"}, {}),
+            "answered 302. Set AGENT_SERVER_URL to where the server itself is, perhaps http://127.0.0.1:9/.",
+        ),
+        ((302, {}, {}), "Set AGENT_SERVER_URL to where the server itself is."),
     ],
     ids=lambda value: str(value[0]) if isinstance(value, tuple) else "",
 )
