@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from ai_ops.monitoring.detect import Detector, LogFilter
 from ai_ops.monitoring.multiline import MAX_RECORD_BYTES, Fed, Joiner
 from tests.support.joining import records_of
 
+SAMPLES = Path(__file__).parents[1] / "data" / "stacktraces"
 STAMP = "2026-03-01 12:00:00,123"
 PYTHON = """Traceback (most recent call last):
   File "/app/shop/cart.py", line 12, in total
@@ -50,6 +52,13 @@ def test_lines_of_others_within_a_trace_are_stepped_over(tmp_path, trace, at):
 
 def test_two_traces_in_a_row_are_two_records(tmp_path):
     assert records_of(tmp_path, f"{PYTHON}\n{PYTHON}\n{JAVA}\n{JAVA}\n") == [PYTHON, PYTHON, JAVA, JAVA]
+
+
+def test_an_exception_that_tells_its_cause_in_one_line_begins_a_record_behind_another_trace(tmp_path):
+    nested = (SAMPLES / "csharp_nested_exc.txt").read_text().strip("\n")
+    plain = (SAMPLES / "csharp_exc.txt").read_text().strip("\n")
+    text = "\n".join((nested, nested, plain, nested, ""))
+    assert records_of(tmp_path, text) == [nested, nested, plain, nested]
 
 
 def test_ordinary_errors_are_one_record_each(tmp_path):
