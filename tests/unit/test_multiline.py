@@ -61,6 +61,15 @@ def test_an_exception_that_tells_its_cause_in_one_line_begins_a_record_behind_an
     assert records_of(tmp_path, text) == [nested, nested, plain, nested]
 
 
+@pytest.mark.parametrize("prefix", ["", "[01-Mar-2026 12:00:00 UTC] "], ids=["bare", "stamped"])
+@pytest.mark.parametrize("first", ["php_parse", "php_memory", "php_type"])
+def test_the_next_error_of_php_is_no_end_of_the_message_before_it(tmp_path, first, prefix):
+    one, other = (
+        prefix + (SAMPLES / "own" / f"{n}.txt").read_text().strip("\n") for n in (first, "php_type")
+    )
+    assert records_of(tmp_path, f"{one}\n{other}\n{one}\n") == [one, other, one]
+
+
 def test_ordinary_errors_are_one_record_each(tmp_path):
     text = "".join(f"{STAMP} ERROR number {n}\n" for n in range(50))
     assert records_of(tmp_path, text) == text.splitlines()
