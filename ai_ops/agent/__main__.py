@@ -16,7 +16,7 @@ from ai_ops.agent.agent import Agent
 from ai_ops.agent.delivery import HttpDelivery
 from ai_ops.agent.memory import return_large_blocks
 from ai_ops.agent.options import CODE_HOSTS, STREAM_KINDS, load
-from ai_ops.core.wording import sentences
+from ai_ops.core.wording import one_line, sentences
 from ai_ops.errors import AiOpsError
 from ai_ops.monitoring.detect import LogFilter
 
@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 _OPEN_FILES = 4096
+_LONGEST_MESSAGE = 16_384
 
 _KEYS = {
     "LOG_FILE_PATH": "log_path",
@@ -94,12 +95,7 @@ _KEYS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the agent until it is told to stop; return 0, 1 when it failed, 2 when an option is wrong."""
     given = _parsed(arguments)
-    logging.basicConfig(
-        level=logging.DEBUG if given.verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stderr,
-    )
-    logging.getLogger("watchdog").setLevel(logging.WARNING)
+    _log_to_stderr(logging.DEBUG if given.verbose else logging.INFO)
     if given.stdin:
         given.source = [*(given.source or ()), "stdin"]
     _allow_many_files()
@@ -143,6 +139,21 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
             words += "\nDid the shell expand a glob? Put it in quotes: --log-path '/var/log/app/*.log'"
         flags.error(words)
     return given
+
+
+class _OneLine(logging.Formatter):
+    """A message is one line, whatever the names of files in it would do to a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return one_line(super().formatMessage(record), _LONGEST_MESSAGE)
+
+
+def _log_to_stderr(level: int) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+    # Hints may fail, and polling goes on: none of that is an error of ours.
+    logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
 
 def _allow_many_files() -> None:

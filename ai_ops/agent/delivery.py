@@ -177,8 +177,14 @@ def _failure(
         return PermanentError("batch_too_large", message)
     if status in (400, 422) and headers.get_content_type() == "application/problem+json":
         return PermanentError("batch_refused", message)
+    next_step = _NEXT_STEPS.get(status, "")
+    if 300 <= status < 400:  # followed, a POST would lose its body, or its key to somebody else
+        place = one_line(headers.get("Location", ""), _WORDS)
+        next_step = (
+            f"Set AGENT_SERVER_URL to where the server itself is{f', perhaps {place}' if place else ''}."
+        )
     code = _CODES.get(status) or ("server_failing" if status >= 500 else "server_unexpected")
-    return TemporaryError(code, message, next_step=_NEXT_STEPS.get(status, ""), delay=_retry_after(headers))
+    return TemporaryError(code, message, next_step=next_step, delay=_retry_after(headers))
 
 
 def _detail(headers: http.client.HTTPMessage, answer: bytes) -> str:

@@ -204,7 +204,8 @@ def _sources(values: _Values, toml: Mapping[str, Any], flags: Mapping[str, Any])
 
     Those that were named by flags stand alone.
     """
-    repo_url, code_host = values.text("AGENT_REPO_URL"), values.parsed("CODE_HOST", _code_host, "")
+    repo_url = values.parsed("AGENT_REPO_URL", _repo_url, "")
+    code_host = values.parsed("CODE_HOST", _code_host, "")
     common: dict[str, Any] = {
         "repo_url": repo_url,
         "code_host": code_host,
@@ -261,7 +262,8 @@ def _source(values: _Values, place: str, table: Any, common: Mapping[str, Any]) 
     merged: dict[str, Any] = dict(common)
     for key, value in table.items():
         try:
-            merged[key] = _words(value) if key in ("ignore", "units", "containers") else _line(value)
+            parse: Callable[[Any], Any] = _PARSERS.get(key, _line)
+            merged[key] = parse(value)
         except ValueError as reason:
             bad.append(f"{place}: {key} {reason}")
     merged |= {"kind": kind} if kind == "file" else {"kind": kind, "path": kind}
@@ -371,8 +373,31 @@ def _server_url(value: Any) -> str:
         port_is_fine = parts.port != 0
     except ValueError:
         port_is_fine = False
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
-        raise ValueError(f"{value!r} must look like https://host or https://host:port")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must not hold credentials, a query or a fragment; the key goes into AGENT_API_KEY")
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        raise ValueError(f"{value!r} must look like https://host or https://host:port")
     return url
+
+
+def _repo_url(value: Any) -> str:
+    """Return an address as events carry it: without a user, which may be a token. The server says more."""
+    url = _line(value)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    if parts.password:
+        raise ValueError("must not hold a password or a token: the server uses its own")
+    if parts.scheme not in ("http", "https"):
+        return url
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+_PARSERS: Mapping[str, Callable[[Any], Any]] = {
+    "ignore": _words,
+    "units": _words,
+    "containers": _words,
+    "repo_url": _repo_url,
+}
+"""How the keys of a ``[[source]]`` are read that are more than one line of text."""

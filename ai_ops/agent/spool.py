@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -183,12 +183,12 @@ class Spool:
                 'SELECT device, inode, path, "offset", generation, identity, head_length, head,'
                 " tail_length, tail, seen_at, target, done_at, skipping FROM checkpoints"
             ).fetchall()
-        return [Checkpoint(int(device), int(inode), *rest) for device, inode, *rest in rows]
+        return [_checkpoint(row) for row in rows]
 
     def patterns(self) -> list[str]:
         """Return the patterns whose files have all been seen."""
         with self._lock:
-            return [row[0] for row in self._database.execute("SELECT pattern FROM patterns")]
+            return [os.fsdecode(row[0]) for row in self._database.execute("SELECT pattern FROM patterns")]
 
     def positions(self) -> dict[str, str]:
         """Return how far each stream that is no file was read."""
@@ -236,7 +236,9 @@ class Spool:
                 "DELETE FROM windows WHERE key = ?",
                 [(key,) for key, w in change.windows.items() if w is None],
             )
-            database.executemany("INSERT OR IGNORE INTO patterns VALUES (?)", [(p,) for p in change.patterns])
+            database.executemany(
+                "INSERT OR IGNORE INTO patterns VALUES (?)", [(_named(p),) for p in change.patterns]
+            )
             database.executemany(
                 "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
                 [(stream, position, time.time()) for stream, position in change.positions.items()],
@@ -398,7 +400,7 @@ def _row(checkpoint: Checkpoint) -> tuple[Any, ...]:
     return (
         str(c.device),
         str(c.inode),
-        c.path,
+        _named(c.path),
         c.offset,
         c.generation,
         c.identity,
@@ -407,10 +409,25 @@ def _row(checkpoint: Checkpoint) -> tuple[Any, ...]:
         c.tail_length,
         c.tail,
         c.seen_at,
-        c.target,
+        _named(c.target),
         c.done_at,
         c.skipping,
     )
+
+
+def _checkpoint(row: Sequence[Any]) -> Checkpoint:
+    """Return the checkpoint that ``_row`` gave."""
+    found = Checkpoint(int(row[0]), int(row[1]), *row[2:])
+    return replace(found, path=os.fsdecode(found.path), target=os.fsdecode(found.target))
+
+
+def _named(path: str) -> str | bytes:
+    """Return a path as a database keeps it: a file's name is any bytes, and text is UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
 
 
 def _unwritable(path: Path, error: OSError) -> PermanentError:

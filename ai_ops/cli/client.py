@@ -113,6 +113,10 @@ class ApiClient:
     ) -> http.client.HTTPResponse:
         if not self._url.startswith(("http://", "https://")):
             raise CliError(Exit.USAGE, f"AI_OPS_URL must be an http or https address, not {self._url}")
+        if "@" in self._url.split("/", 3)[2]:
+            raise CliError(
+                Exit.USAGE, "AI_OPS_URL holds a user or a password; the key goes into AI_OPS_API_KEY"
+            )
         if not (self._key.isascii() and self._key.isprintable()):
             raise CliError(Exit.USAGE, "AI_OPS_API_KEY holds characters that no key has")
         request = urllib.request.Request(self._url + path, data=data, method=method)  # noqa: S310 - http(s)

@@ -11,14 +11,20 @@ import structlog
 
 from ai_ops.config_places import Problem, likely
 from ai_ops.core.redaction import Redactor
+from ai_ops.core.wording import one_line
 
 log = logging.getLogger(__name__)
+
+_LONGEST_MESSAGE = 16_384
 
 
 def configure(log_format: str, redactor: Redactor) -> None:
     """Send all logging of this process to stderr in one shape."""
 
     def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+        said = event.get("event")
+        if isinstance(said, str):  # a name in it must not forge a line
+            event["event"] = one_line(said, _LONGEST_MESSAGE)
         return {
             key: redactor.redact(value) if isinstance(value, str) else value for key, value in event.items()
         }
@@ -47,6 +53,7 @@ def configure(log_format: str, redactor: Redactor) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("watchdog").setLevel(logging.CRITICAL)  # its hints may fail, polling goes on
 
 
 def warn_of(problems: Iterable[Problem]) -> None:

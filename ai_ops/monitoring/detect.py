@@ -6,6 +6,7 @@ A log is mostly lines without an error, so whole chunks are searched for the few
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from enum import StrEnum
@@ -27,6 +28,7 @@ _TELLTALES = (
 )
 _DOCKER_JSON = DOCKER_JSON.encode()
 _LEVEL_WINDOW = 200
+_ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
 
 _TROUBLE = rb"ERROR|SEVERE|FATAL|CRITICAL|CRIT|ALERT|EMERG|EMERGENCY|PANIC"
 _LEVEL = re.compile(
@@ -62,8 +64,8 @@ class Detector:
     """Decides which lines begin an error.
 
     Args:
-        keywords: byte-exact words that mark an error; words beyond the defaults are a person's own and
-            count on any line.
+        keywords: words that mark an error, in this case of letters; words beyond the defaults are a person's
+            own and count on any line.
         log_filter: how readily.
     """
 
@@ -71,8 +73,8 @@ class Detector:
         self, keywords: Iterable[str] = DEFAULT_KEYWORDS, log_filter: LogFilter = LogFilter.BALANCED
     ) -> None:
         words = [word for word in keywords if word]
-        self._keywords = tuple(word.encode() for word in words)
-        self._own = tuple(word.encode() for word in words if word not in DEFAULT_KEYWORDS)
+        self._keywords = _spelled(words)
+        self._own = _spelled(word for word in words if word not in DEFAULT_KEYWORDS)
         self._filter = log_filter
         self._search = search_of((*self._keywords, *_TELLTALES))
         self._last = (b"", False)
@@ -93,7 +95,7 @@ class Detector:
         if _ERROR_FIRST.match(line, 0, _LEVEL_WINDOW) and b"level=" not in line:
             return True
         if line.startswith(_DOCKER_JSON):
-            line = unwrap(line.decode("latin-1")).text.encode()
+            line = unwrap(line.decode("utf-8", "replace")).text.encode("utf-8", "replace")
         if self._own and _holds_any(line, self._own):
             return True
         keyword = _holds_any(line, self._keywords)
@@ -107,6 +109,22 @@ class Detector:
         if keyword and self._filter is LogFilter.BALANCED:
             return True
         return stacktrace.may_begin(line)
+
+
+def _spelled(words: Iterable[str]) -> tuple[bytes, ...]:
+    """Return words as logs write them: in UTF-8, in GBK, and as JSON that is kept to ASCII."""
+    found: dict[bytes, None] = {}
+    for word in words:
+        in_json = json.dumps(word)[1:-1]
+        capital = _ESCAPED.sub(lambda escaped: rf"\u{escaped.group(1).upper()}", in_json)
+        for spelling, encoding in (
+            (word, "utf-8"),
+            (word, "gb18030"),
+            (in_json, "ascii"),
+            (capital, "ascii"),
+        ):
+            found[spelling.encode(encoding, "replace")] = None
+    return tuple(found)
 
 
 def _holds_any(line: bytes, words: tuple[bytes, ...]) -> bool:

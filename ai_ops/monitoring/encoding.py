@@ -15,6 +15,8 @@ _SAMPLE_BYTES = 32
 # The signs and common characters of Chinese text; other languages in other encodings hit few of them.
 _COMMON_CHINESE = re.compile(rb"[\xa1-\xa3\xb0-\xd7][\xa1-\xfe]")
 _ASCII = bytes(range(128))
+# What keys, tokens, addresses and numbers are made of.
+_OF_WORDS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~+/=%@:$-"
 
 
 class Encoding:
@@ -70,6 +72,11 @@ def cleaned(line: bytes) -> bytes:
     if line[:1] in (b"\0", b"\xef"):
         line = line.lstrip(b"\0").removeprefix(codecs.BOM_UTF8)
     return _TERMINAL.sub(b"", line) if b"\x1b" in line else line
+
+
+def shortened(line: bytes, limit: int) -> bytes:
+    """Return at most ``limit`` bytes of a line, and no word that they cut: half a secret looks like none."""
+    return line if len(line) <= limit else line[:limit].rstrip(_OF_WORDS)
 
 
 def decode(raw: bytes) -> str:

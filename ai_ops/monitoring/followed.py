@@ -23,7 +23,7 @@ from ai_ops.monitoring.checkpoint import (
     still_the_same,
 )
 from ai_ops.monitoring.detect import Detector
-from ai_ops.monitoring.encoding import Encoding, cleaned, encoding_of
+from ai_ops.monitoring.encoding import Encoding, cleaned, encoding_of, shortened
 from ai_ops.monitoring.log_file import PACKED, open_log
 from ai_ops.monitoring.multiline import CUT, MAX_LINE_BYTES, Fed, Joiner, stands_alone
 from ai_ops.monitoring.plain import plain_end
@@ -406,4 +406,4 @@ class FollowedFile:
         except (OSError, ValueError):  # gone, or closed meanwhile
             return ()
         lines = text.split(b"\n")[0 if begin == 0 else 1 : -1]
-        return tuple(cleaned(line)[:_CONTEXT_LINE_BYTES] for line in lines[-CONTEXT_LINES:])
+        return tuple(shortened(cleaned(line), _CONTEXT_LINE_BYTES) for line in lines[-CONTEXT_LINES:])

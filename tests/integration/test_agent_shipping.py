@@ -1,10 +1,12 @@
 """A real agent process against a real server that may be down, slow to agree, or refuse."""
 
 import json
+import os
 import re
 import socket
 import sqlite3
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -127,7 +129,11 @@ def test_events_wait_while_the_server_is_down(tmp_path, log):
         (problem(503, Retry_After="0"), "answered 503"),
         ((404, {}, {}), "Is AGENT_SERVER_URL an AI-Ops server?"),
         ((400, {"Content-Type": "text/html"}, "proxy"), "answered 400"),
-        ((302, {"Location": "http://127.0.0.1:9/"}, {}), "answered 302"),
+        (
+            (302, {"Location": "http://127.0.0.1:9/"}, {}),
+            "answered 302. Set AGENT_SERVER_URL to where the server itself is, perhaps http://127.0.0.1:9/.",
+        ),
+        ((302, {}, {}), "Set AGENT_SERVER_URL to where the server itself is."),
     ],
     ids=lambda value: str(value[0]) if isinstance(value, tuple) else "",
 )
@@ -411,3 +417,33 @@ def test_it_says_at_the_end_what_was_shipped_and_what_the_server_knew(tmp_path, 
         assert running.wait() == 0
         known = re.findall(r"(\d+) events? (?:was|were) known to the server already", running.said)
         assert sum(map(int, known)) == 3
+
+
+def test_a_file_whose_name_is_no_text_is_followed_like_any_other_through_a_restart(tmp_path, log, server):
+    flags = ("--log-path", str(tmp_path / "*.log"), "--from-start", "--once")
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\n2026-01-01 ERROR forged.log"))
+    write(log, "first failed")
+    write(odd, "second failed")
+    for more in ("third failed", "fourth failed"):
+        with agent(tmp_path, server.url, *flags, DEDUP_WINDOW_SECONDS="0") as running:
+            assert running.wait() == 0
+        write(odd, more)
+    messages = [event["error"]["message"] for event in server.events.values()]
+    assert sorted(messages) == ["first failed", "second failed", "third failed"]
+    assert "\n2026-01-01 ERROR forged" not in running.said
+    assert {event["source"]["path"] for event in server.events.values()} == {
+        str(log), str(odd).replace("\udce9", "?"),
+    }  # fmt: skip
+
+
+def test_a_pattern_that_is_no_text_is_known_at_the_next_start(tmp_path, server):
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(folder)  # noqa: PTH102 - its name is bytes
+    flags = ("--log-path", os.fsdecode(folder + b"/*.log"), "--once")
+    for name in ("first", "second"):
+        with agent(tmp_path, server.url, *flags) as running:
+            running.wait()
+        write(Path(os.fsdecode(folder + f"/{name}.log".encode())), f"{name} failed")
+    with agent(tmp_path, server.url, *flags) as running:
+        assert running.wait() == 0
+    assert server.total == 2  # both appeared after the first look, so they are read from their beginning

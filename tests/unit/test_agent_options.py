@@ -105,6 +105,8 @@ def test_a_secret_may_come_from_a_file(tmp_path):
             "AGENT_SERVER_URL (environment): 'http://h:99999' must look",
         ),
         ({"AGENT_SERVER_URL": "http://u:p@h"}, "AGENT_SERVER_URL (environment): must not hold credentials"),
+        ({"AGENT_SERVER_URL": "ftp://u:p@h"}, "AGENT_SERVER_URL (environment): must not hold credentials"),
+        ({"AGENT_REPO_URL": "https://u:p@h/a/b"}, "AGENT_REPO_URL (environment): must not hold a password"),
         ({"AGENT_API_KEY": "a\r\nX-Evil: 1"}, "AGENT_API_KEY (environment): must be printable ASCII"),
         ({"AGENT_API_KEY_FILE": "/no/such"}, "AGENT_API_KEY_FILE (environment): /no/such cannot be read"),
         ({"AGENT_REPO_URL": ""}, "AGENT_REPO_URL: is missing"),
@@ -117,8 +119,27 @@ def test_a_wrong_key_is_named_with_its_place_and_the_reason(tmp_path, environmen
 
 
 @pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("https://ghp_token@github.com/acme/shop.git", "https://github.com/acme/shop.git"),
+        ("https://joe@bitbucket.example:8443/acme/shop", "https://bitbucket.example:8443/acme/shop"),
+        ("ssh://git@github.com/acme/shop", "ssh://git@github.com/acme/shop"),
+        ("git@github.com:acme/shop.git", "git@github.com:acme/shop.git"),
+        ("/srv/git/shop.git", "/srv/git/shop.git"),
+        ("https://[half/acme", "https://[half/acme"),
+    ],
+    ids=["token", "user", "ssh", "scp", "path", "no address"],
+)
+def test_no_user_of_a_repository_goes_on_the_wire(tmp_path, said, meant):
+    assert options(tmp_path, environment={"AGENT_REPO_URL": said}).sources[0].repo_url == meant
+    table = f'[[source]]\npath = "a"\nrepo_url = "{said}"\n'
+    assert options(tmp_path, environment={"LOG_FILE_PATH": ""}, toml=table).sources[0].repo_url == meant
+
+
+@pytest.mark.parametrize(
     ("toml", "words"),
     [
+        ('[[source]]\npath = "a"\nrepo_url = "https://u:p@h/a"\n', "repo_url must not hold a password"),
         ("[[source]\n", "ai-ops.toml: cannot be read"),
         ('[[source]]\npath = "a"\nrepo = "x"\n', "[[source]] 1 (ai-ops.toml): repo is not a key"),
         ("[[source]]\n", "[[source]] 1 (ai-ops.toml): path is missing"),

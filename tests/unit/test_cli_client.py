@@ -88,10 +88,11 @@ def test_https_towards_a_server_of_plain_http_says_which_address_to_use(server):
         ("nonsense", ""),
         ("http://127.0.0.1:9/a b", ""),
         ("http://127.0.0.1:port", ""),
+        ("http://joe:planted@127.0.0.1:9", ""),
         ("http://127.0.0.1:9", "planted\nkey"),
         ("http://127.0.0.1:9", "planted-鍵"),
     ],
-    ids=["scheme", "no scheme", "blank", "port", "key of two lines", "key of no ASCII"],
+    ids=["scheme", "no scheme", "blank", "port", "password", "key of two lines", "key of no ASCII"],
 )
 def test_an_address_or_a_key_that_cannot_be_is_a_usage_error_that_tells_no_key(url, key):
     with pytest.raises(CliError) as caught:

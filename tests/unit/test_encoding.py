@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai_ops.monitoring.encoding import cleaned, decode, encoding_of
+from ai_ops.monitoring.encoding import cleaned, decode, encoding_of, shortened
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,18 @@ def test_what_is_no_text_is_taken_off(line, clean):
 )
 def test_the_first_bytes_tell_the_encoding(beginning, name):
     assert encoding_of(beginning).name == name
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        (b"key ghp_a1B2c3", b"key ghp_a1B2c3"),
+        (b"sent key ghp_a1B2c3", b"sent key "),
+        (b'{"key":"ghp_a1B2c3"}', b'{"key":"'),
+        (b"ghp_a1B2c3d4e5f6", b""),
+        (b"fourteen bytes; and more", b"fourteen "),
+    ],
+    ids=["short", "word", "quoted", "one word", "end of a word"],
+)
+def test_a_line_is_cut_between_words_so_that_half_a_secret_never_looks_like_none(line, kept):
+    assert shortened(line, 14) == kept

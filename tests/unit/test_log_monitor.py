@@ -544,6 +544,14 @@ def test_a_record_knows_the_twenty_lines_before_it(watcher, log):
     assert watcher.records[2].context() == tuple(f"line {n}".encode() for n in range(30, 50))
 
 
+def test_no_line_before_a_record_ends_within_a_word(watcher, log):
+    with log.open("a") as file:
+        file.write(f"{'.' * 10}, {'x, ' * 326}ghp_{'a1B2' * 9}\n")
+    append(log, 1)
+    watcher.poll()
+    assert watcher.records[-1].context()[-1:] == (f"{'.' * 10}, {'x, ' * 326}".encode(),)
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf_16_is_read_with_true_offsets(tmp_path, encoding):
     path = tmp_path / "wide.log"

@@ -1,6 +1,8 @@
 """Which lines of a log become one record."""
 
 import io
+import json
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from ai_ops.monitoring.detect import Detector, LogFilter
 from ai_ops.monitoring.multiline import MAX_RECORD_BYTES, Fed, Joiner
 from tests.support.joining import records_of
 
+SAMPLES = Path(__file__).parents[1] / "data" / "stacktraces"
 STAMP = "2026-03-01 12:00:00,123"
 PYTHON = """Traceback (most recent call last):
   File "/app/shop/cart.py", line 12, in total
@@ -49,6 +52,22 @@ def test_lines_of_others_within_a_trace_are_stepped_over(tmp_path, trace, at):
 
 def test_two_traces_in_a_row_are_two_records(tmp_path):
     assert records_of(tmp_path, f"{PYTHON}\n{PYTHON}\n{JAVA}\n{JAVA}\n") == [PYTHON, PYTHON, JAVA, JAVA]
+
+
+def test_an_exception_that_tells_its_cause_in_one_line_begins_a_record_behind_another_trace(tmp_path):
+    nested = (SAMPLES / "csharp_nested_exc.txt").read_text().strip("\n")
+    plain = (SAMPLES / "csharp_exc.txt").read_text().strip("\n")
+    text = "\n".join((nested, nested, plain, nested, ""))
+    assert records_of(tmp_path, text) == [nested, nested, plain, nested]
+
+
+@pytest.mark.parametrize("prefix", ["", "[01-Mar-2026 12:00:00 UTC] "], ids=["bare", "stamped"])
+@pytest.mark.parametrize("first", ["php_parse", "php_memory", "php_type"])
+def test_the_next_error_of_php_is_no_end_of_the_message_before_it(tmp_path, first, prefix):
+    one, other = (
+        prefix + (SAMPLES / "own" / f"{n}.txt").read_text().strip("\n") for n in (first, "php_type")
+    )
+    assert records_of(tmp_path, f"{one}\n{other}\n{one}\n") == [one, other, one]
 
 
 def test_ordinary_errors_are_one_record_each(tmp_path):
@@ -118,6 +137,25 @@ def test_what_is_an_error_depends_on_the_filter(tmp_path, line, found):
 def test_a_word_of_ones_own_counts_on_any_line(tmp_path):
     text = f"{STAMP} INFO payment declined\n{STAMP} INFO paid\n"
     assert records_of(tmp_path, text, keywords=("declined",)) == [f"{STAMP} INFO payment declined"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[支付失败] order 7".encode(),
+        "[支付失败] order 7".encode("gbk"),
+        '{"log":"[支付失败] order 7\\n","stream":"stdout","time":"2026-03-01T12:00:00Z"}'.encode(),
+        json.dumps({"msg": "支付失败"}).encode(),
+        json.dumps({"msg": "支付失败"}).upper().replace("\\U", "\\u").encode(),
+    ],
+    ids=["UTF-8", "GBK", "Docker", "JSON", "JSON in capitals"],
+)
+def test_a_word_of_ones_own_is_found_however_a_log_writes_it(line):
+    detector = Detector(("ERROR", "支付失败"))
+    text = b"all is well\n" + line + b"\n"
+    assert 12 <= detector.hits(text).next(12) < len(text)
+    assert detector.is_error(line)
+    assert not detector.is_error("[支付成功] order 7".encode())
 
 
 @pytest.mark.parametrize(

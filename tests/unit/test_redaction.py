@@ -165,6 +165,14 @@ ASSIGNED = [
     ("password%3Dhunter2", "hunter2"),
     ("q=a%26password%253dhunter2", "hunter2"),
     (PEM.format("RSA ", "\n"), "MIIE"),
+    ("[(b'host', b'h'), (b'x-api-key', b'a1B2c3D4e5F6')]", "a1B2c3"),
+    ("headers: [('X-Auth-Token', 'a1B2c3D4e5F6'), ('accept', '*/*')]", "a1B2c3"),
+    ('[["Accept","a"],["x-api-key","a1B2c3D4e5F6"]]', "a1B2c3"),
+    ("[(b'cookie', b'shop=a1B2c3D4e5F6; theme=dark')]", "a1B2c3"),
+    ("return_value=(200, [(b'Set-Cookie', b'shop=a1B2c3D4e5F6; Path=/')])", "a1B2c3"),
+    ('{"X-Api-Key":["a1B2c3D4e5F6"],"Accept":["a"]}', "a1B2c3"),
+    ('{"Cookie":["shop=a1B2c3D4e5F6"]}', "a1B2c3"),
+    ('{"url":"https://h/?password\\u003dhunter2\\u0026x\\u003d1"}', "hunter2"),
     ("key=" + PEM.format("", "\\n"), "MIIE"),
     ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk", "b3Blbn"),
 ]
@@ -304,6 +312,10 @@ Authorization: Basic authentication failed, Authorization: Bearer token required
 ['mysqldump', '--password', '--user', 'bob'] ['mysql', '-P', '3306', '--port'] ['git', '-u', 'origin']
 http://[::1]:8080/a@b https://npm.example:8443/react@18.2.0 docker://reg:5000/shop/web@sha256:e3b0c442
 first%3Dname user%3Dbob
+KeyError: ('password', 'name') expected ('token', 'identifier') unique_together ('secret_key', 'owner')
+{"password": ["This password is too short. It must contain at least 8 characters."]}
+{"token":["expired"],"api_key":["must be 32 characters"]} [("cookie", "invalid"), ("path", "a=b1")]
+[('content-length', '123456'), ('etag', 'a1B2c3D4e5F6')] first\\u003dname user\\u003dbob
 """
 
 
@@ -482,6 +494,7 @@ NAUGHTY = [
     "-u','a:",
     "a://b:", "sk-", "sk-1a_", "ghp_", "xoxb-", "-u a:", "-----BEGIN PRIVATE KEY-----", "\\", '\\"', "{",
     "[", "<", "=",
+    "('password','", '["cookie","a=', "[b'a',b'", 'password":["', 'password":["a1', "password\\u003d",
     "***", "\n", "é", "密码", "jdbc:oracle:thin:a/", "sig=", "password>", "(", "key-",
 ]  # fmt: skip
 

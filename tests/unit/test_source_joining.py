@@ -123,6 +123,16 @@ def test_a_record_carries_the_lines_before_it_its_time_and_its_level():
     assert (record.time, record.level, record.path) == (7.0, "ERROR", "journald:shop")
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["line", "whole record"])
+def test_no_line_before_a_record_ends_within_a_word(whole):
+    stream = joiner()
+    stream.take(entry(1, f"{'x, ' * 330}ghp_{'a1B2' * 9}", whole=whole), 0.0)
+    stream.take(entry(2, "boom", level="ERROR", whole=whole), 0.0)
+    stream.close_all()
+    (record,), _ = stream.release(10)
+    assert record.context() == (("x, " * 330).encode(),)
+
+
 def test_many_writers_cost_bounded_memory_and_lose_nothing():
     stream = joiner()
     for number in range(3000):

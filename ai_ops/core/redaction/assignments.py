@@ -58,11 +58,14 @@ def _endings() -> str:
 
 # A sign with what stands right before it, and what may follow. Each alternative begins with the plain
 # character, which the engine seeks fast.
+_BACKSLASH = r"\\"
 _BEHIND_NAME = f"(?<={_endings()}%s)"
 _SEPARATOR = re.compile(
     # The colons of a time are none, nor are those of a path (shop::token::parse).
     rf":(?!:|(?<=[^A-Za-z]\d\d:)\d\d){_BEHIND_NAME % ':'}(?:=|(?<!::))"
     rf"|={_BEHIND_NAME % '='}[>=]?|%{_BEHIND_NAME % '%'}(?:25){{0,2}}3[dD]"
+    # As some writers of JSON spell the sign.
+    rf"|\\{_BEHIND_NAME % _BACKSLASH}u003[dD]"
     rf"|>{_BEHIND_NAME % '>'}|＝{_BEHIND_NAME % '＝'}|：{_BEHIND_NAME % '：'}"
 )
 # Of a command as it is typed, and as a list of its words.
@@ -70,7 +73,7 @@ _FLAG = re.compile(
     r"--(?<![\w-]--)[A-Za-z][\w-]{1,63}(?:([ \t])[ \t]{0,8}(?=[^\s-])"
     r"|(\\{0,3}[\"'],)[ \t]{0,8}(?=[bru]?\\{0,3}[\"'][^\s-]))"
 )
-_OPEN = re.compile(r"[ \t]{0,8}(?:[bru]?(\\{0,3}[\"']))?", re.IGNORECASE)
+_OPEN = re.compile(r"[ \t]{0,8}(?:(?P<list>\[)?[bru]?(?P<quote>\\{0,3}[\"']))?", re.IGNORECASE)
 
 # A separator inside an unquoted value belongs to it unless blank, end or the next name follows.
 _BARE = re.compile(
@@ -97,7 +100,7 @@ _ABOUT_SCHEMES = frozenset(
     ("auth", "authentication", "authorization", "scheme", "header", "realm", "challenge")
 )
 _COOKIE = re.compile(
-    r"[Cc](?<!\w.)(?i:ookie)[\"']?[ \t]{0,4}[:=][ \t]{0,4}(?:(?i:[bru])?[\"'])?(?=[\w.$!%-]{1,128}=)"
+    r"[Cc](?<!\w.)(?i:ookie)[\"']?[ \t]{0,4}[:=][ \t]{0,4}(?:\[?(?i:[bru])?[\"'])?(?=[\w.$!%-]{1,128}=)"
     r"((?:[^\n\"'\\]|(?<==)\"[^\"\n]*\")+)"
 )
 _IDENTIFIED = re.compile(r"\b(?:IDENTIFIED[ \t]{1,4}BY|PASSWORD)[ \t]{1,4}'([^'\n]+)'", re.IGNORECASE)
@@ -111,6 +114,11 @@ _PAIR = re.compile(
     r"\b(?:key|name)[\"']?\s?[=:]\s?[\"']([^\"'\n]{1,64})[\"'],?\s{0,8}[\"']?value[\"']?\s?[=:]\s?[\"']([^\"'\n]{1,512})",
     re.IGNORECASE,
 )
+# A header as a pair, as HTTP libraries keep them: (b'x-api-key', b'...'), ["Cookie", "sid=..."].
+_HEADER_PAIR = re.compile(
+    r"[(\[][bru]?(\\{0,3}[\"'])([\w-]{3,64})\1,[ \t]{0,2}[bru]?(\\{0,3}[\"'])([^\"'\\\n]{6,8192})\3[)\]]"
+)
+_COOKIE_VALUE = re.compile(r"[\w.$!%-]{1,128}=")
 _DECIDE_ON = 96
 _MASKED = re.compile(r"[=:]\*{3}\w{0,4}\Z")
 
@@ -136,6 +144,8 @@ def assigned(text: str) -> str:
         text = _IDENTIFIED.sub(lambda found: _keep(found, mask(found.group(1))), text)
     if ("pass" in lower and (" is" in lower or " was" in lower)) or "密码" in lower:
         text = _SPOKEN.sub(_spoken, text)
+    if "'," in text or '",' in text:
+        text = _HEADER_PAIR.sub(_header_pair, text)
     named = "value" in lower or "--" in text or _SEPARATOR.search(text)  # the quicker question first
     if not named or not any(stem in lower for stem in _STEMS):
         return text
@@ -187,13 +197,28 @@ def _pair(found: re.Match[str]) -> str:
     return found.group()[:start] + mask(value) + found.group()[end:]
 
 
+def _header_pair(found: re.Match[str]) -> str:
+    """Mask by the value too: two words in brackets may both be names."""
+    name, value = found.group(2), found.group(4)
+    if name.lower().endswith("cookie"):
+        secret = _COOKIE_VALUE.match(value) is not None
+    else:
+        secret = _name_before(name, len(name)) is not None and _is_one_token(value)
+    start, end = (at - found.start() for at in found.span(4))
+    return found.group()[:start] + mask(value) + found.group()[end:] if secret else found.group()
+
+
+def _is_one_token(value: str) -> bool:
+    return " " not in value and looks_secret(value)
+
+
 def _named_values(text: str, separator: re.Pattern[str]) -> str:
     parts: list[str] = []
     done = at = 0
     while found := separator.search(text, at):
         at = found.end()
         group = found.lastindex or 0
-        sign = "=" if found.group(group).startswith("%") else found.group(group)
+        sign = "=" if found.group(group).startswith(("%", "\\")) else found.group(group)
         name = _name_before(text, found.start(group))
         if name and sign.endswith(","):
             name = name._replace(quoted=True)
@@ -237,8 +262,10 @@ def _value(text: str, name: _Name, at: int, separator: str) -> tuple[int, int] |
     start = opened.end() if opened else at
     scheme = _SCHEME.match(text, start)
     start = scheme.end() if scheme else start
-    if opened and opened.group(1):
-        return _quoted_value(text, name, start, separator, opened.group(1), bool(scheme))
+    if opened and opened["quote"]:
+        span = _quoted_value(text, name, start, separator, opened["quote"], bool(scheme))
+        # A list below a name mostly says what is wrong with its value.
+        return span if not opened["list"] or (span and _is_one_token(text[slice(*span)])) else None
     if name.own in ("sid", "sig", "pass", "pw") and not (name.quoted or separator == "="):
         return None
     head = _BARE.match(text, start, start + _DECIDE_ON)

@@ -78,10 +78,11 @@ def reader(first: str) -> LineReader:
 def _part_of(line: str) -> Part | None:
     if is_frame(line) or _END.match(line) or line.strip() == "<---":
         return Part.FRAME
-    linked = _INNER.match(line[:4096]) or (
-        " ---> " in line and not begins_record(line) and _INLINE.search(line[:4096])
-    )
-    return Part.LINK if linked else None
+    if _INNER.match(line[:4096]):
+        return Part.LINK
+    # The end of a message of several lines. A line that begins with a name is an exception of its own.
+    linked = " ---> " in line and not begins_record(line) and start(line) != 0
+    return Part.LINK if linked and _INLINE.search(line[:4096]) else None
 
 
 @dataclass(slots=True)

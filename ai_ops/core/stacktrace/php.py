@@ -92,10 +92,16 @@ class _Reader:
         if _NEXT.match(line[:4096]):
             self._in_message = True
             return Verdict.BELONGS
-        if self._in_message and ".php:" in line and _place(line[:4096].rstrip(_CLOSING)):
-            return Verdict.BELONGS  # a message ends with the place
+        if self._in_message and _ends_message(line):
+            return Verdict.BELONGS
         waits = self._in_message or not line.strip()
         return Verdict.MAYBE if waits and not begins_record(line) else Verdict.FOREIGN
+
+
+def _ends_message(line: str) -> bool:
+    """Return whether a message ends here, with its place; the next error, told whole in a line, is no end."""
+    placed = ".php:" in line and _place(line[:4096].rstrip(_CLOSING))
+    return bool(placed) and not (_FATAL.match(line) or _OLD.match(line))
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ai_ops.monitoring.detect import Detector
+from ai_ops.monitoring.encoding import shortened
 from ai_ops.monitoring.followed import CONTEXT_LINES, Record
 from ai_ops.monitoring.multiline import Fed, Joiner
 from ai_ops.monitoring.sources.port import Entry, Mark
@@ -157,7 +158,7 @@ class StreamJoiner:
         lines = entry.text.split(b"\n")
         if any(self._is_error(line, entry.level) for line in lines):
             self._add(slot, _record(entry, entry.text, tuple(lane.context)))
-        lane.context.extend(line[:_CONTEXT_LINE_BYTES] for line in lines[-CONTEXT_LINES:])
+        lane.context.extend(shortened(line, _CONTEXT_LINE_BYTES) for line in lines[-CONTEXT_LINES:])
 
     def _take_line(self, lane: _Lane, entry: Entry, slot: _Slot, now: float) -> None:
         line, joiner = entry.text, lane.joiner
@@ -165,7 +166,7 @@ class StreamJoiner:
         if joiner.is_open:
             # Other writers have lanes of their own, so an error beside the open one ends it.
             if joiner.feed(line, is_error) not in (Fed.OVER, Fed.BESIDE):
-                lane.context.append(line[:_CONTEXT_LINE_BYTES])
+                lane.context.append(shortened(line, _CONTEXT_LINE_BYTES))
                 return
             self._close(lane)
         elif joiner.has_late and joiner.is_late(line, is_error):
@@ -176,7 +177,7 @@ class StreamJoiner:
             lane.slot, lane.first, lane.before = slot, entry, tuple(lane.context)
             slot.open += 1
             self._open_count += 1
-        lane.context.append(line[:_CONTEXT_LINE_BYTES])
+        lane.context.append(shortened(line, _CONTEXT_LINE_BYTES))
 
     def _part(self, now: float) -> None:
         """Before a record begins: see that the open ones do not overlap for ever."""
