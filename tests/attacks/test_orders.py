@@ -79,8 +79,8 @@ async def test_an_agent_cannot_write_outside_of_its_checkout(workshop, tmp_path)
     ) as floor:
         task = await floor.repaired(told("ORDER:all"))
         assert floor.fixer.obeyed == ["all"]
-        # ``~`` and ``GIT~1`` are folders of the checkout to a tool; of the second no diff knows anything.
-        assert places(task, "protected_path") == {"~/.ssh/witness.mark"}
+        # Refused for what it tried, whatever came of it: no diff knows of the names outside.
+        assert places(task, "path_traversal")
         await came_to_nothing(floor, task, "blocked")
         assert list(tmp_path.rglob("witness.mark")) == []
 
