@@ -55,7 +55,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--repo-url", metavar="URL", help="repository that the errors belong to")
     add("--code-host", choices=CODE_HOSTS, help="where that repository lives")
-    add("--server-url", metavar="URL", help="the AI-Ops server (default http://127.0.0.1:8080)")
+    add(
+        "--server-url",
+        metavar="URL",
+        help="the AI-Ops server (default: HTTP_HOST and HTTP_PORT, http://127.0.0.1:8080)",
+    )
     add("--service", metavar="NAME", help="name of the app")
     add("--environment", metavar="NAME", help="production, staging, …")
     add("--release", metavar="COMMIT", help="the deployed commit")

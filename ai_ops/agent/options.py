@@ -169,7 +169,7 @@ def load(
     sources = _sources(values, toml, flags)
     options = Options(
         sources=sources,
-        server_url=values.parsed("AGENT_SERVER_URL", _server_url, Options.server_url),
+        server_url=values.parsed("AGENT_SERVER_URL", _server_url, _server_here(values)),
         api_key=values.secret("AGENT_API_KEY"),
         keywords=values.parsed("KEYWORDS", _words, DEFAULT_KEYWORDS),
         log_filter=values.parsed("LOG_FILTER", _log_filter, LogFilter.BALANCED),
@@ -364,6 +364,17 @@ def _log_filter(value: Any) -> LogFilter:
         return LogFilter(str(value).lower())
     except ValueError:
         raise ValueError(f"{value!r} must be one of {', '.join(LogFilter)}") from None
+
+
+def _server_here(values: _Values) -> str:
+    """Return the address of the server that is configured here, where the commands ask it too."""
+    host, port = values.text("HTTP_HOST", "127.0.0.1"), values.text("HTTP_PORT", "8080")
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - listens everywhere; it is asked on loopback
+        host = "127.0.0.1"
+    try:
+        return _server_url(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+    except ValueError:  # the server's own fault, and named by it
+        return Options.server_url
 
 
 def _server_url(value: Any) -> str:

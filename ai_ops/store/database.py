@@ -34,6 +34,8 @@ _DRIVERS = {
 }
 _WRITER_LOCK = 0x61692D6F7073  # "ai-ops", the advisory lock that PostgreSQL writers queue for
 _RETRY_SECONDS = 5.0
+_LOCAL_STEP = "Check free space, the disk, and whether another process holds the file."
+_REMOTE_STEP = "Is the database of DATABASE_URL running, reachable, and has it free space?"
 _BUSY_MILLISECONDS = 5000
 _READERS = 4
 _WAIT_SECONDS = 30.0
@@ -245,7 +247,7 @@ def _named_failures() -> Iterator[None]:
             raise TemporaryError(
                 "storage_unavailable",
                 "The database cannot be written or read now.",
-                next_step="Check free space, the disk, and whether another process holds the file.",
+                next_step=_LOCAL_STEP if _is_local(error) else _REMOTE_STEP,
                 delay=_RETRY_SECONDS,
             ) from error
         raise PermanentError(
@@ -253,6 +255,11 @@ def _named_failures() -> Iterator[None]:
             f"The database refused: {_reason(error)}",
             next_step="See the log; this is a fault.",
         ) from error
+
+
+def _is_local(error: Exception) -> bool:
+    inner = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(inner, OSError | sqlite3.Error)
 
 
 def _may_pass(error: Exception) -> bool:

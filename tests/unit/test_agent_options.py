@@ -258,3 +258,18 @@ def test_a_glob_that_the_shell_expanded_is_told_to_be_quoted(capsys, arguments, 
     said = capsys.readouterr().err
     assert "unrecognized arguments: " in said
     assert ("Put it in quotes: --log-path '" in said) is hint
+
+
+@pytest.mark.parametrize(
+    ("dotenv", "url"),
+    [
+        ("HTTP_PORT=9090", "http://127.0.0.1:9090"),
+        ("HTTP_HOST=0.0.0.0\nHTTP_PORT=9090", "http://127.0.0.1:9090"),
+        ("HTTP_HOST=::1", "http://[::1]:8080"),
+        ("HTTP_PORT=9090\nAGENT_SERVER_URL=https://ops.example", "https://ops.example"),
+        ("HTTP_PORT=none", "http://127.0.0.1:8080"),
+        ("", "http://127.0.0.1:8080"),
+    ],
+)
+def test_without_an_address_the_server_that_is_configured_here_is_asked(tmp_path, dotenv, url):
+    assert options(tmp_path, dotenv=dotenv).server_url == url
