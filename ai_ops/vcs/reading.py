@@ -46,9 +46,9 @@ def read_file(git_dir: Path, sha: str, path: str) -> bytes | None:
     Raises:
         PermanentError: ``git_damaged``.
     """
-    with _tree(git_dir, sha) as tree:
+    with _repository(git_dir) as repository:
         try:
-            found = tree.join(path.strip("/"))
+            found = repository.commit(check_sha(sha)).tree.join(path.strip("/"))
         except KeyError:
             return None
         if not isinstance(found, git.Blob) or not stat.S_ISREG(found.mode) or found.size > FILE_LIMIT:
@@ -62,16 +62,19 @@ def list_files(git_dir: Path, sha: str) -> list[str]:
     Raises:
         PermanentError: ``git_damaged``.
     """
-    with _tree(git_dir, sha) as tree:
-        return sorted(str(item.path) for item in tree.traverse() if isinstance(item, git.Blob))
+    with _repository(git_dir) as repository:
+        # Its objects for each file of a large tree take longer than all the rest of a look.
+        listed = repository.git.ls_tree("-r", "-z", check_sha(sha), stdout_as_string=False)
+        entries = (entry.partition(b"\t") for entry in bytes(listed).split(b"\0"))
+        return sorted(os.fsdecode(path) for about, _, path in entries if about.split(b" ")[1:2] == [b"blob"])
 
 
 @contextmanager
-def _tree(git_dir: Path, sha: str) -> Iterator[git.Tree]:
+def _repository(git_dir: Path) -> Iterator[git.Repo]:
     try:
         with git.Repo(git_dir) as repository:
             blank = dict.fromkeys(os.environ, "")
             repository.git.update_environment(**(blank | child_environment(Place(git_dir))))
-            yield repository.commit(check_sha(sha)).tree
+            yield repository
     except (git.exc.ODBError, git.exc.GitError, OSError, ValueError, IndexError) as error:
         raise PermanentError("git_damaged", f"the mirror cannot be read: {error}") from None

@@ -71,10 +71,17 @@ def _parts(path: str) -> list[str]:
     return [part for part in _plain(path).split("/") if part not in ("", ".", "..")]
 
 
+def _name_key(path: str) -> str:
+    """Return a file's name as it is compared: without case, without what a build changes."""
+    name = path.rpartition("/")[2].casefold()
+    dot = name.rfind(".")
+    source = _COMPILED.get(name[dot:]) if dot > 0 else None
+    return name if source is None else name[:dot] + source
+
+
 def _key(parts: Sequence[str]) -> list[str]:
-    """Return the parts as they are compared: from the end, without case, without what a build changes."""
-    name = f"{stem_of(parts[-1])}{suffix_of(parts[-1])}"
-    return [part.casefold() for part in (name, *reversed(parts[:-1]))]
+    """Return the parts as they are compared, from the end."""
+    return [_name_key(parts[-1]), *(part.casefold() for part in reversed(parts[:-1]))]
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
@@ -92,7 +99,7 @@ class Paths:
         self.all = paths
         self._by_name: dict[str, list[str]] = {}
         for path in paths:
-            self._by_name.setdefault(_key([path.rpartition("/")[2]])[0], []).append(path)
+            self._by_name.setdefault(_name_key(path), []).append(path)
         self._by_depth: dict[int, list[str]] | None = None
 
     def meant(self, file: str) -> tuple[str, ...]:
