@@ -65,12 +65,13 @@ _SYSTEM_SAID = re.compile(
     re.IGNORECASE,
 )
 _HTTP_CARRIER = re.compile(r"\w*(HTTP|Http)\w*(Error|Exception)|AxiosError|ResponseError|RequestException")
+_BETWEEN_WORDS = re.compile(r"[.\\/$]|::")
 _STATUS = re.compile(r"(?<![\d.:])([45])\d\d(?![\d.])")
 
 
 def short_type(exception_type: str) -> str:
     """Return the last word of an exception's type, whatever stands between the words of its language."""
-    return re.split(r"[.\\/$]|::", exception_type.strip().rstrip(":"))[-1]
+    return _BETWEEN_WORDS.split(exception_type.strip().rstrip(":"))[-1]
 
 
 def triage(error: ErrorDetail, level: str = "") -> TriageDecision:

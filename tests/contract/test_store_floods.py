@@ -15,7 +15,7 @@ from ai_ops.flow.task import TaskState
 from ai_ops.store import tables
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
-from ai_ops.store.open_issue import belonging
+from ai_ops.store.known_issues import belonging
 from tests.support.store import APP, denial, event, fingerprint, pairs
 
 OTHER = Repository("git.example/acme/other", "https://git.example/acme/other", "gitlab")
@@ -483,7 +483,7 @@ async def test_looking_up_issues_reads_no_whole_table(database):
     def plan_of(connection):
         if connection.dialect.name != "sqlite":
             pytest.skip("PostgreSQL plans by statistics")
-        query = belonging([(fingerprint(n), APP.key) for n in range(3)])
+        query = belonging([fingerprint(n) for n in range(3)], [APP.key])
         sql = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
         return [row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {sql}"))]
 
