@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from ai_ops.core import intake
@@ -27,6 +28,8 @@ STANDING = (
     "waiting_for", "waiting_reason",
 )  # fmt: skip
 """The columns that say how an issue stands; most events change none of them."""
+
+_KEPT_IN_ROW = itemgetter(*STANDING[3:])
 
 
 @dataclass(slots=True, eq=False)
@@ -72,9 +75,8 @@ class OpenIssue:
 
     def standing_columns(self) -> tuple[Any, ...]:
         """Return the columns of ``STANDING`` as they are now."""
-        standing, row = self.standing, self.row
-        now = standing.state, standing.episode, standing.resolved_at
-        return (*now, *(row[name] for name in STANDING[len(now) :]))
+        standing = self.standing
+        return (standing.state, standing.episode, standing.resolved_at, *_KEPT_IN_ROW(self.row))
 
 
 def new_issue(fingerprint: str, event: Event, repository: Repository, now: datetime) -> OpenIssue:

@@ -148,7 +148,7 @@ class Tail:
 
 def frame_of(line: str) -> Frame | None:
     """Return the frame that a ``File "…", line n, in f`` line names."""
-    found = _FRAME.match(line)
+    found = _FRAME.match(line) if 'File "' in line else None
     if not found:
         return None
     file, number, function = found.groups()
@@ -183,7 +183,7 @@ def parse(lines: list[str]) -> ParsedTrace | None:
 
 def _bare(line: str) -> tuple[int, str, str | None]:
     """Return (margin column, text behind the margin, branch number of a separator)."""
-    found = _MARGIN.match(line)
+    found = _MARGIN.match(line) if "|" in line or "+" in line else None
     if not found:
         return 0, line, None
     body = line[found.end() :]
