@@ -68,7 +68,8 @@ class Writing:
             for at in self._moments:
                 row[at] = moments[row[at]]
             for at, convert in self._others:
-                row[at] = convert(row[at])
+                if row[at] is not None:
+                    row[at] = convert(row[at])
             given.append(self._text.given(row))
         if given:
             connection.exec_driver_sql(self._text.sql, given)
@@ -79,14 +80,18 @@ class Reading:
 
     def __init__(self, query: Select[Any], names: Sequence[str], dialect: Dialect) -> None:
         self._text = _Text(query, names, dialect)
-        results = [(at, _from_driver(c.type, dialect)) for at, c in enumerate(query.selected_columns)]
-        self._results = [(at, convert) for at, convert in results if convert is not None]
+        self._kinds = [column.type for column in query.selected_columns]
+        self._converts: list[tuple[int, Convert]] | None = None
 
     def rows(self, connection: Connection, values: Sequence[Any]) -> list[list[Any]]:
         """Return what it selects for the driver's values, in our own."""
-        found = [list(row) for row in connection.exec_driver_sql(self._text.sql, self._text.given(values))]
+        result = connection.exec_driver_sql(self._text.sql, self._text.given(values))
+        if self._converts is None:  # what a driver calls a column's type is known from its first answer on
+            codes = [column[1] for column in result.cursor.description]
+            self._converts = _from_driver(self._kinds, codes, connection.dialect)
+        found = [list(row) for row in result]
         for row in found:
-            for at, convert in self._results:
+            for at, convert in self._converts:
                 row[at] = convert(row[at])
         return found
 
@@ -146,5 +151,9 @@ def _to_driver(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
-def _from_driver(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
-    return kind.dialect_impl(dialect).result_processor(dialect, None)
+def _from_driver(
+    kinds: Sequence[TypeEngine[Any]], codes: Sequence[object], dialect: Dialect
+) -> list[tuple[int, Convert]]:
+    pairs = enumerate(zip(kinds, codes, strict=True))
+    found = [(at, kind.dialect_impl(dialect).result_processor(dialect, code)) for at, (kind, code) in pairs]
+    return [(at, convert) for at, convert in found if convert is not None]

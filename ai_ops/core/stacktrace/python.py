@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import takewhile
 
 from ai_ops.core.envelope import without_envelope
@@ -152,7 +153,12 @@ def frame_of(line: str) -> Frame | None:
     if not found:
         return None
     file, number, function = found.groups()
-    return Frame(file, int(number[:9]), (function or "<module>").rstrip(), in_app=not _OUTSIDE.search(file))
+    return Frame(file, int(number[:9]), (function or "<module>").rstrip(), in_app=_in_app(file))
+
+
+@lru_cache(maxsize=512)
+def _in_app(file: str) -> bool:
+    return _OUTSIDE.search(file) is None
 
 
 def frames(lines: list[str]) -> tuple[Frame, ...]:
