@@ -18,6 +18,7 @@ _PREFIX = re.compile(
     r"<\d{1,3}>1\s\S+\s\S+\s\S+\s\S+\s\S+\s-\s(?:\ufeff|\xef\xbb\xbf)?|"  # RFC 5424
     r"[a-z0-9][\w.-]{0,63}(?:[-_]\d{1,3}\s*|\s{2,})\|\s"  # docker compose
 )
+_INDENTED = ("", " ", "\t")  # no prefix begins so, most frames do
 DOCKER_JSON = '{"log":"'
 """How a line of Docker's json-file driver begins."""
 
@@ -36,7 +37,7 @@ def unwrap(line: str) -> Wrapped:
     """Take the runtime's words off a line; the prefix is '' when there are none."""
     if line.startswith(DOCKER_JSON):
         return _docker(line) or Wrapped("", line)
-    found = _PREFIX.match(line[:1024])
+    found = None if line[:1] in _INDENTED else _PREFIX.match(line[:1024])
     if not found:
         return Wrapped("", line)
     prefix = found.group()
@@ -54,6 +55,9 @@ def without_container(lines: Iterable[str]) -> list[str]:
     found: list[str] = []
     pieces: list[str] = []
     for line in lines:
+        if line[:1] in _INDENTED and not pieces:
+            found.append(line)
+            continue
         _, text, goes_on = unwrap(line)
         pieces.append(text)
         if not goes_on:

@@ -104,6 +104,15 @@ def take(known: IssueStanding | None, occurred_at: datetime, triage: TriageDecis
     return IntakeDecision(IntakeOutcome.REPEATED, known.episode, known.state, triage.repair, triage.reason)
 
 
+def only_counts(known: IssueStanding) -> bool:
+    """Return whether ``take`` finds any further event a mere repeat, whenever it happened."""
+    if known.state is IssueState.IGNORED:
+        return True
+    if known.state is IssueState.RESOLVED:
+        return False
+    return bool(known.waiting) or (known.task is not None and not known.withdrawn)
+
+
 def _regressed(known: IssueStanding, triage: TriageDecision) -> IntakeDecision:
     in_hand = _in_hand(known)
     episode = known.episode if in_hand or known.task is None else known.episode + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 _MINUTE = timedelta(minutes=1)
 
@@ -34,8 +35,7 @@ def draw(bucket: Bucket | None, now: float, events: int, per_minute: int) -> tup
     return Bucket(level, now), (1 - level) * 60 / per_minute
 
 
-@dataclass(frozen=True, slots=True)
-class Minute:
+class Minute(NamedTuple):
     """A minute of an issue: when it began, and how many events were stored in it."""
 
     began: datetime | None = None

@@ -8,6 +8,8 @@ in the repository's own code is repaired without a person asking. The rules read
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 
 from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.issue import TriageClass, TriageDecision
@@ -65,12 +67,28 @@ _SYSTEM_SAID = re.compile(
     re.IGNORECASE,
 )
 _HTTP_CARRIER = re.compile(r"\w*(HTTP|Http)\w*(Error|Exception)|AxiosError|ResponseError|RequestException")
+_BETWEEN_WORDS = re.compile(r"[.\\/$]|::")
 _STATUS = re.compile(r"(?<![\d.:])([45])\d\d(?![\d.])")
+
+
+class _Kind(NamedTuple):
+    """What a type's name alone tells."""
+
+    infrastructure: bool
+    http: bool
+    carrier: bool
+    expected: bool
+
+
+@lru_cache(maxsize=1024)
+def _kind_of(name: str) -> _Kind:
+    rules = (_INFRASTRUCTURE, _HTTP_CARRIER, _CARRIER, _EXPECTED)
+    return _Kind(*(rule.fullmatch(name) is not None for rule in rules))
 
 
 def short_type(exception_type: str) -> str:
     """Return the last word of an exception's type, whatever stands between the words of its language."""
-    return re.split(r"[.\\/$]|::", exception_type.strip().rstrip(":"))[-1]
+    return _BETWEEN_WORDS.split(exception_type.strip().rstrip(":"))[-1]
 
 
 def triage(error: ErrorDetail, level: str = "") -> TriageDecision:
@@ -90,7 +108,7 @@ def triage(error: ErrorDetail, level: str = "") -> TriageDecision:
         return _no(TriageClass.EXPECTED, f"{name} is how a program is stopped.")
     if found := _by_the_system(name, error.message if name else error.message or error.raw_excerpt):
         return found
-    if _EXPECTED.fullmatch(name):
+    if _kind_of(name).expected:
         return _no(TriageClass.EXPECTED, f"{name} tells a user or caller that a request was refused.")
     if name == "PermissionError":
         return _no(TriageClass.EXPECTED, "The application denied a permission; that is its answer to a user.")
@@ -99,14 +117,15 @@ def triage(error: ErrorDetail, level: str = "") -> TriageDecision:
 
 def _by_the_system(name: str, message: str) -> TriageDecision | None:
     """Judge what a system call, the network or the other side of a request said."""
-    if _INFRASTRUCTURE.fullmatch(name):
+    kind = _kind_of(name)
+    if kind.infrastructure:
         return _no(TriageClass.INFRASTRUCTURE, f"{name} comes from the network, the machine or a service.")
-    status = _STATUS.search(message) if _HTTP_CARRIER.fullmatch(name) else None
+    status = _STATUS.search(message) if kind.http else None
     if status and status[1] == "4":
         return _no(TriageClass.EXPECTED, f"{name} reports HTTP {status[0]}: a request was refused.")
     if status and name not in ("HTTPException", "HttpException"):
         return _no(TriageClass.INFRASTRUCTURE, f"{name} reports HTTP {status[0]}: the other side failed.")
-    said = _SYSTEM_SAID.search(message) if not name or _CARRIER.fullmatch(name) else None
+    said = _SYSTEM_SAID.search(message) if not name or kind.carrier else None
     if name == "TypeError" and message.strip() == "fetch failed":  # how Node tells of a lost network
         return _no(TriageClass.INFRASTRUCTURE, "A request could not reach the other side.")
     if said:

@@ -17,7 +17,7 @@ from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.event import ErrorDetail, Event, EventRepo, EventSource, Frame
 from ai_ops.flow.repository import Repository
 from ai_ops.server.problems import from_validation
-from ai_ops.server.schemas import ErrorBody, EventBody
+from ai_ops.server.schemas import ErrorBody, EventBody, RepoBody
 from ai_ops.server.services import Services
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class Reader:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._redacted: dict[str, str] = {"": ""}
-        self._repositories: dict[tuple[str, str], Repository] = {}
+        self._repositories: dict[tuple[str, str, str], tuple[Repository, EventRepo]] = {}
 
     def read(self, item: Any) -> tuple[Event, Repository]:
         """Return a wire event as ours, redacted again and fingerprinted by us.
@@ -151,14 +151,14 @@ class Reader:
             PermanentError: its repository is not one of ours.
         """
         body = EventBody.model_validate(item)
-        repository = self._repository(body.repo.repo_url, body.repo.code_host)
+        repository, event_repo = self._repository(body.repo)
         redact = self._redact
         # One text, so that a secret over several lines is seen whole.
         context = redact(printable("\n".join(body.context))).split("\n") if body.context else ()
         event = Event(
             event_id=str(body.event_id),
             occurred_at=body.occurred_at,
-            repo=EventRepo(repository.url, repository.code_host, redact(body.repo.default_branch)),
+            repo=event_repo,
             error=self._error(body.error),
             node=redact(body.node),
             service=redact(body.service),
@@ -178,11 +178,13 @@ class Reader:
             found = self._redacted[text] = self._services.redactor.redact(text)
         return found
 
-    def _repository(self, repo_url: str, code_host: str) -> Repository:
-        found = self._repositories.get((repo_url, code_host))
+    def _repository(self, body: RepoBody) -> tuple[Repository, EventRepo]:
+        key = body.repo_url, body.code_host, body.default_branch
+        found = self._repositories.get(key)
         if found is None:
-            found = self._services.repository(repo_url, code_host)
-            self._repositories[repo_url, code_host] = found
+            known = self._services.repository(body.repo_url, body.code_host)
+            of_event = EventRepo(known.url, known.code_host, self._redact(body.default_branch))
+            found = self._repositories[key] = known, of_event
         return found
 
     def _error(self, body: ErrorBody) -> ErrorDetail:

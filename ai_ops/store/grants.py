@@ -43,7 +43,6 @@ class Candidate:
     def wait(self, what: str, reason: str) -> None:
         """Let it wait; its issue has no repair in this episode yet."""
         self.issue.wait(what, reason)
-        self.issue.standing = replace(self.issue.standing, task=None)
 
 
 class Grants:

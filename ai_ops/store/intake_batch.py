@@ -6,31 +6,32 @@ must run inside the one writing transaction, so that nothing changes between the
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, insert, select, update
+from sqlalchemy import Connection, insert
 
 from ai_ops.core import intake
-from ai_ops.core.expected import judge
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.intake import IntakeOutcome
 from ai_ops.core.ports import NewTask
-from ai_ops.core.provenance import own_work
 from ai_ops.core.rate import Minute, store_one
 from ai_ops.flow.event import Event
-from ai_ops.flow.issue import IssueState, TriageClass, TriageDecision
+from ai_ops.flow.issue import IssueState, TriageDecision
 from ai_ops.flow.repository import Repository
-from ai_ops.flow.task import Priority, Task, TaskState
+from ai_ops.flow.task import Priority, Task
 from ai_ops.store import tables
 from ai_ops.store.closing import recurred
 from ai_ops.store.grants import Candidate, Grants
-from ai_ops.store.open_issue import CHUNK, STANDING, Key, OpenIssue, known_issues, new_issue, repair_of
-from ai_ops.store.rows import NAME, clean, count_of, error_json, event_json, moment, task_row, triage_from
+from ai_ops.store.intake_statements import taken_before, update_issues, write_events
+from ai_ops.store.known_issues import known_issues
+from ai_ops.store.open_issue import STANDING, Key, OpenIssue, new_issue, repair_of
+from ai_ops.store.prepared import Moments
+from ai_ops.store.rows import count_of, moment, task_row, triage_from
+from ai_ops.store.shared import Shared
 
 KEPT_PAYLOADS = 50
 """How many events of an issue keep their whole payload; later ones keep who, when and how many."""
@@ -57,18 +58,17 @@ class IntakeBatch:
         self._connection = connection
         self._now = now
         self._rules = rules
+        self._moments = Moments(connection.dialect)
         self._seen: set[str] = set()
         self._issues: dict[Key, OpenIssue] = {}
         self._through: dict[Key, str] = {}
         self._joined: list[dict[str, Any]] = []
-        self._events: list[dict[str, Any]] = []
-        self._counted: list[dict[str, Any]] = []
+        self._events: list[list[Any]] = []
+        self._counted: list[list[Any]] = []
         self._candidates: list[Candidate] = []
         self._tasks: list[Task] = []
         self._recurred: list[tuple[str, int]] = []  # issues, and the episodes that had mended them
-        # Events of one text share its error, so what follows from that alone is found once. By identity.
-        self._errors: dict[int, dict[str, Any]] = {}
-        self._triaged: dict[tuple[int, str, str], TriageDecision] = {}
+        self._shared = Shared(rules)
 
     @classmethod
     def load(
@@ -80,23 +80,20 @@ class IntakeBatch:
     ) -> IntakeBatch:
         """Look up everything that these events may touch."""
         batch = cls(connection, now, rules or IntakeRules())
-        ids = list({event.event_id for event, _ in events})
-        for start in range(0, len(ids), CHUNK):
-            some = ids[start : start + CHUNK]
-            stored, counted = tables.events.c.event_id, tables.counted_events.c.event_id
-            either = select(stored).where(stored.in_(some)).union_all(
-                select(counted).where(counted.in_(some))
-            )  # fmt: skip
-            batch._seen.update((connection.execute(either)).scalars())
-        keys = list({key for event, repository in events for key in _keys(event, repository)})
+        batch._seen = taken_before(connection, list({event.event_id for event, _ in events}))
+        keys = list(
+            {key for event, repository in events for key in batch._shared.keys(event, repository.key)}
+        )
         batch._issues, batch._through = known_issues(connection, keys)
         return batch
 
     def take(self, event: Event, repository: Repository) -> TakenEvent:
         """Take one event."""
         if event.event_id in self._seen:
-            return TakenEvent(new=False)
+            return _DUPLICATE
         issue = self._find(event, repository)
+        if issue is not None and (issue.called or intake.only_counts(issue.standing)):
+            return _STORED if self._count(issue, event) else _COUNTED
         decision = intake.take(
             issue.standing if issue else None,
             moment(event.occurred_at, self._now),
@@ -117,8 +114,8 @@ class IntakeBatch:
             issue.sample = event  # a repair is made from it
         if not decision.create_task:
             return TakenEvent(True, stored)
-        issue.judged(self._triage(event, repository.key))
-        issue.standing = replace(issue.standing, task=TaskState.PENDING)  # until it is decided
+        issue.judged(self._shared.triage(event, repository.key))
+        issue.called = True
         candidate = Candidate(issue, decision.outcome is IntakeOutcome.NEW)
         self._candidates.append(candidate)
         return TakenEvent(True, stored, candidate)
@@ -131,7 +128,7 @@ class IntakeBatch:
         decision = intake.request(issue.standing if issue else None)
         if issue is None:
             issue = self._open(event, repository)
-        issue.judged(self._triage(event, repository.key))
+        issue.judged(self._shared.triage(event, repository.key))
         issue.touched = True
         if new.issue_id is None and event.event_id not in self._seen:
             self._count(issue, event)
@@ -165,13 +162,12 @@ class IntakeBatch:
         for issue in issues:
             if issue.touched and not issue.fresh:
                 changed[_written(issue)].append(issue)
-        rows = [{**i.columns(), "sample": self._json(i.sample)} for i in fresh if i.sample]
+        rows = [{**i.columns(), "sample": self._shared.json(i.sample)} for i in fresh if i.sample]
         self._insert(tables.issues, rows)
         self._insert(tables.issue_fingerprints, self._joined)
         for columns, some in changed.items():
             self._update(columns, some)
-        self._insert(tables.events, self._events)
-        self._insert(tables.counted_events, self._counted)
+        write_events(self._connection, self._events, self._counted, self._moments)
         self._insert(tables.tasks, [task_row(task) for task in self._tasks])
         recurred(self._connection, self._recurred, self._now)
 
@@ -179,28 +175,21 @@ class IntakeBatch:
         if rows:
             self._connection.execute(insert(table), rows)
 
-    def _update(self, columns: tuple[str, ...], issues: Sequence[OpenIssue]) -> None:
+    def _update(self, names: tuple[str, ...], issues: Sequence[OpenIssue]) -> None:
         rows = []
         for issue in issues:
             row = issue.columns()
             if issue.sample is not None:
-                row["sample"] = self._json(issue.sample)
-            rows.append({f"b_{name}": row[name] for name in ("seq", *columns)})
-        self._connection.execute(_update_of(columns), rows)
-
-    def _json(self, event: Event) -> dict[str, Any]:
-        """Return an event's JSON; its error is made only once for all events that share it."""
-        error = self._errors.get(id(event.error))
-        if error is None:
-            error = self._errors[id(event.error)] = error_json(event.error)
-        return event_json(event, error)
+                row["sample"] = self._shared.json(issue.sample)
+            rows.append([row[name] for name in (*names, "seq")])
+        update_issues(self._connection, names, rows, self._moments)
 
     def _distinct(self) -> list[OpenIssue]:
         return list({id(issue): issue for issue in self._issues.values()}.values())
 
     def _find(self, event: Event, repository: Repository) -> OpenIssue | None:
         """Return the issue of an event; one known under an earlier version's fingerprint takes it over."""
-        own, *earlier = _keys(event, repository)
+        own, *earlier = self._shared.keys(event, repository.key)
         if own in self._issues:
             return self._issues[own]
         for key in earlier:
@@ -210,9 +199,9 @@ class IntakeBatch:
         return None
 
     def _open(self, event: Event, repository: Repository) -> OpenIssue:
-        key = _keys(event, repository)[0]
+        key = self._shared.keys(event, repository.key)[0]
         issue = new_issue(key[0], event, repository, self._now)
-        issue.judged(self._triage(event, repository.key))
+        issue.judged(self._shared.triage(event, repository.key))
         self._join(key, issue)
         return issue
 
@@ -229,21 +218,13 @@ class IntakeBatch:
             }
         )
 
-    def _triage(self, event: Event, repo_key: str) -> TriageDecision:
-        if reason := own_work(event):
-            return TriageDecision(TriageClass.EXPECTED, False, reason)
-        key = id(event.error), event.level, repo_key
-        if key not in self._triaged:
-            self._triaged[key] = judge(event.error, event.level, repo_key, self._rules.expected)
-        return self._triaged[key]
-
     def _judge(self, issue: OpenIssue | None, event: Event, repo_key: str) -> TriageDecision:
         """Triage where a task may follow; a repeat of an error that has its repair is not judged again."""
         standing = issue.standing if issue else None
         if issue is None or standing is None or standing.state is IssueState.RESOLVED or standing.withdrawn:
-            return self._triage(event, repo_key)
+            return self._shared.triage(event, repo_key)
         if standing.task is None:
-            return self._triage(event, repo_key)
+            return self._shared.triage(event, repo_key)
         return triage_from(issue.row)
 
     def _count(self, issue: OpenIssue, event: Event) -> bool:
@@ -266,43 +247,29 @@ class IntakeBatch:
             self._events.append(self._stored(row, event, at, number))
         else:
             row["only_counted"] += 1
-            self._counted.append({"event_id": event.event_id, "received_at": self._now})
+            self._counted.append([event.event_id, self._now])
         return stored
 
-    def _stored(self, row: dict[str, Any], event: Event, at: datetime, number: int) -> dict[str, Any]:
+    def _stored(self, row: dict[str, Any], event: Event, at: datetime, number: int) -> list[Any]:
+        """Return the row of an event, in the order of ``intake_statements.EVENT``."""
         keep = row["payloads"] < KEPT_PAYLOADS
         row["payloads"] += keep
-        return {
-            "event_id": event.event_id,
-            "issue_id": row["id"],
-            "occurred_at": at,
-            "received_at": self._now,
-            "node": clean(event.node, NAME),
-            "service": clean(event.service, NAME),
-            "environment": clean(event.environment, NAME),
-            "release": clean(event.release, NAME),
-            "count": number,
-            "payload": self._json(event) if keep else None,
-        }
+        payload = self._shared.json(event) if keep else None
+        return [event.event_id, row["id"], at, self._now, *self._shared.origin(event), number, payload]
 
 
 def _written(issue: OpenIssue) -> tuple[str, ...]:
     """Return the columns to write of an issue that was there: one with an index is dear, changed or not."""
-    sample = () if issue.sample is None else ("sample",)
-    return (*_COUNTS, *(STANDING if issue.standing_columns() != issue.before else ()), *sample)
+    stands = issue.standing_columns() != issue.before
+    return _WRITTEN[stands, issue.sample is not None]
 
 
-@functools.cache
-def _update_of(columns: tuple[str, ...]) -> Update:
-    return (
-        update(tables.issues)
-        .where(tables.issues.c.seq == bindparam("b_seq"))
-        .values({name: bindparam(f"b_{name}") for name in columns})
-    )
+def _columns(stands: bool, sample: bool) -> tuple[str, ...]:
+    wanted = {*_COUNTS, *(STANDING if stands else ()), *(("sample",) if sample else ())}
+    return tuple(column.name for column in tables.issues.c if column.name in wanted)
 
 
-def _keys(event: Event, repository: Repository) -> list[Key]:
-    """Return what an event's issue may be known by, the present grouping first."""
-    error = event.error
-    fingerprints: Iterable[str] = (error.fingerprint, *error.earlier_fingerprints)
-    return [(clean(fingerprint, 128), repository.key) for fingerprint in fingerprints]
+_WRITTEN = {
+    (stands, sample): _columns(stands, sample) for stands in (False, True) for sample in (False, True)
+}
+_DUPLICATE, _STORED, _COUNTED = TakenEvent(False), TakenEvent(True, True), TakenEvent(True, False)

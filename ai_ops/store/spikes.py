@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Exists, bindparam, exists, func, select, text, update
+from sqlalchemy import Connection, Dialect, Exists, bindparam, exists, func, select, text, update
 
 from ai_ops.core import flood
 from ai_ops.core.flood import IntakeRules
@@ -15,6 +16,7 @@ from ai_ops.flow.issue import IssueState
 from ai_ops.flow.task import Task
 from ai_ops.store import tables
 from ai_ops.store.open_issue import BY_EVENT, SPIKE, repair_of
+from ai_ops.store.prepared import Moments, Reading
 
 _HOUR = timedelta(hours=1)
 
@@ -33,14 +35,8 @@ class Room:
         repositories: Counter[str] = Counter()
         nodes: Counter[str] = Counter()
         if rules.tasks_per_hour:
-            tasks, issues = tables.tasks.c, tables.issues.c
-            query = (
-                select(tasks.repo_key, issues.node, func.count())
-                .join(tables.issues, issues.id == tasks.issue_id)
-                .where(tasks.created_at > now - _HOUR, text("kind = 'repair'"))
-                .group_by(tasks.repo_key, issues.node)
-            )
-            for repo_key, node, number in connection.execute(query):
+            since = Moments(connection.dialect)[now - _HOUR]
+            for repo_key, node, number in _repairs_since(connection.dialect).rows(connection, [since]):
                 repositories[repo_key] += number
                 nodes[node] += number
         return cls(repositories, nodes, rules)
@@ -81,6 +77,18 @@ def release_waiting(connection: Connection, now: datetime, rules: IntakeRules) -
         done = update(tables.issues).where(c.id == bindparam("b_id"))
         connection.execute(done.values(waiting_for="", waiting_reason=""), begun)
     return tasks
+
+
+@functools.lru_cache(maxsize=8)
+def _repairs_since(dialect: Dialect) -> Reading:
+    tasks, issues = tables.tasks.c, tables.issues.c
+    query = (
+        select(tasks.repo_key, issues.node, func.count())
+        .join(tables.issues, issues.id == tasks.issue_id)
+        .where(tasks.created_at > bindparam("since"), text("kind = 'repair'"))
+        .group_by(tasks.repo_key, issues.node)
+    )
+    return Reading(query, ["since"], dialect)
 
 
 def _has_repair() -> Exists:

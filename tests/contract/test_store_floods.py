@@ -15,7 +15,7 @@ from ai_ops.flow.task import TaskState
 from ai_ops.store import tables
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
-from ai_ops.store.open_issue import belonging
+from ai_ops.store.known_issues import belonging
 from tests.support.store import APP, denial, event, fingerprint, pairs
 
 OTHER = Repository("git.example/acme/other", "https://git.example/acme/other", "gitlab")
@@ -287,6 +287,16 @@ async def test_a_storm_goes_on_when_its_carrier_is_merged_away(database, clock, 
     assert {int(task.fingerprint, 16) for task in own} == set(range(1, 6)) - {heir}
 
 
+async def test_what_a_storm_took_back_gets_one_repair_however_often_it_comes(database, clock, tasks):
+    issues = with_rules(database, clock, storm_fingerprints=4)
+    await stormed_one_by_one(issues, clock)
+    (carrier,) = await tasks.unfinished()
+    await finish(tasks, carrier.id)
+    answer = await issues.ingest(pairs(*(seen(1, clock) for _ in range(3))))
+    assert [(task.fingerprint, task.episode) for task in answer.tasks] == [(fingerprint(1), 2)]
+    assert (await by_number(issues))[1].episode == 2
+
+
 async def test_a_storm_ends_with_its_carrier_when_nothing_else_waits_for_it(database, clock, tasks):
     issues = with_rules(database, clock, storm_fingerprints=4)
     found = await stormed_one_by_one(issues, clock)
@@ -483,7 +493,7 @@ async def test_looking_up_issues_reads_no_whole_table(database):
     def plan_of(connection):
         if connection.dialect.name != "sqlite":
             pytest.skip("PostgreSQL plans by statistics")
-        query = belonging([(fingerprint(n), APP.key) for n in range(3)])
+        query = belonging([fingerprint(n) for n in range(3)], [APP.key])
         sql = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
         return [row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {sql}"))]
 

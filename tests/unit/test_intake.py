@@ -1,10 +1,11 @@
 """What an event or a wish means for its issue, over the whole table of states."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 
-from ai_ops.core.intake import IssueStanding, culprit, request, take, title
+from ai_ops.core.intake import IssueStanding, culprit, only_counts, request, take, title
 from ai_ops.flow.event import ErrorDetail, Frame
 from ai_ops.flow.issue import IssueState, TriageClass, TriageDecision
 from ai_ops.flow.pull_request import PullRequestState
@@ -73,6 +74,31 @@ def test_what_a_storm_took_back_is_repaired_in_the_next_episode_when_it_happens_
     found = take(issue, NOW, FAULT)
     assert (found.episode, found.create_task) == (2, True)
     assert not take(issue, NOW, DENIED).create_task
+
+
+STANDINGS = [
+    IssueStanding(state, 2, task, None, resolved_at, waiting=waiting, withdrawn=withdrawn)
+    for state in IssueState
+    for task in (None, *TaskState)
+    for resolved_at in (None, NOW)
+    for waiting in ("", "a storm")
+    for withdrawn in (False, True)
+]
+
+
+def test_an_issue_only_counts_where_no_event_could_change_more():
+    moments = (NOW - timedelta(1), NOW + timedelta(1))
+    for standing in filter(only_counts, STANDINGS):
+        for at, triage in product(moments, (FAULT, DENIED)):
+            found = take(standing, at, triage)
+            assert (found.episode, found.state, found.create_task) == (2, standing.state, False), standing
+            assert found.outcome in ("repeated", "ignored"), standing
+
+
+def test_an_issue_that_has_its_repair_or_is_ignored_only_counts():
+    assert only_counts(known(task=TaskState.COMPLETED))
+    assert only_counts(known(IssueState.IGNORED))
+    assert not only_counts(known())
 
 
 def test_an_issue_that_waited_without_a_task_is_repaired_in_its_own_episode():

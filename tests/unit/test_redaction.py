@@ -502,3 +502,28 @@ NAUGHTY = [
 @pytest.mark.parametrize("unit", NAUGHTY)
 def test_naughty_input_ends(unit: str) -> None:
     redact(unit * (65536 // len(unit)))
+
+
+def test_of_what_was_redacted_only_lines_without_a_secret_are_remembered() -> None:
+    redactor = Redactor(literals=["hunter2-hunter2"])
+    text = "File x.py, line 3\npassword=a1b2c3d4e5f6g7\nword hunter2-hunter2 here\n" + "x" * 300
+    assert redactor.redact(text) == redactor.redact(text)
+    kept = "\n".join(redactor._clean)
+    assert "File x.py, line 3" in redactor._clean
+    assert "a1b2c3d4e5f6g7" not in kept
+    assert "hunter2-hunter2" not in kept
+    assert max(map(len, redactor._clean)) < 300
+
+
+def test_a_remembered_line_is_masked_where_it_belongs_to_a_key() -> None:
+    body = "MIIEpAIBAAKCAQEA7bq2Xv0Jm3kQw9Yt5RzLpN8sVhTfGcDdEeUu1Oo6Ii4AaSs"
+    redactor = Redactor()
+    assert redactor.redact(body) == body
+    assert body not in redactor.redact("\n".join([body, body[::-1], body, body]))
+
+
+def test_the_memory_for_lines_is_bounded() -> None:
+    redactor = Redactor()
+    for number in range(10_000):
+        redactor.redact(f"line {number} of many")
+    assert len(redactor._clean) <= 2048

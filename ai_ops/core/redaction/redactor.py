@@ -20,6 +20,7 @@ _ROUNDS = 4
 _PASSES = (tokens, assigned, personal)
 _REPEATED = _PASSES * _ROUNDS
 _DEEPEST = 64
+_REMEMBERED_LINES, _REMEMBERED_CHARS = 2048, 256
 
 
 class Redactor:
@@ -37,15 +38,16 @@ class Redactor:
     ) -> None:
         self._extra = tuple(re.compile(pattern) for pattern in extra_patterns)
         self._literals = _forms(literals)
+        self._clean: set[str] = set()  # lines in which the built-in rules find nothing
 
     def redact(self, text: str) -> str:
         """Return the text without secrets. Never raises; redacting again changes nothing."""
-        text = _built_in(self._own(text))
+        text = self._built_in(self._own(text))
         for _ in range(_ROUNDS):
             again = self._own(text)
             if again == text:
                 break
-            text = _built_in(again)
+            text = self._built_in(again)
         return text
 
     def redact_json(self, value: Any) -> Any:
@@ -59,6 +61,22 @@ class Redactor:
         for pattern in self._extra:
             text = pattern.sub(_extra_mask, text)
         return text
+
+    def _built_in(self, text: str) -> str:
+        # Only a key goes over several lines; a line without its signs skips most rules.
+        text = private_keys(text)
+        return "\n".join(map(self._masked, text.split("\n"))) if "\n" in text else self._masked(text)
+
+    def _masked(self, line: str) -> str:
+        """Mask a line. Frames come again and again: what has nothing to mask, and no other, is remembered."""
+        if line in self._clean:
+            return line
+        masked = _line(line)
+        if masked == line and len(line) <= _REMEMBERED_CHARS:
+            if len(self._clean) >= _REMEMBERED_LINES:
+                self._clean.clear()
+            self._clean.add(line)
+        return masked
 
     def _walk(self, value: Any, name: str, depth: int) -> Any:
         if depth > _DEEPEST:
@@ -83,12 +101,6 @@ class Redactor:
         text = str(value) if abs(value) < 1e40 else ""
         redacted = self._named(name, self.redact(text))
         return value if redacted == text else redacted
-
-
-def _built_in(text: str) -> str:
-    # Only a key goes over several lines; a line without its signs skips most rules.
-    text = private_keys(text)
-    return "\n".join(map(_line, text.split("\n"))) if "\n" in text else _line(text)
 
 
 def _line(line: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import takewhile
 
 from ai_ops.core.envelope import without_envelope
@@ -148,11 +149,16 @@ class Tail:
 
 def frame_of(line: str) -> Frame | None:
     """Return the frame that a ``File "…", line n, in f`` line names."""
-    found = _FRAME.match(line)
+    found = _FRAME.match(line) if 'File "' in line else None
     if not found:
         return None
     file, number, function = found.groups()
-    return Frame(file, int(number[:9]), (function or "<module>").rstrip(), in_app=not _OUTSIDE.search(file))
+    return Frame(file, int(number[:9]), (function or "<module>").rstrip(), in_app=_in_app(file))
+
+
+@lru_cache(maxsize=512)
+def _in_app(file: str) -> bool:
+    return _OUTSIDE.search(file) is None
 
 
 def frames(lines: list[str]) -> tuple[Frame, ...]:
@@ -183,7 +189,7 @@ def parse(lines: list[str]) -> ParsedTrace | None:
 
 def _bare(line: str) -> tuple[int, str, str | None]:
     """Return (margin column, text behind the margin, branch number of a separator)."""
-    found = _MARGIN.match(line)
+    found = _MARGIN.match(line) if "|" in line or "+" in line else None
     if not found:
         return 0, line, None
     body = line[found.end() :]

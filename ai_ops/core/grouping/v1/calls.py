@@ -33,7 +33,11 @@ _DIGEST = re.compile(r"[.-](?=[0-9a-f]*\d)[0-9a-f]{6,64}(?=\.\w{1,5}\Z)")
 
 def _file(file: str) -> str:
     """Return a path with forward slashes, without scheme, host, drive, query and a bundler's digest."""
-    return _DIGEST.sub("", _QUERY.sub("", _SCHEME.sub("", file)).replace("\\", "/"))
+    if ":" in file:
+        file = _SCHEME.sub("", file)
+    if "?" in file or "#" in file:
+        file = _QUERY.sub("", file)
+    return _DIGEST.sub("", file.replace("\\", "/"))
 
 
 def _relative(paths: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 # An application stands in them itself, and under the name that it, or its release, was given.
 _ROOT_NAMES = """
@@ -59,5 +60,6 @@ def below_root(folders: Sequence[str], *, absolute: bool) -> Sequence[str]:
     return folders[at:] if at or not absolute else ()
 
 
+@lru_cache(maxsize=512)
 def _unversioned(name: str) -> str:
     return name if len(name) > _LONGEST or _RELEASE.fullmatch(name) else _VERSION.sub("", name)
