@@ -75,7 +75,7 @@ async def test_a_repair_that_crashes_at_every_step_ends_once(workshop, late):
         assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
         (pull,) = await floor.pulls()
         assert floor.branches() == [pull.branch]
-        assert pull.body.count("passes_after") == 1
+        assert pull.body.count("passes with the fix") == 1
         assert task.pr_url == pull.url
         assert len(floor.mails()) == 1
         steps = await floor.steps(task)

@@ -149,4 +149,4 @@ def test_the_api_and_the_report_show_a_severity_where_there_is_one():
         {"rule": "mode_changed", "place": "a", "text": "y", "severity": "warning"},
     ]
     shown = body(Report("t", ErrorDetail(raw_excerpt="e"), judged), "marker")
-    assert "`mode_changed` (warning) `a`" in shown and "`suite_clean`:" in shown
+    assert "`mode_changed` (warning) `a`: y" in shown
