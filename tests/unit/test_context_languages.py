@@ -5,6 +5,8 @@ the room is small, so that only what was looked for finds its place.
 """
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from ai_ops.core.context import choose, tokens
 from ai_ops.core.describe import describe
+from ai_ops.core.guard.plain_code import plain
 
 FOLDER = Path(__file__).parents[1] / "data" / "contexts"
 BUDGET = 3_000
@@ -101,3 +104,20 @@ def test_the_table_covers_every_language_that_is_read():
     languages = {describe(case.log).error.language for case in CASES.values()}
     assert languages == {"python", "javascript", "java", "go", "ruby", "php", "csharp", "rust"}
     assert len(CASES) >= 20
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"),
+    [("a.js", "'\\"), ("a.cs", '"\\'), ("a.php", "'\\"), ("a.rs", 'r#"')],
+    ids=["javascript", "c#", "php", "rust"],
+)
+def test_texts_that_nothing_closes_do_not_stop_the_server(path, unit):
+    read = "import sys; from ai_ops.core.context.functions import spans; spans(sys.argv[1], sys.stdin.read())"
+    done = subprocess.run(
+        [sys.executable, "-c", read, path], input=unit * 300_000, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0
+
+
+def test_a_quote_that_nothing_closes_hides_nothing_behind_it():
+    assert plain("a.js", "it's \"x\" // y\nf('a')\n/* '\n*/ g") == 'it\'s ""  \nf("")\n\n g'

@@ -27,6 +27,7 @@ _COMMON = 12  # more files than these say nothing by the name alone
 _MOST_READ = 16  # files whose code is looked at
 _MOST_FOUND = 200  # in one file
 _MOST_CALLS = 2  # of one file
+_BEFORE_NAME = 200  # characters in which a declaration has its type
 _EVERYWHERE = frozenset(("__init__", "index", "lib", "mod", "main"))
 _CONSTRUCTORS = frozenset(
     ("__init__", "constructor", "initialize", "__construct", "__new__", "__post_init__")
@@ -156,7 +157,8 @@ def _calls_by_words(path: str, text: str, name: str, own: Sequence[Span]) -> lis
     for match in islice(_call_of(name, path).finditer(code), _MOST_FOUND):
         line += code.count("\n", at, match.start())
         at = match.start()
-        found.append((line, _DECLARED.search(code[code.rfind("\n", 0, at) + 1 : at]) is not None))
+        before = code[max(code.rfind("\n", 0, at) + 1, at - _BEFORE_NAME) : at]
+        found.append((line, _DECLARED.search(before) is not None))
     for span in own:
         first = bisect_left(found, (span.first, False))
         if span.name == name and first < len(found):  # where it is declared
