@@ -6,10 +6,12 @@ Nothing ever runs in them and nothing untrusted writes to them. A tree gets its 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from pathlib import Path
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 from ai_ops.core.ports import Git
 from ai_ops.flow.repository import Repository
@@ -33,7 +35,9 @@ class BaseTrees:
         self._git = git
         self._kept = kept
         self._turn = asyncio.Lock()  # between the look at what is used, and the removal of the rest
-        self._exports: dict[str, asyncio.Lock] = {}
+        # A lock is there as long as somebody holds it or waits for it.
+        self._exports: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._making: set[str] = set()
 
     async def ensure(self, repository: Repository, sha: str, user: Path) -> Path:
         """Return the tree of a commit; it stays as long as the run folder ``user`` does.
@@ -47,22 +51,23 @@ class BaseTrees:
             await asyncio.to_thread(_note_use, user, name)
             if await asyncio.to_thread(_is_whole, tree):
                 return tree
-        try:
-            async with self._exports.setdefault(name, asyncio.Lock()):
-                if not await asyncio.to_thread(_is_whole, tree):
-                    await self._export(repository, sha, tree)
-        finally:
-            self._exports.pop(name, None)
+        async with self._exports.setdefault(name, asyncio.Lock()):
+            if not await asyncio.to_thread(_is_whole, tree):
+                await self._export(repository, sha, tree)
         return tree
 
     async def _export(self, repository: Repository, sha: str, tree: Path) -> None:
-        made = await asyncio.to_thread(fresh_folder, self._root / f".made-{uuid4().hex}")
+        made = self._root / f".made-{uuid4().hex}"
+        self._making.add(made.name)
         try:
+            await asyncio.to_thread(fresh_folder, made)
             await self._git.export(repository, sha, made)
             await asyncio.to_thread(move_into_place, made, tree)
         except BaseException:
             await asyncio.shield(asyncio.to_thread(remove_tree, made))
             raise
+        finally:
+            self._making.discard(made.name)
 
     async def clear(self, users: Path) -> None:
         """Remove what is left of broken exports, and the trees beyond ``kept`` that no run uses.
@@ -76,17 +81,17 @@ class BaseTrees:
         if not self._root.is_dir():
             return
         used = {mark.name.removeprefix(_MARK) for mark in users.glob(f"*/{_MARK}*")}
-        making = set(self._exports)
         trees = [tree for tree in self._root.iterdir() if tree.name not in used]
+        making = frozenset(self._making)  # looked at last: what was listed may be ready by now, not begun
         whole = sorted(
             (tree for tree in trees if not tree.name.startswith(".")),
             key=lambda tree: tree.stat().st_mtime,
             reverse=True,
         )
-        broken = [] if making else [tree for tree in trees if tree.name.startswith(".")]
+        broken = [tree for tree in trees if tree.name.startswith(".") and tree.name not in making]
         for tree in [*whole[self._kept :], *broken]:
-            gone = tree.rename(self._root / f".gone-{uuid4().hex}")
-            remove_tree(gone)
+            with contextlib.suppress(FileNotFoundError):  # it is ready by now and has its name
+                remove_tree(tree.rename(self._root / f".gone-{uuid4().hex}"))
 
 
 def _note_use(user: Path, name: str) -> None:

@@ -185,6 +185,41 @@ async def test_an_export_that_a_kill_broke_off_is_removed(manager, tmp_path):
     assert trees(tmp_path) == set()
 
 
+async def test_an_export_goes_on_when_the_run_that_asked_first_fails_and_is_discarded(
+    manager, commits, git, monkeypatch, tmp_path
+):
+    ((repository, sha),) = await commits(1)
+    export, asked, goes_on, waits = git.export, asyncio.Event(), asyncio.Event(), asyncio.Event()
+    begun = []
+
+    async def slow(repository, sha, target):
+        begun.append(target)
+        if len(begun) == 1:
+            asked.set()
+            await asyncio.Event().wait()
+        waits.set()
+        await goes_on.wait()
+        await export(repository, sha, target)
+
+    monkeypatch.setattr(git, "export", slow)
+    first = asyncio.create_task(manager.ensure("run-1", "edit", repository, sha))
+    await asked.wait()
+    second = asyncio.create_task(manager.ensure("run-2", "edit", repository, sha))
+    while not list((tmp_path / "workspaces").glob("run-2/.base-*")):
+        await asyncio.sleep(0.01)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    await waits.wait()
+    await manager.discard("run-1")
+    third = asyncio.create_task(manager.ensure("run-3", "edit", repository, sha))
+    while not list((tmp_path / "workspaces").glob("run-3/.base-*")):
+        await asyncio.sleep(0.01)
+    goes_on.set()
+    for checkout in await asyncio.gather(second, third):
+        assert (checkout / "app.py").read_text() == "0\n"
+    assert len(begun) == 2
+
+
 async def test_a_deleted_and_a_renamed_file_are_in_the_diff(manager, commits, git):
     ((repository, sha),) = await commits(1)
     checkout = await manager.ensure("run-1", "edit", repository, sha)
