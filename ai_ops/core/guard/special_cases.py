@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 
@@ -12,6 +13,8 @@ from ai_ops.core.guard.syntax.comparisons import Comparison, comparisons, litera
 
 RULE = "input_special_cased"
 _SHORTEST = 3
+_LONGEST = 500
+_SHORTEST_CUT = 6  # of a part that begins or ends within a word: less is by chance
 # What data says in many places when it has nothing to say, and what programs say everywhere.
 _COMMON = frozenset(
     {
@@ -78,7 +81,8 @@ def _found(
     for each in comparisons(after):
         if each.literal in known or each.literal in known_words or not _is_particular(each):
             continue
-        if _plain(each.literal) not in tested and not _in_log(each.literal, logged):
+        forms = _forms(each)
+        if tested.isdisjoint(map(_plain, forms)) and not any(_in_log(form, logged) for form in forms):
             continue
         extends = _compared_before(old, each)
         severity = Severity.BLOCKED if each.plain and not extends else Severity.WARNING
@@ -104,7 +108,28 @@ def _is_particular(comparison: Comparison) -> bool:
     return not (_SYSTEM.fullmatch(literal) and _ERROR_NAME.search(comparison.other))
 
 
+def _forms(comparison: Comparison) -> tuple[str, ...]:
+    """Return what a log may say for a literal: a number has other words for itself."""
+    literal = comparison.literal.strip()
+    if comparison.is_number:
+        with contextlib.suppress(ValueError):
+            return (literal, str(int(literal.rstrip("lLnu"), 0)))
+        with contextlib.suppress(ValueError, OverflowError):
+            if float(literal).is_integer():
+                return (literal, str(int(float(literal))))
+    return (literal,)
+
+
 def _in_log(literal: str, logged: str) -> bool:
-    """Whether a log says a literal, as a word of its own."""
-    pattern = rf"(?<!\w){re.escape(literal.strip())}(?!\w)"
-    return len(literal) < 500 and re.search(pattern, logged, re.IGNORECASE) is not None
+    """Whether a log says a literal as a word of its own, or as that end of one which only it has."""
+    if not 0 < len(literal) < _LONGEST:
+        return False
+    words = re.escape(literal)
+    begins, ends = rf"(?<!\w){words}", rf"{words}(?!\w)"
+    patterns = [rf"{begins}(?!\w)"]
+    if re.search(r"\d", literal):
+        if len(literal) >= _SHORTEST_CUT or not re.match(r"\w", literal[-1]):
+            patterns.append(begins)
+        if len(literal) >= _SHORTEST_CUT or not re.match(r"\w", literal[0]):
+            patterns.append(ends)
+    return any(re.search(pattern, logged, re.IGNORECASE) for pattern in patterns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ _COMPARES = frozenset(
     }
 )  # fmt: skip
 _GATHERS = frozenset({"of", "asList", "Set", "set", "frozenset", "from", "tuple", "list", "new", "compile"})
+_CODE_POINT = re.compile(r"\\x([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\u\{([0-9a-fA-F]{1,6})\}")
 _CASES = frozenset({"switch_rule", "switch_block_statement_group"})
 _SWITCHES = frozenset(
     {
@@ -74,13 +76,36 @@ def literals(tree: Tree) -> Iterator[tuple[str, bool]]:
         if spot.kind in dialect.strings:
             yield string_value(spot.node), False
         elif spot.kind in dialect.numbers:
-            yield text(spot.node), True
+            yield _value(spot.node, tree), True
 
 
 def _value(literal: Node, tree: Tree) -> str:
     if literal.type == "regex":
         return text(literal).rpartition("/")[0].strip("/^$")
-    return string_value(literal).strip("^$") if literal.type in tree.dialect.strings else text(literal)
+    if literal.type in tree.dialect.numbers:
+        return text(literal).replace("_", "")
+    pieces = _pieces(literal, tree) or [literal]
+    return _CODE_POINT.sub(_character, "".join(map(string_value, pieces))).strip("^$")
+
+
+def _character(escape: re.Match[str]) -> str:
+    number = int(escape[1] or escape[2] or escape[3], 16)
+    return chr(number) if number <= sys.maxunicode else escape[0]
+
+
+def _pieces(node: Node, tree: Tree) -> list[Node] | None:
+    """Return the texts that a node joins to one text; None when it holds anything else."""
+    waiting, found = [node], []
+    while waiting:
+        at = waiting.pop()
+        joins = at.type in tree.dialect.binary and _operator(at) == "+"
+        if joins or at.type in ("parenthesized_expression", "concatenated_string"):
+            waiting.extend(reversed(children(at)))
+        elif at.type in tree.dialect.strings:
+            found.append(at)
+        else:
+            return None
+    return found
 
 
 def _bound(tree: Tree) -> dict[str, Node]:
@@ -156,7 +181,7 @@ def _pairs(given: Sequence[Node], tree: Tree, bound: Mapping[str, Node]) -> Iter
     sides = [bound.get(text(each), each) for each in given]
     for index, side in enumerate(sides):
         others = " ".join(words(each)[:200] for at, each in enumerate(given) if at != index)
-        if side.type in kinds:
+        if side.type in kinds or _pieces(side, tree):
             yield others, side
         elif side.type in ("unary_expression", "unary_operator") and children(side)[-1:]:
             if children(side)[-1].type in kinds:
