@@ -58,3 +58,77 @@ def test_a_value_of_the_log_is_found_however_it_is_written(blocked, condition):
 )
 def test_what_the_log_does_not_say_or_says_of_many_is_free(blocked, condition):
     assert blocked("shop/price.py", PRICE, answered(condition), logged=LOGGED) == set()
+
+
+AGE = """class Age {
+  int of(String s) {
+    int n = Integer.parseInt(s);
+    if (n < 0 || n > 150) { throw new IllegalArgumentException("range"); }
+    return n;
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(
+            "    if (n < 0", "    if (n > 150) return 150;\n    if (n < 0", id="a part of it ends before"
+        ),
+        pytest.param(
+            "    if (n < 0",
+            "    if (n < 0 || n > 150) { return 0; }\n    if (n < 0",
+            id="all of it ends before",
+        ),
+        pytest.param("n > 150", "n > Integer.MAX_VALUE", id="a limit without end"),
+    ],
+)
+def test_a_check_that_refuses_nothing_any_more_is_loosened(blocked, old, new):
+    assert blocked("src/Age.java", AGE, AGE.replace(old, new)) == {"check_loosened"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("    int n", "    if (s.isEmpty()) return 0;\n    int n", id="another case ends before"),
+        pytest.param("    return n;", "    if (n > 150) return 0;\n    return n;", id="behind the check"),
+        pytest.param(
+            "    if (n < 0", "    if (n > 150 && s.isEmpty()) return 0;\n    if (n < 0", id="less of it"
+        ),
+    ],
+)
+def test_an_end_that_leaves_the_check_its_work_is_free(blocked, old, new):
+    assert blocked("src/Age.java", AGE, AGE.replace(old, new)) == set()
+
+
+PARSE = """package shop
+
+func Parse(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+"""
+
+
+def test_an_error_of_go_that_is_looked_at_less_often_is_swallowed(blocked):
+    new = PARSE.replace("err != nil {", "err != nil && n > 0 {")
+    assert blocked("shop/parse.go", PARSE, new) == {"swallowed_exception"}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["err != nil && !errors.Is(err, ErrEmpty)", "err != nil || n < 0", 's != "" || err != nil'],
+)
+def test_an_error_of_go_may_be_told_from_others_and_something_else_refused_too(blocked, condition):
+    assert blocked("shop/parse.go", PARSE, PARSE.replace("err != nil", condition)) == set()
+
+
+def test_a_new_question_beside_one_that_stays_is_free(blocked):
+    new = PARSE.replace(
+        "\treturn n, nil", "\tif err != nil && n > 0 {\n\t\treturn 1, err\n\t}\n\treturn n, nil"
+    )
+    assert blocked("shop/parse.go", PARSE, new) == set()

@@ -44,9 +44,26 @@ def removed_checks(change: Change) -> Iterator[Finding]:
             yield from _changed(path, check, other[1], logged)
         elif not check.undone:
             yield from _removed(path, check, bool(change.text(change.after, path)))
+    yield from _unreachable([each for each in new if each[1].raises == LEAVES], after)
 
 
 _Found = list[tuple[str, Check]]
+
+
+def _unreachable(ends: _Found, after: _Found) -> Iterator[Finding]:
+    """Find checks that never see what they refuse, because a new end of the function stands before them."""
+    for path, check in after:
+        if check.raises == LEAVES or check.demanded or check.otherwise or check.undone:
+            continue
+        for place, end in ends:
+            if place != path or end.scope != check.scope or end.line >= check.line:
+                continue
+            taken = [part for part in check.when.either if any(first <= part for first in end.when.either)]
+            if taken:
+                words = " && ".join(sorted(taken[0]))[:120]
+                text = f"{_said(check)} of line {check.line} is not reached any more when {words}"
+                yield Finding("check_loosened", f"{path}:{end.line}", text)
+                break
 
 
 def _differing(

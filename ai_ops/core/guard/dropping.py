@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
 from ai_ops.core.guard.findings import Finding, Severity
 from ai_ops.core.guard.syntax import Spot, Tree
+from ai_ops.core.guard.syntax.conditions import read_condition
 from ai_ops.core.guard.syntax.names import called, scope
 from ai_ops.core.guard.syntax.rust import OPTIONAL, origin
 from ai_ops.core.guard.syntax.tree import children, field, spots, text
@@ -47,6 +49,8 @@ def dropped(path: str, before: Tree, after: Tree) -> Iterator[Finding]:
         text = f"what {each.called or 'a call'} may fail with is lost: {each.how}"
         yield Finding(RULE, f"{path}:{each.spot.line}", text, severity)
     yield from _forgotten(path, before, after)
+    if after.dialect.name == "go":
+        yield from _narrowed(path, before, after)
 
 
 def looked_at(before: Tree, after: Tree) -> frozenset[str]:
@@ -123,4 +127,36 @@ def _alone(tree: Tree) -> dict[tuple[str, str], list[int]]:
             if tree.dialect.name == "rust" and called(inner[0]) in _STOPS:
                 continue
             found.setdefault((_where(spot, tree), name), []).append(spot.line)
+    return found
+
+
+_IS_THERE = re.compile(r"(\w*[eE]rr(?:or)?\w*) != nil")
+
+
+def _narrowed(path: str, before: Tree, after: Tree) -> Iterator[Finding]:
+    """Find errors of Go that are looked at only when something else holds, and were looked at always."""
+    then, now = _asked(before), _asked(after)
+    for (where, name, also), lines in now.items():
+        always = (where, name, "")
+        if also and always in then and (where, name, also) not in then:
+            if always in now and len(now[always]) >= len(then[always]):
+                continue
+            yield Finding(RULE, f"{path}:{lines[-1]}", f"{name} is looked at only when {also[:80]}")
+
+
+def _asked(tree: Tree) -> dict[tuple[str, str, str], list[int]]:
+    """Return the lines that ask for an error, by function, name and what has to hold as well.
+
+    What has to hold of the error itself tells some errors from others, and is left out.
+    """
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for spot in spots(tree.root):
+        if spot.kind != "if_statement":
+            continue
+        for part in read_condition(field(spot.node, "condition"), tree.dialect).either:
+            names = [match[1] for each in part if (match := _IS_THERE.fullmatch(each))]
+            others = [each for each in sorted(part) if not _IS_THERE.fullmatch(each)]
+            if len(names) == 1 and not any(re.search(rf"\b{names[0]}\b", each) for each in others):
+                key = (_where(spot, tree), names[0], " && ".join(others))
+                found.setdefault(key, []).append(spot.line)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -108,6 +109,7 @@ def refuses_less(before: Condition, after: Condition, *, demanded: bool) -> Loos
 
 _OPERATORS = ("<", "<=", ">", ">=")
 _NUMBER = re.compile(r"-?\d[\d_]*(?:\.\d*)?")
+_ENDLESS = re.compile(r"\A(?:(?:MAX|MIN)(?:_\w+)?|(?:Max|Min)(?:U?[Ii]nt|Float)\w*|inf|Infinity|maxsize)\Z")
 _STEP = 1.0
 
 
@@ -153,6 +155,8 @@ def _moved(then: Sequence[str], now: Sequence[str], *, upwards: bool) -> float |
     if len(then) == len(now) and then[1:] == now[1:] and _are_numbers(then[0], now[0]):
         old, new = _number(then[0]), _number(now[0])
         return new - old if upwards else old - new
+    if _ENDLESS.search(now[-1]) and not _ENDLESS.search(then[-1]):
+        return math.inf
     more = now[len(then) : len(then) + 2]
     if now[: len(then)] != then or len(more) < 2 or not _are_numbers(more[1]):
         return None
