@@ -8,6 +8,7 @@ than the beginning was written since. Files that were removed and are still open
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -20,6 +21,7 @@ from ai_ops.flow.report import RunEnd
 from ai_ops.workspace.profile import SandboxLimits
 
 _BLOCK = 512
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _COARSE_NS = 10_000_000  # the file system's clock lags behind by up to a tick
 _WALK_EVERY = 2.0
 _WALK_SHARE = 20  # walking may take one twentieth of the time
@@ -116,20 +118,36 @@ def writable_folders(binds: Iterable[Bind]) -> list[Path]:
 
 
 def _beneath(folder: Path) -> Iterator[os.stat_result | None]:
-    """Yield the status of all beneath a folder, None for what cannot be looked at; no link is followed."""
-    waiting = [str(folder)]
+    """Yield the status of all beneath a folder, None for what cannot be looked at; no link is followed.
+
+    A folder may become a link between the look at it and the look into it, at any depth: what is opened must
+    be what was seen.
+    """
+    waiting: list[tuple[str, os.stat_result]] = []
+    with contextlib.suppress(FileNotFoundError):
+        waiting.append((str(folder), folder.stat()))
     while waiting:
+        path, seen = waiting.pop()
         try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    status = entry.stat(follow_symlinks=False)
-                    yield status
-                    if stat.S_ISDIR(status.st_mode):
-                        waiting.append(entry.path)
+            opened = os.open(path, _DIRECTORY)
         except FileNotFoundError:  # removed meanwhile
             continue
-        except OSError:  # not readable, or deeper than a path may be long
+        except OSError:  # not readable, no folder any more, or deeper than a path may be long
             yield None
+            continue
+        try:
+            if not os.path.samestat(os.fstat(opened), seen):
+                yield None
+                continue
+            with os.scandir(opened) as entries:
+                for entry in entries:
+                    with contextlib.suppress(FileNotFoundError):  # the others are still there
+                        status = entry.stat(follow_symlinks=False)
+                        yield status
+                        if stat.S_ISDIR(status.st_mode):
+                            waiting.append((f"{path}/{entry.name}", status))
+        finally:
+            os.close(opened)
 
 
 def _removed(pid: int) -> Iterator[os.stat_result]:

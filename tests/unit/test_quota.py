@@ -9,7 +9,7 @@ import pytest
 from ai_ops.flow.report import RunEnd
 from ai_ops.workspace.folders import remove_tree
 from ai_ops.workspace.profile import SandboxLimits
-from ai_ops.workspace.quota import Quota, writable_folders
+from ai_ops.workspace.quota import Quota, _beneath, writable_folders
 
 MIB = 2**20
 
@@ -124,6 +124,33 @@ def test_where_the_way_is_too_long_to_look_the_disk_itself_is_asked(tmp_path, be
     assert quota.excess() is RunEnd.DISK_LIMIT
     monkeypatch.undo()
     remove_tree(tmp_path)  # deeper than pytest's own tidying goes
+
+
+def test_a_folder_that_becomes_a_link_during_the_walk_leads_nowhere(tmp_path):
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    (outside / "deep").mkdir(parents=True)
+    (outside / "deep" / "foreign").touch()
+    (inside / "a" / "deep").mkdir(parents=True)
+    walk = _beneath(inside)
+    next(walk)
+    (inside / "a").rename(inside / "b")
+    (inside / "a").symlink_to(outside)
+    assert list(walk) == [None]
+    walk = _beneath(inside / "b")
+    next(walk)
+    (inside / "b").rename(inside / "c")
+    (inside / "b").symlink_to(outside)
+    assert list(walk) == [None]
+
+
+def test_files_that_come_and_go_hide_none_of_their_neighbours(tmp_path):
+    for number in range(60):
+        (tmp_path / f"{number}").touch()
+    walk = _beneath(tmp_path)
+    next(walk)
+    names = [entry.name for entry in os.scandir(tmp_path)]
+    (tmp_path / names[1]).unlink()
+    assert len(list(walk)) == 58
 
 
 def test_nothing_is_walked_while_the_disk_has_not_filled(tmp_path, begin, monkeypatch):
