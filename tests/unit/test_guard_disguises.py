@@ -132,3 +132,43 @@ def test_a_new_question_beside_one_that_stays_is_free(blocked):
         "\treturn n, nil", "\tif err != nil && n > 0 {\n\t\treturn 1, err\n\t}\n\treturn n, nil"
     )
     assert blocked("shop/parse.go", PARSE, new) == set()
+
+
+ALLOWED = """def is_allowed(user, age):
+    if age > 150:
+        return False
+    if not user.token:
+        raise PermissionError("token")
+    return True
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["return True", "if True: return True", "if not user.token: return True", "if age > 150: return True"],
+)
+def test_a_yes_that_stands_before_the_no_for_it_is_loosened(blocked, line):
+    new = ALLOWED.replace("    if age", f"    {line}\n    if age", 1)
+    assert blocked("shop/rules.py", ALLOWED, new) == {"check_loosened"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(
+            "    return True", "    if age:\n        return True\n    return True", id="behind them"
+        ),
+        pytest.param("    if age", "    if not age:\n        return False\n    if age", id="one more no"),
+        pytest.param(
+            "    if age", "    if user.token and not age:\n        return True\n    if age", id="for others"
+        ),
+    ],
+)
+def test_a_yes_that_leaves_each_no_its_case_is_free(blocked, old, new):
+    assert blocked("shop/rules.py", ALLOWED, ALLOWED.replace(old, new, 1)) == set()
+
+
+def test_an_end_whose_condition_is_no_code_of_one_is_not_always(blocked):
+    old = "fn age(o: Option<i32>, n: i32) -> Result<i32, E> {\n    if n > 150 { return Err(E::Range); }\n    Ok(n)\n}\n"
+    new = old.replace("    if n", "    if let Some(m) = o { return Ok(m); }\n    if n", 1)
+    assert blocked("src/lib.rs", old, new) == set()

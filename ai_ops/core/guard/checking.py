@@ -13,14 +13,15 @@ from collections.abc import Iterator, Sequence
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import read
-from ai_ops.core.guard.syntax.checks import LEAVES, UNRAISED, Check, checks
-from ai_ops.core.guard.syntax.conditions import Looser, looser_limit, refuses_less
+from ai_ops.core.guard.syntax.checks import LEAVES, UNRAISED, Check, checks, grants
+from ai_ops.core.guard.syntax.conditions import Condition, Looser, looser_limit, refuses_less
 from ai_ops.core.guard.words import is_about_safety
 
 _ABSENT = re.compile(
     r"null|None|undefined|nil\b|typeof|instanceof|isinstance|\bis_some|is_none|isEmpty|is_empty|\blen(?:gth)?\b|\bin\b"
     r"|isPresent|Array|\A!?\s*[\w.]+\Z"
 )
+_MOST_ENDS = 200  # of a function
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -28,13 +29,18 @@ def removed_checks(change: Change) -> Iterator[Finding]:
     """Find checks that are gone, and checks that refuse less than before."""
     before: list[tuple[str, Check]] = []
     after: list[tuple[str, Check]] = []
+    granted: tuple[_Found, _Found] = ([], [])
     for file in change.files:
         if file.is_binary or is_test(change, file.path):
             continue
-        for found, reader in ((before, change.base), (after, change.after)):
+        for found, yes, reader in (
+            (before, granted[0], change.base),
+            (after, granted[1], change.after),
+        ):
             source = change.text(reader, file.path)
             tree = read(file.path, source) if source is not None else None
             found += [(file.path, check) for check in checks(tree)] if tree else []
+            yes += [(file.path, check) for check in grants(tree)] if tree else []
     gone, new = _differing(before, after)
     logged = re.split(r"[.\\:$*]", change.exception_type)[-1]
     for path, check in gone:
@@ -44,26 +50,38 @@ def removed_checks(change: Change) -> Iterator[Finding]:
             yield from _changed(path, check, other[1], logged)
         elif not check.undone:
             yield from _removed(path, check, bool(change.text(change.after, path)))
-    yield from _unreachable([each for each in new if each[1].raises == LEAVES], after)
+    then, now = _unreachable(before, granted[0]), _unreachable(after, granted[1])
+    yield from (finding for key, finding in now.items() if key not in then)
 
 
 _Found = list[tuple[str, Check]]
 
 
-def _unreachable(ends: _Found, after: _Found) -> Iterator[Finding]:
-    """Find checks that never see what they refuse, because a new end of the function stands before them."""
-    for path, check in after:
+def _unreachable(found: _Found, granted: _Found) -> dict[tuple[str, ...], Finding]:
+    """Return the checks that do not see what they refuse, because an end of the function stands before."""
+    ends: dict[tuple[str, str], list[Check]] = {}
+    for path, end in (*(each for each in found if each[1].raises == LEAVES), *granted):
+        if not end.otherwise and len(ends.setdefault((path, end.scope), [])) < _MOST_ENDS:
+            ends[path, end.scope].append(end)
+    dead: dict[tuple[str, ...], Finding] = {}
+    for path, check in found:
         if check.raises == LEAVES or check.demanded or check.otherwise or check.undone:
             continue
-        for place, end in ends:
-            if place != path or end.scope != check.scope or end.line >= check.line:
-                continue
-            taken = [part for part in check.when.either if any(first <= part for first in end.when.either)]
-            if taken:
-                words = " && ".join(sorted(taken[0]))[:120]
-                text = f"{_said(check)} of line {check.line} is not reached any more when {words}"
-                yield Finding("check_loosened", f"{path}:{end.line}", text)
+        for end in ends.get((path, check.scope), ()):
+            if end.line < check.line and (taken := _taken(end.when, check.when)) is not None:
+                text = f"{_said(check)} of line {check.line} is not reached any more when {taken[:120]}"
+                key = (path, check.scope, check.raises, check.when.code, taken)
+                dead[key] = Finding("check_loosened", f"{path}:{end.line}", text)
                 break
+    return dead
+
+
+def _taken(end: Condition, check: Condition) -> str | None:
+    """Return what of a check's condition an end before it leaves nothing of."""
+    for part in sorted(check.either, key=sorted):
+        if end.always or any(first <= part for first in end.either):
+            return " && ".join(sorted(part))
+    return None
 
 
 def _differing(

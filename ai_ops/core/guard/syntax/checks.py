@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from ai_ops.core.guard.syntax.conditions import NOTHING, Condition, read_condition
+from ai_ops.core.guard.syntax.conditions import ALWAYS, NOTHING, Condition, read_condition
 from ai_ops.core.guard.syntax.names import arguments, called, function_around, receiver, scope
 from ai_ops.core.guard.syntax.reading import Tree
 from ai_ops.core.guard.syntax.tree import Spot, children, field, nodes, spots, text, words
@@ -61,6 +61,19 @@ def checks(tree: Tree) -> list[Check]:
     """Return the checks of a file in the order of its lines."""
     found = [check for spot in spots(tree.root) for check in _checks(spot, tree)]
     return sorted(found, key=lambda check: check.line)
+
+
+def grants(tree: Tree) -> list[Check]:
+    """Return where functions that judge say yes: always, or when a condition holds."""
+    found = []
+    for spot in spots(tree.root):
+        if spot.kind in ("return_statement", "return_expression") and _judges(spot, tree):
+            if text(next(iter(children(spot.node)), None)) not in ("true", "True"):
+                continue
+            branch, condition, otherwise = _guarding(spot, tree)
+            when = condition if branch is not None else ALWAYS
+            found.append(_check(branch or spot, tree, LEAVES, when, code=spot, otherwise=otherwise))
+    return found
 
 
 def _checks(spot: Spot, tree: Tree) -> Iterator[Check]:

@@ -41,6 +41,7 @@ class Condition:
 
 
 NOTHING = Condition(frozenset())
+ALWAYS = Condition(frozenset({frozenset({"true"})}))
 
 
 def read_condition(node: Node | None, dialect: Dialect) -> Condition:
