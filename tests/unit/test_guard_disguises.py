@@ -169,6 +169,6 @@ def test_a_yes_that_leaves_each_no_its_case_is_free(blocked, old, new):
 
 
 def test_an_end_whose_condition_is_no_code_of_one_is_not_always(blocked):
-    old = "fn age(o: Option<i32>, n: i32) -> Result<i32, E> {\n    if n > 150 { return Err(E::Range); }\n    Ok(n)\n}\n"
+    old = "fn age(o: Option<i32>, n: i32) -> R {\n    if n > 150 { return Err(E::R); }\n    Ok(n)\n}\n"
     new = old.replace("    if n", "    if let Some(m) = o { return Ok(m); }\n    if n", 1)
     assert blocked("src/lib.rs", old, new) == set()
