@@ -5,7 +5,9 @@ import pytest
 from ai_ops.core.guard import Severity, review
 from tests.support.patches import diff, reader
 
-LOGGED = "ZeroDivisionError: division by zero\norder ORD-2024-991 amount 7731 flags 0xBEEF kind GIFT-55"
+LOGGED = (
+    "ZeroDivisionError: division by zero\norder ORD-2024-991 amount 7731 flags 0xBEEF kind GIFT-55 from v1.20"
+)
 PRICE = "def price(order, amount):\n    total = TABLE[order]\n    return total / amount\n"
 
 

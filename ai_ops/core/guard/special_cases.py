@@ -127,7 +127,7 @@ def _in_log(literal: str, logged: str) -> bool:
     words = re.escape(literal)
     begins, ends = rf"(?<!\w){words}", rf"{words}(?!\w)"
     patterns = [rf"{begins}(?!\w)"]
-    if re.search(r"\d", literal):
+    if len(literal) > _SHORTEST and re.search(r"\d", literal):
         if len(literal) >= _SHORTEST_CUT or not re.match(r"\w", literal[-1]):
             patterns.append(begins)
         if len(literal) >= _SHORTEST_CUT or not re.match(r"\w", literal[0]):
