@@ -187,6 +187,7 @@ async def test_what_a_checkout_held_before_is_not_the_run_s(sandbox, checkout):
     (checkout / "large").write_bytes(bytes(12 * MIB))
     for number in range(400):
         (checkout / f"{number}").touch()
+    await asyncio.sleep(0.03)  # the file system's clock goes by ticks
     script = "head -c 1m /dev/urandom > more; sleep 2.5"  # longer than until it is looked at
     result = await sandbox.run(shell(script, Bind(checkout, "/workspace", writable=True), cwd="/workspace"))
     assert (result.end, result.exit_code) == (RunEnd.EXITED, 0)

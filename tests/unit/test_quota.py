@@ -117,10 +117,10 @@ def test_where_the_way_is_too_long_to_look_the_disk_itself_is_asked(tmp_path, be
     for _ in range(45):
         Path("d" * 100).mkdir()
         os.chdir("d" * 100)
-    used = [quota._grown()]
+    used = [Written(0, 45)]  # not by others on this disk
     monkeypatch.setattr(quota, "_grown", lambda: used[0])
     assert quota.excess() is None
-    used[0] = type(used[0])(6 * MIB, 1)
+    used[0] = Written(6 * MIB, 1)
     assert quota.excess() is RunEnd.DISK_LIMIT
     monkeypatch.undo()
     remove_tree(tmp_path)  # deeper than pytest's own tidying goes
