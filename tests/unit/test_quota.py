@@ -9,7 +9,7 @@ import pytest
 from ai_ops.flow.report import RunEnd
 from ai_ops.workspace.folders import remove_tree
 from ai_ops.workspace.profile import SandboxLimits
-from ai_ops.workspace.quota import Quota, _beneath, writable_folders
+from ai_ops.workspace.quota import Quota, Written, _beneath, writable_folders
 
 MIB = 2**20
 
