@@ -40,8 +40,8 @@ _ERROR_NAME = re.compile(
 def special_cases(change: Change) -> Iterator[Finding]:
     """Find new comparisons with a value of the logged failure, or of the reproduction.
 
-    Blocked when only a constant or an end follows from it; else, and where the code compared the same thing
-    with other literals already, it is a warning.
+    A warning where the code compared the same thing with other literals already, and for a short plain word,
+    which may name a kind of things, unless only a constant or an end follows; else blocked.
     """
     tested = _tested(change)
     for file in change.files:
@@ -78,14 +78,15 @@ def _found(
 ) -> Iterator[Finding]:
     old = comparisons(before)
     known = {each.literal for each in old} | {value for value, _ in literals(before)}
+    said = "\n".join((logged, *sorted(tested)))
     for each in comparisons(after):
         if each.literal in known or each.literal in known_words or not _is_particular(each):
             continue
         forms = _forms(each)
-        if tested.isdisjoint(map(_plain, forms)) and not any(_in_log(form, logged) for form in forms):
+        if tested.isdisjoint(map(_plain, forms)) and not any(_in_log(form, said) for form in forms):
             continue
-        extends = _compared_before(old, each)
-        severity = Severity.BLOCKED if each.plain and not extends else Severity.WARNING
+        milder = _compared_before(old, each) or (_names_a_kind(each) and not each.plain)
+        severity = Severity.WARNING if milder else Severity.BLOCKED
         text = f"the code now treats {each.literal[:60]!r}, a value of the failure itself, otherwise"
         yield Finding(RULE, f"{path}:{each.line}", text, severity)
 
@@ -95,6 +96,10 @@ def _compared_before(old: Sequence[Comparison], new: Comparison) -> bool:
     return bool(new.other) and any(
         each.other == new.other and each.scope == new.scope and _is_particular(each) for each in old
     )
+
+
+def _names_a_kind(comparison: Comparison) -> bool:
+    return not comparison.is_number and re.fullmatch(r"[a-z]{1,5}", comparison.literal.strip()) is not None
 
 
 def _is_particular(comparison: Comparison) -> bool:

@@ -96,7 +96,8 @@ def _raised(spot: Spot) -> str | None:
         return "panic" if name in _STOPS else "AssertionError" if name in _ASSERTS else None
     if node.type == "call_expression" and text(field(node, "function")) == "Err":
         given = next(iter(arguments(node)), None)
-        passed = given is None or given.type == "identifier" or called(given) in ("into", "from")
+        variable = given is not None and given.type == "identifier" and text(given)[:1].islower()
+        passed = given is None or variable or called(given) in ("into", "from")
         return "" if passed else last(text(given).partition("(")[0].partition("{")[0].strip()) or "Err"
     return None
 
