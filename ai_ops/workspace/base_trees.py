@@ -63,11 +63,8 @@ class BaseTrees:
             await asyncio.to_thread(fresh_folder, made)
             await self._git.export(repository, sha, made)
             await asyncio.to_thread(move_into_place, made, tree)
-        except BaseException:
-            await asyncio.shield(asyncio.to_thread(remove_tree, made))
-            raise
         finally:
-            self._making.discard(made.name)
+            self._making.discard(made.name)  # what is left of one that broke off goes with the next ``clear``
 
     async def clear(self, users: Path) -> None:
         """Remove what is left of broken exports, and the trees beyond ``kept`` that no run uses.
