@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 
 from ai_ops.core.ports import Clock, Page
 from ai_ops.errors import PermanentError
@@ -51,6 +51,11 @@ class PullRequestRepository:
         c = tables.pull_requests.c
         return await self._first((c.branch == branch) & (c.repo_key == repo_key))
 
+    async def find_by_number(self, repo_key: str, number: int) -> PullRequest | None:
+        """Return the pull request that the host gave this number."""
+        c = tables.pull_requests.c
+        return await self._first((c.number == number) & (c.repo_key == repo_key))
+
     async def _first(self, where: ColumnElement[bool]) -> PullRequest | None:
         async with self._database.read() as connection:
             row = (await connection.execute(select(tables.pull_requests).where(where))).mappings().first()
@@ -86,7 +91,10 @@ class PullRequestRepository:
         if unknown := set(changes) - _CHANGEABLE:
             raise TypeError(f"a pull request's {', '.join(sorted(unknown))} cannot be changed")
         values = {name: pull_request_value(name, value) for name, value in changes.items()}
-        values["updated_at"] = self._clock.now()
+        now = values["updated_at"] = self._clock.now()
+        ended = {PullRequestState.MERGED: "merged_at", PullRequestState.CLOSED: "closed_at"}
+        if at := ended.get(changes.get("state", PullRequestState.OPEN)):
+            values.setdefault(at, func.coalesce(tables.pull_requests.c[at], now))
         known = tables.pull_requests.c.id == pull_request_id
         async with self._database.write() as connection:
             await connection.execute(update(tables.pull_requests).where(known).values(values))
@@ -102,10 +110,17 @@ class PullRequestRepository:
         """Let the bug library know what became of it, with the same commit."""
         await connection.run(settle, pull_request.issue_id, pull_request.episode, self._clock.now())
 
+    async def open(self) -> Sequence[PullRequest]:
+        """Return those of ours that are open, as far as we know, oldest first."""
+        return await self._open()
+
     async def open_in(self, repo_key: str) -> Sequence[PullRequest]:
         """Return those of ours that are open in a repository, as far as we know, oldest first."""
+        return await self._open(tables.pull_requests.c.repo_key == repo_key)
+
+    async def _open(self, *where: ColumnElement[bool]) -> Sequence[PullRequest]:
         c = tables.pull_requests.c
-        query = select(tables.pull_requests).where(c.repo_key == repo_key, c.state == PullRequestState.OPEN)
+        query = select(tables.pull_requests).where(c.state == PullRequestState.OPEN, *where)
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(c.created_at))).mappings().all()
         return [pull_request_from(row) for row in rows]

@@ -15,7 +15,7 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.event import ErrorDetail, Event, EventRepo, EventSource, Frame
 from ai_ops.flow.issue import Issue, IssueState, TriageClass, TriageDecision, TriageJudge
 from ai_ops.flow.notification import Notification, NotificationState
-from ai_ops.flow.pull_request import PullRequest, PullRequestState
+from ai_ops.flow.pull_request import PullRequest, PullRequestState, Reviewer
 from ai_ops.flow.task import Priority, Proof, Reason, Task, TaskKind, TaskState, Verdict
 
 MAX_PAGE = 200
@@ -185,6 +185,8 @@ def task_value(name: str, value: Any) -> Any:
     """Return one field of a task as its column holds it."""
     if name == "proof":
         return proof_json(value)
+    if name == "reviewers":
+        return [{key: clean(text, NAME) for key, text in asdict(each).items()} for each in value]
     if name == "failure" and value is not None:
         return {key: clean(str(words)) for key, words in value.items()}
     return clean(value) if isinstance(value, str) else value
@@ -218,11 +220,12 @@ def pull_request_value(name: str, value: Any) -> Any:
 
 def pull_request_from(row: RowMapping) -> PullRequest:
     """Return the pull request of a row."""
-    special = {"state", "proof"}
+    special = {"state", "proof", "reviewers"}
     return PullRequest(
         **{f.name: row[f.name] for f in fields(PullRequest) if f.name not in special},
         state=PullRequestState(row["state"]),
         proof=proof_from(row["proof"]),
+        reviewers=tuple(Reviewer(**each) for each in row["reviewers"]),
     )
 
 

@@ -306,9 +306,29 @@ pull_requests = _table(
     Column("proof", JsonText, nullable=False),
     Column("cause", Text, nullable=False, server_default=""),
     Column("summary", Text, nullable=False, server_default=""),
+    Column("reviewers", JsonText, nullable=False, server_default="[]"),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("held", Text, nullable=False, server_default=""),
+    Column("merge_sha", String(64), nullable=False, server_default=""),
+    Column("merged_at", UtcDateTime),
+    Column("closed_at", UtcDateTime),
     Index("uq_pull_requests_branch_repo_key", "branch", "repo_key", unique=True),
     Index("ix_pull_requests_repo_key_state", "repo_key", "state"),
     Index("ix_pull_requests_fingerprint_repo_key", "fingerprint", "repo_key"),
+)
+
+# What was written on a local pull request; hosts keep their own.
+comments = _table(
+    "comments",
+    _seq(),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("pull_request_id", String(36), ForeignKey("pull_requests.id"), nullable=False),
+    Column("author", String(256), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("ours", Boolean, nullable=False),
+    Column("thread", String(36), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_comments_pull_request_id_created_at", "pull_request_id", "created_at"),
 )
 
 # Cases are searched by what they share with an error: ``kind`` is the short name of its type, ``place`` file

@@ -20,6 +20,7 @@ from ai_ops.core.ports import CodeHost
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.pull_request import NewPullRequest, PullRequestState
 from ai_ops.flow.repository import Repository
+from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import open_database
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.vcs.credentials import token_credential
@@ -80,7 +81,7 @@ async def local_host(folder: Path):
     database = await open_database(sqlite_url(folder))
     try:
         records = PullRequestRepository(database, FixedClock())
-        host = LocalHost(records, client)
+        host = LocalHost(records, CommentRepository(database, FixedClock()), client)
         yield Setting(host, Repository(f"local/{NAME}", str(bare), "local"), bare, client, records=records)
     finally:
         await database.close()

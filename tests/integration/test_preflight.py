@@ -7,7 +7,7 @@ import pytest
 from ai_ops import preflight
 from ai_ops.settings import ConfigurationError, Settings, load
 from ai_ops.vcs.git import GitClient
-from ai_ops.wiring import _hosts
+from ai_ops.wiring.adapters import hosts
 
 
 def found(tmp_path, **environment):
@@ -28,7 +28,7 @@ def test_the_defaults_start(tmp_path):
 
 def test_every_code_host_has_an_adapter_or_is_refused(tmp_path):
     git = GitClient(tmp_path, lambda _: None)
-    built = set(_hosts(Settings(), None, git))
+    built = set(hosts(Settings(), None, None, git))
     assert built == set(preflight.CODE_HOSTS)
 
 

@@ -5,7 +5,7 @@ import pytest
 from ai_ops.flow.repository import Repository
 from ai_ops.settings import Settings
 from ai_ops.vcs.github import home_of
-from ai_ops.wiring import _salt, git_client, triage_model
+from ai_ops.wiring.adapters import git_client, salt_of, triage_model
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_the_token_goes_to_its_own_host_only(tmp_path, key, given):
 
 
 def test_the_salt_is_made_once_and_kept(tmp_path):
-    salt = _salt(tmp_path / "data")
+    salt = salt_of(tmp_path / "data")
     assert len(salt) == 32
-    assert _salt(tmp_path / "data") == salt
+    assert salt_of(tmp_path / "data") == salt
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["salt"]
     assert (tmp_path / "data" / "salt").stat().st_mode & 0o777 == 0o600
 

@@ -30,6 +30,7 @@ from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.senders.mapping import Senders
 from ai_ops.server.services import Services
 from ai_ops.store.bug_cases import BugCaseRepository
+from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
@@ -210,7 +211,7 @@ async def running(
     engine = MemoryEngine(worker, tasks, trace, max_concurrent=4)
     git = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
     hosts: dict[str, CodeHost] = {
-        "local": LocalHost(pull_requests, git),
+        "local": LocalHost(pull_requests, CommentRepository(database, clock), git),
         "github": GitHubHost("https://api.github.com", ""),
     }
 

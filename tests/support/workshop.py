@@ -38,6 +38,7 @@ from ai_ops.integrations.mail.files import FileNotifier
 from ai_ops.integrations.mail.mailroom import Mailroom
 from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.store.bug_cases import BugCaseRepository
+from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
@@ -308,7 +309,7 @@ async def open_workshop(
         setup_layers=SetupBuilder(sandbox, toolbox, folder / "data"),
         edits=edits,
         fixer=PacedFixer(fixer, pauses, clock),
-        hosts={"local": LocalHost(pull_requests, git_client)},
+        hosts={"local": LocalHost(pull_requests, CommentRepository(database, clock), git_client)},
         mailroom=Mailroom(
             outbox, FileNotifier(folder / "outbox", "ai-ops@example.test"), clock, redactor.redact
         ),

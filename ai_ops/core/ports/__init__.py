@@ -1,0 +1,66 @@
+"""The ports: what the rules and the orchestrator need from the outside, as small Protocols.
+
+An adapter implements one of them and knows none of the others. Every port ships an honest twin
+(in-memory or scripted), and one contract suite in ``tests/contract`` runs over every implementation.
+All failures are ``TemporaryError`` or ``PermanentError`` with the codes named here.
+"""
+
+from ai_ops.core.ports.asking import Fixer, Granted, Ledger, Pauses
+from ai_ops.core.ports.hosts import CodeHost
+from ai_ops.core.ports.records import (
+    BugCaseFilter,
+    BugCases,
+    Comments,
+    Created,
+    Ids,
+    Ingested,
+    Issues,
+    Merged,
+    NewTask,
+    Page,
+    PullRequests,
+    TaskFilter,
+    Tasks,
+)
+from ai_ops.core.ports.repositories import Git, History, Workspaces
+from ai_ops.core.ports.running import Clock, Engine, Fail, Outcome, Steps, Trace, Worker
+from ai_ops.core.ports.sandbox import Bind, Prepared, Sandbox, SandboxResult, SandboxSpec
+from ai_ops.core.ports.telling import Notifier, Outbox
+
+__all__ = [
+    "Bind",
+    "BugCaseFilter",
+    "BugCases",
+    "Clock",
+    "CodeHost",
+    "Comments",
+    "Created",
+    "Engine",
+    "Fail",
+    "Fixer",
+    "Git",
+    "Granted",
+    "History",
+    "Ids",
+    "Ingested",
+    "Issues",
+    "Ledger",
+    "Merged",
+    "NewTask",
+    "Notifier",
+    "Outbox",
+    "Outcome",
+    "Page",
+    "Pauses",
+    "Prepared",
+    "PullRequests",
+    "Sandbox",
+    "SandboxResult",
+    "SandboxSpec",
+    "Steps",
+    "TaskFilter",
+    "Tasks",
+    "Trace",
+    "Worker",
+    "Workspaces",
+]

@@ -1,0 +1,247 @@
+"""Settings in, adapters out: each function constructs one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from ai_ops.core.flood import IntakeRules
+from ai_ops.core.model_names import is_allowed
+from ai_ops.core.orchestrator.tools import Policy
+from ai_ops.core.ports import CodeHost, Comments, Fixer, Ledger, Notifier, PullRequests, Sandbox
+from ai_ops.core.redaction import Redactor
+from ai_ops.core.repository import RepositoryRules
+from ai_ops.flow.bug_case import Reach
+from ai_ops.flow.fixing import FixMode
+from ai_ops.flow.repository import Repository
+from ai_ops.integrations.claude_direct import DirectFixer
+from ai_ops.integrations.claude_gateway import ClaudeGateway
+from ai_ops.integrations.claude_gateway import Credential as ClaudeCredential
+from ai_ops.integrations.deferred import DeferredFixer
+from ai_ops.integrations.mail.files import FileNotifier
+from ai_ops.integrations.mail.smtp import SmtpNotifier, SmtpOptions
+from ai_ops.integrations.scripted import ScriptedFixer
+from ai_ops.settings import Settings
+from ai_ops.vcs.credentials import Credential, token_credential
+from ai_ops.vcs.git import GitClient
+from ai_ops.vcs.github import GitHubHost, home_of
+from ai_ops.vcs.local import LocalHost
+from ai_ops.workspace.choosing import AutoSandbox, choose
+from ai_ops.workspace.profile import SandboxLimits
+from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
+
+log = logging.getLogger(__name__)
+
+
+_FALLBACK_RECEIVER = "on-call@localhost.localdomain"
+
+
+_FALLBACK_SENDER = "ai-ops@localhost.localdomain"
+
+
+def secret(value: SecretStr | None) -> str:
+    """Return a secret's value, empty when it is not set."""
+    return value.get_secret_value() if value else ""
+
+
+def repository_rules(settings: Settings) -> RepositoryRules:
+    """Return which repositories may be worked on."""
+    return RepositoryRules(
+        code_host=settings.code_host,
+        github_base_url=settings.github_base_url,
+        gitlab_base_url=settings.gitlab_base_url,
+        allowed_repos=settings.allowed_repos,
+    )
+
+
+def redactor(settings: Settings) -> Redactor:
+    """Return a redactor that also knows this server's own secrets."""
+    values = [getattr(settings, name) for name in Settings.model_fields]
+    flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
+    literals = [secret(item) for item in flat if isinstance(item, SecretStr)]
+    return Redactor(
+        extra_patterns=[rule.pattern for rule in settings.redact],
+        literals=[literal for literal in literals if len(literal) >= 8],
+    )
+
+
+def fixer(settings: Settings, sandbox: Sandbox, ledger: Ledger) -> Fixer:
+    """Return the fixer: Claude, or the script that ``SCRIPTED_ANSWERS`` names."""
+    if settings.scripted_answers is not None:
+        return ScriptedFixer(settings.scripted_answers)
+    gateway = ClaudeGateway(settings.anthropic_base_url, claude_credential(settings), ledger)
+
+    def build_claude() -> Fixer:
+        from ai_ops.integrations.claude import ClaudeFixer
+
+        return ClaudeFixer(
+            gateway,
+            sandbox,
+            command=settings.claude_command,
+            args=settings.claude_args,
+            model=settings.claude_model,
+            allowed_models=settings.claude_allowed_models,
+        )
+
+    allowed = settings.claude_allowed_models
+    return DirectFixer(gateway, DeferredFixer(build_claude), allowed_models=allowed)
+
+
+def claude_credential(settings: Settings) -> ClaudeCredential | None:
+    """Return the credential that counts, or None."""
+    return ClaudeCredential.choose(
+        api_key=secret(settings.anthropic_api_key),
+        auth_token=secret(settings.anthropic_auth_token),
+        oauth_token=secret(settings.claude_code_oauth_token),
+    )
+
+
+def notifier(settings: Settings) -> Notifier:
+    """Return how mail leaves: by SMTP, or into files."""
+    sender = settings.smtp_sender or (settings.smtp_user if "@" in settings.smtp_user else _FALLBACK_SENDER)
+    if not settings.smtp_server:
+        return FileNotifier(settings.data_dir / "outbox", sender)
+    return SmtpNotifier(
+        SmtpOptions(
+            server=settings.smtp_server,
+            port=settings.smtp_port,
+            sender=sender,
+            tls=settings.smtp_tls,
+            user=settings.smtp_user,
+            password=secret(settings.smtp_password),
+            ca_file=settings.smtp_ca_file,
+        )
+    )
+
+
+def recipients(settings: Settings) -> tuple[str, ...]:
+    """Return who gets mail; files need no real address."""
+    if not settings.email_enabled:
+        return ()
+    if settings.receiver_email or settings.smtp_server:
+        return settings.receiver_email
+    return (_FALLBACK_RECEIVER,)
+
+
+def git_client(settings: Settings) -> GitClient:
+    """Return git, with a token only for the configured host."""
+    github = urlsplit(settings.github_base_url)
+    http_hosts = [github.netloc] if github.scheme == "http" else []
+
+    def credentials(repository: Repository) -> Credential | None:
+        # A repository elsewhere may count as one of GitHub's by its code_host; the token stays at home.
+        if repository.code_host != "github" or repository.key.partition("/")[0] != home_of(
+            settings.github_base_url
+        ):
+            return None
+        return token_credential("github", secret(settings.github_token))
+
+    return GitClient(
+        settings.data_dir.absolute() / "mirrors",
+        credentials,
+        allow_file=settings.code_host == "local" or bool(settings.allowed_repos),
+        http_hosts=http_hosts,
+        is_named=repository_rules(settings).names,
+    )
+
+
+def chosen_sandbox(settings: Settings) -> BubblewrapSandbox | OffSandbox | AutoSandbox:
+    """Return where untrusted commands run."""
+    limits = SandboxLimits(
+        memory_bytes=settings.sandbox_memory_mb * 2**20,
+        processes=settings.sandbox_processes,
+        cpu_seconds=settings.sandbox_cpu_seconds,
+        disk_bytes=settings.sandbox_disk_mb * 2**20,
+        files=settings.sandbox_files,
+    )
+    return choose(settings.sandbox, limits, owner=settings.workspaces_dir, image=settings.sandbox_image)
+
+
+def policy(settings: Settings, salt: str, public_url: str) -> Policy:
+    """Return what this server allows."""
+    return Policy(
+        fix_mode=FixMode(settings.claude_fix_mode),
+        require_proof=settings.require_proof,
+        max_rounds=settings.max_rounds,
+        fuzzy_edits=settings.fuzzy_edits,
+        budget_usd_per_run=settings.budget_usd_per_run,
+        budget_usd_per_hour=settings.budget_usd_per_hour,
+        budget_usd_per_day=settings.budget_usd_per_day,
+        max_open_pull_requests=settings.max_open_pull_requests,
+        recipients=recipients(settings),
+        model=settings.claude_model,
+        wall_seconds=settings.claude_wall_seconds,
+        idle_seconds=settings.claude_idle_seconds,
+        public_url=public_url,
+        nonce_salt=salt,
+        sandbox=settings.sandbox,
+        bug_case_reach=Reach(settings.bug_case_reach),
+        triage_model=triage_model(settings),
+    )
+
+
+def triage_model(settings: Settings) -> str:
+    """Return the model that judges errors; empty where it is ``none``, or not among the allowed ones."""
+    model = settings.claude_triage_model
+    return model if model != "none" and is_allowed(model, settings.claude_allowed_models) else ""
+
+
+def intake_rules(settings: Settings) -> IntakeRules:
+    """Return what intake allows."""
+    return IntakeRules(
+        stored_per_minute=settings.events_per_minute_per_issue,
+        tasks_per_hour=settings.spike_tasks_per_hour,
+        storm_fingerprints=settings.storm_fingerprints,
+        storm_seconds=settings.storm_window_seconds,
+        expected=settings.expected_rules,
+    )
+
+
+def salt_of(data_dir: Path) -> str:
+    """Return this server's secret for nonces, kept so that a request made again has the same one."""
+    path = data_dir / "salt"
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        fresh = data_dir / f".salt-{os.getpid()}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(16), encoding="ascii")
+        with contextlib.suppress(FileExistsError):  # another process may win; then its salt counts
+            os.link(fresh, path)
+        fresh.unlink()
+    return path.read_text(encoding="ascii")
+
+
+def account(settings: Settings, salt: str) -> str:
+    """Return a digest of who asks whom, that tells another credential but nothing about it."""
+    credential = claude_credential(settings)
+    secret_words = (credential.kind, credential.secret) if credential else ()
+    words = (salt, settings.anthropic_base_url, *secret_words)
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:32]
+
+
+def hosts(
+    settings: Settings, pull_requests: PullRequests, comments: Comments, git: GitClient
+) -> dict[str, CodeHost]:
+    """Return the code hosts by name."""
+    return {
+        "local": LocalHost(pull_requests, comments, git),
+        "github": GitHubHost(settings.github_base_url, secret(settings.github_token)),
+    }
+
+
+def with_free_port(settings: Settings) -> Settings:
+    """Return the settings with a free port instead of 0, so that links can name it before it is bound."""
+    if settings.http_port:
+        return settings
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind((settings.http_host, 0))
+        return settings.model_copy(update={"http_port": probe.getsockname()[1]})

@@ -1,0 +1,200 @@
+"""Settings in, everything that works out: the tools, the engine and its duties."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from ai_ops.core.budgets import Budgets
+from ai_ops.core.clock import SystemClock
+from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.paced import PacedFixer
+from ai_ops.core.orchestrator.tools import Tools
+from ai_ops.core.orchestrator.upkeep import Upkeep
+from ai_ops.core.orchestrator.waking import Waking
+from ai_ops.core.orchestrator.watching import Watching
+from ai_ops.core.orchestrator.worker import Worker
+from ai_ops.core.ports import Sandbox
+from ai_ops.core.ports import Worker as Work
+from ai_ops.core.redaction import Redactor
+from ai_ops.core.repository import RepositoryRules
+from ai_ops.core.wording import counted
+from ai_ops.engine.durable import DurableEngine
+from ai_ops.errors import PermanentError
+from ai_ops.integrations.mail.mailroom import Mailroom
+from ai_ops.settings import Settings
+from ai_ops.store.bug_cases import BugCaseRepository
+from ai_ops.store.comments import CommentRepository
+from ai_ops.store.database import Database, open_database
+from ai_ops.store.issues import IssueRepository
+from ai_ops.store.ledger import LedgerRepository
+from ai_ops.store.outbox import OutboxRepository
+from ai_ops.store.pauses import PauseRepository
+from ai_ops.store.pull_requests import PullRequestRepository
+from ai_ops.store.retention import Retention
+from ai_ops.store.tasks import TaskRepository
+from ai_ops.trace.trace_store import TraceStore
+from ai_ops.wiring.adapters import (
+    account,
+    chosen_sandbox,
+    fixer,
+    git_client,
+    hosts,
+    intake_rules,
+    notifier,
+    policy,
+    redactor,
+    repository_rules,
+    salt_of,
+)
+from ai_ops.workspace import edits
+from ai_ops.workspace.choosing import AutoSandbox, toolchains_of
+from ai_ops.workspace.orphans import kill_orphans
+from ai_ops.workspace.setup_layer import SetupBuilder
+from ai_ops.workspace.suite import SuiteRunner
+from ai_ops.workspace.toolbox import ensure_toolbox
+from ai_ops.workspace.workspace_manager import WorkspaceManager
+
+log = logging.getLogger(__name__)
+
+
+WrapWorker = Callable[[Work], Work]
+"""Puts something around the worker; tests make it fail at a chosen moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Everything that works, with or without HTTP in front of it."""
+
+    settings: Settings
+    tools: Tools
+    engine: DurableEngine
+    rules: RepositoryRules
+    redactor: Redactor
+    database: Database
+    mailroom: Mailroom
+    sandbox: Sandbox
+    retention: Retention
+
+    async def ready(self) -> None:
+        """Write to the database and take it back; a failure is named."""
+        async with self.database.write():
+            return
+
+
+@contextlib.asynccontextmanager
+async def build(
+    settings: Settings, public_url: str, *, wrap: WrapWorker | None = None, overlays: bool = False
+) -> AsyncIterator[System]:
+    """Construct everything, start the engine, and stop it at the end.
+
+    ``overlays``: this process has entered mounts of its own (``workspace.mounts``).
+
+    Raises:
+        AiOpsError: the database, the data folder or the toolbox cannot be used.
+    """
+    clock = SystemClock()
+    redact = redactor(settings)
+    salt = await asyncio.to_thread(salt_of, settings.data_dir)
+    database = await open_database(settings.database)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        sandbox = chosen_sandbox(settings)
+        toolbox = await ensure_toolbox(settings.data_dir)
+        git = git_client(settings)
+        trace = TraceStore(database, clock, redact)
+        budgets = Budgets(settings.budget_usd_per_hour, settings.budget_usd_per_day)
+        ledger = LedgerRepository(database, clock, budgets)
+        pauses = PauseRepository(database, clock, account(settings, salt))
+        pull_requests = PullRequestRepository(database, clock)
+        outbox = OutboxRepository(database)
+        mailroom = Mailroom(outbox, notifier(settings), clock, redact.redact)
+        workspaces = WorkspaceManager(settings.workspaces_dir, git, overlays=overlays)
+        tools = Tools(
+            tasks=TaskRepository(database, clock),
+            issues=IssueRepository(database, clock, intake_rules(settings)),
+            pull_requests=pull_requests,
+            bug_cases=BugCaseRepository(database),
+            trace=trace,
+            outbox=outbox,
+            git=git,
+            history=git,
+            workspaces=workspaces,
+            suites=SuiteRunner(
+                sandbox, toolbox, wall_seconds=settings.test_wall_seconds, find=toolchains_of(sandbox)
+            ),
+            setup_layers=SetupBuilder(
+                sandbox,
+                toolbox,
+                settings.data_dir,
+                network=settings.setup_network,
+                find=toolchains_of(sandbox),
+            ),
+            edits=edits,
+            fixer=PacedFixer(fixer(settings, sandbox, ledger), pauses, clock),
+            hosts=hosts(settings, pull_requests, CommentRepository(database, clock), git),
+            mailroom=mailroom,
+            sandbox=sandbox,
+            clock=clock,
+            policy=policy(settings, salt, public_url),
+            redact=redact.redact,
+            ledger=ledger,
+            pauses=pauses,
+        )
+        worker = Worker(tools)
+        engine = DurableEngine(
+            f"sqlite:///{settings.data_dir.absolute() / 'engine.db'}",
+            settings.data_dir,
+            wrap(worker) if wrap else worker,
+            tools.tasks,
+            trace,
+            failing=worker.fail,
+            max_concurrent=settings.max_concurrent_tasks,
+        )
+        await engine.start()
+        stack.push_async_callback(engine.stop)
+        # Only now is the data folder ours alone; nobody can ask for new work yet.
+        await asyncio.to_thread(kill_orphans, settings.workspaces_dir)
+        if isinstance(sandbox, AutoSandbox):
+            await _look_at(sandbox)
+        unfinished = await tools.tasks.unfinished()
+        await workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
+        retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)
+        system = System(
+            settings,
+            tools,
+            engine,
+            repository_rules(settings),
+            redact,
+            database,
+            mailroom,
+            sandbox,
+            retention,
+        )
+        delivering = asyncio.create_task(mailroom.run(), name="outbox")
+        stack.push_async_callback(_cancel, delivering)
+        upkeep = Upkeep(tools.issues, engine, retention, redact.redact)
+        stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
+        waking = Waking(tools.tasks, pauses, engine, clock)
+        stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
+        watching = Watching(pull_requests, tools.hosts, ())
+        stack.push_async_callback(_cancel, asyncio.create_task(watching.run(), name="watching"))
+        yield system
+
+
+async def _look_at(sandbox: AutoSandbox) -> None:
+    """Say which sandbox is used and why, and remove what a killed server left in it."""
+    try:
+        log.info("sandbox: %s", await sandbox.probe())
+    except PermanentError as error:
+        log.warning("runs are refused, there is no sandbox: %s", error.message)
+    if left := await sandbox.clear():
+        log.info("removed %s left behind", counted(len(left), "container"))
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
