@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import resource
 import signal
-import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +18,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ai_ops.launch import launch
+
 _CHUNK = 65536
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class End(StrEnum):
@@ -86,28 +84,13 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     }
 
 
-def _prepare(limits: Limits) -> Callable[[], None]:
-    """Return what the child does between fork and exec."""
-    wanted = [
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, limits.file_bytes),
-        (resource.RLIMIT_CPU, limits.cpu_seconds),
-        (resource.RLIMIT_NPROC, limits.processes),
-    ]
-    parent = os.getpid()
-
-    def prepare() -> None:
-        if _LIBC is not None:
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != parent:  # the parent died before the request was in place
-                os._exit(1)
-        for kind, value in wanted:
-            if value is not None:
-                hard = resource.getrlimit(kind)[1]
-                soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
-                resource.setrlimit(kind, (soft, soft))
-
-    return prepare
+def _kernel(limits: Limits) -> dict[int, int | None]:
+    return {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
+        resource.RLIMIT_CPU: limits.cpu_seconds,
+        resource.RLIMIT_NPROC: limits.processes,
+    }
 
 
 def kill_group(pid: int) -> None:
@@ -201,8 +184,9 @@ async def start(
         FileNotFoundError: the program does not exist.
     """
     pipe = asyncio.subprocess.PIPE
+    begin = launch(argv, env, cwd, _kernel(limits or Limits()))
     return await asyncio.create_subprocess_exec(
-        *argv,
+        *begin.argv,
         stdin=pipe,
         stdout=pipe,
         stderr=pipe,
@@ -210,7 +194,7 @@ async def start(
         cwd=cwd,
         limit=line_bytes,
         start_new_session=True,
-        preexec_fn=_prepare(limits or Limits()),
+        preexec_fn=begin.prepare,
         pass_fds=tuple(pass_fds),
     )
 
@@ -259,16 +243,17 @@ async def run(
     """
     limits = limits or Limits()
     started = time.monotonic()
+    begin = launch(argv, env, cwd, _kernel(limits))
     child = await _begun(
         asyncio.create_subprocess_exec(
-            *argv,
+            *begin.argv,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT if merge_stderr else asyncio.subprocess.PIPE,
             env=dict(env),
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=_prepare(limits),
+            preexec_fn=begin.prepare,
             pass_fds=tuple(pass_fds),
         )
     )

@@ -2,11 +2,16 @@
 
 import asyncio
 import os
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ai_ops.process import End, Limits, clean_environment, run
+
+ROOT = Path(__file__).parents[2]
 
 
 def alive(pid: int) -> bool:
@@ -96,17 +101,68 @@ async def test_the_environment_is_only_what_was_given(monkeypatch):
     assert "PLANTED_TOKEN" not in names
 
 
-async def test_kernel_limits_reach_the_child(tmp_path):
+@pytest.fixture(params=["with the launcher", "without"])
+def beginning(request, monkeypatch):
+    """Both ways in which a child begins."""
+    if request.param == "without":
+        monkeypatch.setattr("ai_ops.launch._tools", lambda: None)
+    return request.param
+
+
+async def test_kernel_limits_reach_the_child(tmp_path, beginning):
     done = await run(
-        ["sh", "-c", "head -c 100000 /dev/zero > big"],
+        ["sh", "-c", "head -c 100000 /dev/zero > big; ulimit -c"],
         env=clean_environment(),
         cwd=tmp_path,
         limits=Limits(file_bytes=1000),
     )
-    assert done.exit_code != 0
+    assert done.stdout == b"0\n"
     assert (tmp_path / "big").stat().st_size <= 1000
 
 
-async def test_a_missing_program_is_said_plainly():
+async def test_a_limit_above_our_own_is_our_own(beginning):
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    assert hard == resource.RLIM_INFINITY, "the test needs room"
+    script = (
+        "import asyncio, resource\nfrom ai_ops.process import Limits, clean_environment, run\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (100, 100))\n"
+        "limits = Limits(cpu_seconds=900)\n"
+        "print(asyncio.run(run(['sh', '-c', 'ulimit -t'], env=clean_environment(), limits=limits)).text)"
+    )
+    if beginning == "without":
+        script = "import ai_ops.launch\nai_ops.launch._tools = lambda: None\n" + script
+    done = await run([sys.executable, "-c", script], env=clean_environment(), cwd=ROOT)
+    assert done.text.strip() == "100", done.complaint
+
+
+async def test_a_child_dies_with_its_parent(tmp_path, beginning):
+    script = (
+        "import asyncio, pathlib, sys\nfrom ai_ops.process import clean_environment, run\n"
+        "asyncio.run(run(['sleep', '100'], env=clean_environment(), "
+        "on_start=lambda pid: pathlib.Path(sys.argv[1]).write_text(str(pid))))"
+    )
+    if beginning == "without":
+        script = "import ai_ops.launch\nai_ops.launch._tools = lambda: None\n" + script
+    told = tmp_path / "pid"
+    parent = subprocess.Popen([sys.executable, "-c", script, str(told)], cwd=ROOT)
+    while not (told.exists() and told.read_text()):
+        await asyncio.sleep(0.02)
+    pid = int(told.read_text())
+    while Path(f"/proc/{pid}/comm").read_text() != "sleep\n":
+        await asyncio.sleep(0.02)
+    parent.kill()
+    parent.wait()
+    assert await gone(pid)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "/no/such/program",
+        "no-such-program",
+        "./no-such-program",
+    ],
+)
+async def test_a_missing_program_is_said_plainly(program, beginning, tmp_path):
     with pytest.raises(FileNotFoundError):
-        await run(["/no/such/program"], env=clean_environment())
+        await run([program], env=clean_environment(), cwd=tmp_path)
