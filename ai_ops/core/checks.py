@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from ai_ops.core.wording import counted
 from ai_ops.flow.ci import CiVerdict
@@ -75,9 +74,9 @@ def judge(
         if late:
             return CiDecision(CiVerdict.UNKNOWN, "no check has reported in time")
         return CiDecision(CiVerdict.WAITING, "no check has begun yet")
-    if running := _running(ours):
-        if not settled(ours, late=late):
-            return CiDecision(CiVerdict.WAITING, f"{counted(len(running), 'check')} not done: {names(running)}")
+    if (running := _running(ours)) and not settled(ours, late=late):
+        words = f"{counted(len(running), 'check')} not done: {names(running)}"
+        return CiDecision(CiVerdict.WAITING, words)
     failed = failing(ours)
     if not failed:
         return CiDecision(CiVerdict.GREEN, _green(ours))
@@ -92,7 +91,11 @@ def _laid(
     """Lay each failure to its cause; one that is the fix's decides for all."""
     by_verdict: dict[CiVerdict, list[Check]] = {}
     for check in failed:
-        verdict = CiVerdict.FLAPPING if check.name[:_LONGEST_NAME] in passed_before else _cause(check.name, base, late=late)
+        verdict = (
+            CiVerdict.FLAPPING
+            if check.name[:_LONGEST_NAME] in passed_before
+            else _cause(check.name, base, late=late)
+        )
         by_verdict.setdefault(verdict, []).append(check)
     order = (CiVerdict.WAITING, CiVerdict.OURS, CiVerdict.STALE, CiVerdict.THEIRS, CiVerdict.FLAPPING)
     verdict = next(each for each in order if each in by_verdict)

@@ -88,7 +88,10 @@ def test_all_that_must_pass_is_awaited_and_nothing_else(ours, late, verdict):
 def test_a_check_that_passed_on_this_commit_before_is_flapping_and_no_one_is_blamed():
     decision = judge(ci(test=F), base(P, P), late=False, passed_before=("test",))
     assert decision == CiDecision(
-        CiVerdict.FLAPPING, "test fails, and passed on this very commit before", (Check("test", "test", F),), NEW
+        CiVerdict.FLAPPING,
+        "test fails, and passed on this very commit before",
+        (Check("test", "test", F),),
+        NEW,
     )
 
 
@@ -126,7 +129,10 @@ def test_names_of_checks_stay_short_and_on_one_line():
 
 def test_the_same_wish_has_the_same_name_and_another_has_not():
     assert checks.wish("checks", "a", "b") == checks.wish("checks", "a", "b")
-    assert len({checks.wish("checks", "a", "b"), checks.wish("checks", "ab"), checks.wish("base", "a", "b")}) == 3
+    assert (
+        len({checks.wish("checks", "a", "b"), checks.wish("checks", "ab"), checks.wish("base", "a", "b")})
+        == 3
+    )
 
 
 def test_what_was_seen_of_a_check_is_kept_while_it_changes():

@@ -45,7 +45,13 @@ class Host:
         if queue:
             raise queue.pop(0)
         return HostedPullRequest(
-            number, "", self.states.get(number, PullRequestState.OPEN), "b", "main", merged_at=START, merge_sha="c"
+            number,
+            "",
+            self.states.get(number, PullRequestState.OPEN),
+            "b",
+            "main",
+            merged_at=START,
+            merge_sha="c",
         )
 
 
@@ -97,7 +103,11 @@ async def test_what_became_of_one_is_recorded_before_anybody_is_told():
     host.states[1] = PullRequestState.MERGED
     records = Records(pull_request(1))
     await Watching(records, {"github": host}, [watcher]).round()
-    assert (watcher.saw[0].state, watcher.saw[0].merge_sha, watcher.saw[0].merged_at) == ("merged", "c", START)
+    assert (watcher.saw[0].state, watcher.saw[0].merge_sha, watcher.saw[0].merged_at) == (
+        "merged",
+        "c",
+        START,
+    )
 
 
 async def test_a_watcher_sees_the_record_as_the_one_before_left_it():
@@ -167,7 +177,10 @@ async def test_a_host_that_is_down_holds_up_no_other():
     elsewhere = pull_request(2, code_host="gitlab")
     watcher = Seen()
     watching = Watching(
-        Records(pull_request(1), elsewhere), {"github": Host(n1=[down()]), "gitlab": Host()}, [watcher], sleep=never
+        Records(pull_request(1), elsewhere),
+        {"github": Host(n1=[down()]), "gitlab": Host()},
+        [watcher],
+        sleep=never,
     )
     going = asyncio.create_task(watching.round())
     while not watcher.saw or not watching.pauses:

@@ -70,6 +70,4 @@ def paced(host: CodeHost, pace: Pace) -> CodeHost:
 
 def paced_hosts(hosts: Mapping[str, CodeHost], per_minute: int) -> dict[str, CodeHost]:
     """Return the code hosts by name, each with a pace of its own; our own server needs none."""
-    return {
-        name: host if name in UNPACED else paced(host, Pace(per_minute)) for name, host in hosts.items()
-    }
+    return {name: host if name in UNPACED else paced(host, Pace(per_minute)) for name, host in hosts.items()}
