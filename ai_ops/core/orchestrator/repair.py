@@ -33,7 +33,7 @@ from ai_ops.flow.task import Proof, Task, TaskState
 
 async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     """Repair an issue, as far as the evidence carries."""
-    job = await _job(tools, steps, task, run_id)
+    job = await job_of(tools, steps, task, run_id)
     branch = fix_branch(task.fingerprint, task.episode)
 
     async def checkout() -> Outcome:
@@ -50,7 +50,7 @@ async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     decision = await triage(scene)
     if withholds(decision, task):
         return await leave(scene, decision)
-    findings = await _findings(scene)
+    findings = await investigate(scene)
     candidate = _candidate(scene, branch, findings)
     why = f"the fix is {findings.proof.verdict}" if findings.reproduction else "not reproduced"
     if is_publishable(candidate, require_proof=tools.policy.require_proof):
@@ -63,7 +63,7 @@ async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
 
 async def publish_approved(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     """Publish the change of an earlier run that a person approved. It stays marked as what it is."""
-    job = await _job(tools, steps, task, run_id)
+    job = await job_of(tools, steps, task, run_id)
     kept = await tools.trace.patch(str(task.payload.get("candidate_run", "")), "candidate")
     if kept is None:
         raise PermanentError(
@@ -80,7 +80,12 @@ async def publish_approved(tools: Tools, steps: Steps, task: Task, run_id: str) 
     return await publish(job, candidate, committed.sha)
 
 
-async def _job(tools: Tools, steps: Steps, task: Task, run_id: str) -> Job:
+async def job_of(tools: Tools, steps: Steps, task: Task, run_id: str) -> Job:
+    """Return a run's job, of whatever kind its task is, with the issue masked.
+
+    Raises:
+        PermanentError: ``issue_not_found``.
+    """
     issue = await tools.issues.find(task.issue_id or "")
     if issue is None:
         raise PermanentError("issue_not_found", "the task's issue is no longer there")
@@ -122,7 +127,7 @@ async def _adopt(job: Job, base: Base, known: dict[str, Any]) -> Ending:
     return Ending(TaskState.COMPLETED, reasons[found.state], kept.proof, changes)
 
 
-async def _findings(scene: Scene) -> Findings:
+async def investigate(scene: Scene) -> Findings:
     """Reproduce the error and repair it, and return what that gave."""
     where = await asyncio.to_thread(lambda: scene.where)
     reproduction = await find_reproduction(scene)

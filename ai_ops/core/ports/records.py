@@ -87,6 +87,7 @@ class TaskFilter:
     kinds: tuple[str, ...] = ()
     priorities: tuple[str, ...] = ()
     issue_id: str | None = None
+    pull_request_id: str | None = None
 
 
 class Issues(Protocol):
@@ -161,7 +162,10 @@ class Tasks(Protocol):
     """Tasks: the truth about what is to be done and how it went."""
 
     async def create(self, new: NewTask) -> Created:
-        """Create a task, or return the one that already answers the same wish."""
+        """Create a task, or return the one that already answers the same wish.
+
+        A pull request has one unfinished follow-up at a time: that one is returned for any other wish.
+        """
         ...
 
     async def find(self, task_id: str) -> Task | None:
