@@ -46,13 +46,21 @@ def show_pull_request(pull_request_id: PullRequestId, as_json: JsonFlag = False)
         print_pull_request(found)
 
 
+def _state(found: dict[str, Any]) -> str:
+    """Return the state, and what may keep it from being merged or changed."""
+    draft = "a draft until CI passes" if found["ready_when_green"] else "a draft" if found["draft"] else ""
+    held = f"left to people: {found['held']}" if found["held"] else ""
+    return ", ".join(filter(None, (found["state"], draft, held)))
+
+
 def print_pull_request(found: dict[str, Any]) -> None:
     """Print a pull request for people."""
     fields(
         [
             ("pull request", found["pull_request_id"]),
             ("title", found["title"]),
-            ("state", f"{found['state']}{', a draft' if found['draft'] else ''}"),
+            ("state", _state(found)),
+            *((("checks", f"{ci['verdict']}: {ci['words']}"),) if (ci := found["ci"]) else ()),
             ("link", found["url"]),
             ("branch", f"{found['branch']} into {found['base']}"),
             ("commit", found["head_sha"]),

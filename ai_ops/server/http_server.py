@@ -44,7 +44,7 @@ _SHUTDOWN_SECONDS = 2.0
 
 def build_app(services: Services) -> web.Application:
     """Return the app over its services."""
-    figures = metrics.Metrics(services.removed)
+    figures = metrics.Metrics(services)
     app = web.Application(
         middlewares=[
             metrics.middleware(figures),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from aiohttp import web
 
@@ -35,13 +37,29 @@ from ai_ops.server.senders.mapping import Senders
 log = logging.getLogger(__name__)
 
 
+class Watched(Protocol):
+    """Goes round our open pull requests, and can be asked to look at one at once."""
+
+    looks: Counter[tuple[str, str]]
+    """How many looks there were since the start, by host and outcome."""
+
+    @property
+    def pauses(self) -> Mapping[str, float]:
+        """The hosts that are left alone for now, with the seconds of that."""
+        ...
+
+    def nudge(self, pull_request_id: str) -> None:
+        """Have one pull request looked at before all others; harmless when repeated."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The ports the server stands on.
 
     ``ready`` raises a named failure when it cannot work; ``public_url`` is the prefix of our links;
     ``removed`` says how much of each kind was removed by age since the start; ``senders`` says which
-    repositories are meant by applications that send by themselves.
+    repositories are meant by applications that send by themselves; ``watched`` goes round open pull requests.
     """
 
     issues: Issues
@@ -62,6 +80,7 @@ class Services:
     bug_case_reach: Reach = Reach.REPOSITORY
     node_rates: NodeRates = field(default_factory=NodeRates)
     removed: Mapping[str, int] = field(default_factory=dict)
+    watched: Watched | None = None
     senders: Senders = field(default_factory=Senders)
     descriptions: Descriptions = field(init=False)
 

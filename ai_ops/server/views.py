@@ -10,6 +10,7 @@ from ai_ops.core.bug_cases import Match, Retrieval, quality
 from ai_ops.core.diagnosis import Diagnosis
 from ai_ops.core.links import absolute
 from ai_ops.flow.bug_case import BugCase, Likeness, Reach
+from ai_ops.flow.ci import CiStatus
 from ai_ops.flow.issue import Issue, IssueDecision
 from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.flow.run import Artifact, Run, Step, Usage
@@ -193,8 +194,25 @@ def pull_request(value: PullRequest, public_url: str) -> dict[str, Any]:
         "issue_id": value.issue_id,
         "fingerprint": value.fingerprint,
         "episode": value.episode,
+        "held": value.held or None,
+        "ready_when_green": value.ready_when_green,
+        "ci": ci(value.ci),
         "created_at": moment(value.created_at),
         "updated_at": moment(value.updated_at),
+    }
+
+
+def ci(value: CiStatus) -> dict[str, Any] | None:
+    """Return how CI stood at the head of a pull request; null before it was first looked at."""
+    if not value.sha:
+        return None
+    return {
+        "verdict": value.verdict,
+        "words": value.words,
+        "head_sha": value.sha,
+        "since": moment(value.since),
+        "failed": list(value.failed),
+        "follow_ups": list(value.asked.values()),
     }
 
 

@@ -312,6 +312,8 @@ pull_requests = _table(
     Column("merge_sha", String(64), nullable=False, server_default=""),
     Column("merged_at", UtcDateTime),
     Column("closed_at", UtcDateTime),
+    Column("ready_when_green", Boolean, nullable=False, server_default=text("false")),
+    Column("ci", JsonText, nullable=False, server_default="{}"),
     Index("uq_pull_requests_branch_repo_key", "branch", "repo_key", unique=True),
     Index("ix_pull_requests_repo_key_state", "repo_key", "state"),
     Index("ix_pull_requests_fingerprint_repo_key", "fingerprint", "repo_key"),

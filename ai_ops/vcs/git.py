@@ -18,7 +18,7 @@ from ai_ops.vcs import checkout as checkouts
 from ai_ops.vcs import history, reading
 from ai_ops.vcs.credentials import Credential, askpass_program
 from ai_ops.vcs.environment import GitRunner
-from ai_ops.vcs.merging import Author, commit_patch, merge_heads
+from ai_ops.vcs.merging import Author, commit_patch, merge_heads, merged_tree
 from ai_ops.vcs.mirror import Mirror, Mirrors
 from ai_ops.vcs.names import address_of, check_branch, check_sha
 from ai_ops.vcs.pinning import LookUp, Pinning, look_up
@@ -207,6 +207,26 @@ class GitClient:
             async def work() -> reading.T:
                 await mirror.require(sha)
                 return await asyncio.to_thread(read, mirror.place.git_dir)
+
+            return await self._mirrors.healed(mirror, work)
+
+    async def merged(self, repository: Repository, head: str, base_sha: str) -> str:
+        """Return what is left of a branch's change once a newer base is merged in, as a patch on that base.
+
+        Git decides what becomes of the two; nothing is committed.
+
+        Raises:
+            PermanentError: ``merge_conflict``, ``unrelated_history``, ``git_commit_missing``.
+        """
+        check_sha(head)
+        check_sha(base_sha)
+        async with self._mirror(repository) as mirror:
+
+            async def work() -> str:
+                await mirror.require(head)
+                await mirror.require(base_sha)
+                tree = await merged_tree(mirror, base_sha, head)
+                return await checkouts.changes(mirror, base_sha, tree)
 
             return await self._mirrors.healed(mirror, work)
 

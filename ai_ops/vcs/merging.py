@@ -69,6 +69,17 @@ async def merge_heads(mirror: Mirror, base: str, head: str, message: str, author
         span = ("--ancestry-path", "--merges", "--reverse", f"{head}..{base}")
         merges = (await mirror.git("merge", "rev-list", *span)).text.split()
         return Merged(merges[0] if merges else base, new=False)
+    tree = await merged_tree(mirror, base, head)
+    times = [(await _time_and_tree(mirror, sha))[0] for sha in (base, head)]
+    return Merged(await _commit_tree(mirror, tree, [base, head], max(times) + 1, message, author), new=True)
+
+
+async def merged_tree(mirror: Mirror, base: str, head: str) -> str:
+    """Return the tree that git makes of two heads.
+
+    Raises:
+        PermanentError: ``merge_conflict``, ``unrelated_history``.
+    """
     done = await mirror.git("merge", "merge-tree", "--write-tree", "--name-only", base, head, accept=(0, 1))
     lines = done.text.splitlines()
     if done.exit_code:
@@ -76,10 +87,7 @@ async def merge_heads(mirror: Mirror, base: str, head: str, message: str, author
         raise PermanentError(
             "merge_conflict", f"both sides changed {paths[:300]}", next_step="Merge the branch by hand."
         )
-    times = [(await _time_and_tree(mirror, sha))[0] for sha in (base, head)]
-    return Merged(
-        await _commit_tree(mirror, lines[0], [base, head], max(times) + 1, message, author), new=True
-    )
+    return check_sha(lines[0])
 
 
 async def _time_and_tree(mirror: Mirror, sha: str) -> tuple[int, str]:

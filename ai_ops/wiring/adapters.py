@@ -184,6 +184,9 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         sandbox=settings.sandbox,
         bug_case_reach=Reach(settings.bug_case_reach),
         triage_model=triage_model(settings),
+        draft_until_green=settings.draft_until_green,
+        ci_wait_seconds=settings.ci_wait_minutes * 60,
+        ci_repair_rounds=settings.ci_repair_rounds,
     )
 
 

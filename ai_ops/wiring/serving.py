@@ -38,6 +38,7 @@ def services(system: System) -> Services:
         ready=system.ready,
         node_rates=NodeRates(settings.events_per_minute_per_node),
         removed=system.retention.removed,
+        watched=system.watching,
         ids=IdRepository(system.database),
         public_url=tools.policy.public_url,
         senders=Senders(tuple(_senders(settings))),

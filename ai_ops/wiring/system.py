@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ai_ops.core.budgets import Budgets
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.ci import CiWatch
+from ai_ops.core.orchestrator.holding import Holding
 from ai_ops.core.orchestrator.paced import PacedFixer
+from ai_ops.core.orchestrator.pacing import paced_hosts
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.upkeep import Upkeep
 from ai_ops.core.orchestrator.waking import Waking
@@ -78,6 +81,7 @@ class System:
     mailroom: Mailroom
     sandbox: Sandbox
     retention: Retention
+    watching: Watching
 
     async def ready(self) -> None:
         """Write to the database and take it back; a failure is named."""
@@ -162,6 +166,10 @@ async def build(
             await _look_at(sandbox)
         unfinished = await tools.tasks.unfinished()
         await workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
+        # What goes round keeps a pace towards the hosts; runs do not wait for it.
+        paced = replace(tools, hosts=paced_hosts(tools.hosts, settings.watch_requests_per_minute))
+        watchers = (Holding(paced), CiWatch(paced, engine))
+        watching = Watching(pull_requests, paced.hosts, watchers)
         retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)
         system = System(
             settings,
@@ -173,6 +181,7 @@ async def build(
             mailroom,
             sandbox,
             retention,
+            watching,
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)
@@ -180,7 +189,6 @@ async def build(
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
         waking = Waking(tools.tasks, pauses, engine, clock)
         stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
-        watching = Watching(pull_requests, tools.hosts, ())
         stack.push_async_callback(_cancel, asyncio.create_task(watching.run(), name="watching"))
         yield system
 

@@ -10,10 +10,11 @@ import asyncio
 from dataclasses import asdict
 from typing import Any
 
+from ai_ops.core.drafts import drafting
 from ai_ops.core.identity import fix_branch
 from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.fix import find_fix
-from ai_ops.core.orchestrator.project import Project, load_project
+from ai_ops.core.orchestrator.project import load_project
 from ai_ops.core.orchestrator.publish import Candidate, commit, is_publishable, publish, record
 from ai_ops.core.orchestrator.records import suspects_from_json, suspects_to_json
 from ai_ops.core.orchestrator.reporting import Findings, build_report, redacted_issue, send
@@ -27,7 +28,7 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import HostedPullRequest, PullRequestState
 from ai_ops.flow.repository import Base
 from ai_ops.flow.suspects import Suspects
-from ai_ops.flow.task import Proof, Task, TaskState, Verdict
+from ai_ops.flow.task import Proof, Task, TaskState
 
 
 async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
@@ -50,7 +51,7 @@ async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     if withholds(decision, task):
         return await leave(scene, decision)
     findings = await investigate(scene)
-    candidate = _candidate(project, branch, findings)
+    candidate = _candidate(scene, branch, findings)
     why = f"the fix is {findings.proof.verdict}" if findings.reproduction else "not reproduced"
     if is_publishable(candidate, require_proof=tools.policy.require_proof):
         committed = await commit(job, candidate)
@@ -154,13 +155,15 @@ async def investigate(scene: Scene) -> Findings:
     )
 
 
-def _candidate(project: Project, branch: str, findings: Findings) -> Candidate:
-    settings = project.settings
+def _candidate(scene: Scene, branch: str, findings: Findings) -> Candidate:
+    settings, until_green = scene.project.settings, scene.tools.policy.draft_until_green
+    how = drafting(findings.proof.verdict, settings.draft, until_green=until_green)
     return Candidate(
-        project.base,
+        scene.project.base,
         branch,
         findings,
-        draft=findings.proof.verdict is not Verdict.PROVED or bool(settings.draft),
+        draft=how.draft,
+        ready_when_green=how.ready_when_green,
         labels=settings.labels,
         reviewers=settings.reviewers,
     )

@@ -78,6 +78,13 @@ class Git(Protocol):
         """Return the paths at a commit."""
         ...
 
+    async def merged(self, repository: Repository, head: str, base_sha: str) -> str:
+        """Return what a branch changes once a newer base is merged in, as a patch on that base.
+
+        Nothing is committed. ``merge_conflict`` when git cannot bring the two together.
+        """
+        ...
+
     async def merge(self, repository: Repository, branch: str, into: str, message: str, *, head: str) -> str:
         """Merge a branch on the remote, if it is at ``head``, and return the merge commit."""
         ...
