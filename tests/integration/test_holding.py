@@ -54,7 +54,14 @@ def deleted(one):
     return "it was deleted"
 
 
-TAKEN = [a_commit_on_top, many_commits_on_top, the_base_merged_by_hand, force_pushed, our_commit_reworded, deleted]
+TAKEN = [
+    a_commit_on_top,
+    many_commits_on_top,
+    the_base_merged_by_hand,
+    force_pushed,
+    our_commit_reworded,
+    deleted,
+]
 
 
 @pytest.mark.parametrize("take", TAKEN, ids=lambda take: take.__name__.replace("_", " "))
