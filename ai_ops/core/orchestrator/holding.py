@@ -23,6 +23,7 @@ BRANCH_TAKEN = "the branch is no longer ours: "
 """What ``PullRequest.held`` begins with where the branch is why."""
 
 _MOST_TASKS = 100
+_MADE_IN = ("commit", "push")  # a commit that is signed anew is another one
 
 
 class Holding:
@@ -79,7 +80,7 @@ async def _ours(tools: Tools, pull_request: PullRequest, sha: str) -> bool:
     async for task in _tasks(tools, pull_request):
         for number in range(task.run_number, 0, -1):
             for step in await tools.trace.steps(run_id(task.id, number)):
-                made = step.name == "commit" and step.state is StepState.DONE and step.output
+                made = step.name in _MADE_IN and step.state is StepState.DONE and step.output
                 if made and made.get("sha") == sha:
                     return True
     return False
