@@ -36,18 +36,26 @@ class Holding:
         self._tools = tools
 
     async def look(self, pull_request: PullRequest, hosted: HostedPullRequest) -> None:
-        """Hold it first, then say so: should the host refuse the comment, it is held all the same."""
-        if pull_request.state is not PullRequestState.OPEN:
-            return
-        if not pull_request.held:
-            why = await taken(self._tools, pull_request, hosted.head_sha)
-            if not why:
-                return
-            held = f"{BRANCH_TAKEN}{why}"
-            pull_request = await self._tools.pull_requests.update(pull_request.id, held=held)
-        if pull_request.held.startswith(BRANCH_TAKEN):
-            why = pull_request.held.removeprefix(BRANCH_TAKEN)
-            await say_once(self._tools, pull_request, f"held:{pull_request.id}", _words(why))
+        """Let go of it, or say so where that could not be said before."""
+        if pull_request.state is PullRequestState.OPEN:
+            await let_go(self._tools, pull_request, hosted.head_sha)
+
+
+async def let_go(tools: Tools, pull_request: PullRequest, head: str) -> bool:
+    """Hold a pull request whose branch is not ours any more, and say so once; return whether it is held.
+
+    It is held first, then that is said: should the host refuse the comment, it is held all the same.
+    ``head`` is the commit that the branch is at, empty when it is gone.
+    """
+    if not pull_request.held:
+        why = await taken(tools, pull_request, head)
+        if not why:
+            return False
+        pull_request = await tools.pull_requests.update(pull_request.id, held=f"{BRANCH_TAKEN}{why}")
+    if pull_request.held.startswith(BRANCH_TAKEN):
+        why = pull_request.held.removeprefix(BRANCH_TAKEN)
+        await say_once(tools, pull_request, f"held:{pull_request.id}", _words(why))
+    return True
 
 
 async def taken(tools: Tools, pull_request: PullRequest, head: str) -> str:
