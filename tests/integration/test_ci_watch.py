@@ -127,7 +127,7 @@ async def test_two_rounds_at_once_ask_once_and_say_once(tmp_path):
         assert len(await one.said()) == 1
 
 
-async def test_nothing_else_is_asked_while_a_follow_up_is_under_way(tmp_path):
+async def test_nothing_else_is_asked_or_said_while_a_follow_up_is_under_way(tmp_path):
     async with open_branch(tmp_path) as one:
         one.ci(test=F)
         one.ci(one.base, test=P, lint=P)
@@ -135,6 +135,9 @@ async def test_nothing_else_is_asked_while_a_follow_up_is_under_way(tmp_path):
         one.ci(test=F, lint=F)
         await one.round()
         assert len(await one.follow_ups()) == 1
+        one.ci(one.base, test=F, lint=F)
+        await one.round()
+        assert await one.said() == []
 
 
 async def test_a_repair_in_vain_is_not_tried_again_on_the_same_commit(tmp_path):
