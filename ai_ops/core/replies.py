@@ -76,6 +76,15 @@ def not_pushed(proof: Proof, summary: str) -> str:
     )
 
 
+def nothing_to_merge(base_is_there: bool) -> str:
+    """Return why the base was not merged in: it is in the branch already, or it holds the whole change."""
+    if base_is_there:
+        return "The branch holds the newest commit of its base already."
+    return (
+        "The base branch holds this change already: nothing of it is left. You can close this pull request."
+    )
+
+
 def ported(url: str, branch: str) -> str:
     """Return where the change was proposed for another branch. An address of a host is shown as a link."""
     return f"The same change is proposed for {markdown.code(branch)}, and proved there: {url}"

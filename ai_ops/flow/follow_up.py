@@ -17,11 +17,12 @@ class FollowUpReason(StrEnum):
 
 
 class FollowUpAction(StrEnum):
-    """What is done: ``revise`` the change, make it ``anew``, or ``port`` it to another branch."""
+    """What is done: the change is revised, made anew, ported to another branch, or its base is merged in."""
 
     REVISE = "revise"
     ANEW = "anew"
     PORT = "port"
+    MERGE = "merge"
 
 
 @dataclass(frozen=True, slots=True)

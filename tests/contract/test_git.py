@@ -685,3 +685,38 @@ async def test_unrelated_histories_are_named(at):
 
 async def test_the_credential_of_a_host_shows_no_token_in_words():
     assert TOKEN not in repr(Credential("x-access-token", TOKEN))
+
+
+# --- a newer base ----------------------------------------------------------------------------------
+
+
+async def branched(at):
+    """Push a change of ours to a branch and return it."""
+    _, head = await at.change({"app.py": "x = 2\n"})
+    await at.client.push(at.repository, head, "ai-ops/fix-1")
+    return head
+
+
+async def test_a_branch_brought_together_with_a_newer_base_is_a_patch_on_that_base(at):
+    head = await branched(at)
+    newer = push_files(at.bare, {"README.md": "# The shop\n"})
+    patch = await at.client.merged(at.repository, head, newer)
+    assert "+x = 2" in patch and "README" not in patch
+    merge = await at.client.commit(at.repository, newer, patch, "Merge", parents=(head, newer))
+    await at.client.push(at.repository, merge, "ai-ops/fix-1", onto=head)
+    assert at.remote("log", "-1", "--format=%P", "ai-ops/fix-1").split() == [head, newer]
+    assert at.remote("show", "ai-ops/fix-1:README.md") == "# The shop"
+
+
+async def test_a_branch_whose_change_is_in_the_newer_base_leaves_no_patch(at):
+    head = await branched(at)
+    newer = push_files(at.bare, {"app.py": "x = 2\n"})
+    assert await at.client.merged(at.repository, head, newer) == ""
+
+
+async def test_a_branch_that_conflicts_with_a_newer_base_is_named(at):
+    head = await branched(at)
+    newer = push_files(at.bare, {"app.py": "x = 3\n"})
+    failure = await refused(at.client.merged(at.repository, head, newer))
+    assert failure.code == "merge_conflict" and "app.py" in failure.message
+    assert await at.client.remote_branch(at.repository, "ai-ops/fix-1") == head

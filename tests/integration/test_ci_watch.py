@@ -25,11 +25,9 @@ async def ended(one):
 
 async def revised(one, text):
     """Let the follow-up end with a push, as its run does, and return the new head."""
-    patch = f"diff --git a/{text} b/{text}\nnew file mode 100644\n--- /dev/null\n+++ b/{text}\n@@ -0,0 +1 @@\n+x\n"
+    patch = f"diff --git a/{text} b/{text}\nnew file mode 100644\n--- /dev/null\n+++ b/{text}\n"
+    patch += "@@ -0,0 +1 @@\n+x\n"
     head = await one.tools.git.commit(one.repository, one.head, patch, text)
-    from ai_ops.vcs.git import GitClient
-
-    assert isinstance(one.tools.git, GitClient)
     await one.tools.git.push(one.repository, head, (await one.now()).branch)
     await one.tools.pull_requests.update("pr-1", head_sha=head)
     await ended(one)
@@ -108,7 +106,9 @@ async def test_a_failure_of_the_fix_is_followed_up_once_with_the_end_of_its_log(
         assert list(now.ci.asked.values()) == one.queue.tasks == [task.id]
         wanted = FollowUp.of(task.payload)
         assert (wanted.pull_request_id, wanted.reason) == ("pr-1", FollowUpReason.CHECKS)
-        assert wanted.request.startswith("Failing: lint, test\n\nlint:\n(it printed nothing)\n\ntest, the end:\n")
+        assert wanted.request.startswith(
+            "Failing: lint, test\n\nlint:\n(it printed nothing)\n\ntest, the end:\n"
+        )
         assert wanted.request.endswith("AssertionError: 1 != 2")
         assert SECRET not in wanted.request and len(wanted.request) < 10_000
         assert await one.said() == []
@@ -157,7 +157,7 @@ async def test_after_the_last_repair_people_are_told_once_what_is_left(tmp_path)
                 await revised(one, f"try-{number}.txt")
         (words,) = await one.said()
         assert words.startswith("CI still fails because of this change. I have tried 2 times to mend them;")
-        assert words.endswith("- ``@team /merge `x` ``")
+        assert words.endswith("\n\n- `` @team /merge `x` ``")
         assert (await one.now()).ci.verdict is CiVerdict.OURS
 
 

@@ -2,11 +2,12 @@
 
 import pytest
 
+from ai_ops.core.follow_ups import wish
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.holding import BRANCH_TAKEN
+from ai_ops.flow.follow_up import FollowUp, FollowUpReason
 from ai_ops.flow.pull_request import CheckState
 from ai_ops.flow.run import Run
-from ai_ops.store.tasks import TaskRepository
 from tests.support.ci_host import BRANCH, FILES, PATCH, Calls, Killed, open_branch
 from tests.support.git_server import git
 
@@ -53,7 +54,14 @@ def deleted(one):
     return "it was deleted"
 
 
-TAKEN = [a_commit_on_top, many_commits_on_top, the_base_merged_by_hand, force_pushed, our_commit_reworded, deleted]
+TAKEN = [
+    a_commit_on_top,
+    many_commits_on_top,
+    the_base_merged_by_hand,
+    force_pushed,
+    our_commit_reworded,
+    deleted,
+]
 
 
 @pytest.mark.parametrize("take", TAKEN, ids=lambda take: take.__name__.replace("_", " "))
@@ -87,10 +95,6 @@ async def test_one_that_a_person_told_us_to_leave_is_left_without_a_further_word
 
 async def worked(one, sha):
     """Record a run of a follow-up on the pull request that made a commit and died before it said so."""
-    from ai_ops.core.follow_ups import wish
-    from ai_ops.flow.follow_up import FollowUp, FollowUpReason
-
-    assert isinstance(one.tools.tasks, TaskRepository)
     wanted = FollowUp("pr-1", FollowUpReason.COMMENT, "please", "k")
     task = await wish(one.tools.tasks, await one.now(), wanted)
     run = run_id(task.id, 1)

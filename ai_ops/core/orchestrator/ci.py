@@ -21,7 +21,7 @@ from ai_ops.core.ports import CodeHost, Engine
 from ai_ops.core.telling import queued
 from ai_ops.errors import PermanentError
 from ai_ops.flow.ci import CiStatus, CiVerdict
-from ai_ops.flow.follow_up import FollowUp, FollowUpReason
+from ai_ops.flow.follow_up import FollowUp, FollowUpAction, FollowUpReason
 from ai_ops.flow.pull_request import Checks, CheckState, HostedPullRequest, PullRequest, PullRequestState
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Task, TaskState
@@ -30,6 +30,12 @@ log = logging.getLogger(__name__)
 
 MOST_MERGES = 5
 """How often the base is merged into one branch: after that a person is told."""
+
+
+_ACTIONS = {
+    FollowUpReason.CHECKS: FollowUpAction.REVISE,
+    FollowUpReason.BASE_MOVED: FollowUpAction.MERGE,
+}
 
 
 class CiWatch:
@@ -186,7 +192,7 @@ class _One:
 
     async def _ask(self, reason: FollowUpReason, wanted: str, request: str) -> None:
         """Create the follow-up and queue it. The record remembers it; its key would find it again."""
-        asked = FollowUp(self.pull_request.id, reason, request=request, key=wanted)
+        asked = FollowUp(self.pull_request.id, reason, request, wanted, _ACTIONS[reason])
         task = await wish(self._tools.tasks, self.pull_request, asked)
         if task is None:
             return  # another one was made meanwhile; at a later look

@@ -64,12 +64,16 @@ class Asking:
     may_decline: bool = False
 
 
-async def find_fix(scene: Scene, reproduction: Reproduction) -> Fix:
-    """Ask for a fix and judge it, at most as often as the policy and the budget allow."""
+async def find_fix(scene: Scene, reproduction: Reproduction, *, earlier: tuple[str, ...] = ()) -> Fix:
+    """Ask for a fix and judge it, at most as often as the policy and the budget allow.
+
+    ``earlier`` is what is told of a change of before, masked; it comes before similar bugs of the past.
+    """
 
     async def first(round: int, feedback: str, purse: Purse) -> tuple[Asked, tuple[str, ...]]:
         cases = await recall(scene)
-        asked = await _ask(scene, reproduction, round, feedback, purse, told(scene, cases))
+        past = (*earlier, *told(scene, cases))
+        asked = await _ask(scene, reproduction, round, feedback, purse, past)
         return asked, tuple(case.id for case in cases)
 
     nothing = "the answer changes nothing but the tests"

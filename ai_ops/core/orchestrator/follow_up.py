@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from ai_ops.core import replies
 from ai_ops.core.identity import port_branch
 from ai_ops.core.links import absolute
+from ai_ops.core.orchestrator.base_moved import find_newer, on_newer_base
 from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.fix import Fix, find_change, judge
 from ai_ops.core.orchestrator.landing import Landing, answer, land
@@ -154,10 +155,30 @@ async def _port(job: Job, standing: Standing) -> Ending:
     return published
 
 
+async def _merge(job: Job, standing: Standing) -> Ending:
+    """Merge the base into the branch, if the change is proved there; where they conflict it is made anew."""
+    known = standing.pull_request
+    newer = await find_newer(job, known.base, standing.head)
+    if newer.base.sha == standing.base.sha or not (newer.patch or newer.conflict):
+        words = "the branch holds its base" if newer.patch else "the base holds the change"
+        return await _end(job, standing.wanted, known, replies.nothing_to_merge(bool(newer.patch)), words)
+    scene = await _scene(job, newer.base)
+    reproduction = await _reproduction(job, known)
+    fix = await on_newer_base(scene, reproduction, newer, standing.change)
+    findings = findings_of(scene, reproduction, fix)
+    if not newer.conflict:
+        findings = replace(findings, cause=known.cause, summary=known.summary)
+    parents = (standing.head, newer.base.sha)
+    landing = replace(standing.landing, base=newer.base, parents=parents)
+    # That the change is the same on the newer base is no reason to leave the branch as it is.
+    return await finish(job, replace(standing, change=""), landing, findings)
+
+
 _ACTIONS: Mapping[FollowUpAction, Callable[[Job, Standing], Awaitable[Ending]]] = {
     FollowUpAction.REVISE: _revise,
     FollowUpAction.ANEW: _anew,
     FollowUpAction.PORT: _port,
+    FollowUpAction.MERGE: _merge,
 }
 
 
@@ -165,7 +186,7 @@ async def finish(job: Job, standing: Standing, landing: Landing, findings: Findi
     """Publish what was found where its verdict allows it, and answer either way."""
     tools, wanted, known = job.tools, standing.wanted, standing.pull_request
     proof, summary = redacted(findings.proof, tools.redact), tools.redact(findings.summary)
-    same = findings.patch.strip() == standing.change.strip()
+    same = bool(findings.patch) and findings.patch.strip() == standing.change.strip()
     allowed = publishable(proof.verdict, require_proof=tools.policy.require_proof)
     if not findings.patch or same or not allowed:
         words = "the change stays as it is" if same else f"nothing was pushed: {proof.verdict}"

@@ -72,7 +72,8 @@ async def _commit(job: Job, landing: Landing, findings: Findings) -> str:
     subject, _, rest = words.commit_message(
         job.error, findings.reproduction, job.run_id, findings.changed
     ).partition("\n")
-    message = f"{subject} (revision {landing.revision})\n{rest}"
+    merged = ", with its base merged in" if len(landing.parents) > 1 else ""
+    message = f"{subject} (revision {landing.revision}{merged})\n{rest}"
     return await job.tools.git.commit(
         job.repository, landing.base.sha, findings.patch, message, parents=landing.parents
     )

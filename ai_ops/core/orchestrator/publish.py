@@ -37,9 +37,9 @@ class Candidate:
     branch: str
     findings: Findings
     draft: bool = False
-    ready_when_green: bool = False
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
+    ready_when_green: bool = False
 
     def to_json(self) -> str:
         """Return it as JSON text."""
@@ -85,9 +85,9 @@ class Candidate:
                 value.get("where", ""),
             ),
             value["draft"],
-            value.get("ready_when_green", False),
             tuple(value["labels"]),
             tuple(value["reviewers"]),
+            value.get("ready_when_green", False),
         )
 
 
