@@ -97,6 +97,11 @@ class Conversation:
             command = Command(Verb.REVISE if words.strip() else Verb.HELP)
         return await self.hear(pull_request, comment, command, words)
 
+    async def hear_plain(self, pull_request: PullRequest, comment: HostedComment) -> Heard:
+        """Hear a comment that is for us with or without the prefix, of somebody who may."""
+        command = parse(comment.body, self._prefix) or Command(Verb.REVISE, comment.body.strip())
+        return await self.hear(pull_request, comment, command, request_of(comment, command.words, ()))
+
     async def hear(
         self, pull_request: PullRequest, comment: HostedComment, command: Command, words: str
     ) -> Heard:
