@@ -21,10 +21,8 @@ OVERTAKEN = (
 )
 STOPPED = "I leave this pull request alone from now on. It stays open, and you can merge or close it."
 TAKEN_OVER = "The pull request is yours. I have closed what I had to do for it, and push nothing more."
-IGNORED = (
-    "This error is ignored from now on: it is counted and not repaired. I close the pull request. "
-    "To have it repaired again, reopen the issue: "
-)
+SAME_BRANCH = "Nothing to do: this pull request is for that branch."
+NO_ISSUE = "Nothing was changed: this pull request belongs to no error that could be ignored."
 
 
 def commands(prefix: str) -> str:
@@ -104,6 +102,14 @@ def failed(failure: Mapping[str, str]) -> str:
 def ended(state: str) -> str:
     """Return that the pull request is not open any more."""
     return f"Nothing was changed: this pull request is {markdown.text(state)}."
+
+
+def ignored(issue_id: str) -> str:
+    """Return that an error is ignored, and how that is taken back."""
+    return (
+        "This error is ignored from now on: it is counted and not repaired, and I close this pull request. "
+        f"To have it repaired again: {markdown.code(f'ai-ops issue reopen {issue_id}')}"
+    )
 
 
 def _said(who: str, words: str) -> str:

@@ -10,10 +10,13 @@ from typing import Protocol
 
 from aiohttp import web
 
+from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.ports import (
     BugCases,
     Clock,
     CodeHost,
+    Comments,
+    Deliveries,
     Engine,
     Ids,
     Issues,
@@ -33,6 +36,7 @@ from ai_ops.server.auth import Keyring
 from ai_ops.server.descriptions import Descriptions
 from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.senders.mapping import Senders
+from ai_ops.server.webhooks import WebhookSecrets
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +69,9 @@ class Services:
     issues: Issues
     tasks: Tasks
     pull_requests: PullRequests
+    comments: Comments
+    deliveries: Deliveries
+    conversation: Conversation
     bug_cases: BugCases
     trace: Trace
     pauses: Pauses
@@ -81,6 +88,7 @@ class Services:
     node_rates: NodeRates = field(default_factory=NodeRates)
     removed: Mapping[str, int] = field(default_factory=dict)
     watched: Watched | None = None
+    webhooks: WebhookSecrets = field(default_factory=WebhookSecrets)
     senders: Senders = field(default_factory=Senders)
     descriptions: Descriptions = field(init=False)
 

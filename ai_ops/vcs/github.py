@@ -42,7 +42,9 @@ def home_of(base_url: str) -> str:
     """Return the ``host[:port]`` of the repositories that an API root serves."""
     root = urlsplit(base_url or DEFAULT_BASE_URL)
     host = root.netloc.lower()
-    return "github.com" if host == "api.github.com" else host.removesuffix(":443")
+    if host == "api.github.com" or host.endswith(".ghe.com"):
+        host = host.removeprefix("api.")
+    return host.removesuffix(":443" if root.scheme == "https" else ":80")
 
 
 class GitHubHost:

@@ -14,6 +14,7 @@ from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 
 WORDS = 500  # characters of a host's own words in a message
 _LONGEST_WAIT = 86400.0  # seconds
+_UNTOLD_WAIT = 60.0  # seconds: what GitHub asks for where a limit does not say how long it lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,9 @@ def from_status(host: HostNames, status: int, headers: Mapping[str, str], words:
     message = f"{host.name} answered {status}: {words[:WORDS]}"
     if status == 429 or (status == 403 and _is_rate_limit(headers, words)):
         step = "It waits as long as the host says, then goes on."
-        return TemporaryError("host_rate_limited", message, next_step=step, delay=_delay(headers))
+        delay = _delay(headers)
+        delay = _UNTOLD_WAIT if delay is None else delay
+        return TemporaryError("host_rate_limited", message, next_step=step, delay=delay)
     if status >= 500 or status == 408:
         step = "It is tried again."
         return TemporaryError("host_unavailable", message, next_step=step, delay=_delay(headers))
@@ -128,7 +131,7 @@ def _delay(headers: Mapping[str, str]) -> float | None:
         if "retry-after" in headers:
             return _within_a_day(float(headers["retry-after"]))
         for limit in ("x-ratelimit", "ratelimit"):
-            if headers.get(f"{limit}-remaining") == "0" and f"{limit}-reset" in headers:
+            if headers.get(f"{limit}-remaining", "0") == "0" and f"{limit}-reset" in headers:
                 return _within_a_day(float(headers[f"{limit}-reset"]) - time.time())
     except ValueError:
         pass

@@ -139,7 +139,15 @@ async def _port(job: Job, standing: Standing) -> Ending:
         text = replies.not_pushed(proof, "")
         return await _end(job, wanted, known, text, "not proved there", proof)
     settings, branch = scene.project.settings, port_branch(known.branch, base.branch)
-    candidate = Candidate(base, branch, findings, known.draft, settings.labels, settings.reviewers)
+    candidate = Candidate(
+        base,
+        branch,
+        findings,
+        draft=known.draft,
+        ready_when_green=known.ready_when_green,
+        labels=settings.labels,
+        reviewers=settings.reviewers,
+    )
     committed = await commit(job, candidate, person_asked=True)
     published = await publish(job, candidate, committed.sha)
     url = absolute(published.changes["pr_url"], job.tools.policy.public_url)

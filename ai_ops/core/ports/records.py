@@ -260,6 +260,34 @@ class Comments(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SeenComment:
+    """A comment that was looked at; ``done`` when nothing is left to be done about it."""
+
+    created_at: datetime
+    done: bool
+
+
+class SeenComments(Protocol):
+    """Which comments on our pull requests were looked at, on hosts and local ones."""
+
+    async def of(self, pull_request_id: str) -> Mapping[str, SeenComment]:
+        """Return those of a pull request, by the id of the comment."""
+        ...
+
+    async def put(self, pull_request_id: str, comment: HostedComment, *, done: bool) -> None:
+        """Remember one; said again, the later word counts."""
+        ...
+
+
+class Deliveries(Protocol):
+    """Which webhooks came before."""
+
+    async def is_new(self, sender: str, delivery_id: str) -> bool:
+        """Remember a delivery, and return whether it had not come before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class BugCaseFilter:
     """What ``GET /v1/bug-cases`` narrows by; empty means any. ``fingerprint`` may be a beginning."""
 
