@@ -76,6 +76,8 @@ class CiHost(LocalHost):
         if draft is not None:
             self.made_ready += self.drafts.get(number, True) and not draft
             self.drafts[number] = draft
+        if body is not None:
+            await super().update_pull_request(repository, number, body=body)
 
     async def checks(self, repository: Repository, sha: str) -> Checks:
         return self.says.get(sha, Checks(CheckState.NONE))
