@@ -61,6 +61,14 @@ class Settings(BaseSettings):
     """What a comment begins with to be a command."""
     max_open_pull_requests: int = Field(default=5, ge=1)
     """Per repository; further fixes wait for a person."""
+    draft_until_green: bool = False
+    """Whether pull requests are drafts until CI passes, where ``.ai-ops.yml`` does not say."""
+    ci_wait_minutes: float = Field(default=60, gt=0)
+    """How long a pull request waits for its CI; then no check is awaited that has not begun."""
+    ci_repair_rounds: int = Field(default=2, ge=0, le=10)
+    """How often a pull request's failing checks are repaired before they are left to people."""
+    watch_requests_per_minute: int = Field(default=40, ge=1)
+    """Calls a minute to each code host for the round of open pull requests; runs come on top."""
 
     # Agent
     log_file_path: Words = ()

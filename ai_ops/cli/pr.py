@@ -1,16 +1,16 @@
-"""``ai-ops pr``: the pull requests, and the merge of local ones."""
+"""``ai-ops pr``: the pull requests, what is written on them, and the merge of local ones."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from ai_ops.cli.client import connect, quoted
 from ai_ops.cli.exits import CliError
 from ai_ops.cli.options import PullRequestId, WaitOption
-from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, reasons, table
+from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, moment, note, reasons, table
 from ai_ops.cli.tables import Column
 
 app = typer.Typer(no_args_is_help=True, help="Review pull requests.")
@@ -46,16 +46,24 @@ def show_pull_request(pull_request_id: PullRequestId, as_json: JsonFlag = False)
         print_pull_request(found)
 
 
+def _state(found: dict[str, Any]) -> str:
+    """Return the state, and what may keep it from being merged or changed."""
+    draft = "a draft until CI passes" if found["ready_when_green"] else "a draft" if found["draft"] else ""
+    held = f"left to people: {found['held']}" if found["held"] else ""
+    return ", ".join(filter(None, (found["state"], draft, held)))
+
+
 def print_pull_request(found: dict[str, Any]) -> None:
     """Print a pull request for people."""
     fields(
         [
             ("pull request", found["pull_request_id"]),
             ("title", found["title"]),
-            ("state", f"{found['state']}{', a draft' if found['draft'] else ''}"),
+            ("state", _state(found)),
+            *((("checks", f"{ci['verdict']}: {ci['words']}"),) if (ci := found["ci"]) else ()),
             ("link", found["url"]),
             ("branch", f"{found['branch']} into {found['base']}"),
-            ("commit", found["head_sha"]),
+            ("commit", f"{found['head_sha']}, revision {found['revision']}"),
             ("task", found["task_id"]),
             ("verdict", found["proof"]["verdict"]),
         ]
@@ -63,6 +71,54 @@ def print_pull_request(found: dict[str, Any]) -> None:
     reasons(found["proof"])
     line()
     line(found["diff"].rstrip("\n"))
+
+
+@app.command("diff")
+def show_diff(pull_request_id: PullRequestId) -> None:
+    """Print the change of one pull request, and nothing else."""
+    line(connect().get(f"/v1/pull-requests/{quoted(pull_request_id)}")["diff"].rstrip("\n"))
+
+
+@app.command("comment")
+def comment_on_pull_request(
+    pull_request_id: PullRequestId,
+    text: Annotated[str, typer.Argument(help="What to write, as '/ai-ops use Decimal' or '/ai-ops help'.")],
+    author: Annotated[str, typer.Option(help="Whose words they are.")] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Write on a local pull request; what begins with the command prefix is followed."""
+    body = {"comment": text, "author": author}
+    written = connect().post(f"/v1/pull-requests/{quoted(pull_request_id)}/comments", body)
+    if as_json:
+        emit_json(written)
+    else:
+        note(f"written; read the answer with: ai-ops pr comments {pull_request_id}")
+
+
+@app.command("comments")
+def list_comments(pull_request_id: PullRequestId, as_json: JsonFlag = False) -> None:
+    """List what is written on one pull request, oldest first."""
+    items = connect().get(f"/v1/pull-requests/{quoted(pull_request_id)}/comments")["items"]
+    if as_json:
+        emit_json({"items": items})
+        return
+    if not items:
+        note("no comments")
+    for item in items:
+        place = f" on {item['path']}:{item['line']}" if item["path"] else ""
+        line(f"{moment(item['created_at'])} {item['author']}{place}:")
+        line(item["body"].rstrip("\n"))
+        line()
+
+
+@app.command("close")
+def close_pull_request(pull_request_id: PullRequestId, as_json: JsonFlag = False) -> None:
+    """Close a pull request unmerged: its error is left alone until there is new evidence."""
+    closed = connect().post(f"/v1/pull-requests/{quoted(pull_request_id)}/close")
+    if as_json:
+        emit_json(closed)
+    else:
+        note("closed; its error is left alone until there is new evidence")
 
 
 @app.command("merge")

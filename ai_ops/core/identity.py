@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 
@@ -22,6 +23,11 @@ def pull_request_id(repo_key: str, branch: str) -> str:
 def fix_branch(fingerprint: str, episode: int) -> str:
     """Return the branch of an issue's repair in one episode."""
     return f"ai-ops/fix-{fingerprint[:12]}-{episode}"
+
+
+def port_branch(branch: str, base: str) -> str:
+    """Return the branch of a fix that is proposed for another base, too."""
+    return f"{branch}-{hashlib.sha256(base.encode()).hexdigest()[:8]}"
 
 
 def message_id(key: str, domain: str = "ai-ops.invalid") -> str:

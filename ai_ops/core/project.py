@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import yaml
 
 from ai_ops.core import runners
+from ai_ops.core.drafts import Draft
 from ai_ops.core.guard.policy import ALL, RULE_NAMES, Policy
 from ai_ops.core.runners import PATHS, Tree, command, pytest
 from ai_ops.errors import PermanentError
@@ -52,7 +53,7 @@ class ProjectFile:
     protected_paths: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
-    draft: bool | None = None
+    draft: Draft | None = None
     budget_usd: float | None = None
     guard: Policy = field(default_factory=Policy)
 
@@ -116,10 +117,12 @@ def _report(field: str, value: Any) -> str:
     return text
 
 
-def _flag(field: str, value: Any) -> bool:
+def _draft(field: str, value: Any) -> Draft:
+    if value == Draft.UNTIL_GREEN:
+        return Draft.UNTIL_GREEN
     if not isinstance(value, bool):
-        raise _invalid(field, "must be true or false")
-    return value
+        raise _invalid(field, f"must be true, false or {Draft.UNTIL_GREEN}")
+    return Draft.ALWAYS if value else Draft.NEVER
 
 
 def _mode(field: str, value: Any) -> FixMode:
@@ -178,7 +181,7 @@ _FIELDS: dict[str, Callable[[str, Any], Any]] = {
     "protected_paths": _texts,
     "reviewers": _texts,
     "labels": _texts,
-    "draft": _flag,
+    "draft": _draft,
     "budget_usd": _money,
     "guard": _guard,
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from ai_ops.flow.ci import CiStatus
 from ai_ops.flow.task import Proof
 
 
@@ -73,7 +74,8 @@ class PullRequest:
 
     ``cause`` and ``summary`` are what its fixer said of them, masked. ``revision`` counts the changes of its
     branch; 1 is the first. ``held`` says why we leave it alone from now on: a person has taken it over.
-    ``merge_sha`` is the commit of the base branch that holds the change.
+    ``merge_sha`` is the commit of the base branch that holds the change. ``ready_when_green``: it is a draft
+    of ours that we make ready, once, when CI passes.
     """
 
     id: str
@@ -107,6 +109,8 @@ class PullRequest:
     merge_sha: str = ""
     merged_at: datetime | None = None
     closed_at: datetime | None = None
+    ready_when_green: bool = False
+    ci: CiStatus = field(default_factory=CiStatus)
 
 
 class CommentKind(StrEnum):
@@ -151,13 +155,17 @@ class CheckState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check run, commit status or pipeline job. ``id`` is what ``check_log`` of the port takes."""
+    """One check run, commit status or pipeline job. ``id`` is what ``check_log`` of the port takes.
+
+    One that is not ``required`` may fail, as far as the host says so.
+    """
 
     id: str
     name: str
     state: CheckState
     url: str = ""
     summary: str = ""
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)

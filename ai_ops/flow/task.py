@@ -52,6 +52,14 @@ class TaskState(StrEnum):
         return self in (TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED)
 
 
+UNFINISHED = frozenset(TaskState) - {
+    TaskState.COMPLETED,
+    TaskState.FAILED,
+    TaskState.CANCELLED,
+    TaskState.NEEDS_HUMAN_REVIEW,
+}
+"""The states of a task that something is still to be done for, without a person's word."""
+
 _S = TaskState
 TRANSITIONS: dict[TaskState, frozenset[TaskState]] = {
     _S.PENDING: frozenset({_S.PROCESSING, _S.PAUSED, _S.CANCELLED, _S.FAILED}),
@@ -130,8 +138,9 @@ class Task:
 
     ``payload`` holds what the kind needs: for a repair ``{"fix_mode", "requested_by"}``; for a prompt
     ``{"prompt", "name", "description", "type", "folder", "allowed_tools", "budget_usd",
-    "timeout_seconds"}``. ``run_number`` counts the runs (1 is the first), ``trace_id`` is the id of the
-    newest run. ``action`` says what the next run does: ``work``, or ``publish`` after an approval.
+    "timeout_seconds"}``; for a follow-up what ``FollowUp`` says. ``run_number`` counts the runs (1 is the
+    first), ``trace_id`` is the id of the newest run. ``action`` says what the next run does: ``work``, or
+    ``publish`` after an approval.
     ``failure`` is ``{"code", "message", "next_step"}`` or None. While the state is ``retrying`` or
     ``waiting_unban``, ``waiting_for`` is the code of what has to pass, and ``waiting_until`` when it goes on.
     """

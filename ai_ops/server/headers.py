@@ -1,4 +1,4 @@
-"""The headers that every answer carries, streams too: its request's id, and what keeps browsers safe."""
+"""Headers: those that every answer carries, streams too, and the key that a request may be repeated by."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import uuid
 
 from aiohttp import web
 
-from ai_ops.server.problems import REQUEST_ID
+from ai_ops.server.problems import REQUEST_ID, invalid
+
+_MAX_KEY = 200
 
 _SAFE = {
     "Cache-Control": "no-store",
@@ -16,6 +18,18 @@ _SAFE = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+
+def idempotency_key(request: web.Request) -> str | None:
+    """Return the ``Idempotency-Key`` of a request, None when it has none.
+
+    Raises:
+        ProblemError: 422.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
+        raise invalid(("Idempotency-Key", f"must be 1 to {_MAX_KEY} printable characters"))
+    return key
 
 
 def protect(response: web.StreamResponse, request_id: str) -> None:

@@ -13,6 +13,7 @@ from aiohttp import web
 from ai_ops.server import auth, headers, metrics
 from ai_ops.server.handlers import (
     bug_cases,
+    comments,
     events,
     health,
     issues,
@@ -21,6 +22,7 @@ from ai_ops.server.handlers import (
     stream,
     tasks,
     traces,
+    webhooks,
 )
 from ai_ops.server.problems import ProblemError, answer, problem_middleware
 from ai_ops.server.readiness import READINESS, Readiness
@@ -37,6 +39,8 @@ ROUTES = (
     *issues.ROUTES,
     *traces.ROUTES,
     *pull_requests.ROUTES,
+    *comments.ROUTES,
+    *webhooks.ROUTES,
     *bug_cases.ROUTES,
 )
 _SHUTDOWN_SECONDS = 2.0
@@ -44,7 +48,7 @@ _SHUTDOWN_SECONDS = 2.0
 
 def build_app(services: Services) -> web.Application:
     """Return the app over its services."""
-    figures = metrics.Metrics(services.removed)
+    figures = metrics.Metrics(services)
     app = web.Application(
         middlewares=[
             metrics.middleware(figures),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -19,26 +19,48 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 EVENT_OUTCOMES = ("stored", "only_counted", "duplicate", "rejected", "refused")
 
 
-class _Removed(Collector):
-    """What was removed by age, as the keeper of that count has it."""
+Counts = Callable[[], Sequence[tuple[tuple[str, ...], int]]]
+"""What to count, by the values of its labels."""
 
-    def __init__(self, removed: Mapping[str, int]) -> None:
-        self._removed = removed
+
+class _Kept(Collector):
+    """A count that somebody else keeps, as it is when it is asked for: labels → number."""
+
+    def __init__(self, name: str, words: str, labels: tuple[str, ...], counts: Counts) -> None:
+        self._named = (name, words)
+        self._labels = labels
+        self._counts = counts
 
     def collect(self) -> Iterable[Metric]:
         """Yield it."""
-        family = CounterMetricFamily("ai_ops_removed", "Records removed by age, by kind.", labels=["kind"])
-        for kind, number in self._removed.items():
-            family.add_metric([kind], number)
+        family = CounterMetricFamily(*self._named, labels=self._labels)
+        for labels, number in self._counts():
+            family.add_metric(labels, number)
         yield family
 
 
 class Metrics:
     """Counters fed by requests, and gauges read from the ports when they are asked for."""
 
-    def __init__(self, removed: Mapping[str, int]) -> None:
+    def __init__(self, services: Services) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_Removed(removed))
+        removed, watched = services.removed, services.watched
+        self.registry.register(
+            _Kept(
+                "ai_ops_removed",
+                "Records removed by age, by kind.",
+                ("kind",),
+                lambda: [((kind,), number) for kind, number in removed.items()],
+            )
+        )
+        self.registry.register(
+            _Kept(
+                "ai_ops_pull_request_looks",
+                "Looks at open pull requests, by code host and outcome.",
+                ("host", "outcome"),
+                lambda: list(watched.looks.items()) if watched else [],
+            )
+        )
         self.events = Counter(
             "ai_ops_events_total",
             "Events sent here, by what became of them: stored, only_counted, duplicate, rejected (for good) "
@@ -86,8 +108,22 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.open_pull_requests = Gauge(
+            "ai_ops_pull_requests_open",
+            "Open pull requests of ours, by what CI says of them; held: a person has taken over.",
+            ["ci"],
+            registry=self.registry,
+        )
+        self.host_pause = Gauge(
+            "ai_ops_code_host_pause_seconds",
+            "The pause of a code host that is down or limits us; without one it is not there.",
+            ["host"],
+            registry=self.registry,
+        )
+
     async def refresh(self, services: Services) -> None:
         """Read the gauges."""
+        await self._refresh_pull_requests(services)
         self.queue_depth.set(await services.engine.queue_depth())
         for reason, number in (await services.issues.waiting()).items():
             self.waiting.labels(reason).set(number)
@@ -98,6 +134,14 @@ class Metrics:
         self.unfinished.clear()
         for task in await services.tasks.unfinished():
             self.unfinished.labels(task.state).inc()
+
+    async def _refresh_pull_requests(self, services: Services) -> None:
+        self.open_pull_requests.clear()
+        for pull_request in await services.pull_requests.open():
+            self.open_pull_requests.labels("held" if pull_request.held else pull_request.ci.verdict).inc()
+        self.host_pause.clear()
+        for host, seconds in (services.watched.pauses if services.watched else {}).items():
+            self.host_pause.labels(host).set(seconds)
 
 
 METRICS = web.AppKey("metrics", Metrics)

@@ -39,6 +39,10 @@ Long = Annotated[
     str, Field(min_length=1, max_length=_SAFE_TEXT_LIMIT), AfterValidator(_clean), AfterValidator(_not_blank)
 ]
 
+Comment = Annotated[
+    str, Field(min_length=1, max_length=65_536), AfterValidator(_clean), AfterValidator(_not_blank)
+]
+
 
 class NewTaskBody(BaseModel):
     """``POST /v1/tasks``: a repair has ``error_content``, a prompt task has ``prompt``."""
@@ -94,6 +98,33 @@ class SplitBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     fingerprint: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_clean)]
+
+
+class CommentBody(BaseModel):
+    """``POST /v1/pull-requests/{id}/comments``: what somebody writes, and in which thread."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    comment: Comment
+    author: Annotated[str, Field(max_length=200), AfterValidator(_clean)] = ""
+    thread: Annotated[str, Field(max_length=36), AfterValidator(_clean)] = ""
+
+
+class PullRequestCommentBody(BaseModel):
+    """``POST /v1/pr-comments``: a word about the pull request that is named by number or address."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    repo_url: Url
+    comment: Comment
+    pr_url: Annotated[str, Field(max_length=2048), AfterValidator(_clean)] = ""
+    pr_number: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+
+    def misfits(self) -> list[tuple[str, str]]:
+        """Return what does not fit together, as (field, reason)."""
+        if self.pr_url or self.pr_number is not None:
+            return []
+        return [("pr_number", "give pr_number or pr_url"), ("pr_url", "give pr_number or pr_url")]
 
 
 class RetrievalBody(BaseModel):

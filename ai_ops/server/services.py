@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from aiohttp import web
 
+from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.ports import (
     BugCases,
     Clock,
     CodeHost,
+    Comments,
+    Deliveries,
     Engine,
     Ids,
     Issues,
@@ -31,8 +36,25 @@ from ai_ops.server.auth import Keyring
 from ai_ops.server.descriptions import Descriptions
 from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.senders.mapping import Senders
+from ai_ops.server.webhooks import WebhookSecrets
 
 log = logging.getLogger(__name__)
+
+
+class Watched(Protocol):
+    """Goes round our open pull requests, and can be asked to look at one at once."""
+
+    looks: Counter[tuple[str, str]]
+    """How many looks there were since the start, by host and outcome."""
+
+    @property
+    def pauses(self) -> Mapping[str, float]:
+        """The hosts that are left alone for now, with the seconds of that."""
+        ...
+
+    def nudge(self, pull_request_id: str) -> None:
+        """Have one pull request looked at before all others; harmless when repeated."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +63,15 @@ class Services:
 
     ``ready`` raises a named failure when it cannot work; ``public_url`` is the prefix of our links;
     ``removed`` says how much of each kind was removed by age since the start; ``senders`` says which
-    repositories are meant by applications that send by themselves.
+    repositories are meant by applications that send by themselves; ``watched`` goes round open pull requests.
     """
 
     issues: Issues
     tasks: Tasks
     pull_requests: PullRequests
+    comments: Comments
+    deliveries: Deliveries
+    conversation: Conversation
     bug_cases: BugCases
     trace: Trace
     pauses: Pauses
@@ -62,6 +87,8 @@ class Services:
     bug_case_reach: Reach = Reach.REPOSITORY
     node_rates: NodeRates = field(default_factory=NodeRates)
     removed: Mapping[str, int] = field(default_factory=dict)
+    watched: Watched | None = None
+    webhooks: WebhookSecrets = field(default_factory=WebhookSecrets)
     senders: Senders = field(default_factory=Senders)
     descriptions: Descriptions = field(init=False)
 

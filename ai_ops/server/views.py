@@ -10,8 +10,9 @@ from ai_ops.core.bug_cases import Match, Retrieval, quality
 from ai_ops.core.diagnosis import Diagnosis
 from ai_ops.core.links import absolute
 from ai_ops.flow.bug_case import BugCase, Likeness, Reach
+from ai_ops.flow.ci import CiStatus
 from ai_ops.flow.issue import Issue, IssueDecision
-from ai_ops.flow.pull_request import PullRequest, PullRequestState
+from ai_ops.flow.pull_request import HostedComment, PullRequest, PullRequestState
 from ai_ops.flow.run import Artifact, Run, Step, Usage
 from ai_ops.flow.task import Proof, Task, TaskState, status_word
 
@@ -193,8 +194,44 @@ def pull_request(value: PullRequest, public_url: str) -> dict[str, Any]:
         "issue_id": value.issue_id,
         "fingerprint": value.fingerprint,
         "episode": value.episode,
+        "held": value.held or None,
+        "revision": value.revision,
+        "ready_when_green": value.ready_when_green,
+        "ci": ci(value.ci),
         "created_at": moment(value.created_at),
         "updated_at": moment(value.updated_at),
+    }
+
+
+def comment(value: HostedComment) -> dict[str, Any]:
+    """Return what somebody wrote on a pull request."""
+    return {
+        "comment_id": value.id,
+        "kind": value.kind,
+        "author": value.author,
+        "body": value.body,
+        "ours": value.ours,
+        "may_write": value.may_write,
+        "wants_changes": value.wants_changes,
+        "thread": value.thread,
+        "path": value.path or None,
+        "line": value.line or None,
+        "url": value.url or None,
+        "created_at": moment(value.created_at),
+    }
+
+
+def ci(value: CiStatus) -> dict[str, Any] | None:
+    """Return how CI stood at the head of a pull request; null before it was first looked at."""
+    if not value.sha:
+        return None
+    return {
+        "verdict": value.verdict,
+        "words": value.words,
+        "head_sha": value.sha,
+        "since": moment(value.since),
+        "failed": list(value.failed),
+        "follow_ups": list(value.asked.values()),
     }
 
 

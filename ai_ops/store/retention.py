@@ -3,8 +3,9 @@
 Events go; their issues keep the counts, the first and the last time, and the newest sample. Releases go
 that were not seen for as long, but for the newest of each service and environment. Of an ended run goes what
 was recorded on the way; the run itself stays, with its outcome and cost. A run that may still be published,
-because a person has not decided, keeps everything. The ledger keeps the calls of runs that have not ended,
-and those of today and yesterday, whatever the age.
+because a person has not decided, and one whose pull request is open, keep everything. Deliveries of webhooks
+are remembered for a month: no host sends one again after that. The ledger keeps the calls of runs that have
+not ended, and those of today and yesterday, whatever the age.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, Table, delete, exists, or_, select
 
 from ai_ops.core.ports import Clock
+from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import TaskState
 from ai_ops.store import releases, tables
 from ai_ops.store.database import Database
@@ -23,6 +25,7 @@ _ROWS = 500
 _PAUSE_SECONDS = 0.02
 _OF_A_RUN = (tables.steps, tables.trace_events, tables.artifacts, tables.patches)
 _BUDGETS_LOOK_BACK = timedelta(days=2)
+_DELIVERIES_KEPT = timedelta(days=30)
 _FINAL = tuple(state for state in TaskState if state.final)
 
 
@@ -56,6 +59,7 @@ class Retention:
             for table in (tables.events, tables.counted_events):
                 await self._forget_events(table, now - timedelta(days=self._event_days))
             await self._forget_releases(now - timedelta(days=self._event_days))
+        await self._forget_deliveries(now - _DELIVERIES_KEPT)
         if self._trace_days:
             await self._forget_traces(now - timedelta(days=self._trace_days))
             await self._forget_calls(now - max(timedelta(days=self._trace_days), _BUDGETS_LOOK_BACK))
@@ -85,6 +89,16 @@ class Retention:
                 removed = await connection.run(releases.forget, before, _ROWS)
             await asyncio.sleep(_PAUSE_SECONDS)
 
+    async def _forget_deliveries(self, before: datetime) -> None:
+        c = tables.webhook_deliveries.c
+        oldest = select(c.key).where(c.received_at < before).limit(_ROWS)
+        removed = _ROWS
+        while removed == _ROWS:
+            async with self._database.write() as connection:
+                gone = await connection.execute(delete(tables.webhook_deliveries).where(c.key.in_(oldest)))
+            removed = gone.rowcount
+            await asyncio.sleep(_PAUSE_SECONDS)
+
     async def _forget_traces(self, before: datetime) -> None:
         async with self._database.read() as connection:
             ids = list((await connection.execute(_over(before))).scalars())
@@ -110,7 +124,9 @@ class Retention:
 
 def _over(before: datetime) -> Select[tuple[str]]:
     """Return the query of the runs that ended before a time, have a trace, and need it no more."""
-    runs, tasks = tables.runs.c, tables.tasks.c
+    runs, tasks, pulls = tables.runs.c, tables.tasks.c, tables.pull_requests.c
     wanted = exists().where(tasks.id == runs.task_id, tasks.state.not_in(_FINAL))
+    # A revision builds on the evidence of the run that made the change.
+    followed = exists().where(pulls.run_id == runs.id, pulls.state == PullRequestState.OPEN)
     has_trace = or_(*(exists().where(table.c.run_id == runs.id) for table in _OF_A_RUN))
-    return select(runs.id).where(runs.ended_at < before, ~wanted, has_trace).order_by(runs.seq)
+    return select(runs.id).where(runs.ended_at < before, ~wanted, ~followed, has_trace).order_by(runs.seq)

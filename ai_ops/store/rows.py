@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from ai_ops.errors import PermanentError
+from ai_ops.flow.ci import CiStatus, CiVerdict
 from ai_ops.flow.event import ErrorDetail, Event, EventRepo, EventSource, Frame
 from ai_ops.flow.issue import Issue, IssueState, TriageClass, TriageDecision, TriageJudge
 from ai_ops.flow.notification import Notification, NotificationState
@@ -213,6 +214,8 @@ def pull_request_value(name: str, value: Any) -> Any:
     """Return one field of a pull request as its column holds it."""
     if name == "proof":
         return proof_json(value)
+    if name == "ci":
+        return ci_json(value)
     return (
         clean(value, DOCUMENT if name in ("body", "diff") else MESSAGE) if isinstance(value, str) else value
     )
@@ -220,13 +223,35 @@ def pull_request_value(name: str, value: Any) -> Any:
 
 def pull_request_from(row: RowMapping) -> PullRequest:
     """Return the pull request of a row."""
-    special = {"state", "proof", "reviewers"}
+    special = {"state", "proof", "reviewers", "ci"}
     return PullRequest(
         **{f.name: row[f.name] for f in fields(PullRequest) if f.name not in special},
         state=PullRequestState(row["state"]),
         proof=proof_from(row["proof"]),
         reviewers=tuple(Reviewer(**each) for each in row["reviewers"]),
+        ci=ci_from(row["ci"]),
     )
+
+
+def ci_json(status: CiStatus) -> dict[str, Any]:
+    """Return how CI stands as JSON; the names of checks come from outside."""
+    return {
+        **asdict(status),
+        "words": clean(status.words, NAME * 4),
+        "since": status.since.isoformat() if status.since else None,
+        "passed": [clean(name, NAME) for name in status.passed],
+        "failed": [clean(name, NAME) for name in status.failed],
+    }
+
+
+def ci_from(stored: Mapping[str, Any]) -> CiStatus:
+    """Return the status that ``ci_json`` wrote; nothing was written before the first look."""
+    if not stored:
+        return CiStatus()
+    lists = {name: tuple(stored[name]) for name in ("passed", "failed", "said")}
+    since = datetime.fromisoformat(stored["since"]) if stored["since"] else None
+    verdict = CiVerdict(stored["verdict"])
+    return CiStatus(**{**stored, **lists, "since": since, "verdict": verdict})
 
 
 def notification_row(notification: Notification) -> dict[str, Any]:

@@ -267,6 +267,7 @@ tasks = _table(
     Index("ix_tasks_state_seq", "state", "seq"),
     Index("ix_tasks_kind_seq", "kind", "seq"),
     Index("ix_tasks_issue_id_seq", "issue_id", "seq"),
+    Index("ix_tasks_pull_request_id_seq", "pull_request_id", "seq"),
     Index("ix_tasks_created_at", "created_at"),
 )
 
@@ -312,6 +313,8 @@ pull_requests = _table(
     Column("merge_sha", String(64), nullable=False, server_default=""),
     Column("merged_at", UtcDateTime),
     Column("closed_at", UtcDateTime),
+    Column("ready_when_green", Boolean, nullable=False, server_default=text("false")),
+    Column("ci", JsonText, nullable=False, server_default="{}"),
     Index("uq_pull_requests_branch_repo_key", "branch", "repo_key", unique=True),
     Index("ix_pull_requests_repo_key_state", "repo_key", "state"),
     Index("ix_pull_requests_fingerprint_repo_key", "fingerprint", "repo_key"),
@@ -329,6 +332,25 @@ comments = _table(
     Column("thread", String(36), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_comments_pull_request_id_created_at", "pull_request_id", "created_at"),
+)
+
+# Comments that were looked at; those that are not done wait for another follow-up to end.
+seen_comments = Table(
+    "seen_comments",
+    metadata,
+    Column("pull_request_id", String(36), ForeignKey("pull_requests.id"), primary_key=True),
+    Column("comment_id", String(128), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("done", Boolean, nullable=False),
+)
+
+# Webhooks that were taken. ``key`` is a digest of who sent it and the sender's id for it.
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("received_at", UtcDateTime, nullable=False),
+    Index("ix_webhook_deliveries_received_at", "received_at"),
 )
 
 # Cases are searched by what they share with an error: ``kind`` is the short name of its type, ``place`` file

@@ -16,7 +16,7 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Event
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.repository import Repository
-from ai_ops.flow.task import TRANSITIONS, Priority, Task, TaskKind, TaskState
+from ai_ops.flow.task import TRANSITIONS, UNFINISHED, Priority, Task, TaskKind, TaskState
 from ai_ops.store import tables
 from ai_ops.store.database import Database
 from ai_ops.store.intake_batch import IntakeBatch
@@ -43,7 +43,8 @@ class TaskRepository:
 
         A repair needs ``event`` (with its fingerprint) and ``repository``; its triage is recorded and
         does not refuse, because a person asked. A follow-up whose payload names a
-        ``pull_request_id`` takes over that pull request's issue, fingerprint and episode.
+        ``pull_request_id`` takes over that pull request's issue, fingerprint and episode. While another
+        one of it is unfinished, that is returned, and the key stays free.
 
         Raises:
             PermanentError: ``invalid_task``, ``pull_request_not_found``.
@@ -56,7 +57,7 @@ class TaskRepository:
                     return Created(known, False, "This Idempotency-Key was used before.")
             repair = TaskKind(new.kind) is TaskKind.REPAIR
             created = await (_repair if repair else _other)(connection, new, now)
-            if new.idempotency_key:
+            if new.idempotency_key and (repair or created.created):
                 row = {"key": _digest(new.idempotency_key), "task_id": created.task.id, "created_at": now}
                 await connection.execute(insert(tables.idempotency_keys), row)
         return created
@@ -80,6 +81,8 @@ class TaskRepository:
         ]
         if wanted.issue_id is not None:
             narrowed.append(c.issue_id == wanted.issue_id)
+        if wanted.pull_request_id is not None:
+            narrowed.append(c.pull_request_id == wanted.pull_request_id)
         return await page(self._database, tables.tasks, task_from, *narrowed, limit=limit, cursor=cursor)
 
     async def move(
@@ -168,6 +171,11 @@ async def _other(connection: Transaction, new: NewTask, now: datetime) -> Create
     about = new.payload.get("pull_request_id")
     if task.kind is TaskKind.FOLLOW_UP and about:
         task = replace(task, **await _of_pull_request(connection, str(about)))
+        c = tables.tasks.c
+        same = (c.kind == TaskKind.FOLLOW_UP, c.pull_request_id == about, c.state.in_(UNFINISHED))
+        row = (await connection.execute(select(tables.tasks).where(*same).limit(1))).mappings().first()
+        if row is not None:
+            return Created(task_from(row), False, "Another follow-up of this pull request is under way.")
     await connection.execute(insert(tables.tasks), task_row(task))
     return Created(task, True)
 

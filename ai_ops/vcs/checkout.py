@@ -107,6 +107,16 @@ async def diff(runner: GitRunner, checkout: Path) -> str:
         return await _patch(runner, place, base)
 
 
+async def changes(mirror: Mirror, base: str, sha: str) -> str:
+    """Return all that one commit of a mirror has and another has not, as a git patch like ``diff``'s."""
+    with tempfile.TemporaryDirectory(prefix="ai-ops-git-") as folder:
+        git_dir = Path(folder)
+        await asyncio.to_thread(skeleton, git_dir)
+        place = Place(git_dir, index=git_dir / "index", borrowed_objects=mirror.place.git_dir / "objects")
+        await mirror.runner.run("diff", ["read-tree", sha], place)
+        return await _patch(mirror.runner, place, base)
+
+
 async def apply(runner: GitRunner, checkout: Path, patch: str) -> None:
     """Apply a patch to the files of a checkout.
 

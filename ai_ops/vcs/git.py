@@ -18,7 +18,7 @@ from ai_ops.vcs import checkout as checkouts
 from ai_ops.vcs import history, reading
 from ai_ops.vcs.credentials import Credential, askpass_program
 from ai_ops.vcs.environment import GitRunner
-from ai_ops.vcs.merging import Author, commit_patch, merge_heads
+from ai_ops.vcs.merging import Author, commit_patch, merge_heads, merged_tree
 from ai_ops.vcs.mirror import Mirror, Mirrors
 from ai_ops.vcs.names import address_of, check_branch, check_sha
 from ai_ops.vcs.pinning import LookUp, Pinning, look_up
@@ -66,7 +66,9 @@ class GitClient:
     @asynccontextmanager
     async def _mirror(self, repository: Repository) -> AsyncIterator[Mirror]:
         address = address_of(repository, allow_file=self._allow_file, http_hosts=self._http_hosts)
-        credential = None if address.protocol == "file" else self._credentials(repository)
+        credential = None
+        if address.protocol != "file":  # the host of an App is asked for one
+            credential = await asyncio.to_thread(self._credentials, repository)
         async with self._mirrors.held(repository, address, credential) as mirror:
             yield mirror
 
@@ -100,26 +102,52 @@ class GitClient:
         """Apply a patch made by ``diff`` to a checkout at the same base."""
         await checkouts.apply(self._runner, checkout, patch)
 
-    async def commit(self, repository: Repository, base_sha: str, patch: str, message: str) -> str:
-        """Commit ``base + patch`` in the mirror with a fixed author and date: same input, same SHA.
-
-        Raises:
-            PermanentError: ``nothing_to_commit``, ``patch_does_not_apply``.
-        """
+    async def changes(self, repository: Repository, base_sha: str, sha: str) -> str:
+        """Return all that ``sha`` has over ``base_sha``, as a git patch that applies to the latter."""
         check_sha(base_sha)
+        check_sha(sha)
         async with self._mirror(repository) as mirror:
 
             async def work() -> str:
                 await mirror.require(base_sha)
-                return await commit_patch(mirror, base_sha, patch, message, self._author)
+                await mirror.require(sha)
+                return await checkouts.changes(mirror, base_sha, sha)
 
             return await self._mirrors.healed(mirror, work)
 
-    async def push(self, repository: Repository, sha: str, branch: str) -> bool:
+    async def commit(
+        self,
+        repository: Repository,
+        base_sha: str,
+        patch: str,
+        message: str,
+        *,
+        parents: Sequence[str] = (),
+    ) -> str:
+        """Commit ``base + patch`` in the mirror with a fixed author and date: same input, same SHA.
+
+        It follows ``parents``, which are the base alone when none are given.
+
+        Raises:
+            PermanentError: ``nothing_to_commit``, ``patch_does_not_apply``.
+        """
+        for sha in (base_sha, *parents):
+            check_sha(sha)
+        async with self._mirror(repository) as mirror:
+
+            async def work() -> str:
+                for sha in (base_sha, *parents):
+                    await mirror.require(sha)
+                return await commit_patch(mirror, base_sha, patch, message, self._author, parents)
+
+            return await self._mirrors.healed(mirror, work)
+
+    async def push(self, repository: Repository, sha: str, branch: str, *, onto: str = "") -> bool:
         """Push a commit to a branch. True when it was there already; nobody else's work is overwritten.
 
         A branch that exists moves forward, to a commit that contains its head. Commits that we alone
-        made are replaced: an earlier run pushed them and came no further.
+        made are replaced: an earlier run pushed them and came no further. With ``onto`` nothing is
+        replaced, and the branch has to be there with that commit.
 
         Raises:
             PermanentError: ``branch_taken``; ``git_commit_missing`` when the mirror lost the commit
@@ -134,6 +162,8 @@ class GitClient:
                     f"the commit {sha} is not in the mirror",
                     next_step="Commit it again.",
                 )
+            if onto:
+                return await _push(mirror, sha, branch, expected=check_sha(onto))
             return await _push(mirror, sha, branch, replaceable=self._author)
 
     async def remote_branch(self, repository: Repository, branch: str) -> str | None:
@@ -182,6 +212,26 @@ class GitClient:
 
             return await self._mirrors.healed(mirror, work)
 
+    async def merged(self, repository: Repository, head: str, base_sha: str) -> str:
+        """Return what is left of a branch's change once a newer base is merged in, as a patch on that base.
+
+        Git decides what becomes of the two; nothing is committed.
+
+        Raises:
+            PermanentError: ``merge_conflict``, ``unrelated_history``, ``git_commit_missing``.
+        """
+        check_sha(head)
+        check_sha(base_sha)
+        async with self._mirror(repository) as mirror:
+
+            async def work() -> str:
+                await mirror.require(head)
+                await mirror.require(base_sha)
+                tree = await merged_tree(mirror, base_sha, head)
+                return await checkouts.changes(mirror, base_sha, tree)
+
+            return await self._mirrors.healed(mirror, work)
+
     async def merge(self, repository: Repository, branch: str, into: str, message: str, *, head: str) -> str:
         """Merge a branch on the remote and return the merge commit; merged already, return that.
 
@@ -216,14 +266,19 @@ class GitClient:
         raise TemporaryError("base_moved", f"{into} keeps moving; the merge is tried again")
 
 
-async def _push(mirror: Mirror, sha: str, branch: str, *, replaceable: Author | None = None) -> bool:
+async def _push(
+    mirror: Mirror, sha: str, branch: str, *, replaceable: Author | None = None, expected: str = ""
+) -> bool:
     """Push, expecting on the remote exactly what was seen there; a lost answer is looked up.
 
-    Commits that only ``replaceable`` made may be replaced: they are of an earlier run of ours.
+    Commits that only ``replaceable`` made may be replaced: they are of an earlier run of ours. With
+    ``expected`` the branch has to be at that commit.
     """
     there = (await mirror.remote_heads(branch)).heads.get(branch)
     if there == sha:
         return True
+    if expected and there != expected:
+        raise _taken(branch)
     foreign = there is not None and not await _contains(mirror, sha, there)
     if foreign and not await _only_by(mirror, branch, sha, replaceable):
         raise _taken(branch)

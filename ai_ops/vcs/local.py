@@ -7,6 +7,7 @@ host gives out the number and the address that belong to that id, so both name t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -97,8 +98,14 @@ class LocalHost:
         return sha
 
     async def pull_request(self, repository: Repository, number: int) -> HostedPullRequest:
-        """Return a pull request as it is now."""
-        return _hosted(await self._numbered(repository, number))
+        """Return a pull request as it is now: while it is open, its head is what the branch holds."""
+        found = await self._numbered(repository, number)
+        if found.state is not PullRequestState.OPEN:
+            return _hosted(found)
+        head = await self._git.remote_branch(repository, found.branch) or ""
+        base = await self._git.remote_branch(repository, found.base) or ""
+        conflicts = bool(head and base) and await self._conflict(repository, head, base)
+        return replace(_hosted(found), head_sha=head, conflicts=conflicts)
 
     async def update_pull_request(
         self, repository: Repository, number: int, *, body: str | None = None, draft: bool | None = None
@@ -159,6 +166,17 @@ class LocalHost:
     async def check(self) -> str:
         """Say that there is no host to reach."""
         return "local: pull requests are kept by this server"
+
+    async def _conflict(self, repository: Repository, head: str, base: str) -> bool:
+        try:
+            await self._git.merged(repository, head, base)
+        except PermanentError as failure:
+            if failure.code == "git_commit_missing":  # it moved on while we looked
+                return False
+            if failure.code in ("merge_conflict", "unrelated_history"):
+                return True
+            raise
+        return False
 
     async def _numbered(self, repository: Repository, number: int) -> PullRequest:
         """Return the record of a number, which follows from its id."""

@@ -6,6 +6,7 @@ Author and date are fixed by the input, so that a step that runs twice makes the
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,14 +32,16 @@ class Merged:
     new: bool
 
 
-async def commit_patch(mirror: Mirror, base: str, patch: str, message: str, author: Author) -> str:
-    """Commit a patch on ``base``, dated one second after it.
+async def commit_patch(
+    mirror: Mirror, base: str, patch: str, message: str, author: Author, parents: Sequence[str] = ()
+) -> str:
+    """Commit ``base + patch``, dated one second after what it follows: ``parents``, or else ``base``.
 
     Raises:
         PermanentError: ``nothing_to_commit``, ``patch_does_not_apply``.
     """
-    time, base_tree = await _time_and_tree(mirror, base)
-    tree = base_tree
+    followed = [await _time_and_tree(mirror, sha) for sha in parents or (base,)]
+    tree = (await _time_and_tree(mirror, base))[1]
     if patch.strip():
         with tempfile.TemporaryDirectory(prefix="ai-ops-git-") as folder:
             staged = replace(mirror, place=replace(mirror.place, index=Path(folder) / "index"))
@@ -49,9 +52,10 @@ async def commit_patch(mirror: Mirror, base: str, patch: str, message: str, auth
             except AiOpsError as failure:
                 raise patch_failure(failure) from None
             tree = (await staged.git("commit", "write-tree")).text.strip()
-    if tree == base_tree:
+    if len(followed) == 1 and tree == followed[0][1]:
         raise PermanentError("nothing_to_commit", "the patch changes nothing")
-    return await _commit_tree(mirror, tree, [base], time + 1, message, author)
+    time = max(time for time, _ in followed) + 1
+    return await _commit_tree(mirror, tree, list(parents or (base,)), time, message, author)
 
 
 async def merge_heads(mirror: Mirror, base: str, head: str, message: str, author: Author) -> Merged:
@@ -65,6 +69,17 @@ async def merge_heads(mirror: Mirror, base: str, head: str, message: str, author
         span = ("--ancestry-path", "--merges", "--reverse", f"{head}..{base}")
         merges = (await mirror.git("merge", "rev-list", *span)).text.split()
         return Merged(merges[0] if merges else base, new=False)
+    tree = await merged_tree(mirror, base, head)
+    times = [(await _time_and_tree(mirror, sha))[0] for sha in (base, head)]
+    return Merged(await _commit_tree(mirror, tree, [base, head], max(times) + 1, message, author), new=True)
+
+
+async def merged_tree(mirror: Mirror, base: str, head: str) -> str:
+    """Return the tree that git makes of two heads.
+
+    Raises:
+        PermanentError: ``merge_conflict``, ``unrelated_history``.
+    """
     done = await mirror.git("merge", "merge-tree", "--write-tree", "--name-only", base, head, accept=(0, 1))
     lines = done.text.splitlines()
     if done.exit_code:
@@ -72,10 +87,7 @@ async def merge_heads(mirror: Mirror, base: str, head: str, message: str, author
         raise PermanentError(
             "merge_conflict", f"both sides changed {paths[:300]}", next_step="Merge the branch by hand."
         )
-    times = [(await _time_and_tree(mirror, sha))[0] for sha in (base, head)]
-    return Merged(
-        await _commit_tree(mirror, lines[0], [base, head], max(times) + 1, message, author), new=True
-    )
+    return check_sha(lines[0])
 
 
 async def _time_and_tree(mirror: Mirror, sha: str) -> tuple[int, str]:

@@ -8,19 +8,17 @@ import logging
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.model_names import is_allowed
 from ai_ops.core.orchestrator.tools import Policy
-from ai_ops.core.ports import CodeHost, Comments, Fixer, Ledger, Notifier, PullRequests, Sandbox
+from ai_ops.core.ports import Fixer, Ledger, Notifier, Sandbox
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.fixing import FixMode
-from ai_ops.flow.repository import Repository
 from ai_ops.integrations.claude_direct import DirectFixer
 from ai_ops.integrations.claude_gateway import ClaudeGateway
 from ai_ops.integrations.claude_gateway import Credential as ClaudeCredential
@@ -29,10 +27,6 @@ from ai_ops.integrations.mail.files import FileNotifier
 from ai_ops.integrations.mail.smtp import SmtpNotifier, SmtpOptions
 from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.settings import Settings
-from ai_ops.vcs.credentials import Credential, token_credential
-from ai_ops.vcs.git import GitClient
-from ai_ops.vcs.github import GitHubHost, home_of
-from ai_ops.vcs.local import LocalHost
 from ai_ops.workspace.choosing import AutoSandbox, choose
 from ai_ops.workspace.profile import SandboxLimits
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
@@ -130,28 +124,6 @@ def recipients(settings: Settings) -> tuple[str, ...]:
     return (_FALLBACK_RECEIVER,)
 
 
-def git_client(settings: Settings) -> GitClient:
-    """Return git, with a token only for the configured host."""
-    github = urlsplit(settings.github_base_url)
-    http_hosts = [github.netloc] if github.scheme == "http" else []
-
-    def credentials(repository: Repository) -> Credential | None:
-        # A repository elsewhere may count as one of GitHub's by its code_host; the token stays at home.
-        if repository.code_host != "github" or repository.key.partition("/")[0] != home_of(
-            settings.github_base_url
-        ):
-            return None
-        return token_credential("github", secret(settings.github_token))
-
-    return GitClient(
-        settings.data_dir.absolute() / "mirrors",
-        credentials,
-        allow_file=settings.code_host == "local" or bool(settings.allowed_repos),
-        http_hosts=http_hosts,
-        is_named=repository_rules(settings).names,
-    )
-
-
 def chosen_sandbox(settings: Settings) -> BubblewrapSandbox | OffSandbox | AutoSandbox:
     """Return where untrusted commands run."""
     limits = SandboxLimits(
@@ -184,6 +156,9 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         sandbox=settings.sandbox,
         bug_case_reach=Reach(settings.bug_case_reach),
         triage_model=triage_model(settings),
+        draft_until_green=settings.draft_until_green,
+        ci_wait_seconds=settings.ci_wait_minutes * 60,
+        ci_repair_rounds=settings.ci_repair_rounds,
     )
 
 
@@ -224,16 +199,6 @@ def account(settings: Settings, salt: str) -> str:
     secret_words = (credential.kind, credential.secret) if credential else ()
     words = (salt, settings.anthropic_base_url, *secret_words)
     return hashlib.sha256("\0".join(words).encode()).hexdigest()[:32]
-
-
-def hosts(
-    settings: Settings, pull_requests: PullRequests, comments: Comments, git: GitClient
-) -> dict[str, CodeHost]:
-    """Return the code hosts by name."""
-    return {
-        "local": LocalHost(pull_requests, comments, git),
-        "github": GitHubHost(settings.github_base_url, secret(settings.github_token)),
-    }
 
 
 def with_free_port(settings: Settings) -> Settings:

@@ -11,7 +11,9 @@ from ai_ops.server.http_server import Listening, build_app, listen
 from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.senders.mapping import Sender, Senders
 from ai_ops.server.services import Services
+from ai_ops.server.webhooks import WebhookSecrets
 from ai_ops.settings import Settings
+from ai_ops.store.deliveries import DeliveryRepository
 from ai_ops.store.ids import IdRepository
 from ai_ops.wiring.adapters import secret
 from ai_ops.wiring.system import System, WrapWorker, build
@@ -25,6 +27,9 @@ def services(system: System) -> Services:
         issues=tools.issues,
         tasks=tools.tasks,
         pull_requests=tools.pull_requests,
+        comments=system.comments,
+        deliveries=DeliveryRepository(system.database, tools.clock),
+        conversation=system.conversation,
         bug_cases=tools.bug_cases,
         bug_case_reach=tools.policy.bug_case_reach,
         trace=tools.trace,
@@ -38,6 +43,10 @@ def services(system: System) -> Services:
         ready=system.ready,
         node_rates=NodeRates(settings.events_per_minute_per_node),
         removed=system.retention.removed,
+        watched=system.watching,
+        webhooks=WebhookSecrets(
+            secret(settings.github_webhook_secret), secret(settings.gitlab_webhook_token)
+        ),
         ids=IdRepository(system.database),
         public_url=tools.policy.public_url,
         senders=Senders(tuple(_senders(settings))),

@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ai_ops.core.budgets import Budgets
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.ci import CiWatch
+from ai_ops.core.orchestrator.conversation import Conversation
+from ai_ops.core.orchestrator.holding import Holding
 from ai_ops.core.orchestrator.paced import PacedFixer
+from ai_ops.core.orchestrator.pacing import paced_hosts
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.upkeep import Upkeep
 from ai_ops.core.orchestrator.waking import Waking
@@ -29,6 +33,7 @@ from ai_ops.settings import Settings
 from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
+from ai_ops.store.deliveries import SeenCommentRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
@@ -41,8 +46,6 @@ from ai_ops.wiring.adapters import (
     account,
     chosen_sandbox,
     fixer,
-    git_client,
-    hosts,
     intake_rules,
     notifier,
     policy,
@@ -50,6 +53,7 @@ from ai_ops.wiring.adapters import (
     repository_rules,
     salt_of,
 )
+from ai_ops.wiring.code_hosts import git_client, github_account, hosts
 from ai_ops.workspace import edits
 from ai_ops.workspace.choosing import AutoSandbox, toolchains_of
 from ai_ops.workspace.orphans import kill_orphans
@@ -78,6 +82,9 @@ class System:
     mailroom: Mailroom
     sandbox: Sandbox
     retention: Retention
+    watching: Watching
+    comments: CommentRepository
+    conversation: Conversation
 
     async def ready(self) -> None:
         """Write to the database and take it back; a failure is named."""
@@ -104,12 +111,14 @@ async def build(
         stack.push_async_callback(database.close)
         sandbox = chosen_sandbox(settings)
         toolbox = await ensure_toolbox(settings.data_dir)
-        git = git_client(settings)
+        on_github = github_account(settings)
+        git = git_client(settings, on_github)
         trace = TraceStore(database, clock, redact)
         budgets = Budgets(settings.budget_usd_per_hour, settings.budget_usd_per_day)
         ledger = LedgerRepository(database, clock, budgets)
         pauses = PauseRepository(database, clock, account(settings, salt))
         pull_requests = PullRequestRepository(database, clock)
+        comments = CommentRepository(database, clock)
         outbox = OutboxRepository(database)
         mailroom = Mailroom(outbox, notifier(settings), clock, redact.redact)
         workspaces = WorkspaceManager(settings.workspaces_dir, git, overlays=overlays)
@@ -135,7 +144,7 @@ async def build(
             ),
             edits=edits,
             fixer=PacedFixer(fixer(settings, sandbox, ledger), pauses, clock),
-            hosts=hosts(settings, pull_requests, CommentRepository(database, clock), git),
+            hosts=hosts(settings, pull_requests, comments, git, on_github),
             mailroom=mailroom,
             sandbox=sandbox,
             clock=clock,
@@ -162,6 +171,12 @@ async def build(
             await _look_at(sandbox)
         unfinished = await tools.tasks.unfinished()
         await workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
+        # What goes round keeps a pace towards the hosts; runs do not wait for it.
+        paced = replace(tools, hosts=paced_hosts(tools.hosts, settings.watch_requests_per_minute))
+        seen, prefix = SeenCommentRepository(database), settings.pr_comment_command_prefix
+        conversation = Conversation(paced, engine, seen, prefix)
+        watchers = (Holding(paced), conversation, CiWatch(paced, engine))
+        watching = Watching(pull_requests, paced.hosts, watchers)
         retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)
         system = System(
             settings,
@@ -173,6 +188,9 @@ async def build(
             mailroom,
             sandbox,
             retention,
+            watching,
+            comments,
+            conversation,
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)
@@ -180,7 +198,6 @@ async def build(
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
         waking = Waking(tools.tasks, pauses, engine, clock)
         stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
-        watching = Watching(pull_requests, tools.hosts, ())
         stack.push_async_callback(_cancel, asyncio.create_task(watching.run(), name="watching"))
         yield system
 

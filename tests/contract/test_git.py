@@ -525,6 +525,36 @@ async def test_what_an_earlier_run_of_ours_left_is_replaced(at):
     assert at.remote("rev-parse", "ai-ops/fix-1") == second
 
 
+async def test_onto_a_head_nothing_else_is_replaced_not_even_our_own(at):
+    """Two revisions of one commit: the second is refused, or the first would be lost."""
+    base, first = await at.change({"app.py": "x = 2\n"})
+    repository, branch = at.repository, "ai-ops/fix-1"
+    await at.client.push(repository, first, branch)
+    change = await at.client.changes(repository, base.sha, first)
+    two, three = [
+        await at.client.commit(
+            repository, base.sha, change.replace("x = 2", f"x = {n}"), "Revise", parents=(first,)
+        )
+        for n in (3, 4)
+    ]
+    assert await at.client.push(repository, two, branch, onto=first) is False
+    assert await at.client.push(repository, two, branch, onto=first) is True
+    for name in (branch, "ai-ops/gone"):
+        assert (await refused(at.client.push(repository, three, name, onto=first))).code == "branch_taken"
+    assert at.remote("rev-list", "main..ai-ops/fix-1").split() == [two, first]
+
+
+async def test_what_a_commit_has_over_another_is_the_patch_that_made_it(local):
+    base = await local.client.refresh(local.repository)
+    await local.client.export(local.repository, base.sha, local.folder / "work")
+    (local.folder / "work" / "app.py").write_bytes(b"x = '\xe9'\r\n")
+    (local.folder / "work" / "n\u00e9w.bin").write_bytes(bytes(range(256)))
+    patch = await local.client.diff(local.folder / "work")
+    sha = await local.client.commit(local.repository, base.sha, patch, "Odd")
+    assert await local.client.changes(local.repository, base.sha, sha) == patch
+    assert await local.client.changes(local.repository, sha, sha) == ""
+
+
 async def test_a_race_with_another_pusher_is_lost_politely(http):
     """The other one pushes after we have looked and before we push."""
     _, sha = await http.change({"app.py": "x = 2\n"})
@@ -685,3 +715,38 @@ async def test_unrelated_histories_are_named(at):
 
 async def test_the_credential_of_a_host_shows_no_token_in_words():
     assert TOKEN not in repr(Credential("x-access-token", TOKEN))
+
+
+# --- a newer base ----------------------------------------------------------------------------------
+
+
+async def branched(at):
+    """Push a change of ours to a branch and return it."""
+    _, head = await at.change({"app.py": "x = 2\n"})
+    await at.client.push(at.repository, head, "ai-ops/fix-1")
+    return head
+
+
+async def test_a_branch_brought_together_with_a_newer_base_is_a_patch_on_that_base(at):
+    head = await branched(at)
+    newer = push_files(at.bare, {"README.md": "# The shop\n"})
+    patch = await at.client.merged(at.repository, head, newer)
+    assert "+x = 2" in patch and "README" not in patch
+    merge = await at.client.commit(at.repository, newer, patch, "Merge", parents=(head, newer))
+    await at.client.push(at.repository, merge, "ai-ops/fix-1", onto=head)
+    assert at.remote("log", "-1", "--format=%P", "ai-ops/fix-1").split() == [head, newer]
+    assert at.remote("show", "ai-ops/fix-1:README.md") == "# The shop"
+
+
+async def test_a_branch_whose_change_is_in_the_newer_base_leaves_no_patch(at):
+    head = await branched(at)
+    newer = push_files(at.bare, {"app.py": "x = 2\n"})
+    assert await at.client.merged(at.repository, head, newer) == ""
+
+
+async def test_a_branch_that_conflicts_with_a_newer_base_is_named(at):
+    head = await branched(at)
+    newer = push_files(at.bare, {"app.py": "x = 3\n"})
+    failure = await refused(at.client.merged(at.repository, head, newer))
+    assert failure.code == "merge_conflict" and "app.py" in failure.message
+    assert await at.client.remote_branch(at.repository, "ai-ops/fix-1") == head

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from ai_ops.errors import PermanentError
+from ai_ops.flow.ci import CiStatus, CiVerdict
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import Proof, Verdict
@@ -56,6 +57,25 @@ async def test_the_newest_come_first(pull_requests):
     rest = await pull_requests.list(limit=3, cursor=first.next_cursor)
     assert [p.number for p in (*first.items, *rest.items)] == [5, 4, 3, 2, 1]
     assert rest.next_cursor is None
+
+
+async def test_how_ci_stands_is_kept_as_it_is_whatever_a_check_is_called(pull_requests):
+    first = await pull_requests.record(pull_request(ready_when_green=True))
+    assert (first.ci, first.ready_when_green) == (CiStatus(), True)
+    status = CiStatus(
+        CiVerdict.OURS,
+        "test \ud800 fails",
+        "b" * 40,
+        START,
+        passed=("lint",),
+        failed=("test \0", "x" * 1000),
+        asked={"checks:1": "t1"},
+        said=("ci-theirs:1",),
+    )
+    kept = (await pull_requests.update(first.id, ci=status, ready_when_green=False)).ci
+    assert kept == (await pull_requests.find(first.id)).ci
+    assert kept.failed[0] == "test \ufffd" and len(kept.failed[1]) == 256
+    assert replace(kept, failed=status.failed, words=status.words) == status
 
 
 def mail(key: str = "k", **changes) -> Notification:

@@ -113,6 +113,20 @@ async def test_the_repository_says_how_its_pull_requests_are_opened(workshop, mo
 
 
 @pytest.mark.parametrize(
+    ("said", "server", "expected"),
+    [
+        pytest.param("draft: until_green\n", False, (True, True), id="the repository asks"),
+        pytest.param("labels: [bug]\n", True, (True, True), id="the server asks"),
+        pytest.param("draft: false\n", True, (False, False), id="the repository wants none"),
+    ],
+)
+async def test_a_draft_until_ci_passes_is_kept_as_one(workshop, said, server, expected):
+    async with workshop(files={".ai-ops.yml": said}, draft_until_green=server) as floor:
+        await floor.repaired()
+        assert [(pull.draft, pull.ready_when_green) for pull in await floor.pulls()] == [expected]
+
+
+@pytest.mark.parametrize(
     ("asked", "expected"), [({}, FixMode.AGENTIC), ({"fix_mode": "code_blocks"}, FixMode.CODE_BLOCKS)]
 )
 async def test_the_mode_is_the_tasks_then_the_repositorys_then_the_servers(workshop, asked, expected):

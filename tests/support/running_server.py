@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import json
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -17,6 +19,7 @@ from sqlalchemy import text
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.ports import CodeHost, Steps
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
@@ -29,9 +32,11 @@ from ai_ops.server.http_server import Listening, build_app, listen
 from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.senders.mapping import Senders
 from ai_ops.server.services import Services
+from ai_ops.server.webhooks import WebhookSecrets
 from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
+from ai_ops.store.deliveries import DeliveryRepository, SeenCommentRepository
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.pauses import PauseRepository
@@ -77,6 +82,19 @@ class SmallWorker:
         await self._trace.run_ended(run, self.ending)
 
 
+class Nudges:
+    """Notes which pull requests were to be looked at."""
+
+    def __init__(self) -> None:
+        self.looks: Counter[tuple[str, str]] = Counter()
+        self.pauses: Mapping[str, float] = {}
+        self.nudged: list[str] = []
+
+    def nudge(self, pull_request_id: str) -> None:
+        """Note one."""
+        self.nudged.append(pull_request_id)
+
+
 @dataclass
 class Answer:
     """An answer of the server, read to its end."""
@@ -108,6 +126,7 @@ class Running:
     git: GitClient
     folder: Path
     key: str
+    nudges: Nudges
 
     async def call(
         self,
@@ -198,6 +217,7 @@ async def running(
     node_rates: NodeRates | None = None,
     senders: Senders | None = None,
     bug_case_reach: Reach = Reach.REPOSITORY,
+    webhooks: WebhookSecrets | None = None,
 ) -> AsyncIterator[Running]:
     """Run a server while entered."""
     clock = SystemClock()
@@ -206,14 +226,24 @@ async def running(
     tasks = TaskRepository(database, clock)
     issues = IssueRepository(database, clock, rules)
     pull_requests = PullRequestRepository(database, clock)
+    comments, nudges = CommentRepository(database, clock), Nudges()
     trace = TraceStore(database, clock, redactor)
     worker = SmallWorker(tasks, trace)
     engine = MemoryEngine(worker, tasks, trace, max_concurrent=4)
     git = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
     hosts: dict[str, CodeHost] = {
-        "local": LocalHost(pull_requests, CommentRepository(database, clock), git),
+        "local": LocalHost(pull_requests, comments, git),
         "github": GitHubHost("https://api.github.com", ""),
     }
+
+    talkers: Any = SimpleNamespace(
+        tasks=tasks,
+        issues=issues,
+        pull_requests=pull_requests,
+        redact=redactor.redact,
+        host_of=lambda repository: hosts[repository.code_host],
+    )
+    conversation = Conversation(talkers, engine, SeenCommentRepository(database), "/ai-ops")
 
     async def ready() -> None:
         async with database.write():
@@ -223,6 +253,11 @@ async def running(
         issues=issues,
         tasks=tasks,
         pull_requests=pull_requests,
+        comments=comments,
+        deliveries=DeliveryRepository(database, clock),
+        conversation=conversation,
+        watched=nudges,
+        webhooks=webhooks or WebhookSecrets(),
         bug_cases=BugCaseRepository(database),
         trace=trace,
         pauses=PauseRepository(database, clock, "account"),
@@ -259,6 +294,7 @@ async def running(
                 git=git,
                 folder=folder,
                 key=server_key,
+                nudges=nudges,
             )
         finally:
             await listening.stop()

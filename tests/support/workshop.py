@@ -39,7 +39,7 @@ from ai_ops.integrations.mail.mailroom import Mailroom
 from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.comments import CommentRepository
-from ai_ops.store.database import open_database
+from ai_ops.store.database import Database, open_database
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
@@ -141,6 +141,7 @@ class Workshop:
     tools: Tools
     fixer: Asked
     engine: MemoryEngine
+    database: Database
     waits: list[tuple[TaskState, float]] = field(default_factory=list)
 
     def event(self, text: str, context: tuple[str, ...] = ()) -> Event:
@@ -328,7 +329,7 @@ async def open_workshop(
 
     engine = MemoryEngine(worker, tools.tasks, trace, failing=Worker(tools).fail)
     try:
-        yield Workshop(folder, remote, repository, tools, fixer, engine, waits)
+        yield Workshop(folder, remote, repository, tools, fixer, engine, database, waits)
     finally:
         await engine.stop()
         await database.close()

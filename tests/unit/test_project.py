@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from ai_ops.core.drafts import Draft
 from ai_ops.core.project import ProjectFile, discover, parse_project_file, plan_tests
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixMode
@@ -33,9 +34,17 @@ budget_usd: 1.5
         ("migrations/**",),
         ("ann", "bob"),
         ("bot",),
-        True,
+        Draft.ALWAYS,
         1.5,
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "draft"),
+    [(b"true", Draft.ALWAYS), (b"false", Draft.NEVER), (b"until_green", Draft.UNTIL_GREEN), (b"", None)],
+)
+def test_a_repository_says_whether_its_pull_requests_are_drafts(said, draft):
+    assert parse_project_file(b"draft: " + said).draft is draft
 
 
 @pytest.mark.parametrize("data", [None, b"", b"# nothing\n", b"test:\n"])
@@ -55,6 +64,8 @@ def test_a_file_that_says_nothing_is_the_default(data):
         pytest.param(b"mode: magic", "mode", id="unknown mode"),
         pytest.param(b"mode: [agentic]", "mode", id="list for mode"),
         pytest.param(b"draft: 1", "draft", id="number for flag"),
+        pytest.param(b"draft: maybe", "true, false or until_green", id="unknown draft"),
+        pytest.param(b"draft: [until_green]", "draft", id="list for draft"),
         pytest.param(b"budget_usd: .inf", "budget_usd", id="infinite"),
         pytest.param(b"budget_usd: .nan", "budget_usd", id="not a number"),
         pytest.param(b"budget_usd: 1" + b"0" * 400, "budget_usd", id="larger than a float"),

@@ -7,7 +7,7 @@ together, ``choice`` decides within a budget of tokens; ``past`` tells of simila
 from ai_ops.core.context.calls import Call
 from ai_ops.core.context.choice import FILES_TOKENS, Choice, choose
 from ai_ops.core.context.excerpts import ContextFile, tokens
-from ai_ops.core.context.past import PAST_BUDGET, became, past_repairs
+from ai_ops.core.context.past import PAST_BUDGET, became, earlier_change, past_repairs
 from ai_ops.core.context.paths import Paths, map_path, roots
 from ai_ops.core.context.places import Place
 
@@ -21,6 +21,7 @@ __all__ = [
     "Place",
     "became",
     "choose",
+    "earlier_change",
     "map_path",
     "past_repairs",
     "roots",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ai_ops.core.wording import counted
+from ai_ops.core.wording import counted, shortened
 from ai_ops.flow.bug_case import BugCase, BugCaseOutcome
 
 PAST_BUDGET = 12_000
@@ -37,6 +37,15 @@ def _past_repair(case: BugCase, *, own: bool, room: int) -> str:
         return f"{text[: room - 1]}…"
     with_diff = f"{text}\nDiff:\n{case.diff}"
     return with_diff if own and case.diff and len(with_diff) <= room else text
+
+
+def earlier_change(diff: str) -> str:
+    """Return what a fixer is told of a change of its own that does not fit the newer base any more."""
+    return (
+        "This very error was repaired on an older state of the branch, by the change below, and people look "
+        "at it. The files have changed meanwhile, so that it no longer fits: make its change to them as they "
+        f"are now, and no more than that.\n\n{shortened(diff, PAST_BUDGET)}"
+    )
 
 
 def became(case: BugCase) -> str:

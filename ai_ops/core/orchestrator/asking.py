@@ -1,7 +1,8 @@
 """One request to the fixer, and what it did to the checkout. Both modes end in edited files.
 
-A round after the first of a request goes on with the session of the round before it, in agentic mode. It
-begins from the same checkout as the first, so a new session can take its place at any time.
+A round after the first of a request goes on with the session of the round before it, in agentic mode, and
+a revision with that of the change. Each begins from the same checkout as the first, so a new session can take
+its place at any time.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ai_ops.core.orchestrator.showing import head, say_what_is_shown
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.prompts import Words, parse_words
 from ai_ops.errors import PermanentError
-from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Purpose
+from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Purpose, Session
 from ai_ops.flow.run import Usage
 from ai_ops.flow.task import Reason
 
@@ -34,6 +35,16 @@ _BREACHES = frozenset({"diff_too_large", "checkout_damaged"})
 
 PromptFor = Callable[[str, str], str]
 """(nonce, report on the last answer) → the prompt."""
+_GONE_ON_WITH = frozenset({Purpose.FIX, Purpose.REVISE})
+"""Whose last session is kept, too: a revision of the change goes on with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The session of an earlier run, and what is asked in it, for a nonce."""
+
+    session: Session
+    prompt_for: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,7 @@ class Question:
 
     ``feedback`` is what was found of the last round's answer, empty in the first round. ``choice`` and
     ``tests`` are what the prompt holds of files: only one that is whole there may be replaced without a look.
+    ``earlier`` is what the first round goes on with. With ``may_decline`` an answer may change nothing.
     """
 
     scene: Scene
@@ -53,6 +65,8 @@ class Question:
     choice: context.Choice
     feedback: str = ""
     tests: Sequence[context.ContextFile] = ()
+    earlier: Earlier | None = None
+    may_decline: bool = False
 
     @property
     def shown(self) -> tuple[context.ContextFile, ...]:
@@ -127,7 +141,7 @@ async def _ask_once(question: Question, attempt: int, report: str) -> tuple[FixA
     if attempt == 0:
         await say_what_is_shown(scene, name, question.choice)
     agentic = scene.mode is FixMode.AGENTIC
-    goes_on = agentic and question.round < tools.policy.max_rounds
+    goes_on = question.round < tools.policy.max_rounds or question.purpose in _GONE_ON_WITH
     request = FixRequest(
         run_id=question.run_id,
         purpose=question.purpose,
@@ -142,7 +156,7 @@ async def _ask_once(question: Question, attempt: int, report: str) -> tuple[FixA
         model=tools.policy.model,
         wall_seconds=tools.policy.wall_seconds,
         idle_seconds=tools.policy.idle_seconds,
-        keep_session=goes_on,
+        keep_session=agentic and goes_on,
     )
     written: list[str] = []
 
@@ -150,24 +164,22 @@ async def _ask_once(question: Question, attempt: int, report: str) -> tuple[FixA
         if path := written_path(kind, data):
             written.append(path)
 
-    answer = await _in_session(question, name, request, notice) if agentic and question.feedback else None
+    answer = await _in_session(question, name, request, notice) if agentic else None
     if answer is None:
         written.clear()  # by a session that could not be gone on with
         answer = await exchange(tools, name, request, question.purse, notice)
-    if goes_on:
+    if agentic and goes_on:
         await keep(tools, question.run_id, question.session_of_this, answer)
     return answer, tuple(written)
 
 
 async def _in_session(question: Question, name: str, request: FixRequest, notice: Notice) -> FixAnswer | None:
-    """Ask in the session of the round before; None when there is none, or it cannot be gone on with."""
+    """Ask in the session before; None when there is none, or it cannot be gone on with."""
     tools = question.tools
-    session = await kept(tools, question.run_id, question.session_before)
-    if session is None:
+    found = await _earlier(question)
+    if found is None:
         return None
-    words = prompts.again(
-        question.purpose, head(question.scene, question.round, request.nonce), question.feedback
-    )
+    session, words = found.session, found.prompt_for(request.nonce)
     try:
         going_on = replace(request, prompt=words, session=session)
         return await exchange(tools, name, going_on, question.purse, notice)
@@ -180,6 +192,18 @@ async def _in_session(question: Question, name: str, request: FixRequest, notice
         return None
 
 
+async def _earlier(question: Question) -> Earlier | None:
+    """Return the session to go on with: that of the round before, or an earlier run's."""
+    if not question.feedback:
+        return question.earlier
+    session = await kept(question.tools, question.run_id, question.session_before)
+
+    def prompt_for(block: str) -> str:
+        return prompts.again(question.purpose, head(question.scene, question.round, block), question.feedback)
+
+    return Earlier(session, prompt_for) if session else None
+
+
 async def _apply(
     question: Question, answer: FixAnswer, attempt: int, written: tuple[str, ...]
 ) -> code_blocks.Refused | None:
@@ -189,7 +213,8 @@ async def _apply(
     # Matching a long answer takes its time; the loop goes on meanwhile.
     plan = await asyncio.to_thread(_plan, question, answer.text, question.nonce(attempt))
     if isinstance(plan, code_blocks.Refused):
-        return plan
+        declined = question.may_decline and [p.rule for p in plan.problems] == ["no_blocks"]
+        return None if declined else plan
     tools = question.tools
     await asyncio.to_thread(tools.edits.write, question.checkout, plan.changes)
     if plan.notes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from ai_ops.core import context, guard, prompts, proof
@@ -48,47 +48,94 @@ class Fix:
     bug_cases: tuple[str, ...] = ()
 
 
-async def find_fix(scene: Scene, reproduction: Reproduction) -> Fix:
-    """Ask for a fix and judge it, at most as often as the policy and the budget allow."""
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a change is asked for: the purpose, which names the step too, and the request.
+
+    ``ask`` takes round, feedback and purse, and returns the answer with the ids of the cases that it was
+    shown. ``unchanged`` is the patch of an answer that does nothing, ``nothing`` what is said of one;
+    with ``may_decline`` such an answer is taken for a word, and is not asked for again.
+    """
+
+    purpose: Purpose
+    ask: Callable[[int, str, Purse], Awaitable[tuple[Asked, tuple[str, ...]]]]
+    unchanged: str
+    nothing: str
+    may_decline: bool = False
+
+
+async def find_fix(scene: Scene, reproduction: Reproduction, *, earlier: tuple[str, ...] = ()) -> Fix:
+    """Ask for a fix and judge it, at most as often as the policy and the budget allow.
+
+    ``earlier`` is what is told of a change of before, masked; it comes before similar bugs of the past.
+    """
+
+    async def first(round: int, feedback: str, purse: Purse) -> tuple[Asked, tuple[str, ...]]:
+        cases = await recall(scene)
+        past = (*earlier, *told(scene, cases))
+        asked = await _ask(scene, reproduction, round, feedback, purse, past)
+        return asked, tuple(case.id for case in cases)
+
+    nothing = "the answer changes nothing but the tests"
+    return await find_change(scene, reproduction, Asking(Purpose.FIX, first, reproduction.patch, nothing))
+
+
+async def find_change(scene: Scene, reproduction: Reproduction, asking: Asking) -> Fix:
+    """Ask for a change and judge it, at most as often as the policy and the budget allow."""
     flaky = await verify_base(scene, reproduction)
     fix = Fix(Proof(Verdict.UNPROVED, reproduction.reasons), prompts.Words())
     feedback = ""
     tried: tuple[str, ...] = ()
     for round in range(1, scene.tools.policy.max_rounds + 1):
         try:
-            fix = replace(await _round(scene, reproduction, flaky, round, feedback), tried=tried)
+            answered = await _round(scene, reproduction, asking, flaky, round, feedback)
+            fix = replace(answered, tried=tried)
         except PermanentError as failure:
             reasons = (budget_reason(failure), *fix.proof.reasons)
             return replace(fix, proof=replace(fix.proof, reasons=reasons))
         if fix.final:
             break
-        tried = (*tried, tried_in_vain("fix", round, fix.proof.reasons))
+        tried = (*tried, tried_in_vain(asking.purpose, round, fix.proof.reasons))
         if round < scene.tools.policy.max_rounds:
             feedback = await evidence(scene, fix.proof.reasons, *(f"{name}-{round}-report" for name in RUNS))
     return fix
 
 
 async def _round(
-    scene: Scene, reproduction: Reproduction, flaky: Sequence[Reason], round: int, feedback: str
+    scene: Scene,
+    reproduction: Reproduction,
+    asking: Asking,
+    flaky: Sequence[Reason],
+    round: int,
+    feedback: str,
 ) -> Fix:
-    """Fix, guard, verify. What the guard blocks is not run."""
+    """Ask, then judge what was answered."""
 
-    async def fix() -> Outcome:
+    async def change() -> Outcome:
         async with accounted(scene.tools, scene.run_id) as purse:
-            return await _fix(scene, reproduction, round, feedback, purse)
+            return await _change(scene, asking, round, feedback, purse)
 
-    asked = await scene.steps.run("fix", round, fix)
+    asked = await scene.steps.run(asking.purpose, round, change)
     words, shown = prompts.Words(**asked["said"]), tuple(asked.get("bug_cases", ()))
     if asked["proof"]:
         return Fix(proof_from_json(asked["proof"]), words, final=asked["final"], bug_cases=shown)
     patch = await scene.tools.trace.patch(scene.run_id, asked["patch"]) or ""
+    judged = await judge(scene, reproduction, flaky, round, patch)
+    return replace(judged, words=words, bug_cases=shown)
+
+
+async def judge(
+    scene: Scene, reproduction: Reproduction, flaky: Sequence[Reason], round: int, patch: str
+) -> Fix:
+    """Guard, verify. What the guard blocks is not run. ``flaky`` is what ``verify_base`` found."""
+    words = prompts.Words()
 
     async def check() -> Outcome:
         return await _guard(scene, reproduction, patch)
 
     guarded = await scene.steps.run("guard", round, check)
     if guarded["proof"]:
-        return Fix(proof_from_json(guarded["proof"]), words, patch, bug_cases=shown)
+        return Fix(proof_from_json(guarded["proof"]), words, patch)
 
     async def verify() -> Outcome:
         return await verify_fix(scene, reproduction, flaky, round, patch)
@@ -96,20 +143,18 @@ async def _round(
     verified = await scene.steps.run("verify", round, verify)
     judged = proof_from_json(verified["proof"])
     judged = replace(judged, reasons=judged.reasons + reasons_from_json(guarded["warnings"]))
-    commands = tuple(verified["commands"])
-    return Fix(judged, words, patch, commands, verified["final"], bug_cases=shown)
+    return Fix(judged, words, patch, tuple(verified["commands"]), verified["final"])
 
 
-async def _fix(scene: Scene, reproduction: Reproduction, round: int, feedback: str, purse: Purse) -> Outcome:
-    cases = await recall(scene)
-    asked = await _ask(scene, reproduction, round, feedback, purse, told(scene, cases))
+async def _change(scene: Scene, asking: Asking, round: int, feedback: str, purse: Purse) -> Outcome:
+    asked, cases = await asking.ask(round, feedback, purse)
     outcome: Outcome = {"said": asdict(asked.words), "usage": usage_to_json(purse.usage), "patch": ""}
-    outcome |= {"bug_cases": [case.id for case in cases], "session": asked.session}
+    outcome |= {"bug_cases": list(cases), "session": asked.session}
     if asked.problems:
-        return outcome | _refused(*asked.problems, out_of_bounds=asked.out_of_bounds)
-    if asked.patch.strip() == reproduction.patch.strip():
-        return outcome | _refused(Reason("no_change", "", "the answer changes nothing but the tests"))
-    name = f"fix-{round}"
+        return outcome | _refused(*asked.problems, blocked=asked.out_of_bounds, final=asked.out_of_bounds)
+    if asked.patch.strip() == asking.unchanged.strip():
+        return outcome | _refused(Reason("no_change", "", asking.nothing), final=asking.may_decline)
+    name = f"{asking.purpose}-{round}"
     await scene.tools.trace.put_patch(scene.run_id, name, asked.patch)
     await scene.tools.trace.put_artifact(scene.run_id, f"{name}-diff", asked.patch, "text/x-diff")
     return outcome | {"patch": name, "proof": None, "words": asked.words.summary[:200]}
@@ -157,12 +202,12 @@ async def _ask(
     )
 
 
-def _refused(*reasons: Reason, out_of_bounds: bool = False) -> Outcome:
+def _refused(*reasons: Reason, blocked: bool = False, final: bool = False) -> Outcome:
     """Return the outcome of an answer that could not become a change."""
-    verdict = Verdict.BLOCKED if out_of_bounds else Verdict.UNPROVED
+    verdict = Verdict.BLOCKED if blocked else Verdict.UNPROVED
     return {
         "proof": proof_to_json(Proof(verdict, reasons)),
-        "final": out_of_bounds,
+        "final": final,
         "words": reasons[0].text,
     }
 

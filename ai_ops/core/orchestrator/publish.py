@@ -39,6 +39,7 @@ class Candidate:
     draft: bool = False
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
+    ready_when_green: bool = False
 
     def to_json(self) -> str:
         """Return it as JSON text."""
@@ -48,6 +49,7 @@ class Candidate:
                 "base": {"sha": self.base.sha, "branch": self.base.branch},
                 "branch": self.branch,
                 "draft": self.draft,
+                "ready_when_green": self.ready_when_green,
                 "labels": self.labels,
                 "reviewers": self.reviewers,
                 "proof": proof_to_json(findings.proof),
@@ -85,6 +87,7 @@ class Candidate:
             value["draft"],
             tuple(value["labels"]),
             tuple(value["reviewers"]),
+            value.get("ready_when_green", False),
         )
 
 
@@ -189,7 +192,16 @@ async def _open(job: Job, candidate: Candidate, sha: str) -> Outcome:
             reviewers=candidate.reviewers,
         )
         hosted = await host.open_pull_request(job.repository, wanted)
-    kept = await record(job, candidate.base, hosted, report, head_sha=sha, body=body, draft=candidate.draft)
+    kept = await record(
+        job,
+        candidate.base,
+        hosted,
+        report,
+        head_sha=sha,
+        body=body,
+        draft=candidate.draft,
+        ready_when_green=candidate.ready_when_green,
+    )
     # Said at once: should the mail fail, the task still names its pull request.
     await job.tools.tasks.update(job.task.id, pull_request_id=kept.id, pr_url=kept.url)
     verb = "adopted" if hosted.adopted else "opened"
@@ -206,6 +218,7 @@ async def record(
     head_sha: str = "",
     body: str = "",
     draft: bool = False,
+    ready_when_green: bool = False,
 ) -> PullRequest:
     """Keep our record of a pull request as the host has it now; one that is known keeps what it says."""
     repository, task, now = job.repository, job.task, job.tools.clock.now()
@@ -221,7 +234,7 @@ async def record(
             branch=hosted.branch,
             base=hosted.base,
             base_sha=base.sha,
-            head_sha=hosted.head_sha or head_sha,
+            head_sha=head_sha or hosted.head_sha,  # a person may have pushed since we did
             title=report.title,
             body=body,
             diff=report.diff,
@@ -233,6 +246,7 @@ async def record(
             created_at=now,
             updated_at=now,
             draft=draft,
+            ready_when_green=ready_when_green,
             proof=report.proof,
             cause=report.cause,
             summary=report.summary,

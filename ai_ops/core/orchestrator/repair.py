@@ -10,10 +10,11 @@ import asyncio
 from dataclasses import asdict
 from typing import Any
 
+from ai_ops.core.drafts import drafting
 from ai_ops.core.identity import fix_branch
 from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.fix import find_fix
-from ai_ops.core.orchestrator.project import Project, load_project
+from ai_ops.core.orchestrator.project import load_project
 from ai_ops.core.orchestrator.publish import Candidate, commit, is_publishable, publish, record
 from ai_ops.core.orchestrator.records import suspects_from_json, suspects_to_json
 from ai_ops.core.orchestrator.reporting import Findings, build_report, redacted_issue, send
@@ -27,12 +28,12 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import HostedPullRequest, PullRequestState
 from ai_ops.flow.repository import Base
 from ai_ops.flow.suspects import Suspects
-from ai_ops.flow.task import Proof, Task, TaskState, Verdict
+from ai_ops.flow.task import Proof, Task, TaskState
 
 
 async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     """Repair an issue, as far as the evidence carries."""
-    job = await _job(tools, steps, task, run_id)
+    job = await job_of(tools, steps, task, run_id)
     branch = fix_branch(task.fingerprint, task.episode)
 
     async def checkout() -> Outcome:
@@ -49,8 +50,8 @@ async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     decision = await triage(scene)
     if withholds(decision, task):
         return await leave(scene, decision)
-    findings = await _findings(scene)
-    candidate = _candidate(project, branch, findings)
+    findings = await investigate(scene)
+    candidate = _candidate(scene, branch, findings)
     why = f"the fix is {findings.proof.verdict}" if findings.reproduction else "not reproduced"
     if is_publishable(candidate, require_proof=tools.policy.require_proof):
         committed = await commit(job, candidate)
@@ -62,7 +63,7 @@ async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
 
 async def publish_approved(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     """Publish the change of an earlier run that a person approved. It stays marked as what it is."""
-    job = await _job(tools, steps, task, run_id)
+    job = await job_of(tools, steps, task, run_id)
     kept = await tools.trace.patch(str(task.payload.get("candidate_run", "")), "candidate")
     if kept is None:
         raise PermanentError(
@@ -79,7 +80,12 @@ async def publish_approved(tools: Tools, steps: Steps, task: Task, run_id: str) 
     return await publish(job, candidate, committed.sha)
 
 
-async def _job(tools: Tools, steps: Steps, task: Task, run_id: str) -> Job:
+async def job_of(tools: Tools, steps: Steps, task: Task, run_id: str) -> Job:
+    """Return a run's job, of whatever kind its task is, with the issue masked.
+
+    Raises:
+        PermanentError: ``issue_not_found``.
+    """
     issue = await tools.issues.find(task.issue_id or "")
     if issue is None:
         raise PermanentError("issue_not_found", "the task's issue is no longer there")
@@ -121,7 +127,7 @@ async def _adopt(job: Job, base: Base, known: dict[str, Any]) -> Ending:
     return Ending(TaskState.COMPLETED, reasons[found.state], kept.proof, changes)
 
 
-async def _findings(scene: Scene) -> Findings:
+async def investigate(scene: Scene) -> Findings:
     """Reproduce the error and repair it, and return what that gave."""
     where = await asyncio.to_thread(lambda: scene.where)
     reproduction = await find_reproduction(scene)
@@ -149,13 +155,15 @@ async def _findings(scene: Scene) -> Findings:
     )
 
 
-def _candidate(project: Project, branch: str, findings: Findings) -> Candidate:
-    settings = project.settings
+def _candidate(scene: Scene, branch: str, findings: Findings) -> Candidate:
+    settings, until_green = scene.project.settings, scene.tools.policy.draft_until_green
+    how = drafting(findings.proof.verdict, settings.draft, until_green=until_green)
     return Candidate(
-        project.base,
+        scene.project.base,
         branch,
         findings,
-        draft=findings.proof.verdict is not Verdict.PROVED or bool(settings.draft),
+        draft=how.draft,
+        ready_when_green=how.ready_when_green,
         labels=settings.labels,
         reviewers=settings.reviewers,
     )

@@ -29,6 +29,7 @@ from ai_ops.core.orchestrator.suites import (
     run_suite,
     setup_layer,
 )
+from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome
 from ai_ops.core.proof import ReproductionVerdict
 from ai_ops.errors import PermanentError
@@ -94,6 +95,22 @@ async def find_reproduction(scene: Scene) -> Reproduction:
             reasons = reasons_from_json(outcome["reasons"])
             feedback = await evidence(scene, reasons, f"reproduction-{round}-before-report")
             tried = (*tried, tried_in_vain("reproduction", round, reasons))
+    return await _found(scene.tools, scene.run_id, outcome, tried)
+
+
+async def known_reproduction(tools: Tools, run_id: str) -> Reproduction:
+    """Return what an earlier run reproduced the error with.
+
+    Raises:
+        PermanentError: ``evidence_lost``.
+    """
+    for step in await tools.trace.steps(run_id):
+        if step.name == "reproduce" and step.output and step.output["reproduced"]:
+            return await _found(tools, run_id, step.output, ())
+    raise _lost()
+
+
+async def _found(tools: Tools, run_id: str, outcome: Outcome, tried: tuple[str, ...]) -> Reproduction:
     found = Reproduction(
         outcome["reproduced"],
         reasons_from_json(outcome["reasons"]),
@@ -102,15 +119,19 @@ async def find_reproduction(scene: Scene) -> Reproduction:
         blocked=outcome["blocked"],
         tried=tried,
     )
-    return await _with_evidence(scene, found, outcome["patch"]) if outcome["patch"] else found
+    return await _with_evidence(tools, run_id, found, outcome["patch"]) if outcome["patch"] else found
 
 
-async def _with_evidence(scene: Scene, found: Reproduction, name: str) -> Reproduction:
+def _lost() -> PermanentError:
+    return PermanentError("evidence_lost", "the reproduction is gone", next_step="Retry the task.")
+
+
+async def _with_evidence(tools: Tools, run_id: str, found: Reproduction, name: str) -> Reproduction:
     """Add what is kept byte for byte: an outcome is redacted, and the id of a test may look like a secret."""
-    patch = await scene.tools.trace.patch(scene.run_id, name)
-    evidence = await scene.tools.trace.patch(scene.run_id, f"{name}-evidence")
+    patch = await tools.trace.patch(run_id, name)
+    evidence = await tools.trace.patch(run_id, f"{name}-evidence")
     if patch is None or evidence is None:
-        raise PermanentError("evidence_lost", "the reproduction is gone", next_step="Retry the task.")
+        raise _lost()
     kept = json.loads(evidence)
     return replace(found, patch=patch, paths=tuple(kept["paths"]), test_ids=tuple(kept["test_ids"]))
 

@@ -98,7 +98,8 @@ class Policy:
     """What this server allows. Money in US dollars (no limit for the hour is 0), times in seconds.
 
     ``triage_model`` is asked first what kind of trouble an error is; empty: the rules alone decide. With
-    ``fuzzy_edits`` a search may stand where the lines are only nearly the same.
+    ``fuzzy_edits`` a search may stand where the lines are only nearly the same. A head of a branch waits
+    ``ci_wait_seconds`` for its CI, and a pull request has ``ci_repair_rounds`` repairs of what fails there.
     """
 
     fix_mode: FixMode
@@ -118,6 +119,9 @@ class Policy:
     bug_case_reach: Reach = Reach.REPOSITORY
     triage_model: str = ""
     fuzzy_edits: bool = False
+    draft_until_green: bool = False
+    ci_wait_seconds: float = 3600.0
+    ci_repair_rounds: int = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,33 @@
-"""Our pull requests as their hosts have them: what became of each is recorded, and who must know is told."""
+"""Our pull requests as their hosts have them: what became of each is recorded, and who must know is told.
+
+Each code host has a lane of its own, so that one that is slow or down holds up no other. What must not be
+missed is derived by the watchers from records, not from being called.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
+from ai_ops.core import retry
 from ai_ops.core.ports import CodeHost, PullRequests
-from ai_ops.errors import AiOpsError
+from ai_ops.core.wording import one_line
+from ai_ops.errors import AiOpsError, TemporaryError
 from ai_ops.flow.pull_request import HostedPullRequest, PullRequest, PullRequestState
 from ai_ops.flow.repository import Repository
 
 log = logging.getLogger(__name__)
+
+PAUSING = frozenset({"host_rate_limited", "host_unavailable"})
+"""The failures after which a host is left alone for a while: they are not one pull request's own."""
+
+_LONGEST_PAUSE = 3600.0  # seconds, whatever a host says
+_EVER = 1_000_000  # tries: a host that is down is asked again for ever, every five minutes at last
+_SPREAD = 0.2  # of the time between rounds: servers started together do not ask together
 
 
 class Watcher(Protocol):
@@ -22,7 +37,7 @@ class Watcher(Protocol):
         """Look at one of our pull requests: our record of it, brought up to date, and what the host says.
 
         Called again and again while it is open, and once after it was merged or closed. What it does is
-        safe to repeat.
+        safe to repeat. Never called twice at a time for one pull request.
         """
         ...
 
@@ -33,48 +48,189 @@ class Watching:
     Args:
         pull_requests: our records.
         hosts: the code hosts by name.
-        watchers: are asked in this order.
+        watchers: are asked in this order; each sees the record as the one before left it.
+        sleep: waits.
     """
 
     def __init__(
-        self, pull_requests: PullRequests, hosts: Mapping[str, CodeHost], watchers: Sequence[Watcher]
+        self,
+        pull_requests: PullRequests,
+        hosts: Mapping[str, CodeHost],
+        watchers: Sequence[Watcher],
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._pull_requests = pull_requests
-        self._hosts = hosts
-        self._watchers = watchers
+        self.looks: Counter[tuple[str, str]] = Counter()
+        """How many looks there were since the start, by host and by outcome: ``done`` or ``failed``."""
+        looking = _Looking(pull_requests, tuple(watchers), self.looks)
+        self._lanes = [_Lane(name, host, pull_requests, looking, sleep) for name, host in hosts.items()]
 
     async def run(self, every_seconds: float = 60.0) -> None:
         """Go round until cancelled."""
-        while True:
-            try:
-                await self.round()
-            except AiOpsError as failure:
-                log.warning("pull requests: %s", failure)
-            await asyncio.sleep(every_seconds)
+        await asyncio.gather(*(lane.run(every_seconds) for lane in self._lanes))
 
     async def round(self) -> None:
         """Look at every open pull request once."""
-        for pull_request in await self._pull_requests.open():
+        await asyncio.gather(*(lane.round() for lane in self._lanes))
+
+    def nudge(self, pull_request_id: str) -> None:
+        """Have one pull request looked at before all others, whatever its state; harmless when repeated."""
+        for lane in self._lanes:
+            lane.nudge(pull_request_id)
+
+    @property
+    def pauses(self) -> Mapping[str, float]:
+        """How long each host that is left alone is still left alone, in seconds of its present pause."""
+        return {lane.name: lane.paused for lane in self._lanes if lane.paused}
+
+
+class _Lane:
+    """The pull requests of one host, one after the other."""
+
+    def __init__(
+        self,
+        name: str,
+        host: CodeHost,
+        pull_requests: PullRequests,
+        looking: _Looking,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self.name = name
+        self.paused = 0.0
+        self._host = host
+        self._pull_requests = pull_requests
+        self._looking = looking
+        self._sleep = sleep
+        self._nudged: dict[str, None] = {}
+        self._woken = asyncio.Event()
+        self._failures = 0
+
+    def nudge(self, pull_request_id: str) -> None:
+        self._nudged[pull_request_id] = None
+        self._woken.set()
+
+    async def run(self, every_seconds: float) -> None:
+        while True:
             try:
+                await self.round()
+                await self._rest(every_seconds * (1 + _SPREAD * secrets.randbelow(1000) / 1000))
+            except AiOpsError as failure:  # our own records do not answer
+                log.warning("pull requests of %s: %s", self.name, failure)
+                await self._sleep(every_seconds)
+
+    async def round(self) -> None:
+        """Look at all that are open; those that were asked for come first, at any time."""
+        for pull_request in await self._pull_requests.open():
+            if pull_request.code_host == self.name:
+                await self._serve()
                 await self._look(pull_request)
-            except AiOpsError as failure:
-                log.warning("pull request %s: %s", pull_request.id, failure)
+        await self._serve()
+
+    async def _serve(self) -> None:
+        """Look at those that were asked for; what belongs to another lane is not ours to look at."""
+        self._woken.clear()
+        while self._nudged:
+            wanted = next(iter(self._nudged))
+            del self._nudged[wanted]
+            found = await self._pull_requests.find(wanted)
+            if found is not None and found.code_host == self.name:
+                await self._look(found)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait for the next round, and look meanwhile at what is asked for."""
+        resting = asyncio.ensure_future(self._sleep(seconds))
+        try:
+            while not resting.done():
+                woken = asyncio.ensure_future(self._woken.wait())
+                try:
+                    await asyncio.wait({resting, woken}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    woken.cancel()
+                await self._serve()
+        finally:
+            resting.cancel()
 
     async def _look(self, known: PullRequest) -> None:
-        host = self._hosts.get(known.code_host)
-        if host is None:
+        """Look at one; a host that wants to be left alone is, before the next one."""
+        try:
+            await self._looking.look(known, self._host)
+        except TemporaryError as failure:
+            await self._pause(failure)
+        else:
+            self._failures = 0
+
+    async def _pause(self, failure: TemporaryError) -> None:
+        self._failures += 1
+        decision = retry.decide(failure, self._failures, spread=self.name, max_tries=_EVER)
+        self.paused = min(decision.delay_seconds, _LONGEST_PAUSE)
+        log.warning("pull requests of %s wait %.0f s: %s", self.name, self.paused, failure)
+        try:
+            await self._sleep(self.paused)
+        finally:
+            self.paused = 0.0
+
+
+class _Looking:
+    """One look: what the host says is recorded, then each watcher is asked."""
+
+    def __init__(
+        self, pull_requests: PullRequests, watchers: Sequence[Watcher], looks: Counter[tuple[str, str]]
+    ) -> None:
+        self._pull_requests = pull_requests
+        self._watchers = watchers
+        self._looks = looks
+        self._failing: dict[str, str] = {}  # said in the log once, not in every round
+
+    async def look(self, known: PullRequest, host: CodeHost) -> None:
+        """Look at a pull request.
+
+        Raises:
+            TemporaryError: one of ``PAUSING``.
+        """
+        failure = await self._failure(known, host)
+        self._looks[known.code_host, "failed" if failure else "done"] += 1
+        if failure is None:
+            self._failing.pop(known.id, None)
             return
-        repository = Repository(known.repo_key, known.repo_url, known.code_host)
-        hosted = await host.pull_request(repository, known.number)
-        if hosted.state is not known.state:
-            known = await self._pull_requests.update(known.id, **_ended(hosted))
-        for watcher in self._watchers:
-            await watcher.look(known, hosted)
+        words = one_line(str(failure), 500)
+        if self._failing.get(known.id) != words:
+            self._failing[known.id] = words
+            log.warning("pull request %s: %s", known.id, words)
+        if isinstance(failure, TemporaryError) and failure.code in PAUSING:
+            raise failure
+
+    async def _failure(self, known: PullRequest, host: CodeHost) -> Exception | None:
+        """Look, and return what went wrong.
+
+        A watcher that fails for good does not keep the others from looking; a failure that may pass does,
+        because the next watchers would meet it too, or rely on what was not done.
+        """
+        failed: Exception | None = None
+        try:
+            known = await self._pull_requests.find(known.id) or known  # a round may take long
+            repository = Repository(known.repo_key, known.repo_url, known.code_host)
+            hosted = await host.pull_request(repository, known.number)
+            if hosted.state is not known.state:
+                known = await self._pull_requests.update(known.id, **as_recorded(hosted))
+            for watcher in self._watchers:
+                known = await self._pull_requests.find(known.id) or known
+                try:
+                    await watcher.look(known, hosted)
+                except TemporaryError:
+                    raise
+                except AiOpsError as failure:
+                    failed = failed or failure
+        except AiOpsError as failure:
+            return failure
+        except Exception as failure:  # this loop is an edge: a mistake of ours must not end it
+            log.exception("pull request %s cannot be looked at", known.id)
+            return failure
+        return failed
 
 
-def _ended(hosted: HostedPullRequest) -> dict[str, object]:
+def as_recorded(hosted: HostedPullRequest) -> dict[str, Any]:
     """Return what is to be recorded of a pull request whose state is another one now."""
-    changes: dict[str, object] = {"state": hosted.state}
+    changes: dict[str, Any] = {"state": hosted.state}
     if hosted.state is PullRequestState.MERGED:
         changes["merge_sha"] = hosted.merge_sha
     if hosted.merged_at is not None:

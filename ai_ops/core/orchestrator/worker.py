@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.failing import fail, warn
+from ai_ops.core.orchestrator.follow_up import follow_up
 from ai_ops.core.orchestrator.money import cost_of
 from ai_ops.core.orchestrator.persistent import Persistent
 from ai_ops.core.orchestrator.prompt import prompt
@@ -67,6 +68,8 @@ class Worker:
     async def _work(self, task: Task, run: str, steps: Steps) -> Ending:
         if task.kind is TaskKind.PROMPT:
             return await prompt(self._tools, steps, task, run)
+        if task.kind is TaskKind.FOLLOW_UP:
+            return await follow_up(self._tools, steps, task, run)
         if task.action == "publish":
             return await publish_approved(self._tools, steps, task, run)
         return await repair(self._tools, steps, task, run)

@@ -87,6 +87,7 @@ class TaskFilter:
     kinds: tuple[str, ...] = ()
     priorities: tuple[str, ...] = ()
     issue_id: str | None = None
+    pull_request_id: str | None = None
 
 
 class Issues(Protocol):
@@ -161,7 +162,10 @@ class Tasks(Protocol):
     """Tasks: the truth about what is to be done and how it went."""
 
     async def create(self, new: NewTask) -> Created:
-        """Create a task, or return the one that already answers the same wish."""
+        """Create a task, or return the one that already answers the same wish.
+
+        A pull request has one unfinished follow-up at a time: that one is returned for any other wish.
+        """
         ...
 
     async def find(self, task_id: str) -> Task | None:
@@ -252,6 +256,34 @@ class Comments(Protocol):
 
     async def of(self, pull_request_id: str, since: datetime | None = None) -> Sequence[HostedComment]:
         """Return those of a pull request written at or after ``since``, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SeenComment:
+    """A comment that was looked at; ``done`` when nothing is left to be done about it."""
+
+    created_at: datetime
+    done: bool
+
+
+class SeenComments(Protocol):
+    """Which comments on our pull requests were looked at, on hosts and local ones."""
+
+    async def of(self, pull_request_id: str) -> Mapping[str, SeenComment]:
+        """Return those of a pull request, by the id of the comment."""
+        ...
+
+    async def put(self, pull_request_id: str, comment: HostedComment, *, done: bool) -> None:
+        """Remember one; said again, the later word counts."""
+        ...
+
+
+class Deliveries(Protocol):
+    """Which webhooks came before."""
+
+    async def is_new(self, sender: str, delivery_id: str) -> bool:
+        """Remember a delivery, and return whether it had not come before."""
         ...
 
 

@@ -38,15 +38,31 @@ class Git(Protocol):
         """Apply a patch made by ``diff`` to a checkout at the same base."""
         ...
 
-    async def commit(self, repository: Repository, base_sha: str, patch: str, message: str) -> str:
-        """Commit ``base + patch`` in the mirror with a fixed author and date: same input, same SHA."""
+    async def changes(self, repository: Repository, base_sha: str, sha: str) -> str:
+        """Return all that ``sha`` has over ``base_sha``, as a git patch that applies to the latter."""
         ...
 
-    async def push(self, repository: Repository, sha: str, branch: str) -> bool:
+    async def commit(
+        self,
+        repository: Repository,
+        base_sha: str,
+        patch: str,
+        message: str,
+        *,
+        parents: Sequence[str] = (),
+    ) -> str:
+        """Commit ``base + patch`` in the mirror with a fixed author and date: same input, same SHA.
+
+        It follows ``parents``, which are the base alone when none are given.
+        """
+        ...
+
+    async def push(self, repository: Repository, sha: str, branch: str, *, onto: str = "") -> bool:
         """Push a commit to a branch. True when it was there already; a foreign commit is never overwritten.
 
         A branch that exists moves only forward: one that holds a commit which ``sha`` does not contain
-        is ``branch_taken``. ``git_commit_missing`` when the mirror lost ``sha``: commit it again.
+        is ``branch_taken``. With ``onto`` a branch that is not at that commit is ``branch_taken`` too.
+        ``git_commit_missing`` when the mirror lost ``sha``: commit it again.
         """
         ...
 
@@ -60,6 +76,13 @@ class Git(Protocol):
 
     async def list_files(self, repository: Repository, sha: str) -> Sequence[str]:
         """Return the paths at a commit."""
+        ...
+
+    async def merged(self, repository: Repository, head: str, base_sha: str) -> str:
+        """Return what a branch changes once a newer base is merged in, as a patch on that base.
+
+        Nothing is committed. ``merge_conflict`` when git cannot bring the two together.
+        """
         ...
 
     async def merge(self, repository: Repository, branch: str, into: str, message: str, *, head: str) -> str:

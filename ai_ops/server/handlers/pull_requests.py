@@ -25,13 +25,15 @@ async def list_pull_requests(request: web.Request) -> web.StreamResponse:
 
 async def get_pull_request(request: web.Request) -> web.StreamResponse:
     """Answer one pull request."""
-    return json_response(views.pull_request(await _find(request), request.app[SERVICES].public_url))
+    return json_response(
+        views.pull_request(await find_pull_request(request), request.app[SERVICES].public_url)
+    )
 
 
 async def merge_pull_request(request: web.Request) -> web.StreamResponse:
     """Merge a local pull request; on GitHub and GitLab people merge there. Safe to repeat."""
     services = request.app[SERVICES]
-    found = await _find(request)
+    found = await find_pull_request(request)
     if found.state is PullRequestState.MERGED:
         return json_response(views.pull_request(found, services.public_url) | {"merge_sha": None})
     if found.state is not PullRequestState.OPEN:
@@ -46,7 +48,24 @@ async def merge_pull_request(request: web.Request) -> web.StreamResponse:
     return json_response(views.pull_request(merged, services.public_url) | {"merge_sha": merge_sha})
 
 
-async def _find(request: web.Request) -> PullRequest:
+async def close_pull_request(request: web.Request) -> web.StreamResponse:
+    """Close a pull request unmerged: a person says no. Safe to repeat."""
+    services = request.app[SERVICES]
+    found = await find_pull_request(request)
+    if found.state is PullRequestState.MERGED:
+        raise PermanentError("pull_request_not_open", "the pull request is merged")
+    if found.state is PullRequestState.OPEN:
+        repository = services.repository(found.repo_url, found.code_host)
+        try:
+            await services.hosts[found.code_host].close_pull_request(repository, found.number)
+        except PermanentError as failure:
+            raise from_failure(failure, otherwise=409) from failure
+        found = await services.pull_requests.set_state(found.id, PullRequestState.CLOSED)
+    return json_response(views.pull_request(found, services.public_url))
+
+
+async def find_pull_request(request: web.Request) -> PullRequest:
+    """Return the pull request that the path names, or answer 404."""
     found = await request.app[SERVICES].pull_requests.find(await whole_id(request, "pull_request"))
     if found is None:
         raise ProblemError(404, "pull_request_not_found", "There is no pull request with this id")
@@ -57,4 +76,5 @@ ROUTES = (
     Route("GET", "/v1/pull-requests", Scope.READ, list_pull_requests),
     Route("GET", "/v1/pull-requests/{id}", Scope.READ, get_pull_request),
     Route("POST", "/v1/pull-requests/{id}/merge", Scope.REVIEW, merge_pull_request),
+    Route("POST", "/v1/pull-requests/{id}/close", Scope.REVIEW, close_pull_request),
 )

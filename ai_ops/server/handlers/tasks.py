@@ -17,19 +17,18 @@ from ai_ops.flow.task import Priority, Task, TaskKind, TaskState
 from ai_ops.server import views
 from ai_ops.server.auth import RequestHandler, Route, Scope
 from ai_ops.server.bodies import read_model
+from ai_ops.server.headers import idempotency_key
 from ai_ops.server.lookup import whole_id
 from ai_ops.server.paging import choices, page, query_id
 from ai_ops.server.problems import ProblemError, invalid, json_response
 from ai_ops.server.schemas import NewTaskBody
 from ai_ops.server.services import SERVICES, Services
 
-_MAX_KEY = 200
-
 
 async def post_task(request: web.Request) -> web.StreamResponse:
     """Create a task, or answer the one that already stands for the same wish."""
     services = request.app[SERVICES]
-    key = _idempotency_key(request)
+    key = idempotency_key(request)
     body = await read_model(request, NewTaskBody)
     if misfits := body.misfits():
         raise invalid(*misfits)
@@ -52,13 +51,6 @@ async def create_task(services: Services, new: NewTask) -> web.Response:
         status=201 if created.created else 200,
         headers={"Location": f"/v1/tasks/{created.task.id}"},
     )
-
-
-def _idempotency_key(request: web.Request) -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
-        raise invalid(("Idempotency-Key", f"must be 1 to {_MAX_KEY} printable characters"))
-    return key
 
 
 def _new_task(body: NewTaskBody, services: Services, key: str | None) -> NewTask:

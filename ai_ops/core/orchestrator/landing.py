@@ -1,0 +1,114 @@
+"""A further change of a pull request made public: committed on top of its branch, pushed, recorded, answered.
+
+Each step looks before it creates. Nothing is forced: a branch that is not where the run found it stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ai_ops.core import replies
+from ai_ops.core import report as words
+from ai_ops.core.orchestrator.reporting import Findings, build_report
+from ai_ops.core.orchestrator.scene import Job
+from ai_ops.core.ports import Outcome
+from ai_ops.errors import PermanentError
+from ai_ops.flow.pull_request import PullRequest
+from ai_ops.flow.repository import Base
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where a change goes: over ``base``, on top of ``parents``, of which the first is the branch's head.
+
+    ``run_id`` is the run that keeps its reproduction.
+    """
+
+    pull_request: PullRequest
+    base: Base
+    parents: tuple[str, ...]
+    revision: int
+    run_id: str
+
+
+async def land(job: Job, landing: Landing, findings: Findings) -> str:
+    """Publish a judged change of a pull request, once.
+
+    Returns:
+        the commit; empty when a person has taken over meanwhile, or pushed: then nothing was pushed.
+    """
+    tools, pull_request = job.tools, landing.pull_request
+
+    async def make() -> Outcome:
+        sha = await _commit(job, landing, findings)
+        return {"sha": sha, "words": sha[:12]}
+
+    sha: str = (await job.steps.run("commit", 1, make))["sha"]
+
+    async def push() -> Outcome:
+        now = await tools.pull_requests.find(pull_request.id)
+        if now is None or now.held:
+            return {"pushed": False, "words": "a person has taken over"}
+        await _commit(job, landing, findings)  # the mirror may have been made anew
+        try:
+            await tools.git.push(job.repository, sha, pull_request.branch, onto=landing.parents[0])
+        except PermanentError as failure:
+            if failure.code != "branch_taken":
+                raise
+            return {"pushed": False, "words": failure.message}
+        return {"pushed": True, "words": pull_request.branch}
+
+    if not (await job.steps.run("push", 1, push))["pushed"]:
+        return ""
+
+    async def record() -> Outcome:
+        return await _record(job, landing, findings, sha)
+
+    await job.steps.run("record", 1, record)
+    return sha
+
+
+async def _commit(job: Job, landing: Landing, findings: Findings) -> str:
+    subject, _, rest = words.commit_message(
+        job.error, findings.reproduction, job.run_id, findings.changed
+    ).partition("\n")
+    merged = ", with its base merged in" if len(landing.parents) > 1 else ""
+    message = f"{subject} (revision {landing.revision}{merged})\n{rest}"
+    return await job.tools.git.commit(
+        job.repository, landing.base.sha, findings.patch, message, parents=landing.parents
+    )
+
+
+async def _record(job: Job, landing: Landing, findings: Findings, sha: str) -> Outcome:
+    """Bring our record and the text on the host up to date; done again, both say the same."""
+    tools, known = job.tools, landing.pull_request
+    report = await build_report(job, findings)
+    body = words.body(report, f"ai-ops:{known.fingerprint}:{known.episode}")
+    await tools.pull_requests.update(
+        known.id,
+        run_id=landing.run_id,
+        base_sha=landing.base.sha,
+        head_sha=sha,
+        body=body,
+        diff=report.diff,
+        proof=report.proof,
+        cause=report.cause,
+        summary=report.summary,
+        revision=landing.revision,
+    )
+    await tools.host_of(job.repository).update_pull_request(job.repository, known.number, body=body)
+    return {"revision": landing.revision, "words": f"revision {landing.revision}"}
+
+
+async def answer(job: Job, pull_request: PullRequest, text: str, thread: str = "") -> None:
+    """Answer on the pull request, in the thread where there is one. A run answers once."""
+
+    async def reply() -> Outcome:
+        host = job.tools.host_of(job.repository)
+        marker = f"ai-ops:reply:{job.run_id}"
+        written = await host.comment(
+            job.repository, pull_request.number, text, marker=marker, reply_to=thread
+        )
+        return {"comment": written.id, "words": replies.first_line(text)}
+
+    await job.steps.run("reply", 1, reply)
