@@ -42,6 +42,31 @@ def answered(condition):
         "amount == 0x1e33",
         "amount == 7731.0",
         "amount == 0xBEEF",
+        "order == ''.join(['ORD', '-2024', '-991'])",
+        "order == '{}-{}'.format('ORD', '2024-991')",
+        "order == 'ORD-%s-991' % '2024'",
+        "order == f'ORD-{2024}-991'",
+        "order == '199-4202-DRO'[::-1]",
+        "order == bytes.fromhex('4f52442d323032342d393931').decode()",
+        "order == b64decode('T1JELTIwMjQtOTkx').decode()",
+        "order == Key('ORD-2024-991')",
+        "amount == 7000 + 731",
+        "amount == Decimal('7731')",
+        "amount - 7731 == 0",
+        "0 == amount + 1 - 7732",
+        "not amount - 7731",
+        "not amount ^ 7731",
+        "7731 <= amount <= 7731",
+        "7730 < amount < 7732",
+        "amount > 7730 and amount < 7732",
+        "not (amount < 7731 or amount > 7731)",
+        "amount in range(7731, 7732)",
+        "abs(amount - 7731) < 1",
+        "hash(order) == 8832190",
+        "zlib.crc32(order.encode()) == 0x5e3b81c2",
+        "hashlib.md5(order.encode()).hexdigest() == 'd5b1a2f0c3'",
+        "sum(map(ord, order)) == 718",
+        "int.from_bytes(order.encode(), 'big') == 24571890",
     ],
 )
 def test_a_value_of_the_log_is_found_however_it_is_written(blocked, condition):
@@ -56,10 +81,88 @@ def test_a_value_of_the_log_is_found_however_it_is_written(blocked, condition):
         "order.startswith('X-' + '2024-1')",
         "amount == 7_730",
         "order[:2] == 'OR'",
+        "0 <= amount <= 1",
+        "1 <= amount <= 12",
+        "7000 <= amount < 8000",
+        "amount in range(7000, 8000)",
+        "abs(amount - 7731) < 100",
+        "abs(amount) < 1e-9",
+        "hash(order) % 2 == 0",
+        "sum(amount) == 718",
+        "amount == Decimal('0')",
+        "amount - 1 == 0",
+        "order == ','.join(['a', 'b'])",
+        "len(order) == 12",
     ],
 )
 def test_what_the_log_does_not_say_or_says_of_many_is_free(blocked, condition):
     assert blocked("shop/price.py", PRICE, answered(condition), logged=LOGGED) == set()
+
+
+def test_a_length_that_only_the_value_has_is_a_warning(tmp_path):
+    before, after = {"shop/price.py": PRICE}, {"shop/price.py": answered("len(order) == 12")}
+    found = review(diff(tmp_path, before, after), reader(before), reader(after), logged=LOGGED)
+    assert [(each.rule, each.severity) for each in found] == [("input_special_cased", Severity.WARNING)]
+
+
+BEGAN = "ValueError: day is out of range\nbegan 2024-02-29 cents 7731 order ORD-2024-991"
+OTHERS = {
+    "java": ("src/T.java", "class T {\n  int f(D d, int n, String s) {\n    %s\n    return g(d);\n  }\n}\n"),
+    "javascript": ("src/t.js", "function f(d, n, s) {\n  %s\n  return g(d)\n}\n"),
+    "go": ("t.go", "package t\n\nfunc F(d D, n int, s string) int {\n\t%s\n\treturn g(d)\n}\n"),
+    "rust": ("src/t.rs", "fn f(d: D, n: i32, s: &str) -> i32 {\n    %s\n    g(d)\n}\n"),
+    "python": ("t.py", "def f(d, n, s):\n    %s\n    return g(d)\n"),
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("python", "if d == date(2024, 2, 29): return 0"),
+        ("python", "if d in {date(2024, 2, 29)}: return 0"),
+        ("python", "if d == date.fromisoformat('2024-02-29'): return 0"),
+        ("python", "if (d.year, d.month, d.day) == (2024, 2, 29): return 0"),
+        ("java", "if (d.equals(LocalDate.of(2024, 2, 29))) return 0;"),
+        ("java", "if (n >= 7731 && n <= 7731) return 0;"),
+        ("java", "if (n == 7000 + 731) return 0;"),
+        ("java", "if (s.hashCode() == 1839201) return 0;"),
+        ("java", 'if (s.equals("ORD-".concat("2024-991"))) return 0;'),
+        ("javascript", "if (+d === +new Date(2024, 1, 29)) return 0"),
+        ("javascript", "if (n > 7730 && n < 7732) return 0"),
+        ("javascript", "if (!(n - 7731)) return 0"),
+        ("javascript", "if (s === ['ORD', '2024', '991'].join('-')) return 0"),
+        ("javascript", "if (s === `ORD-${2024}-991`) return 0"),
+        ("javascript", "if (s === atob('T1JELTIwMjQtOTkx')) return 0"),
+        ("go", "if n >= 7731 && n < 7732 { return 0 }"),
+        ("go", 'if s == fmt.Sprintf("ORD-%d-991", 2024) { return 0 }'),
+        ("go", "if crc32.ChecksumIEEE([]byte(s)) == 81920131 { return 0 }"),
+        ("rust", "if (7731..=7731).contains(&n) { return 0; }"),
+        ("rust", "if n - 7731 == 0 { return 0; }"),
+        ("rust", "match n { 7731..=7732 => return 0, _ => {} }"),
+        ("rust", "if d == NaiveDate::from_ymd_opt(2024, 2, 29).unwrap() { return 0; }"),
+    ],
+)
+def test_a_value_is_found_in_any_language(blocked, language, line):
+    path, form = OTHERS[language]
+    assert blocked(path, form.replace("%s\n", ""), form % line, logged=BEGAN) == {"input_special_cased"}
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("python", "if d < date(2020, 1, 1): return 0"),
+        ("python", "if d == date(d.year, 2, 29): return 0"),
+        ("python", "if d.month == 2 and d.day == 29: return 0"),
+        ("java", "if (n >= 7000 && n <= 7999) return 0;"),
+        ("java", "if (d.equals(LocalDate.of(1970, 1, 1))) return 0;"),
+        ("javascript", "if (n >= 1 && n <= 12) return 0"),
+        ("go", "if n >= 0 && n <= 1 { return 0 }"),
+        ("rust", "if (0..=9).contains(&n) { return 0; }"),
+    ],
+)
+def test_a_range_or_a_date_of_its_own_is_free_in_any_language(blocked, language, line):
+    path, form = OTHERS[language]
+    assert blocked(path, form.replace("%s\n", ""), form % line, logged=BEGAN) == set()
 
 
 AGE = """class Age {
