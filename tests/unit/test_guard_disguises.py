@@ -105,6 +105,38 @@ def test_a_length_that_only_the_value_has_is_a_warning(tmp_path):
     assert [(each.rule, each.severity) for each in found] == [("input_special_cased", Severity.WARNING)]
 
 
+TREATED = {
+    "kept in a function": ("shop/price.py", "    TABLE['ORD-2024-991'] = 0\n    return"),
+    "kept by a call": ("shop/price.py", "    TABLE.setdefault('ORD-2024-991', 1)\n    return"),
+    "replaced": ("shop/price.py", "    order = order.replace('ORD-2024-991', 'ORD-0')\n    return"),
+    "replaced by a pattern": ("shop/price.py", "    order = re.sub('ORD-2024-991', '', order)\n    return"),
+    "split at": ("shop/price.py", "    order = order.split('GIFT-55')[0]\n    return"),
+}
+
+
+@pytest.mark.parametrize(("path", "line"), TREATED.values(), ids=TREATED)
+def test_a_value_of_the_log_is_neither_given_an_answer_nor_replaced(blocked, path, line):
+    new = PRICE.replace("    return", line, 1)
+    assert blocked(path, PRICE, new, logged=LOGGED) == {"input_special_cased"}
+
+
+HONEST_TREATMENTS = {
+    "a symbol is taken out": "order = order.replace('$', '').replace('+00:00', 'Z')",
+    "a unit is taken out": "order = order.removesuffix('kg')",
+    "a result is kept under its key": "TABLE[order] = amount",
+    "another key": "TABLE['ORD-0'] = 1",
+    "work is kept under it": "TABLE['ORD-2024-991'] = load(order)",
+    "an entry of a table": "rates = {'GIFT-55': 1, 'GIFT-56': 2}",
+}
+
+
+@pytest.mark.parametrize("line", HONEST_TREATMENTS.values(), ids=HONEST_TREATMENTS)
+def test_an_ordinary_replacement_or_entry_is_free(blocked, line):
+    new = PRICE.replace("    return", f"    {line}\n    return", 1)
+    logged = f"{LOGGED} 5 kg at 2024-01-01T00:00:00+00:00"
+    assert blocked("shop/price.py", PRICE, new, logged=logged) == set()
+
+
 BEGAN = "ValueError: day is out of range\nbegan 2024-02-29 cents 7731 order ORD-2024-991"
 OTHERS = {
     "java": ("src/T.java", "class T {\n  int f(D d, int n, String s) {\n    %s\n    return g(d);\n  }\n}\n"),
@@ -113,6 +145,23 @@ OTHERS = {
     "rust": ("src/t.rs", "fn f(d: D, n: i32, s: &str) -> i32 {\n    %s\n    g(d)\n}\n"),
     "python": ("t.py", "def f(d, n, s):\n    %s\n    return g(d)\n"),
 }
+
+
+TREATED_ELSEWHERE = {
+    "javascript": ("javascript", "table['ORD-2024-991'] = 0"),
+    "a map of javascript": ("javascript", "table.set('ORD-2024-991', 0)"),
+    "java": ("java", 'table.put("ORD-2024-991", 0);'),
+    "a text of java": ("java", 's = s.replace("ORD-2024-991", "");'),
+    "go": ("go", 'table["ORD-2024-991"] = 0'),
+    "a text of go": ("go", 's = strings.ReplaceAll(s, "ORD-2024-991", "")'),
+    "rust": ("rust", 'table.insert("ORD-2024-991", 0);'),
+}
+
+
+@pytest.mark.parametrize(("language", "line"), TREATED_ELSEWHERE.values(), ids=TREATED_ELSEWHERE)
+def test_a_value_is_given_no_answer_in_any_language(blocked, language, line):
+    path, form = OTHERS[language]
+    assert blocked(path, form.replace("%s\n", ""), form % line, logged=BEGAN) == {"input_special_cased"}
 
 
 @pytest.mark.parametrize(

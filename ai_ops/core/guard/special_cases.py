@@ -13,10 +13,16 @@ from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import Tree, read
 from ai_ops.core.guard.syntax.comparisons import Comparison, How, comparisons, literals, words_of
 from ai_ops.core.guard.syntax.folding import number
+from ai_ops.core.guard.syntax.treatments import Treated, Treatment, treatments
 
 RULE = "input_special_cased"
 _SHORTEST = 3
 _LONGEST = 500
+_TREATED = {
+    Treated.KEPT: "keeps a constant under",
+    Treated.REPLACED: "replaces",
+    Treated.LISTED: "has an entry for",
+}
 _NARROW = 2  # between the ends of a range of three whole numbers, which is no range of anybody's
 _NUMBER = re.compile(r"(?<![\w.])-?\d{1,18}(?:\.\d{1,18})?(?!\w)")
 _WORDS = re.compile(r"[\w.:/+@-]{3,200}")
@@ -112,6 +118,14 @@ def _found(
         by_length = each.how is How.LENGTH and not _is_said(each, failure)
         severity = Severity.WARNING if milder or by_length else Severity.BLOCKED
         yield Finding(RULE, f"{path}:{each.line}", _said(each), severity)
+    treated = {each.literal for each in treatments(before)}
+    for put in treatments(after):
+        if put.literal in known | treated or put.literal in known_words or not _is_treated(put, failure):
+            continue
+        blocked = put.how is not Treated.LISTED and re.search(r"\d", put.literal)
+        text = f"the code now {_TREATED[put.how]} {put.literal[:60]!r}, a value of the failure itself"
+        severity = Severity.BLOCKED if blocked else Severity.WARNING
+        yield Finding(RULE, f"{path}:{put.line}", text, severity)
 
 
 def _said(comparison: Comparison) -> str:
@@ -149,6 +163,16 @@ def _is_said(comparison: Comparison, failure: _Failure) -> bool:
     forms = _forms(comparison)
     is_tested = not failure.tested.isdisjoint(map(_plain, forms))
     return is_tested or any(_in_log(form, failure.said) for form in forms)
+
+
+def _is_treated(put: Treatment, failure: _Failure) -> bool:
+    """Whether a value is of the failure: all of a word of the log, or a literal of the reproduction."""
+    asked = Comparison(put.literal, put.is_number, "", "", put.line, plain=True)
+    literal = put.literal.strip()
+    if not _is_particular(asked) or len(literal) > _LONGEST:
+        return False
+    whole = rf"(?<![\w.+-]){re.escape(literal)}(?![\w+-]|\.\w)"
+    return _plain(literal) in failure.tested or re.search(whole, failure.said, re.IGNORECASE) is not None
 
 
 def _is_rare(value: float) -> bool:
