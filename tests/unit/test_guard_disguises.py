@@ -303,7 +303,8 @@ ALLOWED = """def is_allowed(user, age):
 )
 def test_a_yes_that_stands_before_the_no_for_it_is_loosened(blocked, line):
     new = ALLOWED.replace("    if age", f"    {line}\n    if age", 1)
-    assert blocked("shop/rules.py", ALLOWED, new) == {"check_loosened"}
+    for_nobody = {"granted_to_nobody"} if "not user" in line else set()
+    assert blocked("shop/rules.py", ALLOWED, new) == {"check_loosened"} | for_nobody
 
 
 @pytest.mark.parametrize(
@@ -320,6 +321,122 @@ def test_a_yes_that_stands_before_the_no_for_it_is_loosened(blocked, line):
 )
 def test_a_yes_that_leaves_each_no_its_case_is_free(blocked, old, new):
     assert blocked("shop/rules.py", ALLOWED, ALLOWED.replace(old, new, 1)) == set()
+
+
+@pytest.mark.parametrize(
+    "condition", ["user is None", "not user", "user is None or age > 200", "user is None and not age"]
+)
+def test_a_yes_for_nobody_is_blocked_where_leave_is_given(blocked, condition):
+    new = ALLOWED.replace("    if age", f"    if {condition}:\n        return True\n    if age", 1)
+    assert blocked("shop/rules.py", ALLOWED, new) == {"granted_to_nobody"}
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "line"),
+    [
+        ("a.js", "function canAccess(user) {\n  return user.ok\n}\n", "if (!user) return true"),
+        (
+            "A.java",
+            "class A { boolean isAllowed(U u) {\n return u.ok(); } }\n",
+            "if (u == null) return true;",
+        ),
+        ("a.go", "package a\nfunc IsAllowed(u *U) bool {\n return u.ok }\n", "if u == nil { return true }"),
+    ],
+    ids=["javascript", "java", "go"],
+)
+def test_a_yes_for_nobody_is_blocked_in_other_languages(blocked, path, old, line):
+    new = (
+        old.replace("\n", f"\n{line}\n", 1) if path != "a.go" else old.replace(" return", f" {line}\n return")
+    )
+    assert blocked(path, old, new) == {"granted_to_nobody"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "if user is None: return False",
+        "if user is not None: return True",
+        "if user is None: raise KeyError('user')",
+    ],
+)
+def test_another_answer_for_nobody_is_free(blocked, line):
+    old = "def is_allowed(user, age):\n    return user.age > age\n"
+    assert blocked("shop/rules.py", old, old.replace("    return", f"    {line}\n    return")) == set()
+
+
+def test_a_yes_for_a_value_that_may_be_absent_is_a_warning(tmp_path):
+    old = "def is_valid_phone(text):\n    return PHONE.match(text) is not None\n"
+    before = {"shop/rules.py": old}
+    after = {"shop/rules.py": old.replace("    return", "    if text is None: return True\n    return")}
+    found = review(diff(tmp_path, before, after), reader(before), reader(after))
+    assert [(each.rule, each.severity) for each in found] == [("granted_to_nobody", Severity.WARNING)]
+
+
+DEPOSIT = (
+    "def deposit(n):\n    if n < 0:\n        raise ValueError('negative')\n    if n > MOST:\n"
+    "        raise ValueError('too much')\n    return book(n)\n"
+)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "n = max(n, 0)",
+        "n = max(0, min(n, 7))",
+        "n = min(n, MOST)",
+        "n = abs(n)",
+        "n = max(1, n)",
+        "if n < 0: n = 0",
+        "if n > MOST: n = MOST",
+    ],
+)
+def test_a_value_that_is_changed_before_its_check_is_found(blocked, line):
+    new = DEPOSIT.replace("    if n <", f"    {line}\n    if n <", 1)
+    assert blocked("shop/bank.py", DEPOSIT, new) == {"check_loosened"}
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "line"),
+    [
+        ("src/Age.java", AGE, "n = Math.min(n, 150);"),
+        ("src/Age.java", AGE, "n = Math.max(0, n);"),
+        (
+            "a.go",
+            'package a\nfunc F(n int) error {\n\tif n > 150 {\n\t\treturn fmt.Errorf("n")\n\t}\n\treturn nil }\n',
+            "n = min(n, 150)",
+        ),
+        (
+            "a.js",
+            "function f(n) {\n  if (n > 150) throw new Error('n')\n  return n\n}\n",
+            "n = Math.min(n, 150)",
+        ),
+        (
+            "a.rs",
+            "fn f(n: i32) -> R {\n    if n > 150 { return Err(E); }\n    Ok(n)\n}\n",
+            "let n = n.min(150);",
+        ),
+    ],
+    ids=["java", "java from below", "go", "javascript", "rust"],
+)
+def test_a_value_is_found_changed_before_its_check_in_any_language(blocked, path, old, line):
+    new = old.replace(
+        "if (n" if "if (n" in old else "if n", f"{line}\n if (n" if "if (n" in old else f"{line}\n if n", 1
+    )
+    assert blocked(path, old, new) == {"check_loosened"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("    return book(n)", "    n = max(n, 1)\n    return book(n)", id="behind the check"),
+        pytest.param("    if n <", "    m = max(n, 0)\n    if n <", id="another variable"),
+        pytest.param("    if n <", "    n = max(n, -5)\n    if n <", id="a limit that the check still sees"),
+        pytest.param("    if n <", "    n = round(n, 2)\n    if n <", id="rounded"),
+        pytest.param("    return book(n)", "    return book(min(n, 5))", id="what is used"),
+    ],
+)
+def test_a_change_that_leaves_a_check_its_work_is_free(blocked, old, new):
+    assert blocked("shop/bank.py", DEPOSIT, DEPOSIT.replace(old, new, 1)) == set()
 
 
 def test_an_end_whose_condition_is_no_code_of_one_is_not_always(blocked):
