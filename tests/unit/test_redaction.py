@@ -175,6 +175,30 @@ ASSIGNED = [
     ('{"url":"https://h/?password\\u003dhunter2\\u0026x\\u003d1"}', "hunter2"),
     ("key=" + PEM.format("", "\\n"), "MIIE"),
     ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk", "b3Blbn"),
+    ('{\n  "password":\n    "hunter2"\n}', "hunter2"),
+    ('{\r\n  "password":\r\n    "hunter2",\r\n}', "hunter2"),
+    ('{\n  "password": {\n    "value": "hunter2"\n  }\n}', "hunter2"),
+    ('{\n  "passwords": [\n    "hunter2"\n  ]\n}', "hunter2"),
+    ('{"password": {"value": "hunter2"}}', "hunter2"),
+    ('{"password": {"type": "text", "value": "hunter2"}}', "hunter2"),
+    ('{\\"password\\": {\\"value\\": \\"hunter2\\"}}', "hunter2"),
+    ("env:\n- name: DB_PASSWORD\n  value: hunter2", "hunter2"),
+    ('env:\n- name: "DB_PASSWORD"\n  value: "hunter2"', "hunter2"),
+    ('"name": "DB_PASSWORD",\n  "value": "hunter2"', "hunter2"),
+    ("Env:[{Name:DB_PASSWORD Value:hunter2 ValueFrom:nil}]", "hunter2"),
+    ("- {name: DB_PASSWORD, value: hunter2}", "hunter2"),
+    ("stringData:\n  password: |\n    hunter2", "hunter2"),
+    ('array(1) {\n  ["password"]=>\n  string(7) "hunter2"\n}', "hunter2"),
+    ('["password"]=> string(7) "hunter2"', "hunter2"),
+    ("Array\n(\n    [password] => hunter2\n)", "hunter2"),
+    ("password\u00a0=\u00a0hunter2", "hunter2"),
+    ("password:\u00a0hunter2", "hunter2"),
+    ("password -> hunter2", "hunter2"),
+    ("INSERT INTO users (id, mail, password) VALUES (1, 'a', 'hunter2')", "hunter2"),
+    ("insert into `users` (`password`, `id`) values ('it''s,(x', 1), ('hunter2', 2)", "hunter2"),
+    ("insert into users (password, id) values ('it''s,(x', 1), ('hunter2', 2)", "it''s"),
+    ('INSERT INTO u ("id", "api_key")\nVALUES\n  (1, \'abcdef1\')', "abcdef1"),
+    ("INSERT IGNORE INTO u (pin, password) VALUES (NOW(), 123456);", "123456"),
 ]
 
 
@@ -314,6 +338,11 @@ http://[::1]:8080/a@b https://npm.example:8443/react@18.2.0 docker://reg:5000/sh
 first%3Dname user%3Dbob
 KeyError: ('password', 'name') expected ('token', 'identifier') unique_together ('secret_key', 'owner')
 {"password": ["This password is too short. It must contain at least 8 characters."]}
+fn password() -> String; password -> encoder.encode(password); Password -> Boolean, secret -> Option<String>
+INSERT INTO users (id, password) VALUES (?, ?), ($1, :password), (1, NULL), (2, %s), (3, md5(?))
+INSERT INTO users (id, mail) VALUES (1, 'hunter2')
+{"password": {"type": "string", "minLength": 8}} name=password value=required, name: token value: none
+password\u00a0is\u00a0required
 {"token":["expired"],"api_key":["must be 32 characters"]} [("cookie", "invalid"), ("path", "a=b1")]
 [('content-length', '123456'), ('etag', 'a1B2c3D4e5F6')] first\\u003dname user\\u003dbob
 """
@@ -322,6 +351,38 @@ KeyError: ('password', 'name') expected ('token', 'identifier') unique_together 
 @pytest.mark.parametrize("text", LOOK_ALIKES.strip("\n").split("\n"))
 def test_look_alikes_stay_as_they_are(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "invalid password:\n  expected at least 8 characters",
+        "Enter password:\nConnected to 10.0.0.1",
+        '{\n  "password":\n    null\n}',
+        '{\n  "password": {\n    "type": "string"\n  }\n}',
+        "- name: LOG_LEVEL\n  value: debug1",
+        "- name: DB_PASSWORD\n  valueFrom:\n    secretKeyRef:\n      name: db-creds1",
+        "    check(password=\n        settings.PASSWORD1)",
+        "password:\n- missing\n- too_short",
+        "token:\n  expired",
+    ],
+)
+def test_what_stands_below_a_secrets_name_may_be_something_else(text: str) -> None:
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "masked"),
+    [
+        ({"password": {"value": "hunter2"}}, {"password": {"value": "***"}}),
+        ([{"name": "DB_PASSWORD", "value": "x1"}], [{"name": "DB_PASSWORD", "value": "***"}]),
+        ({"name": "LEVEL", "value": "x1"}, {"name": "LEVEL", "value": "x1"}),
+        ({"token": {"value": "expired"}}, {"token": {"value": "expired"}}),
+    ],
+    ids=["above", "beside", "no secret", "a word"],
+)
+def test_a_value_in_json_is_known_by_the_name_above_or_beside_it(value: object, masked: object) -> None:
+    assert Redactor().redact_json(value) == masked
 
 
 @pytest.mark.parametrize(
@@ -449,6 +510,11 @@ LONG = [
     JWT,
     "-----BEGIN PRIVATE KEY-----",
     "-----END PRIVATE KEY-----",
+    "INSERT INTO t (id, password) VALUES (1, '",
+    "\n  value: ",
+    "name: password\n",
+    "string(7) ",
+    " -> ",
     "\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n",
 ]
 PIECES = st.sampled_from([*WORDS.split(), *LONG])
@@ -495,6 +561,9 @@ NAUGHTY = [
     "a://b:", "sk-", "sk-1a_", "ghp_", "xoxb-", "-u a:", "-----BEGIN PRIVATE KEY-----", "\\", '\\"', "{",
     "[", "<", "=",
     "('password','", '["cookie","a=', "[b'a',b'", 'password":["', 'password":["a1', "password\\u003d",
+    "password:\n", "password: {", "INSERT INTO t (password) VALUES ('", "('a',", "password -> ", "'\\\\",
+    "name: password\n", "name:password value:", "password: {a ,value",
+    "INSERT INTO t (password) VALUES ('a'),",
     "***", "\n", "é", "密码", "jdbc:oracle:thin:a/", "sig=", "password>", "(", "key-",
 ]  # fmt: skip
 

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from ai_ops.core import diff as patches
 from ai_ops.core.guard import (
     checking,
+    clamping,
     content,
     dependencies,
     forging,
+    granting,
     handlers,
     licences,
     looking,
@@ -68,6 +70,8 @@ RULES: tuple[Rule, ...] = (
     handlers.swallowed,
     handlers.hides_logged,
     checking.removed_checks,
+    clamping.clamped_before_checks,
+    granting.granted_to_nobody,
     protecting.removed_protection,
     protecting.disabled_protection,
     special_cases.special_cases,

@@ -34,6 +34,7 @@ RULE_NAMES = {
     "broadened_exception": "a handler takes more than before",
     "check_removed": "a check that raised or refused is gone",
     "check_loosened": "a check refuses less than before",
+    "granted_to_nobody": "a function that judges says yes where there is nobody, or nothing, to judge",
     "check_changed": "a check has another condition, of which no rule can say whether it is looser",
     "authorization_removed": "what asks who may do something is gone",
     "escaping_removed": "what makes a text harmless is gone",

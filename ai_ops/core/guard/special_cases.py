@@ -5,15 +5,27 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import Tree, read
-from ai_ops.core.guard.syntax.comparisons import Comparison, comparisons, literals, words_of
+from ai_ops.core.guard.syntax.comparisons import Comparison, How, comparisons, literals, words_of
+from ai_ops.core.guard.syntax.folding import number
+from ai_ops.core.guard.syntax.treatments import Treated, Treatment, treatments
 
 RULE = "input_special_cased"
 _SHORTEST = 3
 _LONGEST = 500
+_TREATED = {
+    Treated.KEPT: "keeps a constant under",
+    Treated.REPLACED: "replaces",
+    Treated.LISTED: "has an entry for",
+}
+_NARROW = 2  # between the ends of a range of three whole numbers, which is no range of anybody's
+_NUMBER = re.compile(r"(?<![\w.])-?\d{1,18}(?:\.\d{1,18})?(?!\w)")
+_WORDS = re.compile(r"[\w.:/+@-]{3,200}")
 _SHORTEST_CUT = 6  # of a part that begins or ends within a word: less is by chance
 # What data says in many places when it has nothing to say, and what programs say everywhere.
 _COMMON = frozenset(
@@ -40,10 +52,10 @@ _ERROR_NAME = re.compile(
 def special_cases(change: Change) -> Iterator[Finding]:
     """Find new comparisons with a value of the logged failure, or of the reproduction.
 
-    A warning where the code compared the same thing with other literals already, and for a short plain word,
-    which may name a kind of things, unless only a constant or an end follows; else blocked.
+    A warning where the code compared the same thing with other literals already, for a short plain word,
+    which may name a kind of things, unless only a constant or an end follows, and for a length; else blocked.
     """
-    tested = _tested(change)
+    failure = _failure(change)
     for file in change.files:
         if (
             file.is_deleted
@@ -57,16 +69,37 @@ def special_cases(change: Change) -> Iterator[Finding]:
         before = read(file.path, source)
         if after is None or before is None:
             continue
-        yield from _found(file.path, before, after, words_of(source), change.logged, tested)
+        yield from _found(file.path, before, after, words_of(source), failure)
 
 
-def _tested(change: Change) -> frozenset[str]:
-    """Return the literals of the reproduction."""
+@dataclass(frozen=True)
+class _Failure:
+    """What is known of the failing input: the literals of the reproduction, and all that is said of it."""
+
+    tested: frozenset[str]
+    said: str
+    reproduction: str
+
+    @cached_property
+    def numbers(self) -> frozenset[float]:
+        """The numbers that are said."""
+        return frozenset(map(float, _NUMBER.findall(self.said)))
+
+    @cached_property
+    def lengths(self) -> frozenset[int]:
+        """The lengths of what looks like a value: it has a digit, or the reproduction writes it as a text."""
+        words = [word for word in _WORDS.findall(self.said) if re.search(r"\d", word)]
+        return frozenset(map(len, (*words, *self.tested)))
+
+
+def _failure(change: Change) -> _Failure:
     found: set[str] = set()
-    for path, content in change.reproduction.items():
-        tree = read(path, content.decode("utf-8", "replace"))
+    sources = [content.decode("utf-8", "replace") for content in change.reproduction.values()]
+    for path, source in zip(change.reproduction, sources, strict=True):
+        tree = read(path, source)
         found.update(_plain(value) for value, _ in literals(tree)) if tree else None
-    return frozenset(found)
+    tested = frozenset(found)
+    return _Failure(tested, "\n".join((change.logged, *sorted(tested))), "\n".join(sources))
 
 
 def _plain(literal: str) -> str:
@@ -74,21 +107,76 @@ def _plain(literal: str) -> str:
 
 
 def _found(
-    path: str, before: Tree, after: Tree, known_words: frozenset[str], logged: str, tested: frozenset[str]
+    path: str, before: Tree, after: Tree, known_words: frozenset[str], failure: _Failure
 ) -> Iterator[Finding]:
     old = comparisons(before)
     known = {each.literal for each in old} | {value for value, _ in literals(before)}
-    said = "\n".join((logged, *sorted(tested)))
     for each in comparisons(after):
-        if each.literal in known or each.literal in known_words or not _is_particular(each):
-            continue
-        forms = _forms(each)
-        if tested.isdisjoint(map(_plain, forms)) and not any(_in_log(form, said) for form in forms):
+        if each.literal in known or each.literal in known_words or not _is_of_failure(each, failure):
             continue
         milder = _compared_before(old, each) or (_names_a_kind(each) and not each.plain)
-        severity = Severity.WARNING if milder else Severity.BLOCKED
-        text = f"the code now treats {each.literal[:60]!r}, a value of the failure itself, otherwise"
-        yield Finding(RULE, f"{path}:{each.line}", text, severity)
+        by_length = each.how is How.LENGTH and not _is_said(each, failure)
+        severity = Severity.WARNING if milder or by_length else Severity.BLOCKED
+        yield Finding(RULE, f"{path}:{each.line}", _said(each), severity)
+    treated = {each.literal for each in treatments(before)}
+    for put in treatments(after):
+        if put.literal in known | treated or put.literal in known_words or not _is_treated(put, failure):
+            continue
+        blocked = put.how is not Treated.LISTED and re.search(r"\d", put.literal)
+        text = f"the code now {_TREATED[put.how]} {put.literal[:60]!r}, a value of the failure itself"
+        severity = Severity.BLOCKED if blocked else Severity.WARNING
+        yield Finding(RULE, f"{path}:{put.line}", text, severity)
+
+
+def _said(comparison: Comparison) -> str:
+    literal = repr(comparison.literal[:60])
+    if comparison.how is How.DIGEST:
+        return f"the code now treats one value otherwise that it names by its digest alone, {literal}"
+    if comparison.how is How.LENGTH:
+        return f"the code now treats values as long as that of the failure otherwise, {literal}"
+    return f"the code now treats {literal}, a value of the failure itself, otherwise"
+
+
+def _is_of_failure(comparison: Comparison, failure: _Failure) -> bool:
+    """Whether a comparison tells the value of the failure from others."""
+    numbers = comparison.numbers
+    if comparison.how is How.RANGE:
+        low, high = numbers
+        inside = {each for each in failure.numbers if low <= each <= high}
+        return low == high in inside or (0 < high - low <= _NARROW and any(map(_is_rare, inside)))
+    if comparison.how is How.MADE:
+        parts = r"\D{1,3}0*".join(f"{each:.0f}" for each in numbers)
+        pattern = rf"(?<!\d)0*{parts}(?!\d)"
+        return any(re.search(pattern, text) for text in (failure.said, failure.reproduction))
+    if comparison.how is How.DIGEST:
+        return len(comparison.literal.strip()) >= _SHORTEST and _is_particular(comparison)
+    if comparison.how is How.LENGTH:
+        length = number(comparison.literal)
+        as_long = isinstance(length, int) and length >= _SHORTEST_CUT and length in failure.lengths
+        return as_long or _is_said(comparison, failure)
+    return _is_said(comparison, failure)
+
+
+def _is_said(comparison: Comparison, failure: _Failure) -> bool:
+    if not _is_particular(comparison):
+        return False
+    forms = _forms(comparison)
+    is_tested = not failure.tested.isdisjoint(map(_plain, forms))
+    return is_tested or any(_in_log(form, failure.said) for form in forms)
+
+
+def _is_treated(put: Treatment, failure: _Failure) -> bool:
+    """Whether a value is of the failure: all of a word of the log, or a literal of the reproduction."""
+    asked = Comparison(put.literal, put.is_number, "", "", put.line, plain=True)
+    literal = put.literal.strip()
+    if not _is_particular(asked) or len(literal) > _LONGEST:
+        return False
+    whole = rf"(?<![\w.+-]){re.escape(literal)}(?![\w+-]|\.\w)"
+    return _plain(literal) in failure.tested or re.search(whole, failure.said, re.IGNORECASE) is not None
+
+
+def _is_rare(value: float) -> bool:
+    return _ROUND.fullmatch(f"{value:g}") is None
 
 
 def _compared_before(old: Sequence[Comparison], new: Comparison) -> bool:

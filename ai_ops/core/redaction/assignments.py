@@ -8,64 +8,22 @@ separator to separator and looks back for a name: separators are rarer than the 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import NamedTuple
 
 from ai_ops.core.redaction.mask import mask
+from ai_ops.core.redaction.names import BLANKS, Name, endings, may_name, name_before
 from ai_ops.core.redaction.values import is_code, is_nothing, is_path, is_prose, looks_secret, repeats_name
-
-_STRONG = (
-    r"pass[_-]?words?|passwd|passphrase|pass[_-]?code|passwort|pwd|secret|api[_-]?key|access[_-]?key|"
-    r"(?:private|encryption|signing|account|storage|master|service|license|auth|ssh|subscription|hmac|shared)[_-]?key|"
-    r"(?:db|database|smtp|mail|ftp|ssh|redis|mysql|pg|postgres|mongo|amqp|ldap|proxy|admin|root)[_-]?pass|"
-    r"credentials?|cvv2?|cvc2?|密码|口令|密钥|秘钥|令牌"
-)
-_WEAK = (
-    r"token|auth(?:orization)?|session[_-]?id|jsessionid|phpsessid|sessid|(?<![a-z])(?:sid|sig|pass|pw)|csrf|xsrf|otp|jwt|"
-    r"signature|bearer|code[_-]?verifier"
-)
-_MORE = (
-    "access|secret|key|value|hash|base|confirm|confirmation|again|repeat|new|old|current|plain|raw|text|string|token|pass|"
-    "password|auth|bearer|middleware|prod|dev|test|live|main|bytes"
-)
-_NAME = re.compile(
-    rf"(?:(?P<strong>{_STRONG})|(?P<weak>{_WEAK}))(?:[_.-]?(?:{_MORE}|id(?=[_-]?(?:token|key))|\d{{1,3}})){{0,3}}\Z",
-    re.IGNORECASE,
-)
-_NAME_BACKWARDS = re.compile(r"[\w.-]+")
-# Every name has one of these in it.
-_STEM_WORDS = """
-pass pwd secret key cred cvv cvc token auth sess sid sig pw csrf xsrf otp jwt bearer verifier 密 口令 秘 令牌
-"""
-_STEMS = tuple(_STEM_WORDS.split())
-_LAST_WORDS = """
-word words passwd phrase code wort pwd credential credentials cvv cvc 密码 口令 密钥 秘钥 令牌 authorization
-sessionid session_id session-id sessid sid sig pw csrf xsrf otp jwt signature verifier
-"""
-_ENDINGS = (*_MORE.split("|"), *_LAST_WORDS.split())
-_LAST_TWO = frozenset(ending[-2:] for ending in _ENDINGS)
-_CLOSERS = " \t\"'\\[]"
-
-
-def _endings() -> str:
-    """Return a pattern for how the text before a separator ends if it could be a name at all."""
-    first: dict[str, str] = {}  # letters by the one that follows them
-    for two in filter(str.isascii, sorted(_LAST_TWO)):
-        first[two[1]] = first.get(two[1], "") + two[0]
-    pairs = (f"[{ones}{ones.upper()}][{last}{last.upper()}]" for last, ones in first.items())
-    return rf"(?:{'|'.join(pairs)}|[\s\S](?:[{re.escape(_CLOSERS)}0-9]|[^\x00-\x7f])|[^\x00-\x7f][\s\S])"
-
 
 # A sign with what stands right before it, and what may follow. Each alternative begins with the plain
 # character, which the engine seeks fast.
 _BACKSLASH = r"\\"
-_BEHIND_NAME = f"(?<={_endings()}%s)"
+_BEHIND_NAME = f"(?<={endings()}%s)"
 _SEPARATOR = re.compile(
     # The colons of a time are none, nor are those of a path (shop::token::parse).
     rf":(?!:|(?<=[^A-Za-z]\d\d:)\d\d){_BEHIND_NAME % ':'}(?:=|(?<!::))"
     rf"|={_BEHIND_NAME % '='}[>=]?|%{_BEHIND_NAME % '%'}(?:25){{0,2}}3[dD]"
     # As some writers of JSON spell the sign.
     rf"|\\{_BEHIND_NAME % _BACKSLASH}u003[dD]"
+    rf"|-{_BEHIND_NAME % '-'}>(?=[ \t])"
     rf"|>{_BEHIND_NAME % '>'}|＝{_BEHIND_NAME % '＝'}|：{_BEHIND_NAME % '：'}"
 )
 # Of a command as it is typed, and as a list of its words.
@@ -73,7 +31,17 @@ _FLAG = re.compile(
     r"--(?<![\w-]--)[A-Za-z][\w-]{1,63}(?:([ \t])[ \t]{0,8}(?=[^\s-])"
     r"|(\\{0,3}[\"'],)[ \t]{0,8}(?=[bru]?\\{0,3}[\"'][^\s-]))"
 )
-_OPEN = re.compile(r"[ \t]{0,8}(?:(?P<list>\[)?[bru]?(?P<quote>\\{0,3}[\"']))?", re.IGNORECASE)
+_OPEN = re.compile(
+    rf"[{BLANKS}]{{0,8}}(?:string\(\d{{1,9}}\)[ \t]{{1,4}})?"
+    rf"(?:(?P<list>\[)?[bru]?(?P<quote>\\{{0,3}}[\"']))?",
+    re.IGNORECASE,
+)
+# A value that is kept in an object of its own, beside what else is said of it.
+_NESTED = re.compile(
+    r"[ \t]{0,8}\{(?:[^{}\n]{0,160}?[\s,;\"'])?(?:value|plain|text|raw|data|current|string)\\{0,3}[\"']?"
+    r"[ \t]{0,4}(?::|=>?)",
+    re.IGNORECASE,
+)
 
 # A separator inside an unquoted value belongs to it unless blank, end or the next name follows.
 _BARE = re.compile(
@@ -114,6 +82,11 @@ _PAIR = re.compile(
     r"\b(?:key|name)[\"']?\s?[=:]\s?[\"']([^\"'\n]{1,64})[\"'],?\s{0,8}[\"']?value[\"']?\s?[=:]\s?[\"']([^\"'\n]{1,512})",
     re.IGNORECASE,
 )
+_BARE_PAIR = re.compile(
+    r"\b(?:key|name)[=:][ \t]?([\w.-]{2,64})(?:,[ \t]{0,8}|[ \t]{1,8})"
+    r"value[=:][ \t]?([^\s\"',;{}()\[\]]{3,512})",
+    re.IGNORECASE,
+)
 # A header as a pair, as HTTP libraries keep them: (b'x-api-key', b'...'), ["Cookie", "sid=..."].
 _HEADER_PAIR = re.compile(
     r"[(\[][bru]?(\\{0,3}[\"'])([\w-]{3,64})\1,[ \t]{0,2}[bru]?(\\{0,3}[\"'])([^\"'\\\n]{6,8192})\3[)\]]"
@@ -121,14 +94,6 @@ _HEADER_PAIR = re.compile(
 _COOKIE_VALUE = re.compile(r"[\w.$!%-]{1,128}=")
 _DECIDE_ON = 96
 _MASKED = re.compile(r"[=:]\*{3}\w{0,4}\Z")
-
-
-class _Name(NamedTuple):
-    """The name of a value. ``own`` is the word that makes it one, in lower case."""
-
-    own: str
-    strong: bool
-    quoted: bool = False
 
 
 def assigned(text: str) -> str:
@@ -147,17 +112,17 @@ def assigned(text: str) -> str:
     if "'," in text or '",' in text:
         text = _HEADER_PAIR.sub(_header_pair, text)
     named = "value" in lower or "--" in text or _SEPARATOR.search(text)  # the quicker question first
-    if not named or not any(stem in lower for stem in _STEMS):
+    if not named or not may_name(lower):
         return text
     if "value" in lower:
-        text = _PAIR.sub(_pair, text)
+        text = _BARE_PAIR.sub(_pair, _PAIR.sub(_pair, text))
     text = _named_values(text, _SEPARATOR)
     return _named_values(text, _FLAG) if "--" in text else text
 
 
 def is_secret_at(name: str, value: str) -> bool:
     """Return whether a value that stands under a key is a secret."""
-    found = _name_before(name, len(name))
+    found = name_before(name, len(name))
     if not found:
         return "cookie" in name.lower()
     return found.strong or looks_secret(value)
@@ -203,7 +168,7 @@ def _header_pair(found: re.Match[str]) -> str:
     if name.lower().endswith("cookie"):
         secret = _COOKIE_VALUE.match(value) is not None
     else:
-        secret = _name_before(name, len(name)) is not None and _is_one_token(value)
+        secret = name_before(name, len(name)) is not None and _is_one_token(value)
     start, end = (at - found.start() for at in found.span(4))
     return found.group()[:start] + mask(value) + found.group()[end:] if secret else found.group()
 
@@ -219,7 +184,7 @@ def _named_values(text: str, separator: re.Pattern[str]) -> str:
         at = found.end()
         group = found.lastindex or 0
         sign = "=" if found.group(group).startswith(("%", "\\")) else found.group(group)
-        name = _name_before(text, found.start(group))
+        name = name_before(text, found.start(group))
         if name and sign.endswith(","):
             name = name._replace(quoted=True)
         span = name and _value(text, name, found.end(), sign)
@@ -230,34 +195,10 @@ def _named_values(text: str, separator: re.Pattern[str]) -> str:
     return "".join([*parts, text[done:]]) if parts else text
 
 
-def _name_before(text: str, end: int) -> _Name | None:
-    """Return the secret name that ends here, but for quotes, blanks and brackets."""
-    head = text[max(0, end - 72) : end]
-    tail = head.rstrip(_CLOSERS)
-    if tail[-2:].lower() not in _LAST_TWO and not tail[-1:].isdigit():
-        return None
-    run = _NAME_BACKWARDS.match(tail[::-1])
-    name = _secret_name(tail[len(tail) - run.end() :]) if run else None
-    if not name:
-        return None
-    closed = head[len(tail) :]
-    return name._replace(quoted=True) if '"' in closed or "'" in closed else name
-
-
-@lru_cache(maxsize=512)
-def _secret_name(word: str) -> _Name | None:
-    """Return what makes a word a secret's name. Remembered: a log has few names, and they come again."""
-    if not word.lower().rstrip("0123456789").endswith(_ENDINGS):
-        return None
-    found = _NAME.search(word)
-    if not found:
-        return None
-    own = found.group("strong") or found.group("weak")
-    return _Name(own.lower(), bool(found.group("strong")))
-
-
-def _value(text: str, name: _Name, at: int, separator: str) -> tuple[int, int] | None:
+def _value(text: str, name: Name, at: int, separator: str) -> tuple[int, int] | None:
     """Return where the secret after a name is, or None when it is none."""
+    nested = _NESTED.match(text, at)
+    at = nested.end() if nested else at
     opened = _OPEN.match(text, at)
     start = opened.end() if opened else at
     scheme = _SCHEME.match(text, start)
@@ -283,11 +224,11 @@ def _value(text: str, name: _Name, at: int, separator: str) -> tuple[int, int] |
 def _names_what_is_masked(value: str) -> bool:
     """Return whether a value is another name with its own value, which is masked: ``password=***``."""
     found = _MASKED.search(value)
-    return found is not None and _name_before(value, found.start()) is not None
+    return found is not None and name_before(value, found.start()) is not None
 
 
 def _quoted_value(
-    text: str, name: _Name, start: int, separator: str, opened: str, scheme: bool
+    text: str, name: Name, start: int, separator: str, opened: str, scheme: bool
 ) -> tuple[int, int] | None:
     quote = "\\" + opened[-1] if len(opened) > 1 else opened
     head = _QUOTED[quote].match(text, start, start + _DECIDE_ON)
@@ -305,7 +246,7 @@ def _quoted_value(
     return (start, end) if closed else None
 
 
-def _is_secret(value: str, name: _Name, separator: str, rest: str, *, spaced: bool, scheme: bool) -> bool:
+def _is_secret(value: str, name: Name, separator: str, rest: str, *, spaced: bool, scheme: bool) -> bool:
     """Decide on an unquoted value, of which only the beginning is given."""
     if is_nothing(value) or repeats_name(value, name.own) or is_code(value + rest[:1]) or separator == "==":
         return False
@@ -315,6 +256,8 @@ def _is_secret(value: str, name: _Name, separator: str, rest: str, *, spaced: bo
         return value.isdigit() and 3 <= len(value) <= 4
     if is_path(value) and not name.own.startswith(("pass", "pwd")):
         return False
+    if separator == "-":  # an arrow stands between words too, and between types
+        return not value.isalpha()
     if separator.isspace():  # --password-options and the like stand in prose too
         return not value.isalpha() or rest.startswith(" -")
     return not ((spaced or separator in (":", "：", "=>")) and is_prose(value, rest, spaced=spaced))

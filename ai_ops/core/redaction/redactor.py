@@ -9,8 +9,11 @@ from typing import Any
 from urllib.parse import quote
 
 from ai_ops.core.redaction.assignments import assigned, is_secret_at
+from ai_ops.core.redaction.inserts import inserted
 from ai_ops.core.redaction.keys import private_keys
 from ai_ops.core.redaction.mask import mask
+from ai_ops.core.redaction.names import may_name, secret_name
+from ai_ops.core.redaction.over_lines import over_lines
 from ai_ops.core.redaction.personal import personal
 from ai_ops.core.redaction.tokens import tokens
 
@@ -20,6 +23,7 @@ _ROUNDS = 4
 _PASSES = (tokens, assigned, personal)
 _REPEATED = _PASSES * _ROUNDS
 _DEEPEST = 64
+_SAYS_NOTHING = frozenset({"value", "plain", "text", "raw", "data", "current", "string"})
 _REMEMBERED_LINES, _REMEMBERED_CHARS = 2048, 256
 
 
@@ -63,9 +67,12 @@ class Redactor:
         return text
 
     def _built_in(self, text: str) -> str:
-        # Only a key goes over several lines; a line without its signs skips most rules.
-        text = private_keys(text)
-        return "\n".join(map(self._masked, text.split("\n"))) if "\n" in text else self._masked(text)
+        # Little goes over several lines; a line without the signs of a secret skips most rules.
+        text = inserted(private_keys(text))
+        if "\n" not in text:
+            return self._masked(text)
+        lines = [self._masked(line) for line in text.split("\n")]
+        return "\n".join(over_lines(lines) if may_name(text) else lines)
 
     def _masked(self, line: str) -> str:
         """Mask a line. Frames come again and again: what has nothing to mask, and no other, is remembered."""
@@ -85,7 +92,9 @@ class Redactor:
             return self._named(name, self.redact(value))
         if isinstance(value, dict):
             return {
-                self.redact(key) if isinstance(key, str) else key: self._walk(item, str(key), depth + 1)
+                self.redact(key) if isinstance(key, str) else key: self._walk(
+                    item, _name_of(str(key), name, value), depth + 1
+                )
                 for key, item in value.items()
             }
         if isinstance(value, (list, tuple)):
@@ -101,6 +110,17 @@ class Redactor:
         text = str(value) if abs(value) < 1e40 else ""
         redacted = self._named(name, self.redact(text))
         return value if redacted == text else redacted
+
+
+def _name_of(key: str, above: str, beside: dict[Any, Any]) -> str:
+    """Return what a value is called: by its key, else by the name beside or above it."""
+    if key.lower() not in _SAYS_NOTHING:
+        return key
+    named = beside.get("name", beside.get("key"))
+    for name in (named, above):
+        if isinstance(name, str) and secret_name(name):
+            return name
+    return key
 
 
 def _line(line: str) -> str:

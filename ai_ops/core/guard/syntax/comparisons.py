@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from tree_sitter import Node
 
-from ai_ops.core.guard.syntax.names import arguments, called, receiver, scope, string_value
+from ai_ops.core.guard.syntax.consequences import is_plain
+from ai_ops.core.guard.syntax.equations import solutions
+from ai_ops.core.guard.syntax.folding import folded, made, mentions, operator_of, said_by, unescaped
+from ai_ops.core.guard.syntax.names import arguments, called, last, receiver, scope, string_value
+from ai_ops.core.guard.syntax.ranges import ranges
 from ai_ops.core.guard.syntax.reading import Tree
 from ai_ops.core.guard.syntax.tree import Spot, children, field, nodes, spots, text, words
-from ai_ops.core.guard.syntax.values import constants, is_constant
+from ai_ops.core.guard.syntax.values import constants
 
 _COMPARES = frozenset(
     {
@@ -25,8 +29,7 @@ _COMPARES = frozenset(
     }
 )  # fmt: skip
 _GATHERS = frozenset({"of", "asList", "Set", "set", "frozenset", "from", "tuple", "list", "new", "compile"})
-_CODE_POINT = re.compile(r"\\x([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\u\{([0-9a-fA-F]{1,6})\}")
-_CASES = frozenset({"switch_rule", "switch_block_statement_group"})
+_COLLECTED = frozenset({"composite_literal", "macro_invocation", "new_expression"})
 _SWITCHES = frozenset(
     {
         "switch_statement",
@@ -38,12 +41,36 @@ _SWITCHES = frozenset(
 )
 
 
+_DIGESTS = frozenset(
+    {
+        "hash", "hashCode", "hash_code", "digest", "hexdigest", "crc32", "adler32", "checksum", "createHash",
+        "md5", "sha1", "sha256", "sha512", "Sum256", "Sum", "ChecksumIEEE", "from_bytes", "MessageDigest",
+    }
+)  # fmt: skip
+_CODES = frozenset({"ord", "charCodeAt", "codePointAt", "chars", "bytes"})
+_ADDS_UP = frozenset({"sum", "reduce", "fold"})
+_LENGTHS = frozenset({"len", "length", "size"})
+
+
+class How(Enum):
+    """How code tells a value from others."""
+
+    EQUAL = auto()
+    RANGE = auto()
+    """Its numbers are the two ends of a range, both within it."""
+    MADE = auto()
+    """It is put together from its numbers, as a date is."""
+    DIGEST = auto()
+    """By a number or text that is worked out from it, so that nobody can read which value is meant."""
+    LENGTH = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One literal that a value is compared with.
 
     ``other`` is the code of what it is compared with. ``plain`` when what follows from it is a constant or
-    nothing at all: no work is done for that value.
+    nothing at all: no work is done for that value. ``numbers`` are those of ``how``.
     """
 
     literal: str
@@ -52,6 +79,19 @@ class Comparison:
     scope: str
     line: int
     plain: bool
+    how: How = How.EQUAL
+    numbers: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A constant that stands beside something that is none, ``other``."""
+
+    other: str
+    literal: str
+    is_number: bool
+    how: How = How.EQUAL
+    numbers: tuple[float, ...] = ()
 
 
 def comparisons(tree: Tree) -> list[Comparison]:
@@ -60,12 +100,10 @@ def comparisons(tree: Tree) -> list[Comparison]:
     bound = _bound(tree)
     found = []
     for spot in spots(tree.root):
-        for other, literal in _sides(spot, tree, bound):
-            value = _value(literal, tree)
-            is_number = literal.type in tree.dialect.numbers
-            where = scope(spot, tree.dialect)
-            plain = _is_plain(spot, tree, known)
-            found.append(Comparison(value, is_number, other, where, spot.line, plain))
+        for side in _sides(spot, tree, bound):
+            where, plain = scope(spot, tree.dialect), is_plain(spot, tree, known)
+            told = (side.literal, side.is_number, side.other, where, spot.line, plain, side.how, side.numbers)
+            found.append(Comparison(*told))
     return found
 
 
@@ -84,28 +122,8 @@ def _value(literal: Node, tree: Tree) -> str:
         return text(literal).rpartition("/")[0].strip("/^$")
     if literal.type in tree.dialect.numbers:
         return text(literal).replace("_", "")
-    pieces = _pieces(literal, tree) or [literal]
-    return _CODE_POINT.sub(_character, "".join(map(string_value, pieces))).strip("^$")
-
-
-def _character(escape: re.Match[str]) -> str:
-    number = int(escape[1] or escape[2] or escape[3], 16)
-    return chr(number) if number <= sys.maxunicode else escape[0]
-
-
-def _pieces(node: Node, tree: Tree) -> list[Node] | None:
-    """Return the texts that a node joins to one text; None when it holds anything else."""
-    waiting, found = [node], []
-    while waiting:
-        at = waiting.pop()
-        joins = at.type in tree.dialect.binary and _operator(at) == "+"
-        if joins or at.type in ("parenthesized_expression", "concatenated_string"):
-            waiting.extend(reversed(children(at)))
-        elif at.type in tree.dialect.strings:
-            found.append(at)
-        else:
-            return None
-    return found
+    value = folded(literal, tree.dialect)
+    return (value if isinstance(value, str) else unescaped(string_value(literal))).strip("^$")
 
 
 def _bound(tree: Tree) -> dict[str, Node]:
@@ -119,17 +137,26 @@ def _bound(tree: Tree) -> dict[str, Node]:
             name, value = (field(node, each) for each in kinds[node.type])
             if value is not None and value.type == "expression_list" and len(children(value)) == 1:
                 value = children(value)[0]
-            if value is not None and (value.type in plain or called(value) in _GATHERS):
+            if value is not None and (
+                value.type in plain or _is_made(value, tree) or called(value) in _GATHERS
+            ):
                 found[text(name)] = value
     return found
 
 
-def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
-    """Yield what is compared with which literals, when a node compares."""
+def _is_made(value: Node, tree: Tree) -> bool:
+    return bool(made(value, tree.dialect)) or said_by(value, tree.dialect) is not None
+
+
+def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node]) -> Iterator[_Side]:
+    """Yield what is compared with which constants, when a node compares."""
     dialect, node = tree.dialect, spot.node
+    for asked in ranges(spot, dialect):
+        yield _Side(asked.other, words(node)[:200], True, How.RANGE, (asked.low, asked.high))
+    for other, value in solutions(node, dialect):
+        yield _Side(other, value, True)
     if node.type in dialect.binary:
-        operator = _operator(node)
-        if operator in dialect.equal | dialect.unequal:
+        if operator_of(node) in dialect.equal | dialect.unequal:
             yield from _pairs(children(node), tree, bound)
     elif node.type in dialect.calls and called(node) in _COMPARES:
         if node.type == "macro_invocation":
@@ -142,21 +169,25 @@ def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node]) -> Iterator[tuple[
         top = whole if whole is not None else node
         for each in nodes(top, dialect.functions | dialect.blocks | frozenset({"statement_list"})):
             if each.type in dialect.strings | dialect.numbers and _is_label(each, node, tree):
-                yield _subject(spot), each
+                yield _side(_subject(spot), each, tree)
     elif node.type in dialect.patterns and spot.above and spot.above.kind in dialect.cases:
         for each in nodes(node):
             if each.type in dialect.strings | dialect.numbers:
-                yield _subject(spot), each
+                yield _side(_subject(spot), each, tree)
     elif node.type in ("object", "dictionary", "pair", "subscript_expression", "subscript"):
         yield from _table(spot, tree)
 
 
-def _macro(node: Node, tree: Tree) -> Iterator[tuple[str, Node]]:
+def _side(other: str, literal: Node, tree: Tree) -> _Side:
+    return _Side(other, _value(literal, tree), literal.type in tree.dialect.numbers)
+
+
+def _macro(node: Node, tree: Tree) -> Iterator[_Side]:
     """Yield the literals of ``matches!(x, "a" | "b")``, whose inside is words to the grammar."""
     inside = [each for each in nodes(node) if not each.children or each.type in tree.dialect.strings]
     kinds = tree.dialect.strings | tree.dialect.numbers
     other = " ".join(text(each) for each in inside if each.type == "identifier")
-    yield from ((other, each) for each in inside if each.type in kinds)
+    yield from (_side(other, each, tree) for each in inside if each.type in kinds)
 
 
 def _is_label(each: Node, case: Node, tree: Tree) -> bool:
@@ -166,34 +197,51 @@ def _is_label(each: Node, case: Node, tree: Tree) -> bool:
     return case.type == "switch_label"
 
 
-def _operator(node: Node) -> str:
-    found = field(node, "operator", "operators")
-    if found is not None:
-        return text(found)
-    between = [text(each) for each in node.children if not each.is_named]
-    return " ".join(between)
-
-
-def _pairs(given: Sequence[Node], tree: Tree, bound: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
-    """Yield each literal beside something that is none; those within a collection count each."""
-    dialect = tree.dialect
-    kinds = dialect.strings | dialect.numbers | {"regex"}
+def _pairs(given: Sequence[Node], tree: Tree, bound: Mapping[str, Node]) -> Iterator[_Side]:
+    """Yield each constant beside something that is none; those within a collection count each."""
     sides = [bound.get(text(each), each) for each in given]
     for index, side in enumerate(sides):
-        others = " ".join(words(each)[:200] for at, each in enumerate(given) if at != index)
-        if side.type in kinds or _pieces(side, tree):
-            yield others, side
-        elif side.type in ("unary_expression", "unary_operator") and children(side)[-1:]:
-            if children(side)[-1].type in kinds:
-                yield others, children(side)[-1]
-        elif side.type in dialect.collections | {
-            "composite_literal",
-            "macro_invocation",
-            "new_expression",
-        } or (side.type in dialect.calls and called(side) in _GATHERS):
-            for each in nodes(side):
-                if each.type in kinds:
-                    yield others, each
+        beside = [each for at, each in enumerate(given) if at != index]
+        others = " ".join(words(each)[:200] for each in beside)
+        for each in _constants(side, tree):
+            yield replace(each, other=others, how=_how(each, beside))
+
+
+def _constants(side: Node, tree: Tree) -> Iterator[_Side]:
+    """Yield the constants of one side of a comparison."""
+    dialect = tree.dialect
+    kinds = dialect.strings | dialect.numbers | {"regex"}
+    if side.type in ("unary_expression", "unary_operator") and children(side)[-1:]:
+        side = children(side)[-1] if children(side)[-1].type in kinds else side
+    source = said_by(side, dialect)
+    if side.type in kinds:
+        yield _side("", side, tree)
+    elif (value := folded(side, dialect)) is not None:
+        yield _Side("", str(value).strip("^$"), not isinstance(value, str))
+    elif numbers := made(side, dialect):
+        yield _Side("", words(side)[:200], True, How.MADE, numbers)
+    elif source is not None:
+        yield _Side("", str(folded(source, dialect)), False)
+    elif side.type in dialect.collections | _COLLECTED or (
+        side.type in dialect.calls and called(side) in _GATHERS
+    ):
+        for each in nodes(side):
+            if each.type in kinds:
+                yield _side("", each, tree)
+            elif numbers := made(each, dialect):
+                yield _Side("", words(each)[:200], True, How.MADE, numbers)
+
+
+def _how(side: _Side, beside: Sequence[Node]) -> How:
+    """Return how a constant tells a value: by what is worked out from it, or plainly."""
+    if side.how is not How.EQUAL:
+        return side.how
+    for each in beside:
+        if mentions(each, _DIGESTS) or (mentions(each, _CODES) and mentions(each, _ADDS_UP)):
+            return How.DIGEST
+        if side.is_number and (called(each) or last(text(each))) in _LENGTHS:
+            return How.LENGTH
+    return How.EQUAL
 
 
 def _subject(spot: Spot) -> str:
@@ -204,7 +252,7 @@ def _subject(spot: Spot) -> str:
     return ""
 
 
-def _table(spot: Spot, tree: Tree) -> Iterator[tuple[str, Node]]:
+def _table(spot: Spot, tree: Tree) -> Iterator[_Side]:
     """Yield the keys of a table that is made to look one value up at once: ``{"a": 1}[x]``."""
     node = spot.node
     if node.type not in ("subscript_expression", "subscript"):
@@ -218,67 +266,7 @@ def _table(spot: Spot, tree: Tree) -> Iterator[tuple[str, Node]]:
         for pair in children(table):
             name = field(pair, "key")
             if name is not None and name.type in tree.dialect.strings | tree.dialect.numbers:
-                yield words(key)[:200], name
-
-
-def _is_plain(spot: Spot, tree: Tree, known: frozenset[str]) -> bool:
-    """Whether nothing but a constant, or an early end, follows from a comparison."""
-    dialect = tree.dialect
-    below = spot
-    for above in (spot, *spot.around()):
-        node = above.node
-        if above.kind in _CASES or (above.kind in dialect.cases and above.kind != "switch_label"):
-            return all(_says_nothing(each, tree, known) for each in _case_body(node, below.node))
-        if above.kind in dialect.conditionals:
-            parts = [field(node, "consequence", "body"), field(node, "alternative")]
-            if node.type == "conditional_expression":
-                parts = [children(node)[0], children(node)[2]] if len(children(node)) == 3 else []
-            return any(part is not None and _says_nothing(part, tree, known) for part in parts) or (
-                parts[1:] == [None] and _negated(spot, tree)
-            )
-        if above.kind in dialect.functions:
-            break
-        if above.kind in ("subscript_expression", "subscript"):
-            return True
-        below = above
-    return any(each.kind in ("return_statement", "return_expression") for each in spot.around())
-
-
-def _case_body(case: Node, label: Node) -> list[Node]:
-    value = field(case, "pattern", "value")
-    return [
-        each
-        for each in children(case)
-        if each != label
-        and each != value
-        and each.type not in ("switch_label", "case_pattern", "match_pattern")
-    ]
-
-
-def _negated(spot: Spot, tree: Tree) -> bool:
-    """Whether the value is what the work is not done for: ``if (x != 'a') { work(); }``."""
-    return _operator(spot.node) in tree.dialect.unequal or any(
-        text(each.node).startswith(("!", "not ")) for each in (spot, *list(spot.around())[:3])
-    )
-
-
-def _says_nothing(part: Node, tree: Tree, known: frozenset[str]) -> bool:
-    """Whether a branch is constants and ends: no call, nothing that depends on the value."""
-    dialect = tree.dialect
-    if is_constant(part, dialect, known):
-        return True
-    for node in nodes(part, dialect.functions):
-        if node.type in dialect.calls and not is_constant(node, dialect, known):
-            return False
-        if dialect.raised(Spot(node)) is not None:
-            return False
-    bodies = [node for node in nodes(part) if node.type in dialect.leaves]
-    values = [each for node in bodies for each in children(node)]
-    if bodies:
-        return all(is_constant(each, dialect, known) or each.type == "identifier" for each in values)
-    bound = {kind: value for kind, _, value in dialect.bound}
-    assigned = [field(node, bound[node.type]) for node in nodes(part) if node.type in bound]
-    return bool(assigned) and all(is_constant(each, dialect, known) for each in assigned)
+                yield _side(words(key)[:200], name, tree)
 
 
 _WORD = re.compile(r"\w+")

@@ -1,0 +1,52 @@
+"""A rule about a yes that is said for nobody: a missing user is let in where none was expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ai_ops.core.guard.findings import Change, Finding, Severity
+from ai_ops.core.guard.suite import is_test
+from ai_ops.core.guard.syntax import read
+from ai_ops.core.guard.syntax.checks import Check, grants
+from ai_ops.core.guard.words import is_about_safety
+
+RULE = "granted_to_nobody"
+_ABSENT = re.compile(
+    r"(?:not|!) ?[\w. ]{1,80}|[\w. ]{1,80} (?:is|==|===) (?:None|null|nil|undefined|\"\"|'')"
+    r"|(?:None|null|nil|undefined) (?:==|===) [\w. ]{1,80}|[\w. ]{1,80}\. (?:is_none|isEmpty|is_empty) \( \)"
+    r"|len \( [\w. ]{1,80} \) == 0|[\w. ]{1,80}\. length (?:==|===) 0"
+)
+_ABOUT_LEAVE = re.compile(
+    r"allow|permi|grant|access|privileg|admin|trusted|authentic|logged|verif", re.IGNORECASE
+)
+
+
+def granted_to_nobody(change: Change) -> Iterator[Finding]:
+    """Find functions that judge and now say yes where there is nothing to judge.
+
+    Blocked where the function decides who may do something. Elsewhere a value may be optional: a warning.
+    """
+    for file in change.files:
+        if file.is_deleted or file.is_binary or is_test(change, file.path):
+            continue
+        before = read(file.path, change.text(change.base, file.path))
+        after = read(file.path, change.text(change.after, file.path))
+        if before is None or after is None:
+            continue
+        known = {(each.scope, each.when.code) for each in grants(before)}
+        for each in grants(after):
+            if (each.scope, each.when.code) in known or not _is_for_nobody(each):
+                continue
+            name = each.scope.rpartition(".")[2]
+            severe = _ABOUT_LEAVE.search(name) or is_about_safety(name)
+            text = f"{name or 'a function'} now says yes when {each.when.code[:120]}"
+            severity = Severity.BLOCKED if severe else Severity.WARNING
+            yield Finding(RULE, f"{file.path}:{each.line}", text, severity)
+
+
+def _is_for_nobody(grant: Check) -> bool:
+    """Whether one of the ways to a yes asks for nothing but an absence."""
+    return not grant.otherwise and any(
+        way and all(_ABSENT.fullmatch(part) for part in way) for way in grant.when.either
+    )
