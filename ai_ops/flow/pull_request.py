@@ -73,7 +73,8 @@ class PullRequest:
 
     ``cause`` and ``summary`` are what its fixer said of them, masked. ``revision`` counts the changes of its
     branch; 1 is the first. ``held`` says why we leave it alone from now on: a person has taken it over.
-    ``merge_sha`` is the commit of the base branch that holds the change.
+    ``merge_sha`` is the commit of the base branch that holds the change. ``reproduction`` are the paths of
+    the tests that came with it. ``expired_at``: we close it, because nobody looked at it.
     """
 
     id: str
@@ -107,6 +108,8 @@ class PullRequest:
     merge_sha: str = ""
     merged_at: datetime | None = None
     closed_at: datetime | None = None
+    reproduction: tuple[str, ...] = ()
+    expired_at: datetime | None = None
 
 
 class CommentKind(StrEnum):

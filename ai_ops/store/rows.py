@@ -220,12 +220,13 @@ def pull_request_value(name: str, value: Any) -> Any:
 
 def pull_request_from(row: RowMapping) -> PullRequest:
     """Return the pull request of a row."""
-    special = {"state", "proof", "reviewers"}
+    special = {"state", "proof", "reviewers", "reproduction"}
     return PullRequest(
         **{f.name: row[f.name] for f in fields(PullRequest) if f.name not in special},
         state=PullRequestState(row["state"]),
         proof=proof_from(row["proof"]),
         reviewers=tuple(Reviewer(**each) for each in row["reviewers"]),
+        reproduction=tuple(row["reproduction"]),
     )
 
 

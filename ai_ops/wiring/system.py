@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from ai_ops.core.budgets import Budgets
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.expiring import Expiring
 from ai_ops.core.orchestrator.paced import PacedFixer
+from ai_ops.core.orchestrator.places import LeftPlaces
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.upkeep import Upkeep
 from ai_ops.core.orchestrator.waking import Waking
@@ -33,6 +35,7 @@ from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pauses import PauseRepository
+from ai_ops.store.places import PlaceRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.retention import Retention
 from ai_ops.store.tasks import TaskRepository
@@ -46,6 +49,7 @@ from ai_ops.wiring.adapters import (
     intake_rules,
     notifier,
     policy,
+    publishing_limits,
     redactor,
     repository_rules,
     salt_of,
@@ -117,6 +121,7 @@ async def build(
             tasks=TaskRepository(database, clock),
             issues=IssueRepository(database, clock, intake_rules(settings)),
             pull_requests=pull_requests,
+            places=PlaceRepository(database, clock, publishing_limits(settings)),
             bug_cases=BugCaseRepository(database),
             trace=trace,
             outbox=outbox,
@@ -176,11 +181,19 @@ async def build(
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)
-        upkeep = Upkeep(tools.issues, engine, retention, redact.redact)
+        upkeep = Upkeep(
+            tools.issues,
+            engine,
+            retention,
+            redact.redact,
+            begins=(tools.issues.reconsider, tools.places.release_waiting),
+            duties=(LeftPlaces(tools).clear,),
+        )
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
         waking = Waking(tools.tasks, pauses, engine, clock)
         stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
-        watching = Watching(pull_requests, tools.hosts, ())
+        expiring = Expiring(pull_requests, tools.hosts, clock, settings.pull_request_expiry_days)
+        watching = Watching(pull_requests, tools.hosts, (expiring,))
         stack.push_async_callback(_cancel, asyncio.create_task(watching.run(), name="watching"))
         yield system
 
