@@ -19,6 +19,7 @@ from ai_ops.core.flood import IntakeRules, Newcomer, Progress, Storm, progress
 from ai_ops.flow.issue import IssueState
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.store import tables
+from ai_ops.store.known_issues import carried_on
 from ai_ops.store.open_issue import BY_EVENT, STORM, OpenIssue, repair_of
 from ai_ops.store.releases import Place, change_at
 from ai_ops.store.rows import task_from, task_value
@@ -129,7 +130,7 @@ class Grants:
         waiting = {row["waiting_for"]: row["waiting_reason"] for row in issues}
         for what, reason in waiting.items():
             if what.startswith(STORM):
-                query = select(c.state).where(c.id == what.removeprefix(STORM))
+                query = select(carried_on(tables.tasks)).where(c.id == what.removeprefix(STORM))
                 state = (self._connection.execute(query)).scalar_one()
                 if not TaskState(state).final:
                     return what, reason

@@ -7,7 +7,19 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Select, case, func, literal_column, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    FromClause,
+    Select,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    text,
+)
 
 from ai_ops.core.intake import IssueStanding
 from ai_ops.flow.issue import IssueState
@@ -145,7 +157,7 @@ def _belonging() -> Select[Any]:
         )
     )
     after: ColumnElement[int] = literal_column(str(len(STORM) + 1))
-    storms = select(storm.c.state).where(storm.c.id == func.substr(issues.waiting_for, after))
+    storms = select(carried_on(storm)).where(storm.c.id == func.substr(issues.waiting_for, after))
     return select(
         _KNOWN.fingerprint.label("known_as"),
         _KNOWN.through,
@@ -157,6 +169,13 @@ def _belonging() -> Select[Any]:
         ).label("pull_request_state"),
         storms.correlate(tables.issues).scalar_subquery().label("storm_state"),
     ).join(tables.issues, issues.id == _KNOWN.issue_id)
+
+
+def carried_on(carrier: FromClause) -> ColumnElement[str]:
+    """Return the state of a storm's task; while its pull request is open, the storm is not over."""
+    pulls = tables.pull_requests.alias("carried")
+    is_open = exists().where(pulls.c.id == carrier.c.pull_request_id, pulls.c.state == text("'open'"))
+    return case((is_open, literal_column(f"'{TaskState.PROCESSING.value}'")), else_=carrier.c.state)
 
 
 _KNOWN = tables.issue_fingerprints.c

@@ -10,13 +10,15 @@ from ai_ops.core.expected import ExpectedRule
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.ports import NewTask
 from ai_ops.flow.issue import IssueState
+from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import TaskState
 from ai_ops.store import tables
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.known_issues import belonging
-from tests.support.store import APP, denial, event, fingerprint, pairs
+from ai_ops.store.pull_requests import PullRequestRepository
+from tests.support.store import APP, denial, event, fingerprint, pairs, pull_request
 
 OTHER = Repository("git.example/acme/other", "https://git.example/acme/other", "gitlab")
 RULES = IntakeRules(stored_per_minute=10, tasks_per_hour=5, storm_fingerprints=4, storm_seconds=600)
@@ -209,6 +211,21 @@ async def test_errors_that_come_one_by_one_collapse_too_and_later_ones_wait_at_o
     assert (await issues.ingest(pairs(seen(4, clock), seen(5, clock)))).tasks == ()
     assert [task.id for task in await tasks.unfinished()] == [carrier.id]
     assert await issues.waiting() == {"spike": 0, "storm": 5, "place": 0}
+
+
+async def test_a_storm_is_not_over_while_the_pull_request_of_its_task_is_open(database, clock, tasks):
+    issues, pulls = with_rules(database, clock, storm_fingerprints=4), PullRequestRepository(database, clock)
+    await deployed(issues, clock)
+    (carrier,) = (await issues.ingest(pairs(*(seen(n, clock) for n in range(10))))).tasks
+    await tasks.move(carrier.id, TaskState.PROCESSING)
+    await pulls.record(pull_request(0))
+    await tasks.move(carrier.id, TaskState.COMPLETED, pull_request_id="pr-0")
+
+    assert (await issues.ingest(pairs(seen(5, clock), seen(50, clock)))).tasks == ()
+    assert await issues.waiting() == {"spike": 0, "storm": 10, "place": 0}
+    await pulls.set_state("pr-0", PullRequestState.CLOSED)
+    (task,) = (await issues.ingest(pairs(seen(5, clock)))).tasks
+    assert task.fingerprint == fingerprint(5)
 
 
 async def test_a_repair_that_has_begun_is_not_taken_back(database, clock, tasks):
