@@ -65,9 +65,9 @@ class Settings(BaseSettings):
     """New ones that a repository gets in an hour; further repairs wait. 0: any number."""
     pull_requests_per_day: int = Field(default=20, ge=0)
     """The same in a day."""
-    server_pull_requests_per_hour: int = Field(default=20, ge=0)
+    pull_requests_per_hour_total: int = Field(default=20, ge=0)
     """New ones in an hour in all repositories together. 0: any number."""
-    server_pull_requests_per_day: int = Field(default=100, ge=0)
+    pull_requests_per_day_total: int = Field(default=100, ge=0)
     """The same in a day."""
     pull_request_expiry_days: float = Field(default=30, ge=0)
     """Open ones that no person has taken part in for so long are closed with a comment. 0: never."""

@@ -12,7 +12,7 @@ from ai_ops.core.wording import counted
 NO_PLACE = "too_many_pull_requests"
 """What a repair waits for that has no place."""
 
-_SERVER_HOUR, _SERVER_DAY = "SERVER_PULL_REQUESTS_PER_HOUR", "SERVER_PULL_REQUESTS_PER_DAY"
+_HOUR_TOTAL, _DAY_TOTAL = "PULL_REQUESTS_PER_HOUR_TOTAL", "PULL_REQUESTS_PER_DAY_TOTAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ def no_room(published: Published, limits: PublishingLimits) -> str:
         (limits.open_at_once, published.open_at_once, f"open {here}", "MAX_OPEN_PULL_REQUESTS"),
         (limits.per_hour, published.hour, f"of the last hour {here}", "PULL_REQUESTS_PER_HOUR"),
         (limits.per_day, published.day, f"of the last day {here}", "PULL_REQUESTS_PER_DAY"),
-        (limits.server_per_hour, published.server_hour, f"of the last hour {server}", _SERVER_HOUR),
-        (limits.server_per_day, published.server_day, f"of the last day {server}", _SERVER_DAY),
+        (limits.server_per_hour, published.server_hour, f"of the last hour {server}", _HOUR_TOTAL),
+        (limits.server_per_day, published.server_day, f"of the last day {server}", _DAY_TOTAL),
     ):
         if 0 < limit <= number:
             there = counted(number, "pull request")

@@ -211,8 +211,8 @@ def publishing_limits(settings: Settings) -> PublishingLimits:
         open_at_once=settings.max_open_pull_requests,
         per_hour=settings.pull_requests_per_hour,
         per_day=settings.pull_requests_per_day,
-        server_per_hour=settings.server_pull_requests_per_hour,
-        server_per_day=settings.server_pull_requests_per_day,
+        server_per_hour=settings.pull_requests_per_hour_total,
+        server_per_day=settings.pull_requests_per_day_total,
     )
 
 

@@ -106,7 +106,7 @@ async def test_hours_and_days_count_what_was_opened_in_them(database, clock, pul
 async def test_the_servers_limits_count_all_repositories(database, clock):
     places = places_of(database, clock, server_per_hour=2)
     assert [await places.take(place(1, repo_key=f"git.example/a/{n}")) for n in range(2)] == ["", ""]
-    assert "SERVER_PULL_REQUESTS_PER_HOUR" in await places.take(place(1, repo_key="git.example/a/2"))
+    assert "PULL_REQUESTS_PER_HOUR_TOTAL" in await places.take(place(1, repo_key="git.example/a/2"))
 
 
 async def test_places_of_days_long_past_are_forgotten(database, clock, pulls):

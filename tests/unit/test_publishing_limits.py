@@ -14,8 +14,8 @@ LIMITS = PublishingLimits(open_at_once=5, per_hour=3, per_day=10, server_per_hou
         (Published(5, 0, 0, 0, 0), "MAX_OPEN_PULL_REQUESTS"),
         (Published(0, 3, 3, 3, 3), "PULL_REQUESTS_PER_HOUR"),
         (Published(0, 0, 10, 0, 10), "PULL_REQUESTS_PER_DAY"),
-        (Published(0, 0, 0, 20, 20), "SERVER_PULL_REQUESTS_PER_HOUR"),
-        (Published(0, 0, 0, 0, 50), "SERVER_PULL_REQUESTS_PER_DAY"),
+        (Published(0, 0, 0, 20, 20), "PULL_REQUESTS_PER_HOUR_TOTAL"),
+        (Published(0, 0, 0, 0, 50), "PULL_REQUESTS_PER_DAY_TOTAL"),
     ],
     ids=["room", "open", "hour", "day", "server's hour", "server's day"],
 )
