@@ -119,10 +119,12 @@ def _release_waiting(connection: Connection, now: datetime, limits: PublishingLi
         if _take(connection, place, now, limits):
             full.add(task.repo_key)
             continue
+        number, finished = task.run_number + 1, bool(task.payload.get("candidate_run"))
         changes: dict[str, Any] = {
             "state": TaskState.PENDING,
-            "run_number": task.run_number + 1,
-            "action": "publish" if task.payload.get("candidate_run") else "work",
+            "run_number": number,
+            "action": "publish" if finished else "work",
+            "payload": task.payload if finished else {**task.payload, "first_run": number},
             "waiting_for": "",
             "outcome_reason": "there is a place for its pull request now",
             "updated_at": now,

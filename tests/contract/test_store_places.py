@@ -218,6 +218,14 @@ async def test_a_repair_and_its_place_and_its_pull_request_count_once(database, 
     assert await repairs(issues, 3) == []
 
 
+async def test_a_repair_that_took_up_a_pull_request_needs_no_place(database, clock, tasks, pulls):
+    issues = full_at(database, clock, open_at_once=2)
+    (first,) = await repairs(issues, 1)
+    await pulls.record(pull_of(1))
+    await tasks.update(first.id, pull_request_id=pull_of(1).id)
+    assert len(await repairs(issues, 2)) == 1
+
+
 async def test_a_repair_that_waits_for_a_place_counts_before_new_ones(database, clock, tasks):
     issues = full_at(database, clock, open_at_once=1)
     (task,) = await repairs(issues, 1)

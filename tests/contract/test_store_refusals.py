@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.ports import NewTask
@@ -10,6 +11,7 @@ from ai_ops.core.publishing_limits import PublishingLimits
 from ai_ops.flow.issue import IssueState
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import TaskState
+from ai_ops.store import tables
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from tests.support.store import APP, denial, event, fingerprint, pairs, pull_request
@@ -66,7 +68,9 @@ async def test_a_refused_error_stays_refused_however_often_it_is_looked_at(
     assert (await issues.find(issue.id)).count == 16
 
 
-async def test_another_release_opens_the_next_episode_once_and_is_on_record(clock, issues, tasks, pulls):
+async def test_another_release_opens_the_next_episode_once_and_is_on_record(
+    database, clock, issues, tasks, pulls
+):
     issue = await refused(issues, tasks, pulls, clock)
     await happens(issues, clock, release="def")
     (task,) = await issues.reconsider()
@@ -79,6 +83,8 @@ async def test_another_release_opens_the_next_episode_once_and_is_on_record(cloc
     assert decision.detail == {"episode": 2, "evidence": task.outcome_reason}
     assert await issues.reconsider() == []
     assert await happens(issues, clock, release="ghi") == []
+    async with database.read() as connection:
+        assert (await connection.execute(select(tables.refusals))).all() == []
 
 
 async def test_a_release_that_was_there_before_is_nothing_new(clock, issues, tasks, pulls):
@@ -149,6 +155,15 @@ async def test_a_merged_or_open_or_expired_one_was_not_refused(clock, issues, ta
     await pulls.update("pr-3-1", state=PullRequestState.CLOSED, expired_at=clock.now())
     for number in (1, 2):
         await happens(issues, clock, release="def", number=number)
+    assert await issues.reconsider() == []
+
+
+async def test_what_happened_while_it_expired_is_no_evidence_against_a_refusal(clock, issues, tasks, pulls):
+    await proposed(issues, tasks, pulls, clock)
+    closed_at = clock.now()
+    await pulls.update("pr-1-1", expired_at=closed_at)
+    await happens(issues, clock, release="def")
+    await pulls.update("pr-1-1", state=PullRequestState.CLOSED, closed_at=closed_at)
     assert await issues.reconsider() == []
 
 

@@ -96,6 +96,27 @@ async def test_a_repair_without_a_place_spends_nothing_and_goes_on_by_itself_whe
         assert await floor.tools.places.release_waiting() == []
 
 
+async def test_a_person_may_let_a_repair_without_a_place_begin(workshop):
+    async with workshop(max_open_pull_requests=1) as floor:
+        await crowded(floor)
+        task = await floor.worked(await floor.done_to(await floor.repaired(), "approve"))
+        assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
+        assert len(await floor.pulls()) == 2
+
+
+async def test_a_repair_that_waited_for_a_place_is_judged_by_triage_like_any_other(workshop):
+    script = shop.script() | {"triage": [{"raw": shop.opinion("expected", "It is told to the customer.")}]}
+    async with workshop(script, triage_model="small-model", max_open_pull_requests=1) as floor:
+        other = await crowded(floor)
+        await floor.repaired()
+        await floor.tools.pull_requests.set_state(other.id, PullRequestState.MERGED)
+        (task,) = await floor.tools.places.release_waiting()
+        task = await floor.worked(task)
+        assert floor.fixer.purposes == ["triage:1"]
+        assert (task.state, task.waiting_for) == (TaskState.NEEDS_HUMAN_REVIEW, "")
+        assert await floor.tools.places.release_waiting() == []
+
+
 async def test_a_fix_that_lost_its_place_is_kept_and_published_by_itself(workshop):
     async with workshop() as floor:
         take = floor.tools.places.take

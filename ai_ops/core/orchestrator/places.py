@@ -23,6 +23,7 @@ async def take_place(job: Job, branch: str, base: str, *, beyond_limits: bool = 
     People merge and close on the host, where we do not hear of it at once: it is asked before a repair waits.
     """
     place = Place(job.repository.key, branch, base, job.task.id)
+    beyond_limits = beyond_limits or bool(job.task.payload.get("beyond_limits"))
     why = await job.tools.places.take(place, beyond_limits=beyond_limits)
     if why and await _some_have_ended(job):
         why = await job.tools.places.take(place)
