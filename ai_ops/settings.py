@@ -60,7 +60,17 @@ class Settings(BaseSettings):
     pr_comment_command_prefix: str = "/ai-ops"
     """What a comment begins with to be a command."""
     max_open_pull_requests: int = Field(default=5, ge=1)
-    """Per repository; further fixes wait for a person."""
+    """Per repository; further repairs wait until one is merged or closed."""
+    pull_requests_per_hour: int = Field(default=5, ge=0)
+    """New ones that a repository gets in an hour; further repairs wait. 0: any number."""
+    pull_requests_per_day: int = Field(default=20, ge=0)
+    """The same in a day."""
+    pull_requests_per_hour_total: int = Field(default=20, ge=0)
+    """New ones in an hour in all repositories together. 0: any number."""
+    pull_requests_per_day_total: int = Field(default=100, ge=0)
+    """The same in a day."""
+    pull_request_expiry_days: float = Field(default=30, ge=0)
+    """Open ones that no person has taken part in for so long are closed with a comment. 0: never."""
     draft_until_green: bool = False
     """Whether pull requests are drafts until CI passes, where ``.ai-ops.yml`` does not say."""
     ci_wait_minutes: float = Field(default=60, gt=0)

@@ -61,7 +61,8 @@ def show_issue(issue_id: IssueId, as_json: JsonFlag = False) -> None:
             ("fingerprint", issue["fingerprint"]),
             ("episode", issue["episode"]),
             ("triage", f"{triage['triage_class']} by {triage['judge']}: {triage['reason']}"),
-            ("waits", issue["waiting_reason"]),
+            ("pull request", _proposed(issue["pull_request"])),
+            ("why no new one", issue["no_pull_request_reason"]),
             ("only counted", issue["only_counted"] or None),
             ("merged into", issue["merged_into"]),
             ("merged with", ", ".join(issue["fingerprints"][1:])),
@@ -72,7 +73,18 @@ def show_issue(issue_id: IssueId, as_json: JsonFlag = False) -> None:
     line()
     line(issue["sample"]["error"]["raw_excerpt"].rstrip("\n"))
     for decision in issue["decisions"]:
-        line(f"{decision['at']} {decision['verb']} by {decision['who']}")
+        evidence = decision["detail"].get("evidence")
+        line(
+            f"{decision['at']} {decision['verb']} by {decision['who']}"
+            + (f": {evidence}" if evidence else "")
+        )
+
+
+def _proposed(pull_request: dict[str, Any] | None) -> str | None:
+    """Return an issue's pull request as a field."""
+    if pull_request is None:
+        return None
+    return f"{pull_request['url']} ({'expired' if pull_request['expired'] else pull_request['state']})"
 
 
 @app.command("merge")

@@ -8,11 +8,12 @@ are made at the pace that is allowed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ai_ops.core.expected import ExpectedRule
+from ai_ops.core.publishing_limits import PublishingLimits
 from ai_ops.flow.task import Task, TaskState
 
 _SHOWN = 100
@@ -25,7 +26,7 @@ class IntakeRules:
     ``stored_per_minute`` is how many events of one issue are stored a minute; further ones are only
     counted. ``tasks_per_hour`` is how many repairs events may start in an hour, per repository and per
     node. ``storm_fingerprints`` new errors within ``storm_seconds`` of a change of release are a storm.
-    What ``expected`` names starts no repair.
+    What ``expected`` names starts no repair. One whose pull request would be beyond ``publishing`` waits.
     """
 
     stored_per_minute: int = 0
@@ -33,6 +34,7 @@ class IntakeRules:
     storm_fingerprints: int = 0
     storm_seconds: float = 600.0
     expected: tuple[ExpectedRule, ...] = ()
+    publishing: PublishingLimits = field(default_factory=PublishingLimits)
 
 
 @dataclass(frozen=True, slots=True)

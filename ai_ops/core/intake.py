@@ -37,7 +37,7 @@ class IssueStanding:
     ``task`` is the state of the repair of its current episode and ``pull_request`` that of its pull
     request; None where there is none. ``resolved_at`` is set while the issue is resolved. ``waiting`` says
     what its repair waits for, as long as that is not over; ``withdrawn`` that its task was taken back
-    for a deploy storm's.
+    for a deploy storm's; ``expired`` that we closed its pull request, because nobody looked at it.
     """
 
     state: IssueState
@@ -47,6 +47,13 @@ class IssueStanding:
     resolved_at: datetime | None = None
     waiting: str = ""
     withdrawn: bool = False
+    expired: bool = False
+
+    @property
+    def anew(self) -> bool:
+        """Whether the next event begins the next episode: nobody has decided about the error in this one."""
+        over = self.expired and self.pull_request is PullRequestState.CLOSED and not _in_hand(self)
+        return self.withdrawn or over
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ def take(known: IssueStanding | None, occurred_at: datetime, triage: TriageDecis
         return _regressed(known, triage)
     if known.waiting:
         return IntakeDecision(IntakeOutcome.REPEATED, known.episode, known.state, False, known.waiting)
-    if known.withdrawn:  # what it waited for is over, and here it is again
+    if known.anew:  # what it waited for is over, and here it is again
         return IntakeDecision(
             IntakeOutcome.REPEATED, known.episode + 1, known.state, triage.repair, triage.reason
         )
@@ -110,7 +117,7 @@ def only_counts(known: IssueStanding) -> bool:
         return True
     if known.state is IssueState.RESOLVED:
         return False
-    return bool(known.waiting) or (known.task is not None and not known.withdrawn)
+    return bool(known.waiting) or (known.task is not None and not known.anew)
 
 
 def _regressed(known: IssueStanding, triage: TriageDecision) -> IntakeDecision:
@@ -125,12 +132,12 @@ def _regressed(known: IssueStanding, triage: TriageDecision) -> IntakeDecision:
     )
 
 
-def request(known: IssueStanding | None) -> RequestDecision:
+def request(known: IssueStanding | None, *, insists: bool = False) -> RequestDecision:
     """Decide on a person's wish for a repair.
 
     It is answered with the existing task while that is not final, its pull request is open, or a
-    person closed it unmerged. New evidence against a closed one is a regression, which opens an
-    episode of its own.
+    person closed it unmerged. New evidence against a closed one opens an episode of its own; so does
+    whoever ``insists``, who names the issue and knows what became of it.
     """
     if known is None:
         return RequestDecision(True, 1)
@@ -138,9 +145,12 @@ def request(known: IssueStanding | None) -> RequestDecision:
         return RequestDecision(True, known.episode)
     if reason := _in_hand(known):
         return RequestDecision(False, known.episode, reason)
-    if known.pull_request is PullRequestState.CLOSED:
+    if known.pull_request is PullRequestState.CLOSED and not (known.expired or insists):
         return RequestDecision(
-            False, known.episode, "Its pull request was closed without a merge, and there is no new evidence."
+            False,
+            known.episode,
+            "Its pull request was closed without a merge, and there is no new evidence. Whoever wants it "
+            "nevertheless says so: ai-ops issue repair.",
         )
     return RequestDecision(True, known.episode + 1)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ai_ops.core.publishable import publishable
+from ai_ops.core.publishing_limits import NO_PLACE
 from ai_ops.errors import PermanentError
 from ai_ops.flow.task import TRANSITIONS, Proof, Task, TaskState, Verdict
 
@@ -88,6 +89,16 @@ def _approve(task: Task) -> Change:
                 "run_number": task.run_number + 1,
                 "action": "publish",
                 "outcome_reason": "approved by a person",
+            },
+        )
+    if task.waiting_for == NO_PLACE:
+        return Change(
+            TaskState.PENDING,
+            {
+                "run_number": task.run_number + 1,
+                "action": "work",
+                "outcome_reason": "approved by a person, whatever the limit of pull requests",
+                "payload": {**task.payload, "beyond_limits": True},
             },
         )
     why = _WHY_NOT.get(task.proof.verdict or Verdict.UNPROVED, "there is none to publish")

@@ -75,7 +75,8 @@ class PullRequest:
     ``cause`` and ``summary`` are what its fixer said of them, masked. ``revision`` counts the changes of its
     branch; 1 is the first. ``held`` says why we leave it alone from now on: a person has taken it over.
     ``merge_sha`` is the commit of the base branch that holds the change. ``ready_when_green``: it is a draft
-    of ours that we make ready, once, when CI passes.
+    of ours that we make ready, once, when CI passes. ``reproduction`` are the paths of the tests that came
+    with it. ``expired_at``: we close it, because nobody looked at it.
     """
 
     id: str
@@ -111,6 +112,8 @@ class PullRequest:
     closed_at: datetime | None = None
     ready_when_green: bool = False
     ci: CiStatus = field(default_factory=CiStatus)
+    reproduction: tuple[str, ...] = ()
+    expired_at: datetime | None = None
 
 
 class CommentKind(StrEnum):

@@ -136,13 +136,15 @@ class Proof:
 class Task:
     """A unit of queued work.
 
-    ``payload`` holds what the kind needs: for a repair ``{"fix_mode", "requested_by"}``; for a prompt
+    ``payload`` holds what the kind needs: for a repair ``{"fix_mode", "requested_by", "first_run"}`` (the run
+    that an event began, where that is not the first); for a prompt
     ``{"prompt", "name", "description", "type", "folder", "allowed_tools", "budget_usd",
     "timeout_seconds"}``; for a follow-up what ``FollowUp`` says. ``run_number`` counts the runs (1 is the
     first), ``trace_id`` is the id of the newest run. ``action`` says what the next run does: ``work``, or
     ``publish`` after an approval.
     ``failure`` is ``{"code", "message", "next_step"}`` or None. While the state is ``retrying`` or
     ``waiting_unban``, ``waiting_for`` is the code of what has to pass, and ``waiting_until`` when it goes on.
+    In ``needs_human_review`` it is there where the task goes on by itself as well.
     """
 
     id: str

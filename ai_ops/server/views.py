@@ -35,7 +35,7 @@ def task(
     """Return a task, with what its pull request is now, as far as we know; its title is its issue's."""
     payload = value.payload
     pr_url = absolute(value.pr_url, public_url) or None
-    waits = value.state in (TaskState.RETRYING, TaskState.WAITING_UNBAN)
+    waits = value.state in (TaskState.RETRYING, TaskState.WAITING_UNBAN, TaskState.NEEDS_HUMAN_REVIEW)
     return {
         "task_id": value.id,
         "kind": value.kind,
@@ -64,7 +64,7 @@ def task(
         "pr_url": pr_url,
         "mr_url": pr_url,
         "error": value.failure,
-        "waiting_for": value.waiting_for if waits else None,
+        "waiting_for": (value.waiting_for or None) if waits else None,
         "waiting_until": moment(value.waiting_until) if waits else None,
         "cost_usd": round(value.cost_usd, 6),
         "created_at": moment(value.created_at),
@@ -198,6 +198,7 @@ def pull_request(value: PullRequest, public_url: str) -> dict[str, Any]:
         "revision": value.revision,
         "ready_when_green": value.ready_when_green,
         "ci": ci(value.ci),
+        "expired_at": moment(value.expired_at),
         "created_at": moment(value.created_at),
         "updated_at": moment(value.updated_at),
     }
@@ -232,6 +233,17 @@ def ci(value: CiStatus) -> dict[str, Any] | None:
         "since": moment(value.since),
         "failed": list(value.failed),
         "follow_ups": list(value.asked.values()),
+    }
+
+
+def pull_request_of_issue(value: PullRequest, public_url: str) -> dict[str, Any]:
+    """Return what an issue says of its pull request."""
+    url = absolute(value.url, public_url)
+    return {
+        "pull_request_id": value.id,
+        "url": url,
+        "state": value.state,
+        "expired": value.expired_at is not None,
     }
 
 

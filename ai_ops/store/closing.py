@@ -108,12 +108,20 @@ def _change(pull_request: PullRequest | None, outcome: BugCaseOutcome) -> dict[s
 
 
 def _pull_request(connection: Connection, row: RowMapping, episode: int) -> PullRequest | None:
-    """Return the pull request of an episode: one that was merged first, then the newest."""
+    """Return the pull request of an episode: one that was merged first, then the newest.
+
+    Without one of its own it is the one that its repair has joined, because that proposes the same change.
+    """
     table = tables.pull_requests
     query = select(table).where(*_of(table, row, episode)).order_by(
         (table.c.state == PullRequestState.MERGED).desc(), table.c.seq.desc()
     )  # fmt: skip
     found = connection.execute(query.limit(1)).mappings().first()
+    if found is None:
+        repair = select(tables.tasks.c.pull_request_id).where(
+            text("kind = 'repair'"), *_of(tables.tasks, row, episode)
+        )
+        found = _first(connection, table, table.c.id == repair.scalar_subquery())
     return pull_request_from(found) if found else None
 
 

@@ -21,6 +21,7 @@ from ai_ops.flow.task import Task, TaskState
 from ai_ops.store import tables
 from ai_ops.store.closing import settle
 from ai_ops.store.lane import Transaction
+from ai_ops.store.refusals import forget, is_turned_down
 from ai_ops.store.rows import NAME, clean, task_from
 from ai_ops.store.samples import give_each_its_own, set_aside
 from ai_ops.store.storms import hand_on
@@ -34,17 +35,25 @@ _BROUGHT = select(func.coalesce(func.sum(_ISSUES.count), 0), func.coalesce(func.
 
 
 async def change_state(connection: Transaction, issue_id: str, verb: str, who: str, now: datetime) -> Row:
-    """Ignore, resolve (as of now) or reopen an issue; return its row."""
+    """Ignore, resolve (as of now) or reopen an issue; return its row.
+
+    Who reopens one whose pull request was closed unmerged wants another: its next event begins it.
+    """
     row = await existing(connection, issue_id)
     state = state_after(verb, IssueState(row["state"]))
-    if state == row["state"]:
+    anew = state is IssueState.OPEN and await connection.run(is_turned_down, row)
+    if state == row["state"] and not anew:
         return row
     resolved_at = now if state is IssueState.RESOLVED else None
     changes: dict[str, Any] = {"state": state, "resolved_at": resolved_at}
     if state is not IssueState.OPEN:
         changes |= {"waiting_for": "", "waiting_reason": ""}
+    detail: dict[str, Any] = {"from": row["state"]}
+    if anew:
+        changes["episode"] = detail["episode"] = row["episode"] + 1
+        await connection.run(forget, issue_id)
     await _change(connection, issue_id, **changes)
-    await _record(connection, issue_id, verb, who, now, {"from": row["state"]})
+    await _record(connection, issue_id, verb, who, now, detail)
     await connection.run(settle, issue_id, row["episode"], now)
     return await existing(connection, issue_id)
 

@@ -19,7 +19,8 @@ from ai_ops.core.flood import IntakeRules, Newcomer, Progress, Storm, progress
 from ai_ops.flow.issue import IssueState
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.store import tables
-from ai_ops.store.open_issue import BY_EVENT, SPIKE, STORM, OpenIssue, repair_of
+from ai_ops.store.known_issues import carried_on
+from ai_ops.store.open_issue import BY_EVENT, STORM, OpenIssue, repair_of
 from ai_ops.store.releases import Place, change_at
 from ai_ops.store.rows import task_from, task_value
 from ai_ops.store.spikes import Room
@@ -76,8 +77,8 @@ class Grants:
                 left = [one for one in left if one not in decided]
         room = Room.load(self._connection, self._now, self._rules) if left else None
         for candidate in left:
-            if room is not None and (reason := room.take(candidate.issue.row)):
-                candidate.wait(SPIKE, reason)
+            if room is not None and (waits := room.take(candidate.issue.row)):
+                candidate.wait(*waits)
             else:
                 candidate.begin(self._now)
 
@@ -129,7 +130,7 @@ class Grants:
         waiting = {row["waiting_for"]: row["waiting_reason"] for row in issues}
         for what, reason in waiting.items():
             if what.startswith(STORM):
-                query = select(c.state).where(c.id == what.removeprefix(STORM))
+                query = select(carried_on(tables.tasks)).where(c.id == what.removeprefix(STORM))
                 state = (self._connection.execute(query)).scalar_one()
                 if not TaskState(state).final:
                     return what, reason

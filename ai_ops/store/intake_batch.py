@@ -125,7 +125,7 @@ class IntakeBatch:
     ) -> tuple[Task | None, OpenIssue, int, str]:
         """Take a person's wish: the new repair or None, its issue and episode, and why there is none."""
         issue = self._find(event, repository)
-        decision = intake.request(issue.standing if issue else None)
+        decision = intake.request(issue.standing if issue else None, insists=new.issue_id is not None)
         if issue is None:
             issue = self._open(event, repository)
         issue.judged(self._shared.triage(event, repository.key))
@@ -221,7 +221,7 @@ class IntakeBatch:
     def _judge(self, issue: OpenIssue | None, event: Event, repo_key: str) -> TriageDecision:
         """Triage where a task may follow; a repeat of an error that has its repair is not judged again."""
         standing = issue.standing if issue else None
-        if issue is None or standing is None or standing.state is IssueState.RESOLVED or standing.withdrawn:
+        if issue is None or standing is None or standing.state is IssueState.RESOLVED or standing.anew:
             return self._shared.triage(event, repo_key)
         if standing.task is None:
             return self._shared.triage(event, repo_key)

@@ -18,8 +18,9 @@ from ai_ops.store import decisions, releases, tables
 from ai_ops.store.database import Database
 from ai_ops.store.group_commit import GroupCommit
 from ai_ops.store.intake_batch import IntakeBatch, TakenEvent
-from ai_ops.store.open_issue import STORM
+from ai_ops.store.open_issue import PLACE, SPIKE, STORM
 from ai_ops.store.paging import page
+from ai_ops.store.refusals import reconsider
 from ai_ops.store.releases import Place
 from ai_ops.store.rows import NAME, clean, issue_from, task_row, triage_columns
 from ai_ops.store.spikes import release_waiting
@@ -79,23 +80,31 @@ class IssueRepository:
             return await connection.run(releases.change_to, place) if place.release else None
 
     async def release_waiting(self) -> Sequence[Task]:
-        """Start repairs that waited for a spike to pass, as far as there is room; to be enqueued."""
+        """Start repairs that waited for a spike to pass, or a place, while there is room; to be enqueued."""
         async with self._database.write() as connection:
             tasks = await connection.run(release_waiting, self._clock.now(), self._rules)
             if tasks:
                 await connection.execute(insert(tables.tasks), [task_row(task) for task in tasks])
         return tasks
 
+    async def reconsider(self) -> Sequence[Task]:
+        """Open the next episode of errors whose pull request was turned down, where there is new evidence.
+
+        Returns the repairs that begin with it; to be enqueued.
+        """
+        async with self._database.write() as connection:
+            return await connection.run(reconsider, self._clock.now(), self._rules)
+
     async def waiting(self) -> Mapping[str, int]:
-        """Return how many open issues wait, by ``spike`` and ``storm``."""
+        """Return how many open issues wait, by ``spike``, ``storm`` and ``place``."""
         c = tables.issues.c
         query = (
             select(c.waiting_for, func.count()).where(c.waiting_for != "", c.state == IssueState.OPEN)
         ).group_by(c.waiting_for)
-        found = {"spike": 0, "storm": 0}
+        found = {SPIKE: 0, "storm": 0, PLACE: 0}
         async with self._database.read() as connection:
             for what, number in await connection.execute(query):
-                found["storm" if what.startswith(STORM) else "spike"] += number
+                found["storm" if what.startswith(STORM) else what] += number
         return found
 
     async def find(self, issue_id: str) -> Issue | None:

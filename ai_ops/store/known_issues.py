@@ -7,7 +7,19 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Select, func, literal_column, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    FromClause,
+    Select,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    text,
+)
 
 from ai_ops.core.intake import IssueStanding
 from ai_ops.flow.issue import IssueState
@@ -16,6 +28,8 @@ from ai_ops.flow.task import TaskState
 from ai_ops.store import tables
 from ai_ops.store.open_issue import STORM, Key, OpenIssue
 from ai_ops.store.prepared import LONGEST, Reading, padded, places
+
+_EXPIRED = "expired"  # a closed pull request that we closed ourselves
 
 
 def known_issues(connection: Connection, keys: Sequence[Key]) -> tuple[dict[Key, OpenIssue], dict[Key, str]]:
@@ -87,11 +101,18 @@ def _standing(
         IssueState(state),
         episode,
         TaskState(task) if task else None,
-        PullRequestState(pull_request) if pull_request else None,
+        _state_of(pull_request),
         resolved_at,
         waiting=reason if storm and not TaskState(storm).final else "",
         withdrawn=storm is not None and task == TaskState.CANCELLED,
+        expired=pull_request == _EXPIRED,
     )
+
+
+def _state_of(pull_request: str | None) -> PullRequestState | None:
+    if pull_request == _EXPIRED:
+        return PullRequestState.CLOSED
+    return PullRequestState(pull_request) if pull_request else None
 
 
 def _belonging() -> Select[Any]:
@@ -106,8 +127,15 @@ def _belonging() -> Select[Any]:
         repair.c.repo_key == issues.repo_key,
         repair.c.episode == issues.episode,
     )
+    state = case(
+        (
+            (pull_requests.expired_at.is_not(None)) & (pull_requests.state == text("'closed'")),
+            literal_column(f"'{_EXPIRED}'"),
+        ),
+        else_=pull_requests.state,
+    )
     newest = (
-        select(pull_requests.state)
+        select(state)
         .where(
             pull_requests.fingerprint == issues.fingerprint,
             pull_requests.repo_key == issues.repo_key,
@@ -117,16 +145,37 @@ def _belonging() -> Select[Any]:
         .limit(literal_column("1"))
         .offset(literal_column("0"))
     )
+    # Without one of its own it is the one that its repair has joined.
+    joined = (
+        select(state)
+        .join(repair, repair.c.pull_request_id == pull_requests.id)
+        .where(
+            text("repair.kind = 'repair'"),
+            repair.c.fingerprint == issues.fingerprint,
+            repair.c.repo_key == issues.repo_key,
+            repair.c.episode == issues.episode,
+        )
+    )
     after: ColumnElement[int] = literal_column(str(len(STORM) + 1))
-    storms = select(storm.c.state).where(storm.c.id == func.substr(issues.waiting_for, after))
+    storms = select(carried_on(storm)).where(storm.c.id == func.substr(issues.waiting_for, after))
     return select(
         _KNOWN.fingerprint.label("known_as"),
         _KNOWN.through,
         *(issues[name] for name in _NAMES),
         repairs.correlate(tables.issues).scalar_subquery().label("task_state"),
-        newest.correlate(tables.issues).scalar_subquery().label("pull_request_state"),
+        func.coalesce(
+            newest.correlate(tables.issues).scalar_subquery(),
+            joined.correlate(tables.issues).scalar_subquery(),
+        ).label("pull_request_state"),
         storms.correlate(tables.issues).scalar_subquery().label("storm_state"),
     ).join(tables.issues, issues.id == _KNOWN.issue_id)
+
+
+def carried_on(carrier: FromClause) -> ColumnElement[str]:
+    """Return the state of a storm's task; while its pull request is open, the storm is not over."""
+    pulls = tables.pull_requests.alias("carried")
+    is_open = exists().where(pulls.c.id == carrier.c.pull_request_id, pulls.c.state == text("'open'"))
+    return case((is_open, literal_column(f"'{TaskState.PROCESSING.value}'")), else_=carrier.c.state)
 
 
 _KNOWN = tables.issue_fingerprints.c

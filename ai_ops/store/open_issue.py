@@ -20,6 +20,7 @@ Key = tuple[str, str]
 """Fingerprint and repository key."""
 
 SPIKE = "spike"
+PLACE = "place"
 STORM = "storm:"
 BY_EVENT = {"requested_by": "event"}
 
@@ -55,7 +56,9 @@ class OpenIssue:
     def move_to(self, episode: int) -> None:
         """Enter an episode; the next one has no repair yet."""
         if episode != self.standing.episode:
-            self.standing = replace(self.standing, episode=episode, task=None, pull_request=None)
+            self.standing = replace(
+                self.standing, episode=episode, task=None, pull_request=None, expired=False
+            )
 
     def wait(self, what: str, reason: str) -> None:
         """Let its repair wait for something, or for nothing any more when ``what`` is empty."""

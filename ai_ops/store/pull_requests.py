@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, text, update
 
 from ai_ops.core.ports import Clock, Page
 from ai_ops.errors import PermanentError
@@ -108,7 +108,28 @@ class PullRequestRepository:
 
     async def _settle(self, connection: Transaction, pull_request: PullRequest) -> None:
         """Let the bug library know what became of it, with the same commit."""
-        await connection.run(settle, pull_request.issue_id, pull_request.episode, self._clock.now())
+        concerned = {
+            (pull_request.issue_id, pull_request.episode),
+            *await _joined(connection, pull_request.id),
+        }
+        for issue_id, episode in concerned:
+            await connection.run(settle, issue_id, episode, self._clock.now())
+
+    async def issues_of(self, pull_request_id: str) -> Sequence[tuple[str, int]]:
+        """Return the issues, each with its episode, that a pull request is to mend."""
+        c = tables.pull_requests.c
+        async with self._database.read() as connection:
+            own = await connection.execute(select(c.issue_id, c.episode).where(c.id == pull_request_id))
+            found = [(row.issue_id, row.episode) for row in own if row.issue_id]
+            return list(dict.fromkeys([*found, *await _joined(connection, pull_request_id)]))
+
+    async def of_error(self, repo_key: str, fingerprint: str) -> Sequence[PullRequest]:
+        """Return the pull requests of an error in all its episodes, the newest first."""
+        c = tables.pull_requests.c
+        query = select(tables.pull_requests).where(c.fingerprint == fingerprint, c.repo_key == repo_key)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query.order_by(c.seq.desc()))).mappings().all()
+        return [pull_request_from(row) for row in rows]
 
     async def open(self) -> Sequence[PullRequest]:
         """Return those of ours that are open, as far as we know, oldest first."""
@@ -124,3 +145,10 @@ class PullRequestRepository:
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(c.created_at))).mappings().all()
         return [pull_request_from(row) for row in rows]
+
+
+async def _joined(connection: Transaction, pull_request_id: str) -> list[tuple[str, int]]:
+    """Return the issues, each with its episode, whose repair ended with this pull request."""
+    c = tables.tasks.c
+    query = select(c.issue_id, c.episode).where(c.pull_request_id == pull_request_id, text("kind = 'repair'"))
+    return [(row.issue_id, row.episode) for row in await connection.execute(query) if row.issue_id]

@@ -223,13 +223,14 @@ def pull_request_value(name: str, value: Any) -> Any:
 
 def pull_request_from(row: RowMapping) -> PullRequest:
     """Return the pull request of a row."""
-    special = {"state", "proof", "reviewers", "ci"}
+    special = {"state", "proof", "reviewers", "ci", "reproduction"}
     return PullRequest(
         **{f.name: row[f.name] for f in fields(PullRequest) if f.name not in special},
         state=PullRequestState(row["state"]),
         proof=proof_from(row["proof"]),
         reviewers=tuple(Reviewer(**each) for each in row["reviewers"]),
         ci=ci_from(row["ci"]),
+        reproduction=tuple(row["reproduction"]),
     )
 
 

@@ -1,4 +1,7 @@
-"""Spikes: how many repairs may begin now, by those of the last hour, and the end of waiting for a place."""
+"""Spikes: how many repairs may begin now, by those of the last hour, and the end of waiting for a turn.
+
+A repair whose pull request would find no place does not begin either: it would spend money for nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,33 @@ from sqlalchemy import Connection, Dialect, Exists, bindparam, exists, func, sel
 
 from ai_ops.core import flood
 from ai_ops.core.flood import IntakeRules
+from ai_ops.core.publishing_limits import Published, no_room
 from ai_ops.flow.issue import IssueState
 from ai_ops.flow.task import Task
 from ai_ops.store import tables
-from ai_ops.store.open_issue import BY_EVENT, SPIKE, repair_of
+from ai_ops.store.open_issue import BY_EVENT, PLACE, SPIKE, repair_of
+from ai_ops.store.places import on_their_way, published
 from ai_ops.store.prepared import Moments, Reading
 
 _HOUR = timedelta(hours=1)
 
 
 class Room:
-    """How many repairs may still begin, by the repairs of the last hour."""
+    """How many repairs may still begin, by the repairs of the last hour and the pull requests there are."""
 
-    def __init__(self, repositories: Counter[str], nodes: Counter[str], rules: IntakeRules) -> None:
-        self._repositories = repositories
-        self._nodes = nodes
+    def __init__(
+        self,
+        connection: Connection,
+        now: datetime,
+        counted: tuple[Counter[str], Counter[str]],
+        rules: IntakeRules,
+    ) -> None:
+        self._connection = connection
+        self._now = now
+        self._repositories, self._nodes = counted
         self._rules = rules
+        self._coming: Counter[str] = Counter(on_their_way(connection)) if rules.publishing else Counter()
+        self._published: dict[str, Published] = {}
 
     @classmethod
     def load(cls, connection: Connection, now: datetime, rules: IntakeRules) -> Room:
@@ -39,39 +53,48 @@ class Room:
             for repo_key, node, number in _repairs_since(connection.dialect).rows(connection, [since]):
                 repositories[repo_key] += number
                 nodes[node] += number
-        return cls(repositories, nodes, rules)
+        return cls(connection, now, (repositories, nodes), rules)
 
-    def take(self, issue: Mapping[str, Any]) -> str:
-        """Take a place for the repair of an issue; without one, return why it has to wait."""
+    def take(self, issue: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Take room for the repair of an issue; without any, return what it waits for, and why."""
         repo_key, node = issue["repo_key"], issue["node"]
-        reason = flood.spike(self._repositories[repo_key], self._nodes[node], node, self._rules)
-        if not reason:
-            self._repositories[repo_key] += 1
-            self._nodes[node] += 1
-        return reason
+        if reason := flood.spike(self._repositories[repo_key], self._nodes[node], node, self._rules):
+            return SPIKE, reason
+        if reason := self._no_place(repo_key):
+            return PLACE, f"No place for its pull request: {reason}. It begins when there is room."
+        self._repositories[repo_key] += 1
+        self._nodes[node] += 1
+        self._coming[repo_key] += 1
+        return None
+
+    def _no_place(self, repo_key: str) -> str:
+        limits = self._rules.publishing
+        if not limits:
+            return ""
+        if repo_key not in self._published:
+            self._published[repo_key] = published(self._connection, repo_key, self._now)
+        there = self._published[repo_key].plus(self._coming[repo_key], self._coming.total())
+        return no_room(there, limits)
 
 
 def release_waiting(connection: Connection, now: datetime, rules: IntakeRules) -> list[Task]:
-    """Return new repairs of issues that waited for a spike to pass, each repository's oldest first."""
+    """Return new repairs of issues that waited for their turn, each repository's oldest first."""
     c = tables.issues.c
+    waits = c.waiting_for.in_((SPIKE, PLACE))
     connection.execute(
-        update(tables.issues)
-        .where(c.waiting_for == SPIKE, _has_repair())
-        .values(waiting_for="", waiting_reason="")
+        update(tables.issues).where(waits, _has_repair()).values(waiting_for="", waiting_reason="")
     )
     turn = func.row_number().over(partition_by=c.repo_key, order_by=c.seq)
     columns = (c.id, c.repo_key, c.repo_url, c.code_host, c.fingerprint, c.episode, c.node)
-    waiting = (
-        select(*columns, turn.label("turn"))
-        .where(c.waiting_for == SPIKE, c.state == IssueState.OPEN)
-        .subquery()
-    )
-    some = select(waiting).where(waiting.c.turn <= max(1, rules.tasks_per_hour))
-    rows = [dict(row) for row in (connection.execute(some)).mappings()]
+    waiting = select(*columns, turn.label("turn")).where(waits, c.state == IssueState.OPEN).subquery()
+    most = max(1, rules.tasks_per_hour, rules.publishing.open_at_once)
+    rows = [
+        dict(row) for row in (connection.execute(select(waiting).where(waiting.c.turn <= most))).mappings()
+    ]
     if not rows:
         return []
     room = Room.load(connection, now, rules)
-    tasks = [repair_of(row, row["episode"], now, dict(BY_EVENT)) for row in rows if not room.take(row)]
+    tasks = [repair_of(row, row["episode"], now, dict(BY_EVENT)) for row in rows if room.take(row) is None]
     begun = [{"b_id": task.issue_id} for task in tasks]
     if begun:
         done = update(tables.issues).where(c.id == bindparam("b_id"))

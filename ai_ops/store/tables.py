@@ -148,7 +148,7 @@ issues = _table(
     Column("minute_at", UtcDateTime),
     Column("minute_events", Integer, nullable=False, server_default="0"),
     Column("only_counted", BigInteger, nullable=False, server_default="0"),
-    # "spike", or "storm:" and the id of the task that stands for all; empty when it waits for nothing.
+    # "spike", "place", or "storm:" and the id of the task that stands for all; empty: it waits for nothing.
     Column("waiting_for", String(64), nullable=False, server_default=""),
     Column("waiting_reason", Text, nullable=False, server_default=""),
     Column("merged_into", String(36)),
@@ -315,9 +315,41 @@ pull_requests = _table(
     Column("closed_at", UtcDateTime),
     Column("ready_when_green", Boolean, nullable=False, server_default=text("false")),
     Column("ci", JsonText, nullable=False, server_default="{}"),
+    Column("reproduction", JsonText, nullable=False, server_default="[]"),
+    Column("expired_at", UtcDateTime),
     Index("uq_pull_requests_branch_repo_key", "branch", "repo_key", unique=True),
     Index("ix_pull_requests_repo_key_state", "repo_key", "state"),
+    Index("ix_pull_requests_state_seq", "state", "seq"),
     Index("ix_pull_requests_fingerprint_repo_key", "fingerprint", "repo_key"),
+)
+
+# Taken before a pull request is opened, so that no two count on the same room. With its pull request a place
+# is only the hour and the day that it was opened in.
+places = Table(
+    "places",
+    metadata,
+    Column("branch", String(300), primary_key=True),
+    Column("repo_key", String(2100), primary_key=True),
+    Column("base", String(300), nullable=False),
+    Column("task_id", String(36), nullable=False),
+    Column("taken_at", UtcDateTime, nullable=False),
+    Index("ix_places_taken_at", "taken_at"),
+)
+
+# What was known of an error when its pull request was closed unmerged, and what came since: events up to
+# ``looked_to`` are counted in.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("issue_id", String(36), ForeignKey("issues.id"), primary_key=True),
+    Column("episode", Integer, primary_key=True, autoincrement=False),
+    Column("closed_at", UtcDateTime, nullable=False),
+    Column("releases", JsonText, nullable=False),
+    Column("before", BigInteger, nullable=False),
+    Column("before_seconds", Float, nullable=False),
+    Column("looked_to", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("releases_since", JsonText, nullable=False),
 )
 
 # What was written on a local pull request; hosts keep their own.

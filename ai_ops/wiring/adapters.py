@@ -15,6 +15,7 @@ from ai_ops.core.flood import IntakeRules
 from ai_ops.core.model_names import is_allowed
 from ai_ops.core.orchestrator.tools import Policy
 from ai_ops.core.ports import Fixer, Ledger, Notifier, Sandbox
+from ai_ops.core.publishing_limits import PublishingLimits
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.flow.bug_case import Reach
@@ -146,7 +147,6 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         budget_usd_per_run=settings.budget_usd_per_run,
         budget_usd_per_hour=settings.budget_usd_per_hour,
         budget_usd_per_day=settings.budget_usd_per_day,
-        max_open_pull_requests=settings.max_open_pull_requests,
         recipients=recipients(settings),
         model=settings.claude_model,
         wall_seconds=settings.claude_wall_seconds,
@@ -176,6 +176,18 @@ def intake_rules(settings: Settings) -> IntakeRules:
         storm_fingerprints=settings.storm_fingerprints,
         storm_seconds=settings.storm_window_seconds,
         expected=settings.expected_rules,
+        publishing=publishing_limits(settings),
+    )
+
+
+def publishing_limits(settings: Settings) -> PublishingLimits:
+    """Return how many pull requests people are asked to read."""
+    return PublishingLimits(
+        open_at_once=settings.max_open_pull_requests,
+        per_hour=settings.pull_requests_per_hour,
+        per_day=settings.pull_requests_per_day,
+        server_per_hour=settings.pull_requests_per_hour_total,
+        server_per_day=settings.pull_requests_per_day_total,
     )
 
 

@@ -13,9 +13,11 @@ from ai_ops.core.clock import SystemClock
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.ci import CiWatch
 from ai_ops.core.orchestrator.conversation import Conversation
+from ai_ops.core.orchestrator.expiring import Expiring
 from ai_ops.core.orchestrator.holding import Holding
 from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.pacing import paced_hosts
+from ai_ops.core.orchestrator.places import LeftPlaces
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.upkeep import Upkeep
 from ai_ops.core.orchestrator.waking import Waking
@@ -38,6 +40,7 @@ from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pauses import PauseRepository
+from ai_ops.store.places import PlaceRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.retention import Retention
 from ai_ops.store.tasks import TaskRepository
@@ -49,6 +52,7 @@ from ai_ops.wiring.adapters import (
     intake_rules,
     notifier,
     policy,
+    publishing_limits,
     redactor,
     repository_rules,
     salt_of,
@@ -126,6 +130,7 @@ async def build(
             tasks=TaskRepository(database, clock),
             issues=IssueRepository(database, clock, intake_rules(settings)),
             pull_requests=pull_requests,
+            places=PlaceRepository(database, clock, publishing_limits(settings)),
             bug_cases=BugCaseRepository(database),
             trace=trace,
             outbox=outbox,
@@ -175,7 +180,8 @@ async def build(
         paced = replace(tools, hosts=paced_hosts(tools.hosts, settings.watch_requests_per_minute))
         seen, prefix = SeenCommentRepository(database), settings.pr_comment_command_prefix
         conversation = Conversation(paced, engine, seen, prefix)
-        watchers = (Holding(paced), conversation, CiWatch(paced, engine))
+        expiring = Expiring(pull_requests, paced.hosts, clock, settings.pull_request_expiry_days)
+        watchers = (Holding(paced), conversation, CiWatch(paced, engine), expiring)
         watching = Watching(pull_requests, paced.hosts, watchers)
         retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)
         system = System(
@@ -194,7 +200,14 @@ async def build(
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)
-        upkeep = Upkeep(tools.issues, engine, retention, redact.redact)
+        upkeep = Upkeep(
+            tools.issues,
+            engine,
+            retention,
+            redact.redact,
+            begins=(tools.issues.reconsider, tools.places.release_waiting),
+            duties=(LeftPlaces(tools).clear,),
+        )
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
         waking = Waking(tools.tasks, pauses, engine, clock)
         stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))

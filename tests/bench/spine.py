@@ -20,7 +20,7 @@ def spine():
         folder = Path(name)
         env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
         yield Figure("ai-ops --help", start_seconds("-m", "ai_ops", "--help", env=env), "s", 0.5)
-        server = LocalServer(folder, MAX_OPEN_PULL_REQUESTS="50")
+        server = LocalServer(folder, MAX_OPEN_PULL_REQUESTS="50", PULL_REQUESTS_PER_HOUR="50")
         began = time.perf_counter()
         server.start()
         yield Figure("server: start until it answers, new database", time.perf_counter() - began, "s", 2.0)

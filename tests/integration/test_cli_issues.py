@@ -53,6 +53,11 @@ def test_merging_and_splitting_and_who_did_it(server, two):
     assert (off["issue_id"], off["state"]) == (other["issue_id"], "open")
 
 
+def test_an_issue_says_why_it_has_no_pull_request(server, two):
+    shown = issue(server, "show", two[0]["issue_id"])[1]
+    assert "why no new one" in shown and "not repaired by itself" in shown
+
+
 def test_both_issues_of_a_merge_may_be_named_by_their_beginning(server, two):
     one, other = two
     code, said = issue(server, "merge", other["issue_id"][:8], "--into", one["issue_id"][:8])

@@ -184,7 +184,8 @@ async def test_a_broken_mail_does_not_keep_a_task_from_failing(workshop):
     ids=["too many are open", "refuted", "blocked"],
 )
 async def test_a_withheld_run_says_what_a_person_can_do(workshop, caplog, fix, code, next_step):
-    async with workshop(shop.script(fix), max_rounds=1, max_open_pull_requests=0) as floor:
+    async with workshop(shop.script(fix), max_rounds=1) as floor:
+        floor.gives_its_place_away()
         task = await floor.repaired()
         assert task.state is TaskState.NEEDS_HUMAN_REVIEW
         (mail,) = await delivered(floor)

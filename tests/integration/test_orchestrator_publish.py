@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from ai_ops.core.identity import fix_branch, run_id
+from ai_ops.core.ports import Place
+from ai_ops.core.publishing_limits import NO_PLACE
 from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import HostedPullRequest, PullRequestState
 from ai_ops.flow.task import TaskState
@@ -69,26 +71,93 @@ async def test_a_refuted_change_is_not_published_even_if_the_store_says_it_was_a
         assert floor.branches() == []
 
 
-async def test_a_repository_with_enough_open_pull_requests_withholds_until_a_person_asks(workshop):
+async def crowded(floor):
+    """Record another pull request of ours in the repository."""
+    other = replace(pull_request(), repo_key=floor.repository.key, code_host="local")
+    return await floor.tools.pull_requests.record(other)
+
+
+async def test_a_repair_without_a_place_spends_nothing_and_goes_on_by_itself_when_there_is_one(workshop):
     async with workshop(max_open_pull_requests=1) as floor:
-        other = replace(pull_request(), repo_key=floor.repository.key, code_host="local")
-        await floor.tools.pull_requests.record(other)
+        other = await crowded(floor)
         task = await floor.repaired()
 
-        assert (task.state, task.proof.verdict) == (TaskState.NEEDS_HUMAN_REVIEW, "proved")
+        assert (task.state, task.waiting_for) == (TaskState.NEEDS_HUMAN_REVIEW, NO_PLACE)
         assert "MAX_OPEN_PULL_REQUESTS" in task.outcome_reason
+        assert (floor.fixer.requests, floor.mails(), floor.branches()) == ([], [], [])
+        assert await floor.tools.places.release_waiting() == []
+
+        await floor.tools.pull_requests.set_state(other.id, PullRequestState.MERGED)
+        (task,) = await floor.tools.places.release_waiting()
+        assert (task.run_number, task.action, task.waiting_for) == (2, "work", "")
+        task = await floor.worked(task)
+        assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
+        assert len(floor.branches()) == 1
+        assert await floor.tools.places.release_waiting() == []
+
+
+async def test_a_person_may_let_a_repair_without_a_place_begin(workshop):
+    async with workshop(max_open_pull_requests=1) as floor:
+        await crowded(floor)
+        task = await floor.worked(await floor.done_to(await floor.repaired(), "approve"))
+        assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
+        assert len(await floor.pulls()) == 2
+
+
+async def test_a_repair_that_waited_for_a_place_is_judged_by_triage_like_any_other(workshop):
+    script = shop.script() | {"triage": [{"raw": shop.opinion("expected", "It is told to the customer.")}]}
+    async with workshop(script, triage_model="small-model", max_open_pull_requests=1) as floor:
+        other = await crowded(floor)
+        await floor.repaired()
+        await floor.tools.pull_requests.set_state(other.id, PullRequestState.MERGED)
+        (task,) = await floor.tools.places.release_waiting()
+        task = await floor.worked(task)
+        assert floor.fixer.purposes == ["triage:1"]
+        assert (task.state, task.waiting_for) == (TaskState.NEEDS_HUMAN_REVIEW, "")
+        assert await floor.tools.places.release_waiting() == []
+
+
+async def test_a_fix_that_lost_its_place_is_kept_and_published_by_itself(workshop):
+    async with workshop() as floor:
+        take = floor.tools.places.take
+        floor.gives_its_place_away()
+        task = await floor.repaired()
+        assert (task.state, task.proof.verdict) == (TaskState.NEEDS_HUMAN_REVIEW, "proved")
+        assert task.waiting_for == NO_PLACE
         assert floor.branches() == []
         assert "MAX_OPEN_PULL_REQUESTS" in mail_text(floor.mails()[0])
+        assert "published by itself" in mail_text(floor.mails()[0])
 
-        task = await floor.worked(await floor.done_to(task, "approve"))
+        floor.tools.places.take = take
+        asked = len(floor.fixer.requests)
+        (task,) = await floor.tools.places.release_waiting()
+        assert task.action == "publish"
+        task = await floor.worked(task)
         assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
-        assert [pull.draft for pull in await floor.pulls()] == [False, False]
+        assert len(floor.fixer.requests) == asked
+        assert [pull.draft for pull in await floor.pulls()] == [False]
+
+
+async def test_a_person_may_publish_beyond_the_limit(workshop):
+    async with workshop(max_open_pull_requests=1) as floor:
+        floor.gives_its_place_away()
+        task = await floor.repaired()
+        await crowded(floor)
+        task = await floor.worked(await floor.done_to(task, "approve"))
+        assert (task.state, task.waiting_for) == (TaskState.COMPLETED, "")
+        assert len(await floor.pulls()) == 2
+
+
+async def test_a_withheld_change_gives_its_place_back(workshop):
+    async with workshop(max_open_pull_requests=1) as floor:
+        await withheld(floor)
+        elsewhere = Place(floor.repository.key, "ai-ops/fix-other-1", "main", "t")
+        assert await floor.tools.places.take(elsewhere) == ""
 
 
 async def test_pull_requests_that_people_merged_on_the_host_do_not_count(workshop):
     async with workshop(max_open_pull_requests=1) as floor:
-        other = replace(pull_request(), repo_key=floor.repository.key, code_host="local")
-        await floor.tools.pull_requests.record(other)
+        other = await crowded(floor)
         local = floor.tools.hosts["local"]
 
         class Merged(type(local)):
@@ -97,7 +166,7 @@ async def test_pull_requests_that_people_merged_on_the_host_do_not_count(worksho
                     return await local.find_pull_request(repository, branch, base)
                 return HostedPullRequest(other.number, other.url, PullRequestState.MERGED, branch, base)
 
-        floor.tools.hosts["local"] = Merged(floor.tools.pull_requests, floor.tools.git)
+        floor.tools.hosts["local"] = Merged(floor.tools.pull_requests, None, floor.tools.git)
         task = await floor.repaired()
 
         assert task.state is TaskState.COMPLETED

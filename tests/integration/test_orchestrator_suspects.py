@@ -101,7 +101,8 @@ async def test_a_history_that_cannot_be_searched_stops_nothing(workshop, monkeyp
 
 async def test_a_change_that_is_approved_later_still_names_them(workshop):
     script = shop.script({"files": {shop.MODULE_PATH: shop.FIXED}})
-    async with with_a_past(workshop, script, max_open_pull_requests=0) as floor:
+    async with with_a_past(workshop, script) as floor:
+        floor.gives_its_place_away()
         task = await floor.repaired()
         assert task.state is TaskState.NEEDS_HUMAN_REVIEW
         assert await floor.tools.trace.patch(run_id(task.id, 1), "candidate")

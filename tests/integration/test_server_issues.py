@@ -4,7 +4,11 @@ import asyncio
 
 import pytest
 
-from tests.support.running_server import AGENT_KEY, TRACEBACK, running, wire_event
+from ai_ops.core.publishing_limits import NO_PLACE
+from ai_ops.flow.pull_request import PullRequestState
+from ai_ops.flow.task import TaskState
+from tests.support.running_server import AGENT_KEY, TRACEBACK, a_repair, running, wire_event
+from tests.support.store import pull_request
 
 
 @pytest.fixture
@@ -177,3 +181,61 @@ async def test_readiness_asked_by_many_takes_the_writer_once(server):
     for _ in range(20):
         assert (await server.get("/readyz", key="")).status == 200
     assert 1 <= len(asked) <= 5
+
+
+# --- Why there is no (new) pull request
+
+
+async def proposed(server, state):
+    """An issue whose repair has ended with a pull request, which is in this state now."""
+    await send(server, "first")
+    (issue,) = (await server.get("/v1/issues")).json["items"]
+    (task,) = (await server.get("/v1/tasks")).json["items"]
+    made = pull_request(1, repo_key=issue["repo_key"], issue_id=issue["issue_id"], task_id=task["task_id"])
+    await server.pull_requests.record(made)
+    server.worker.changes = {"pull_request_id": made.id, "pr_url": made.url}
+    server.worker.gate.set()
+    async with asyncio.timeout(10):
+        while (await server.tasks.find(task["task_id"])).state is not TaskState.COMPLETED:
+            await asyncio.sleep(0.01)
+    await server.pull_requests.set_state(made.id, state)
+    return issue
+
+
+@pytest.mark.parametrize(
+    ("state", "words"), [("open", "is open"), ("merged", "was merged"), ("closed", "New evidence is")]
+)
+async def test_an_issue_names_its_pull_request_and_says_why_there_is_no_new_one(server, state, words):
+    found = await show(server, await proposed(server, PullRequestState(state)))
+    assert found["pull_request"] == {
+        "pull_request_id": "pr-1",
+        "url": pull_request(1).url,
+        "state": state,
+        "expired": False,
+    }
+    assert words in found["no_pull_request_reason"]
+
+
+async def test_an_issue_without_one_says_why(server):
+    await send(server, "first")
+    (issue,) = (await server.get("/v1/issues")).json["items"]
+    found = await show(server, issue)
+    assert (found["pull_request"], found["no_pull_request_reason"]) == (None, "Its repair is processing.")
+
+
+async def test_a_refused_error_is_repaired_for_whoever_names_its_issue_and_not_for_who_sends_it(server):
+    issue = await proposed(server, PullRequestState.CLOSED)
+    sent = await server.post("/v1/tasks", a_repair(error_content=issue["sample"]["error"]["raw_excerpt"]))
+    assert (sent.status, "ai-ops issue repair" in sent.json["reason"]) == (200, True)
+    asked = await decide(server, issue, "repair")
+    assert (asked.status, asked.json["episode"]) == (201, 2)
+
+
+async def test_a_task_in_review_says_that_it_waits_for_a_place(server):
+    server.worker.ending, server.worker.changes = TaskState.NEEDS_HUMAN_REVIEW, {"waiting_for": NO_PLACE}
+    server.worker.gate.set()
+    await send(server, "first")
+    async with asyncio.timeout(10):
+        while (task := (await server.get("/v1/tasks")).json["items"][0])["state"] != "needs_human_review":
+            await asyncio.sleep(0.01)
+    assert task["waiting_for"] == "too_many_pull_requests"

@@ -10,7 +10,8 @@
 - ``committed``: the outcome is committed in the trace, and the engine does not know of it yet,
 - ``left``: the engine knows too, and the run was about to go on.
 
-For ``committed`` the step may also be a state of the task: the task has moved to it.
+For ``committed`` the step may also be a state of the task: the task has moved to it. ``record:1:inside``: our
+record of the pull request is there, and its task does not name it yet.
 
 The moments are found from outside, by what is put around the worker's steps and around adapters. Each
 time that a step's work is begun is said in a line of stderr.
@@ -31,6 +32,7 @@ from ai_ops.cli.serve import stop_signal
 from ai_ops.core.ports import Outcome, Steps, Worker
 from ai_ops.integrations.mail.smtp import SmtpNotifier
 from ai_ops.settings import Settings, load
+from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.github import GitHubHost
@@ -93,6 +95,7 @@ async def serve(settings: Settings, fault: Fault, overlays: bool) -> None:
 
     crash_around(TraceStore, "step_done", fault, lambda run, name, round, outcome: (name, round, "committed"))
     crash_around(GitHubHost, "open_pull_request", fault, lambda *_: ("open_pull_request", 1, "inside"))
+    crash_around(PullRequestRepository, "record", fault, lambda _: ("record", 1, "inside"))
     crash_around(TaskRepository, "move", fault, lambda _, to: (str(to), 1, "committed"))
     crash_around(SmtpNotifier, "deliver", fault, lambda _: ("notify", 1, "inside"))
     async with wiring.serving(settings, wrap=wrap, overlays=overlays):

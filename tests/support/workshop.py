@@ -24,7 +24,8 @@ from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.tools import Policy, Tools
 from ai_ops.core.orchestrator.worker import Worker
-from ai_ops.core.ports import Granted, NewTask, Outcome, Steps
+from ai_ops.core.ports import Granted, NewTask, Outcome, Place, Steps
+from ai_ops.core.publishing_limits import PublishingLimits
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.verbs import decide
 from ai_ops.engine.memory import MemoryEngine
@@ -44,6 +45,7 @@ from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pauses import PauseRepository
+from ai_ops.store.places import PlaceRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
@@ -69,7 +71,6 @@ POLICY = Policy(
     budget_usd_per_run=2.0,
     budget_usd_per_hour=0.0,
     budget_usd_per_day=20.0,
-    max_open_pull_requests=5,
     recipients=("on-call@example.test",),
     model="",
     wall_seconds=60.0,
@@ -204,6 +205,20 @@ class Workshop:
         if settled:
             await self.tools.ledger.settle(granted.number, usd)
 
+    def gives_its_place_away(self) -> None:
+        """Let the next run find room when it begins, and none when its fix is ready, unless a person asks."""
+        places, asked = self.tools.places, 0
+        take = places.take
+
+        async def gone(place: Place, *, beyond_limits: bool = False) -> str:
+            nonlocal asked
+            asked += 1
+            if beyond_limits:
+                return await take(place, beyond_limits=True)
+            return "" if asked == 1 else "too many are open (MAX_OPEN_PULL_REQUESTS)"
+
+        places.take = gone  # type: ignore[method-assign]
+
     # --- what came of it ---
 
     async def pulls(self) -> tuple[PullRequest, ...]:
@@ -268,6 +283,7 @@ async def open_workshop(
     failures: tuple[BaseException, ...] = (),
     fixer: Any = None,
     steps: Callable[[Steps], Steps] = lambda steps: steps,
+    max_open_pull_requests: int = 5,
     **policy: Any,
 ) -> AsyncIterator[Workshop]:
     """Build the tools, and an engine over them.
@@ -280,6 +296,7 @@ async def open_workshop(
         failures: what the fixer fails with first.
         fixer: another fixer.
         steps: put around the steps of each run.
+        max_open_pull_requests: the one limit of what is published.
         policy: what differs from ``POLICY``.
     """
     there = {**shop.files(), **(files or {})}
@@ -300,6 +317,7 @@ async def open_workshop(
         tasks=TaskRepository(database, clock),
         issues=IssueRepository(database, clock),
         pull_requests=pull_requests,
+        places=PlaceRepository(database, clock, PublishingLimits(open_at_once=max_open_pull_requests)),
         bug_cases=BugCaseRepository(database),
         trace=trace,
         outbox=outbox,

@@ -77,12 +77,14 @@ def test_what_a_storm_took_back_is_repaired_in_the_next_episode_when_it_happens_
 
 
 STANDINGS = [
-    IssueStanding(state, 2, task, None, resolved_at, waiting=waiting, withdrawn=withdrawn)
+    IssueStanding(state, 2, task, pull_request, resolved_at, waiting, withdrawn, expired)
     for state in IssueState
     for task in (None, *TaskState)
     for resolved_at in (None, NOW)
     for waiting in ("", "a storm")
     for withdrawn in (False, True)
+    for pull_request in (None, PullRequestState.OPEN, PullRequestState.CLOSED)
+    for expired in (False, True)
 ]
 
 
@@ -141,6 +143,35 @@ def test_a_wish_is_answered_with_the_pull_request_that_is_open_or_was_turned_dow
 def test_a_wish_after_the_end_opens_the_next_episode(task, pull_request):
     assert request(known(task=task, pull_request=pull_request)) == request(known(task=task))
     assert request(known(task=task, pull_request=pull_request)).episode == 3
+
+
+@pytest.mark.parametrize("task", FINAL)
+def test_a_person_who_names_the_issue_insists_after_a_refusal(task):
+    found = request(known(task=task, pull_request=PullRequestState.CLOSED), insists=True)
+    assert (found.create_task, found.episode) == (True, 3)
+    assert not request(known(task=task, pull_request=PullRequestState.OPEN), insists=True).create_task
+
+
+def expired(task=TaskState.COMPLETED, pull_request=PullRequestState.CLOSED):
+    return IssueStanding(IssueState.OPEN, 2, task, pull_request, expired=True)
+
+
+@pytest.mark.parametrize("triage", [FAULT, DENIED], ids=["fault", "denial"])
+def test_an_error_whose_pull_request_expired_is_repaired_anew_when_it_happens_again(triage):
+    assert not only_counts(expired())
+    found = take(expired(), NOW, triage)
+    assert (found.outcome, found.episode, found.create_task) == ("repeated", 3, triage.repair)
+    assert request(expired()).episode == 3
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [expired(TaskState.PROCESSING), expired(pull_request=PullRequestState.OPEN)],
+    ids=["still at work", "opened again"],
+)
+def test_what_is_in_hand_is_not_begun_anew_after_an_expiry(standing):
+    assert only_counts(standing)
+    assert not take(standing, NOW, FAULT).create_task
 
 
 def test_a_wish_for_a_new_or_never_repaired_issue_is_taken_in_its_episode():

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from ai_ops.core.publishable import publishable
+from ai_ops.core.publishing_limits import NO_PLACE
 from ai_ops.core.verbs import decide
 from ai_ops.errors import PermanentError
 from ai_ops.flow.task import TRANSITIONS, Proof, TaskState, Verdict
@@ -47,6 +48,13 @@ def review(verdict, candidate="run-1", **changes):
     return a_task(
         state=S.NEEDS_HUMAN_REVIEW, proof=Proof(verdict), payload=payload, trace_id="run-1", **changes
     )
+
+
+def test_approving_a_repair_that_waits_for_a_place_lets_it_go_on_beyond_the_limit():
+    waits = review(None, candidate="", waiting_for=NO_PLACE)
+    change = decide("approve", waits)
+    assert (change.to, change.changes["action"]) == (S.PENDING, "work")
+    assert change.changes["payload"] == {"fix_mode": "agentic", "beyond_limits": True}
 
 
 @pytest.mark.parametrize("verdict", [Verdict.PROVED, Verdict.UNPROVED])

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ai_ops.core import report as words
 from ai_ops.core.identity import pull_request_id
 from ai_ops.core.links import absolute
 from ai_ops.core.orchestrator.ending import Ending
+from ai_ops.core.orchestrator.joining import proposed_already
+from ai_ops.core.orchestrator.places import take_place
 from ai_ops.core.orchestrator.records import (
     proof_from_json,
     proof_to_json,
@@ -21,6 +24,7 @@ from ai_ops.core.orchestrator.records import (
 )
 from ai_ops.core.orchestrator.reporting import Findings, build_report, send
 from ai_ops.core.orchestrator.scene import Job
+from ai_ops.core.orchestrator.watching import as_recorded
 from ai_ops.core.ports import Outcome
 from ai_ops.core.publishable import publishable
 from ai_ops.core.report import Report
@@ -93,28 +97,36 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """The candidate's commit in the mirror; or why there is none, for now."""
+    """The candidate's commit in the mirror; or why there is none, for now.
+
+    ``joins`` is the pull request of another error that makes the same change already.
+    """
 
     sha: str
     withheld: str = ""
+    joins: str = ""
 
 
 async def commit(job: Job, candidate: Candidate, *, person_asked: bool = False) -> Commit:
-    """Commit the change, unless too many pull requests are open already and no person asked for this one.
+    """Commit the change, unless it is proposed already, or has no place and no person asked for this one.
 
-    The decision stands with the step's outcome: a run that goes on after its own pull request is open must
-    not count that one.
+    Nearly always its place was taken before the run began to spend money, and it keeps it.
     """
 
     async def work() -> Outcome:
-        withheld = "" if person_asked else await _too_many_open(job)
+        other = await proposed_already(job, candidate.base, candidate.branch, candidate.findings)
+        if other is not None:
+            words = f"the same change as {other.url}"
+            return {"sha": "", "withheld": "", "joins": other.id, "words": words}
+        base = candidate.base.branch
+        withheld = await take_place(job, candidate.branch, base, beyond_limits=person_asked)
         if withheld:
             return {"sha": "", "withheld": withheld, "words": withheld}
         sha = await _commit(job, candidate)
         return {"sha": sha, "withheld": "", "words": sha[:12]}
 
     outcome = await job.steps.run("commit", 1, work)
-    return Commit(outcome["sha"], outcome["withheld"])
+    return Commit(outcome["sha"], outcome["withheld"], outcome.get("joins", ""))
 
 
 async def publish(job: Job, candidate: Candidate, sha: str) -> Ending:
@@ -145,28 +157,6 @@ async def publish(job: Job, candidate: Candidate, sha: str) -> Ending:
         candidate.findings.proof,
         {"pull_request_id": opened["id"], "pr_url": opened["url"]},
     )
-
-
-async def _too_many_open(job: Job) -> str:
-    """Return why no further pull request is opened here now, or an empty string.
-
-    People merge and close on the host, where we do not hear of it: it is asked before anything is withheld.
-    """
-    limit = job.tools.policy.max_open_pull_requests
-    known = await job.tools.pull_requests.open_in(job.repository.key)
-    if len(known) < limit:
-        return ""
-    host = job.tools.host_of(job.repository)
-    still_open = 0
-    for pull_request in known:
-        hosted = await host.find_pull_request(job.repository, pull_request.branch, pull_request.base)
-        if hosted is None or hosted.state is PullRequestState.OPEN:
-            still_open += 1
-        else:
-            await job.tools.pull_requests.set_state(pull_request.id, hosted.state)
-    if still_open < limit:
-        return ""
-    return f"{limit} pull requests of ours are open in this repository (MAX_OPEN_PULL_REQUESTS)"
 
 
 async def _commit(job: Job, candidate: Candidate) -> str:
@@ -230,7 +220,6 @@ async def record(
             code_host=repository.code_host,
             number=hosted.number,
             url=hosted.url,
-            state=hosted.state,
             branch=hosted.branch,
             base=hosted.base,
             base_sha=base.sha,
@@ -250,11 +239,21 @@ async def record(
             proof=report.proof,
             cause=report.cause,
             summary=report.summary,
+            reproduction=report.reproduction,
+            **_ended(hosted, now),
         )
     )
     if known.state is hosted.state:
         return known
-    return await job.tools.pull_requests.set_state(known.id, hosted.state)
+    return await job.tools.pull_requests.update(known.id, **as_recorded(hosted))
+
+
+def _ended(hosted: HostedPullRequest, now: datetime) -> dict[str, Any]:
+    """Return when and how one came to its end that is over when it is put on record."""
+    ended = as_recorded(hosted)
+    if hosted.state is PullRequestState.CLOSED:
+        ended.setdefault("closed_at", now)
+    return ended
 
 
 def is_publishable(candidate: Candidate, *, require_proof: bool) -> bool:

@@ -12,10 +12,13 @@ from ai_ops.core.budgets import BUDGET_CODES
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Frame
 from ai_ops.flow.issue import TriageClass, TriageDecision, TriageJudge
+from ai_ops.flow.pull_request import HostedPullRequest, PullRequestState
 from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd, SuiteReport
 from ai_ops.flow.run import Usage
 from ai_ops.flow.suspects import SuspectCommit, SuspectRelease, Suspects
 from ai_ops.flow.task import Proof, Reason, Verdict
+
+_TIMES = ("merged_at", "closed_at")
 
 
 def reasons_to_json(reasons: Iterable[Reason]) -> list[dict[str, str]]:
@@ -88,6 +91,18 @@ def _commit_from_json(value: Mapping[str, Any]) -> SuspectCommit:
 def usage_to_json(usage: Usage) -> dict[str, Any]:
     """Return a usage; the trace adds it to its run."""
     return asdict(usage)
+
+
+def hosted_to_json(hosted: HostedPullRequest) -> dict[str, Any]:
+    """Return what a code host answered; times as ISO text."""
+    times = {name: at.isoformat() if (at := getattr(hosted, name)) else None for name in _TIMES}
+    return asdict(hosted) | times
+
+
+def hosted_from_json(value: Mapping[str, Any]) -> HostedPullRequest:
+    """Return what a code host answered."""
+    times = {name: datetime.fromisoformat(value[name]) for name in _TIMES if value.get(name)}
+    return HostedPullRequest(**{**value, **times, "state": PullRequestState(value["state"])})
 
 
 def report_to_json(report: SuiteReport) -> str:

@@ -18,7 +18,7 @@ from ai_ops.core.suspects import author, subject
 from ai_ops.core.wording import counted
 from ai_ops.flow.issue import Issue
 from ai_ops.flow.suspects import SuspectCommit, Suspects
-from ai_ops.flow.task import Proof, Verdict
+from ai_ops.flow.task import Proof, Task, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ async def build_report(
         precedents=await precedents(job, findings.bug_cases),
         diff=redact(findings.patch),
         suspects=_shown(findings.suspects, redact),
-        banners=_banners(tools, findings.proof, published=not next_step),
+        banners=_banners(tools, task, findings.proof, published=not next_step),
     )
 
 
@@ -119,8 +119,12 @@ async def send(job: Job, key: str, report: Report) -> Outcome:
     return {"key": key, "words": words if key in sent else f"{words} (waits in the outbox)"}
 
 
-def _banners(tools: Tools, proof: Proof, *, published: bool) -> tuple[str, ...]:
+def _banners(tools: Tools, task: Task, proof: Proof, *, published: bool) -> tuple[str, ...]:
     banners = []
+    if storm := task.payload.get("storm"):
+        others = counted(len(storm["fingerprints"]) - 1, "other new error")
+        releases = tools.redact(f"{storm['release_before']} to {storm['release_after']}")
+        banners.append(f"It stands for {others} since the release changed from {releases}; they wait for it.")
     if published and proof.verdict is Verdict.UNPROVED:
         banners.append(
             "This change is not proved. It is here because a person, or REQUIRE_PROOF=false, asked."

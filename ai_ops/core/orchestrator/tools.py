@@ -20,6 +20,7 @@ from ai_ops.core.ports import (
     Ledger,
     Outbox,
     Pauses,
+    Places,
     PullRequests,
     Sandbox,
     Tasks,
@@ -108,7 +109,6 @@ class Policy:
     budget_usd_per_run: float
     budget_usd_per_hour: float
     budget_usd_per_day: float
-    max_open_pull_requests: int
     recipients: tuple[str, ...]
     model: str
     wall_seconds: float
@@ -131,6 +131,7 @@ class Tools:
     tasks: Tasks
     issues: Issues
     pull_requests: PullRequests
+    places: Places
     bug_cases: BugCases
     trace: Trace
     outbox: Outbox

@@ -28,8 +28,11 @@ log = logging.getLogger(__name__)
 
 
 def by_event(task: Task) -> bool:
-    """Whether an event began this run: every run after the first is a person's wish."""
-    return task.payload.get("requested_by") == "event" and task.run_number == 1
+    """Whether an event began this run: every run after the first is a person's wish.
+
+    One that waited for a place before it did anything has its first run after that.
+    """
+    return task.payload.get("requested_by") == "event" and task.run_number == task.payload.get("first_run", 1)
 
 
 def withholds(decision: TriageDecision, task: Task) -> bool:

@@ -114,11 +114,18 @@ class Issues(Protocol):
         ...
 
     async def release_waiting(self) -> Sequence[Task]:
-        """Start repairs that waited for a spike to pass, as far as there is room; to be enqueued."""
+        """Start repairs that waited for a spike to pass, or a place, while there is room; to be enqueued."""
+        ...
+
+    async def reconsider(self) -> Sequence[Task]:
+        """Open the next episode of errors whose pull request was turned down, where there is new evidence.
+
+        Returns the repairs that begin with it; to be enqueued.
+        """
         ...
 
     async def waiting(self) -> Mapping[str, int]:
-        """Return how many open issues wait, by ``spike`` and ``storm``."""
+        """Return how many open issues wait, by ``spike``, ``storm`` and ``place``."""
         ...
 
     async def fingerprints(self, issue_id: str) -> Sequence[str]:
@@ -232,12 +239,53 @@ class PullRequests(Protocol):
         """Change fields other than those that name it, as a revision does."""
         ...
 
+    async def issues_of(self, pull_request_id: str) -> Sequence[tuple[str, int]]:
+        """Return the issues, each with its episode, that a pull request is to mend."""
+        ...
+
+    async def of_error(self, repo_key: str, fingerprint: str) -> Sequence[PullRequest]:
+        """Return the pull requests of an error in all its episodes, the newest first."""
+        ...
+
     async def open(self) -> Sequence[PullRequest]:
         """Return those of ours that are open, as far as we know, oldest first."""
         ...
 
     async def open_in(self, repo_key: str) -> Sequence[PullRequest]:
         """Return those of ours that are open in a repository, as far as we know, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Room for one pull request: that of a branch of a repository, onto ``base``. ``task_id`` wants it."""
+
+    repo_key: str
+    branch: str
+    base: str
+    task_id: str
+
+
+class Places(Protocol):
+    """Who may open a pull request. Taken durably before any of it is public, so no limit is ever passed."""
+
+    async def take(self, place: Place, *, beyond_limits: bool = False) -> str:
+        """Take a place, or return why there is none now. The branch that has one keeps it.
+
+        ``beyond_limits``: a person asked for this very one.
+        """
+        ...
+
+    async def release(self, repo_key: str, branch: str) -> None:
+        """Give a place back, unless its pull request is there, or its task works."""
+        ...
+
+    async def left(self) -> Sequence[Place]:
+        """Return the places whose task has ended, and whose pull request is not among our records."""
+        ...
+
+    async def release_waiting(self) -> Sequence[Task]:
+        """Let repairs go on that waited for a place, the oldest first, while there is room; to enqueue."""
         ...
 
 

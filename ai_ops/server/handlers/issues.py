@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from ai_ops.core.explaining import why_no_pull_request
 from ai_ops.core.issue_verbs import VERBS
-from ai_ops.core.ports import NewTask
+from ai_ops.core.ports import NewTask, TaskFilter
 from ai_ops.flow.issue import Issue
+from ai_ops.flow.pull_request import PullRequest
 from ai_ops.flow.repository import Repository
-from ai_ops.flow.task import Priority, TaskKind
+from ai_ops.flow.task import Priority, Task, TaskKind
 from ai_ops.server import views
 from ai_ops.server.auth import RequestHandler, Route, Scope
 from ai_ops.server.bodies import read_model
@@ -19,7 +21,7 @@ from ai_ops.server.lookup import whole_id
 from ai_ops.server.paging import page
 from ai_ops.server.problems import ProblemError, json_response
 from ai_ops.server.schemas import MergeBody, SplitBody
-from ai_ops.server.services import SERVICES
+from ai_ops.server.services import SERVICES, Services
 
 
 async def list_issues(request: web.Request) -> web.StreamResponse:
@@ -35,7 +37,28 @@ async def get_issue(request: web.Request) -> web.StreamResponse:
     issues = request.app[SERVICES].issues
     decisions = [views.decision(decision) for decision in await issues.decisions(issue.id)]
     fingerprints = await issues.fingerprints(issue.id)
-    return json_response(views.issue(issue) | {"fingerprints": fingerprints, "decisions": decisions})
+    repair, pull_request = await _proposed(request.app[SERVICES], issue)
+    return json_response(
+        views.issue(issue)
+        | {
+            "fingerprints": fingerprints,
+            "decisions": decisions,
+            "pull_request": pull_request
+            and views.pull_request_of_issue(pull_request, request.app[SERVICES].public_url),
+            "no_pull_request_reason": why_no_pull_request(issue, repair, pull_request),
+        }
+    )
+
+
+async def _proposed(services: Services, issue: Issue) -> tuple[Task | None, PullRequest | None]:
+    """Return the repair of the issue's present episode, and its pull request."""
+    wanted = TaskFilter(kinds=(TaskKind.REPAIR,), issue_id=issue.id)
+    tasks = (await services.tasks.list(wanted, limit=1)).items
+    repair = next((task for task in tasks if task.episode == issue.episode), None)
+    found = None
+    if repair is not None and repair.pull_request_id:
+        found = await services.pull_requests.find(repair.pull_request_id)
+    return repair, found
 
 
 def verb(name: str) -> RequestHandler:
