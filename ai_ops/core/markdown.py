@@ -60,15 +60,19 @@ def text(untrusted: str, limit: int = 2000) -> str:
 
 def escaped(words: str, special: re.Pattern[str]) -> str:
     """Return one line with its special characters as entities, and with a gap in all that hosts look for."""
-    # A private character stands for the gap meanwhile; ``visible`` has dropped any other of its kind.
-    marked = _REFERENCES.sub(lambda match: f"{match.group()}\ue000", words)
-    safe = special.sub(lambda match: f"&#{ord(match.group(1))};", marked.replace("&", "&amp;"))
-    return safe.replace("\ue000", f"&#{ord(GAP)};")
+    # The gap becomes an entity last; ``visible`` has dropped any other of its kind.
+    marked = broken(words).replace("&", "&amp;")
+    return special.sub(lambda match: f"&#{ord(match.group(1))};", marked).replace(GAP, f"&#{ord(GAP)};")
+
+
+def broken(words: str) -> str:
+    """Return text with a gap in all that hosts look for in a finished page."""
+    return _REFERENCES.sub(lambda match: match.group() + GAP, words)
 
 
 def code(untrusted: str, limit: int = 200) -> str:
     """Return outside text as an inline code span."""
-    words = _unheard(" ".join(visible(untrusted).split())[:limit])
+    words = unheard(" ".join(visible(untrusted).split())[:limit])
     if not words:
         return ""
     ticks = "`" * (_longest_run(words, "`") + 1)
@@ -81,12 +85,12 @@ def block(untrusted: str, language: str = "", limit: int = 6000) -> str:
     shown = visible(untrusted)
     if len(shown) > limit:
         shown = shown[:limit] + "\n… (cut)"
-    shown = _unheard(shown)
+    shown = unheard(shown)
     fence = "`" * max(3, _longest_run(shown, "`") + 1)
     return f"{fence}{language}\n{shown.rstrip(chr(10))}\n{fence}"
 
 
-def _unheard(shown: str) -> str:
+def unheard(shown: str) -> str:
     """Return verbatim text with a gap in what programs obey wherever it stands."""
     quiet = _OBEYED.sub(lambda match: match.group() + GAP, shown)
     return _COMMAND_LINE.sub(lambda match: match.group() + GAP, quiet)

@@ -29,7 +29,7 @@ _PLAIN = {
     "hr",
     "br",
 }
-_TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
+_SHAPE = {"s", "table", "thead", "tbody", "tr", "th", "td"}
 
 # What GitHub and GitLab make links, calls or pictures of in rendered text outside of code.
 _ACTIVE = {
@@ -37,7 +37,7 @@ _ACTIVE = {
     "a reference": re.compile(r"""[#!$~%^&][\w"]""", re.ASCII),
     "a tracker's key": re.compile(r"\b(?!UTF-|SHA-|ISO-)[A-Z][A-Z0-9_]+-\d|\b(?i:GH|GL)-\d", re.ASCII),
     "an address": re.compile(r"\w://|\bwww\.\w|\bmailto:\w", re.ASCII),
-    "an emoji": re.compile(r":[+\w-]+:", re.ASCII),
+    "an emoji": re.compile(r":(?=[+-]?\w)[+\w-]+:", re.ASCII),
     "a directive": re.compile(r"\[TOC\]|\[\[|\[[a-z_]+:\d|\*iteration:\d", re.ASCII),
 }
 # What is obeyed in the raw text, and in the message of a squashed commit that it becomes.
@@ -99,8 +99,8 @@ class Page(HTMLParser):
     def active(self) -> list[str]:
         """Return what is more than text in it, in words."""
         prose = "".join(self.prose)
-        found = [f"<{tag}>" for tag in sorted(self.tags - _PLAIN - _TABLE)]
-        found += [f"attribute {name}" for name in sorted(self.attributes - {"class", "start"})]
+        found = [f"<{tag}>" for tag in sorted(self.tags - _PLAIN - _SHAPE)]
+        found += [f"attribute {name}" for name in sorted(self.attributes - {"class", "start", "style"})]
         found += [f"{name}: {hit.group()!r}" for name, rule in _ACTIVE.items() if (hit := rule.search(prose))]
         found += [
             f"{name}: {hit.group()!r}" for name, rule in _OBEYED.items() if (hit := rule.search(self.source))
