@@ -61,8 +61,17 @@ def print_pull_request(found: dict[str, Any]) -> None:
         ]
     )
     reasons(found["proof"])
+    for each in found["reviewers"]:
+        line(_reviewer(each))
     line()
     line(found["diff"].rstrip("\n"))
+
+
+def _reviewer(found: dict[str, Any]) -> str:
+    who = found["login"] or found["name"] or "somebody"
+    known_as = f" ({found['name']})" if found["login"] and found["name"] else ""
+    asked = "" if found["asked"] else ", not asked on the host"
+    return f"reviewer   {who}{known_as}: {found['reason']}{asked}"
 
 
 @app.command("merge")

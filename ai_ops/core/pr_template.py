@@ -34,7 +34,7 @@ _ALWAYS_ABOUT = ("Cause", "Change, in the fixer's words")
 
 
 def place_of(files: Sequence[str], code_host: str) -> str:
-    """Return the path of the template that the host would take, or an empty string; upper case is no matter."""
+    """Return the path of the template that the host would take, in upper or lower case, or nothing."""
     there = {path.lower(): path for path in reversed(files)}
     return next((there[place] for place in _PLACES.get(code_host, _GITHUB + _GITLAB) if place in there), "")
 

@@ -11,7 +11,7 @@ from ai_ops.core.diagnosis import Diagnosis
 from ai_ops.core.links import absolute
 from ai_ops.flow.bug_case import BugCase, Likeness, Reach
 from ai_ops.flow.issue import Issue, IssueDecision
-from ai_ops.flow.pull_request import PullRequest, PullRequestState
+from ai_ops.flow.pull_request import PullRequest, PullRequestState, Reviewer
 from ai_ops.flow.run import Artifact, Run, Step, Usage
 from ai_ops.flow.task import Proof, Task, TaskState, status_word
 
@@ -188,6 +188,7 @@ def pull_request(value: PullRequest, public_url: str) -> dict[str, Any]:
         "summary": value.summary,
         "diff": value.diff,
         "proof": proof(value.proof),
+        "reviewers": [reviewer(each) for each in value.reviewers],
         "task_id": value.task_id,
         "trace_id": value.run_id,
         "issue_id": value.issue_id,
@@ -196,6 +197,11 @@ def pull_request(value: PullRequest, public_url: str) -> dict[str, Any]:
         "created_at": moment(value.created_at),
         "updated_at": moment(value.updated_at),
     }
+
+
+def reviewer(value: Reviewer) -> dict[str, Any]:
+    """Return who should look at a pull request, and why; addresses stay with the mail."""
+    return {"login": value.login, "name": value.name, "reason": value.reason, "asked": value.asked}
 
 
 def bug_case(value: BugCase, public_url: str) -> dict[str, Any]:

@@ -172,6 +172,25 @@ class GitClient:
         async with self._mirror(repository) as mirror:
             return await history.between(mirror, before, after, paths, limit)
 
+    async def recent(
+        self, repository: Repository, sha: str, limit: int, paths: Sequence[str] = ()
+    ) -> Sequence[SuspectCommit]:
+        """Return the newest commits up to one, without merges, that touch the paths (none: all)."""
+        check_sha(sha)
+        async with self._mirror(repository) as mirror:
+
+            async def work() -> Sequence[SuspectCommit]:
+                await mirror.require(sha)
+                return await history.recent(mirror, sha, limit, paths)
+
+            return await self._mirrors.healed(mirror, work)
+
+    async def email_of(self, repository: Repository, sha: str) -> str:
+        """Return the address that a commit's author gave git; empty for no commit."""
+        check_sha(sha)
+        async with self._mirror(repository) as mirror:
+            return await history.email_of(mirror, sha)
+
     async def _read(self, repository: Repository, sha: str, read: Callable[[Path], reading.T]) -> reading.T:
         check_sha(sha)
         async with self._mirror(repository) as mirror:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from ai_ops.core.code_blocks import Tree
+from ai_ops.core.commit_rules import CommitRules
 from ai_ops.core.ports import (
     BugCases,
     Clock,
@@ -98,7 +99,8 @@ class Policy:
     """What this server allows. Money in US dollars (no limit for the hour is 0), times in seconds.
 
     ``triage_model`` is asked first what kind of trouble an error is; empty: the rules alone decide. With
-    ``fuzzy_edits`` a search may stand where the lines are only nearly the same.
+    ``fuzzy_edits`` a search may stand where the lines are only nearly the same. ``mail_domains`` are where
+    reviewers may be written to; empty: see ``core.orchestrator.reviewers``.
     """
 
     fix_mode: FixMode
@@ -118,6 +120,9 @@ class Policy:
     bug_case_reach: Reach = Reach.REPOSITORY
     triage_model: str = ""
     fuzzy_edits: bool = False
+    commits: CommitRules = field(default_factory=CommitRules)
+    mail_reviewers: bool = True
+    mail_domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,19 @@ class History(Protocol):
         """
         ...
 
+    async def recent(
+        self, repository: Repository, sha: str, limit: int, paths: Sequence[str] = ()
+    ) -> Sequence[SuspectCommit]:
+        """Return at most ``limit`` commits up to ``sha`` that touch ``paths`` (none: any), newest first.
+
+        Merges are passed over. The same for the same commit: a mirror that lost it fetches it again.
+        """
+        ...
+
+    async def email_of(self, repository: Repository, sha: str) -> str:
+        """Return the address that a commit's author gave git, as it stands there; empty for no commit."""
+        ...
+
 
 class Workspaces(Protocol):
     """The folders of a run."""
