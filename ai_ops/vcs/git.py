@@ -275,13 +275,17 @@ async def _contains(mirror: Mirror, sha: str, ancestor: str) -> bool:
 
 
 async def _only_by(mirror: Mirror, branch: str, sha: str, author: Author | None) -> bool:
-    """Whether ``author`` wrote and committed every commit of the remote branch that ``sha`` lacks."""
+    """Whether a run of ours wrote and committed every commit of the remote branch that ``sha`` lacks.
+
+    The address alone does not say so: an operator may have given us that of a person.
+    """
     if author is None:
         return False
     there = (await mirror.refresh(branch)).sha
-    log = await mirror.git("look up", "log", "--format=%ae%x00%ce", "--end-of-options", f"{sha}..{there}")
-    people = {line for line in log.text.splitlines() if line}
-    return people == {f"{author.email}\0{author.email}"}
+    form = "--format=%ae%x00%ce%x00%(trailers:key=AI-Ops-Run,valueonly,separator=%x20)"
+    log = await mirror.git("look up", "log", form, "--end-of-options", f"{sha}..{there}")
+    commits = [line.split("\0") for line in log.text.splitlines() if line]
+    return bool(commits) and all(c[:2] == [author.email] * 2 and any(c[2:]) for c in commits)
 
 
 def _taken(branch: str) -> PermanentError:

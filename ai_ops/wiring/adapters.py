@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from ai_ops.core.commit_rules import CommitRules
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.model_names import is_allowed
 from ai_ops.core.orchestrator.tools import Policy
@@ -33,6 +34,8 @@ from ai_ops.vcs.credentials import Credential, token_credential
 from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.github import GitHubHost, home_of
 from ai_ops.vcs.local import LocalHost
+from ai_ops.vcs.merging import Author
+from ai_ops.vcs.signing import Signer
 from ai_ops.workspace.choosing import AutoSandbox, choose
 from ai_ops.workspace.profile import SandboxLimits
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
@@ -149,7 +152,14 @@ def git_client(settings: Settings) -> GitClient:
         allow_file=settings.code_host == "local" or bool(settings.allowed_repos),
         http_hosts=http_hosts,
         is_named=repository_rules(settings).names,
+        author=author(settings),
     )
+
+
+def author(settings: Settings) -> Author:
+    """Return who commits, and signs where there is a key."""
+    key = settings.commit_signing_key
+    return Author(settings.commit_author_name, settings.commit_author_email, Signer(key) if key else None)
 
 
 def chosen_sandbox(settings: Settings) -> BubblewrapSandbox | OffSandbox | AutoSandbox:
@@ -184,6 +194,19 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         sandbox=settings.sandbox,
         bug_case_reach=Reach(settings.bug_case_reach),
         triage_model=triage_model(settings),
+        commits=commit_rules(settings),
+        mail_reviewers=settings.email_enabled and settings.mail_reviewers,
+        mail_domains=settings.mail_domains,
+    )
+
+
+def commit_rules(settings: Settings) -> CommitRules:
+    """Return what follows the message of each commit. A script that answers for Claude is no author."""
+    return CommitRules(
+        settings.commit_author_name,
+        settings.commit_author_email,
+        settings.commit_signoff,
+        "" if settings.scripted_answers else settings.commit_co_author,
     )
 
 

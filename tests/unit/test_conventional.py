@@ -33,14 +33,18 @@ def test_a_history_uses_them_from_three_in_five_on(subjects, used):
         ("src/cart.py", ["Add a", "Add b"], PLAIN),
         ("src/cart.py", ["fix: a"] * 4, "fix: stop KeyError in cart.py (total)"),
         ("shop/cart.py", ["fix(shop): a"] * 4, "fix(shop): stop KeyError in cart.py (total)"),
-        ("shop/cart.py", ["fix(cart): a", *["fix(shop): a"] * 4], "fix(cart): stop KeyError in cart.py (total)"),
+        (
+            "shop/cart.py",
+            ["fix(cart): a", *["fix(shop): a"] * 4],
+            "fix(cart): stop KeyError in cart.py (total)",
+        ),
         ("src/cart.py", ["fix(api): a"] * 4, "fix(cart): stop KeyError in cart.py (total)"),
         ("src/cart.py", ["fix(api): a", *["fix: b"] * 4], "fix: stop KeyError in cart.py (total)"),
         ("", ["fix(api): a"] * 4, "fix: stop KeyError in cart.py (total)"),
         ("src/[id].tsx", ["fix(api): a"] * 4, "fix(id): stop KeyError in cart.py (total)"),
     ],
     ids=["plain", "no scopes", "a folder", "the file", "none fits", "seldom", "no file", "an odd name"],
-)  # fmt: skip
+)
 def test_the_scope_is_one_of_the_historys_that_names_the_place(changed, subjects, title):
     assert conventional.title(PLAIN, changed, subjects) == title
 

@@ -19,7 +19,7 @@ class Git(Protocol):
     ``nothing_to_commit``, ``patch_does_not_apply``, ``git_commit_missing``, ``git_damaged``, ``git_missing``,
     ``checkout_damaged``, ``checkout_missing``, ``target_not_empty``, ``diff_too_large``,
     ``base_moved`` and ``disk_full`` (temporary), ``bad_repository_url``, ``bad_branch_name``,
-    ``bad_commit_id``.
+    ``bad_commit_id``, ``commit_signing_failed``.
     """
 
     async def refresh(self, repository: Repository, branch: str = "") -> Base:
@@ -39,7 +39,10 @@ class Git(Protocol):
         ...
 
     async def commit(self, repository: Repository, base_sha: str, patch: str, message: str) -> str:
-        """Commit ``base + patch`` in the mirror with a fixed author and date: same input, same SHA."""
+        """Commit ``base + patch`` in the mirror with a fixed author and date: same input, same SHA.
+
+        A signature may differ, so a signed commit is the same only as long as the mirror is.
+        """
         ...
 
     async def push(self, repository: Repository, sha: str, branch: str) -> bool:
