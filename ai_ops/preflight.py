@@ -19,7 +19,7 @@ from ai_ops.core.repository import local_root
 from ai_ops.errors import PermanentError
 from ai_ops.settings import ConfigurationError, Loaded
 
-CODE_HOSTS = ("github", "local")
+CODE_HOSTS = ("github", "gitlab", "local")
 """The code hosts that have an adapter in ``ai_ops.wiring``."""
 
 _DATABASES = ("sqlite", "postgres", "postgresql")
@@ -40,7 +40,7 @@ def require_startable(loaded: Loaded) -> Loaded:
 
 def problems(loaded: Loaded) -> tuple[Problem, ...]:
     """Return what keeps a server or a local monitor from working, in the settings' order."""
-    checks = (_code_host, _allowed_repos, _github, _database, _folders, _claude, _script, _mail, _signing)
+    checks = (_allowed_repos, _github, _gitlab, _database, _folders, _claude, _script, _mail, _signing)
     return tuple(problem for check in checks for problem in check(loaded))
 
 
@@ -95,15 +95,6 @@ def listening_problems(loaded: Loaded) -> tuple[Problem, ...]:
     return (Problem("HTTP_HOST", loaded.origin("http_host"), reason, mend),)
 
 
-def _code_host(loaded: Loaded) -> Iterator[Problem]:
-    name = loaded.settings.code_host
-    if name not in CODE_HOSTS:
-        reason = f"is {name}, which this version has no adapter for"
-        yield Problem(
-            "CODE_HOST", loaded.origin("code_host"), reason, f"Set it to {' or '.join(CODE_HOSTS)}."
-        )
-
-
 def _allowed_repos(loaded: Loaded) -> Iterator[Problem]:
     for entry in loaded.settings.allowed_repos:
         if fault := _repos_fault(entry):
@@ -138,10 +129,38 @@ def _is_folder(path: Path) -> bool:
 
 
 def _github(loaded: Loaded) -> Iterator[Problem]:
-    if urlsplit(loaded.settings.github_base_url).hostname in ("github.com", "www.github.com"):
+    settings = loaded.settings
+    if urlsplit(settings.github_base_url).hostname in ("github.com", "www.github.com"):
         reason = "is the website and not the root of its API"
         mend = "Leave it out, or set it to https://api.github.com."
         yield Problem("GITHUB_BASE_URL", loaded.origin("github_base_url"), reason, mend)
+    key = settings.github_app_private_key
+    if settings.github_app_id and key is None:
+        mend = "Set GITHUB_APP_PRIVATE_KEY_FILE to the App's .pem file."
+        yield Problem("GITHUB_APP_ID", loaded.origin("github_app_id"), "has no private key", mend)
+    elif key is not None and not settings.github_app_id:
+        mend = "Set GITHUB_APP_ID too, or leave the key out."
+        yield Problem("GITHUB_APP_PRIVATE_KEY", loaded.origin("github_app_private_key"), "has no App", mend)
+    elif key is not None and _signs_nothing(settings.github_app_id, key.get_secret_value()):
+        mend = "Set GITHUB_APP_PRIVATE_KEY_FILE to the whole .pem file that GitHub gave you."
+        origin = loaded.origin("github_app_private_key")
+        yield Problem("GITHUB_APP_PRIVATE_KEY", origin, "is no private key in PEM form", mend)
+
+
+def _signs_nothing(app_id: str, key: str) -> bool:
+    from ai_ops.vcs.github_account import signing
+
+    try:
+        signing(app_id, key)
+    except PermanentError:
+        return True
+    return False
+
+
+def _gitlab(loaded: Loaded) -> Iterator[Problem]:
+    if re.search(r"/api(/v\d+)?/?$", loaded.settings.gitlab_base_url):
+        mend = "Set it to the address that people open, for example https://gitlab.example."
+        yield Problem("GITLAB_BASE_URL", loaded.origin("gitlab_base_url"), "is the root of the API", mend)
 
 
 def _database(loaded: Loaded) -> Iterator[Problem]:

@@ -66,6 +66,15 @@ def _tell(findings: list[Finding], as_json: bool) -> None:
 Check = Callable[["Settings"], Awaitable[Finding]]
 
 
+_CODE_HOST_SETTINGS = {
+    "ALLOWED_REPOS",
+    "GITHUB_BASE_URL",
+    "GITHUB_APP_ID",
+    "GITHUB_APP_PRIVATE_KEY",
+    "GITLAB_BASE_URL",
+}
+
+
 async def _examine(settings: Settings, bad: set[str]) -> list[Finding]:
     """Make the checks; one that rests on a bad setting is left out, for the setting is named already."""
     checks: list[tuple[str, Check, set[str]]] = [
@@ -74,7 +83,7 @@ async def _examine(settings: Settings, bad: set[str]) -> list[Finding]:
         ("claude", _claude, {"SCRIPTED_ANSWERS"}),
         ("claude credential", _claude_credential, set()),
         ("database", _database, {"DATABASE_URL", "TRACE_DB_PATH", "DATA_DIR"}),
-        (f"code host {settings.code_host}", _code_host, {"CODE_HOST", "ALLOWED_REPOS", "GITHUB_BASE_URL"}),
+        (f"code host {settings.code_host}", _code_host, _CODE_HOST_SETTINGS),
         ("mail", _mail, {"RECEIVER_EMAIL", "SMTP_SERVER", "SMTP_CA_FILE"}),
         ("disk", _disk, {"DATA_DIR"}),
     ]
@@ -155,17 +164,26 @@ async def _database(settings: Settings) -> Finding:
 
 async def _code_host(settings: Settings) -> Finding:
     name = f"code host {settings.code_host}"
-    if settings.code_host == "github":
-        from ai_ops.vcs.github import GitHubHost
+    if settings.code_host == "local":
+        return Finding(name, "ok", f"repositories below {', '.join(settings.allowed_repos)}")
+    if settings.code_host == "gitlab":
+        from ai_ops.vcs.gitlab import GitLabHost
         from ai_ops.wiring import secret
 
-        token = secret(settings.github_token)
+        token = secret(settings.gitlab_token)
         if not token:
-            return Finding(
-                name, "failed", "GITHUB_TOKEN is not set", "Set GITHUB_TOKEN or GITHUB_TOKEN_FILE."
-            )
-        return Finding(name, "ok", await GitHubHost(settings.github_base_url, token).check())
-    return Finding(name, "ok", f"repositories below {', '.join(settings.allowed_repos)}")
+            return _without_token(name, "GITLAB_TOKEN")
+        return Finding(name, "ok", await GitLabHost(settings.gitlab_base_url, token).check())
+    from ai_ops.vcs.github import GitHubHost
+    from ai_ops.wiring.code_hosts import github_account
+
+    if not (settings.github_token or settings.github_app_id):
+        return _without_token(name, "GITHUB_TOKEN")
+    return Finding(name, "ok", await GitHubHost(settings.github_base_url, github_account(settings)).check())
+
+
+def _without_token(name: str, setting: str) -> Finding:
+    return Finding(name, "failed", f"{setting} is not set", f"Set {setting} or {setting}_FILE.")
 
 
 async def _mail(settings: Settings) -> Finding:

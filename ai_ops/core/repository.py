@@ -146,18 +146,25 @@ class RepositoryRules:
         return decided
 
     def _check_shape(self, address: Address, code_host: str) -> None:
-        segments = address.path.split("/")
         if code_host == "local":
             return
+        prefix = self._prefix(address, code_host)
+        segments = address.path.removeprefix(prefix).split("/")
         if len(segments) < 2:
             raise invalid(
-                "The address names no repository.", f"https://{address.netloc}/<owner>/{segments[0]}"
+                "The address names no repository.", f"https://{address.netloc}/{prefix}<owner>/{segments[0]}"
             )
-        if len(segments) > 2 and segments[2] in _WEB_PAGES:
+        if end := _end_of_name(segments, code_host):
             raise invalid(
                 "This is the address of a page, not of a repository.",
-                f"{address.scheme}://{address.netloc}/{'/'.join(segments[:2])}",
+                f"{address.scheme}://{address.netloc}/{prefix}{'/'.join(segments[:end])}",
             )
+
+    def _prefix(self, address: Address, code_host: str) -> str:
+        """Return what stands before the names of a host that is served below a path; else nothing."""
+        root = self._known_hosts()[code_host]
+        below = root.path and root.same_place(address) and address.path.startswith(f"{root.path}/")
+        return f"{root.path}/" if below else ""
 
     def _check_allowed(self, address: Address, here: list[str]) -> None:
         globs = self._globs()
@@ -231,6 +238,16 @@ class _Glob:
             return address.host == self.host
         # A wildcard was not written with the private network in mind.
         return fnmatchcase(address.host, self.host) and not private_host(address.host)
+
+
+def _end_of_name(segments: list[str], code_host: str) -> int:
+    """Return how many segments name the repository where more follow, as on a web page; else 0.
+
+    GitHub's names have two. GitLab's have any number, and ``-`` stands before a page.
+    """
+    if code_host == "gitlab":
+        return segments.index("-") if "-" in segments else 0
+    return 2 if len(segments) > 2 and segments[2] in _WEB_PAGES else 0
 
 
 def _root(base_url: str, *, github: bool = False) -> Address:

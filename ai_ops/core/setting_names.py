@@ -25,6 +25,11 @@ NAMES = frozenset(
         "GITLAB_WEBHOOK_TOKEN",
         "PR_COMMENT_COMMAND_PREFIX",
         "MAX_OPEN_PULL_REQUESTS",
+        "COMMIT_AUTHOR_NAME",
+        "COMMIT_AUTHOR_EMAIL",
+        "COMMIT_CO_AUTHOR",
+        "COMMIT_SIGNOFF",
+        "COMMIT_SIGNING_KEY",
         "LOG_FILE_PATH",
         "LOG_SOURCE",
         "JOURNALD_UNITS",
@@ -112,6 +117,8 @@ NAMES = frozenset(
         "SMTP_CA_FILE",
         "SMTP_SENDER",
         "RECEIVER_EMAIL",
+        "MAIL_REVIEWERS",
+        "MAIL_DOMAINS",
     }
 )
 """The names, as they are written in an environment."""

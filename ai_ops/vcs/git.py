@@ -66,7 +66,9 @@ class GitClient:
     @asynccontextmanager
     async def _mirror(self, repository: Repository) -> AsyncIterator[Mirror]:
         address = address_of(repository, allow_file=self._allow_file, http_hosts=self._http_hosts)
-        credential = None if address.protocol == "file" else self._credentials(repository)
+        credential = None
+        if address.protocol != "file":  # the host of an App is asked for one
+            credential = await asyncio.to_thread(self._credentials, repository)
         async with self._mirrors.held(repository, address, credential) as mirror:
             yield mirror
 

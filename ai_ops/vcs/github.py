@@ -7,34 +7,44 @@ answer was lost. Instead every effect looks before it creates, and looks again a
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import github
-from github.PullRequest import PullRequest as GithubPullRequest
 from github.Repository import Repository as GithubRepository
 
 from ai_ops.errors import AiOpsError, PermanentError
-from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequest, PullRequestState
+from ai_ops.flow.pull_request import (
+    Check,
+    Checks,
+    HostedComment,
+    HostedPullRequest,
+    NewPullRequest,
+    PullRequest,
+)
 from ai_ops.flow.repository import Repository
+from ai_ops.vcs import github_checks, github_pulls
+from ai_ops.vcs.github_account import DEFAULT_BASE_URL, GitHubAccount, TokenAccount, api
+from ai_ops.vcs.github_comments import GitHubComments
 from ai_ops.vcs.github_failures import VENDOR_ERRORS, named
+from ai_ops.vcs.hosting import Remembered
 
 T = TypeVar("T")
 
-DEFAULT_BASE_URL = "https://api.github.com"
-
-_REFUSED_FOR_GOOD = ("host_unauthorized", "host_forbidden", "host_not_found", "host_rate_limited")
-_log = logging.getLogger(__name__)
+_REMEMBERED_SECONDS = 300.0  # who may write, and who we are
+_MAY_WRITE = ("write", "admin")  # GitHub gives "maintain" as write and "triage" as read
 
 
 def home_of(base_url: str) -> str:
     """Return the ``host[:port]`` of the repositories that an API root serves."""
     root = urlsplit(base_url or DEFAULT_BASE_URL)
     host = root.netloc.lower()
-    return "github.com" if host == "api.github.com" else host.removesuffix(":443")
+    if host == "api.github.com" or host.endswith(".ghe.com"):
+        host = host.removeprefix("api.")
+    return host.removesuffix(":443" if root.scheme == "https" else ":80")
 
 
 class GitHubHost:
@@ -42,21 +52,27 @@ class GitHubHost:
 
     Args:
         base_url: API root; for GitHub Enterprise ``https://host/api/v3``.
-        token: the token, or a function that returns the one to use now.
+        account: who we are: an ``AppAccount``, or a token, or a function that returns the one to use now.
         timeout_seconds: the longest that one request may wait.
     """
 
-    def __init__(self, base_url: str, token: Callable[[], str] | str, *, timeout_seconds: int = 10) -> None:
+    def __init__(
+        self, base_url: str, account: GitHubAccount | Callable[[], str] | str, *, timeout_seconds: int = 10
+    ) -> None:
         self._base_url = base_url.rstrip("/") or DEFAULT_BASE_URL
-        self._token = token
         self._timeout = timeout_seconds
+        if isinstance(account, str) or callable(account):
+            account = TokenAccount(self._base_url, account, timeout_seconds)
+        self._account: GitHubAccount = account
+        self._own_login: Remembered[str, str] = Remembered(_REMEMBERED_SECONDS)
+        self._writers: Remembered[tuple[str, str], bool] = Remembered(_REMEMBERED_SECONDS)
 
     async def find_pull_request(
         self, repository: Repository, branch: str, base: str
     ) -> HostedPullRequest | None:
         """Return the newest pull request of a head branch in any state; an open one first."""
         name = self._full_name(repository)
-        return await self._call(lambda api: _find(api.get_repo(name), name, branch, base))
+        return await self._call(name, lambda at: github_pulls.find(at, name, branch, base))
 
     async def open_pull_request(self, repository: Repository, wanted: NewPullRequest) -> HostedPullRequest:
         """Open a pull request, or adopt the one that the branch already has, whatever its state.
@@ -65,7 +81,7 @@ class GitHubHost:
         request stands.
         """
         name = self._full_name(repository)
-        return await self._call(lambda api: _open(api.get_repo(name), name, wanted))
+        return await self._call(name, lambda at: github_pulls.open_one(at, name, wanted))
 
     async def merge_pull_request(self, repository: Repository, pull_request: PullRequest) -> str:
         """Refuse: on GitHub people merge."""
@@ -75,9 +91,71 @@ class GitHubHost:
             next_step=f"Merge it at {pull_request.url}",
         )
 
+    async def pull_request(self, repository: Repository, number: int) -> HostedPullRequest:
+        """Return a pull request as it is now."""
+        name = self._full_name(repository)
+        return await self._call(name, lambda at: github_pulls.show(at, number))
+
+    async def update_pull_request(
+        self, repository: Repository, number: int, *, body: str | None = None, draft: bool | None = None
+    ) -> None:
+        """Change its text, or make a draft ready and a ready one a draft; what is None stays."""
+        name = self._full_name(repository)
+        await self._call(name, lambda at: github_pulls.update(at, number, body, draft))
+
+    async def close_pull_request(self, repository: Repository, number: int) -> None:
+        """Close it unmerged; one that is closed or merged stays as it is."""
+        name = self._full_name(repository)
+        await self._call(name, lambda at: github_pulls.close(at, number))
+
+    async def request_reviewers(
+        self, repository: Repository, number: int, logins: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Ask people (``@org/team``: a team) for a review, and return those that GitHub accepted."""
+        name = self._full_name(repository)
+        return await self._call(name, lambda at: github_pulls.ask_for_review(at.get_pull(number), logins))
+
+    async def comments(
+        self, repository: Repository, number: int, since: datetime | None = None
+    ) -> Sequence[HostedComment]:
+        """Return what was written on a pull request at or after ``since``, oldest first, all kinds."""
+        name = self._full_name(repository)
+        return await self._call(name, lambda at: self._comments(at, name, number).since(since))
+
+    async def comment(
+        self, repository: Repository, number: int, body: str, *, marker: str, reply_to: str = ""
+    ) -> HostedComment:
+        """Write a comment once, as an answer in a thread where ``reply_to`` names one."""
+        name = self._full_name(repository)
+        return await self._call(
+            name, lambda at: self._comments(at, name, number).write(body, marker, reply_to)
+        )
+
+    async def checks(self, repository: Repository, sha: str) -> Checks:
+        """Return how CI stands on a commit: commit statuses and check runs."""
+        return await self._call(self._full_name(repository), lambda at: github_checks.checks_of(at, sha))
+
+    async def check_log(self, repository: Repository, check: Check) -> str:
+        """Return the end of a check's log, or what the check itself shows."""
+        name = self._full_name(repository)
+        return await self._call(name, lambda at: github_checks.log_of(at, check, self._timeout))
+
+    async def may_write(self, repository: Repository, login: str) -> bool:
+        """Whether an account may push to the repository; the answer is kept for minutes."""
+        name = self._full_name(repository)
+        return await self._call(name, lambda at: self._may_write(at, name, login))
+
+    async def login_of(self, repository: Repository, sha: str, email: str) -> str:
+        """Return the account of a commit's author; empty where GitHub knows none."""
+        return await self._call(self._full_name(repository), lambda at: github_pulls.author_of(at, sha))
+
+    async def own_login(self, repository: Repository) -> str:
+        """Return the account that we act as; the answer is kept for minutes."""
+        return await asyncio.to_thread(self._who)
+
     async def check(self) -> str:
         """Reach the host and say who we are there."""
-        who = await self._call(_login)
+        who = await asyncio.to_thread(self._account.login)
         return f"GitHub at {self._base_url} as {who}"
 
     def _full_name(self, repository: Repository) -> str:
@@ -97,114 +175,33 @@ class GitHubHost:
             )
         return "/".join(name)
 
-    async def _call(self, work: Callable[[github.Github], T]) -> T:
-        return await asyncio.to_thread(self._blocking, work)
+    def _who(self) -> str:
+        return self._own_login.get("", self._account.login)
 
-    def _blocking(self, work: Callable[[github.Github], T]) -> T:
-        token = self._token if isinstance(self._token, str) else self._token()
-        if not token:
-            raise PermanentError("host_unauthorized", "there is no token", next_step="Set GITHUB_TOKEN.")
-        api = github.Github(
-            auth=github.Auth.Token(token),
-            base_url=self._base_url,
-            timeout=self._timeout,
-            retry=None,
-            seconds_between_requests=None,
-            seconds_between_writes=None,
-            lazy=True,
-        )
-        with closing(api):
+    def _comments(self, at: GithubRepository, name: str, number: int) -> GitHubComments:
+        return GitHubComments(at, number, self._who(), lambda login: self._may_write(at, name, login))
+
+    def _may_write(self, at: GithubRepository, name: str, login: str) -> bool:
+        def ask() -> bool:
             try:
-                return work(api)
+                return at.get_collaborator_permission(login) in _MAY_WRITE
+            except VENDOR_ERRORS as error:
+                failure = named(error)
+                if failure.code != "host_not_found":
+                    raise failure from None
+                return False  # no such account, or an App's
+
+        return self._writers.get((name, login.lower()), ask)
+
+    async def _call(self, name: str, work: Callable[[GithubRepository], T]) -> T:
+        return await asyncio.to_thread(self._blocking, name, work)
+
+    def _blocking(self, name: str, work: Callable[[GithubRepository], T]) -> T:
+        auth = github.Auth.Token(self._account.token(name))
+        with closing(api(self._base_url, auth, self._timeout)) as asked:
+            try:
+                return work(asked.get_repo(name))
+            except AiOpsError:
+                raise
             except VENDOR_ERRORS as error:
                 raise named(error) from None
-
-
-def _login(api: github.Github) -> str:
-    try:
-        return api.get_user().login
-    except github.GithubException as error:
-        if error.status == 403 and "integration" in str(error.data).lower():
-            return "an App"  # the token of an App's installation has no user
-        raise
-
-
-def _find(repository: GithubRepository, name: str, branch: str, base: str) -> HostedPullRequest | None:
-    """List by ``owner:branch``; without the owner GitHub ignores the filter and lists everything."""
-    head = f"{name.split('/')[0]}:{branch}"
-    listed = repository.get_pulls(state="all", head=head, base=base, sort="created", direction="desc")
-    found = [p for p in listed if p.head.ref == branch and p.base.ref == base]
-    found.sort(key=lambda p: (p.state == "open", p.number), reverse=True)
-    return _hosted(found[0], adopted=True) if found else None
-
-
-def _open(repository: GithubRepository, name: str, wanted: NewPullRequest) -> HostedPullRequest:
-    found = _find(repository, name, wanted.branch, wanted.base)
-    if found is not None:
-        return found
-    try:
-        made = repository.create_pull(
-            base=wanted.base,
-            head=wanted.branch,
-            title=wanted.title,
-            body=wanted.body,
-            draft=wanted.draft,
-            maintainer_can_modify=True,
-        )
-        hosted = _hosted(made)
-    except VENDOR_ERRORS as error:
-        return _look_again(repository, name, wanted, named(error))
-    _label(made, wanted.labels)
-    _ask_for_review(made, wanted.reviewers)
-    return hosted
-
-
-def _look_again(
-    repository: GithubRepository, name: str, wanted: NewPullRequest, failure: AiOpsError
-) -> HostedPullRequest:
-    """Adopt what is there after a failed creation: its answer was lost, or someone was faster."""
-    if failure.code in _REFUSED_FOR_GOOD:
-        raise failure
-    try:
-        found = _find(repository, name, wanted.branch, wanted.base)
-    except VENDOR_ERRORS:
-        raise failure from None
-    if found is None:
-        raise failure
-    return found
-
-
-def _label(made: GithubPullRequest, labels: Sequence[str]) -> None:
-    if not labels:
-        return
-    try:
-        made.add_to_labels(*labels)
-    except VENDOR_ERRORS as error:
-        _log.warning("labels not set on pull request %d: %s", made.number, named(error))
-
-
-def _ask_for_review(made: GithubPullRequest, reviewers: Sequence[str]) -> None:
-    """Ask people (``login``) and teams (``org/team``). One bad name fails a whole list: ask singly."""
-    for name in (reviewer.removeprefix("@") for reviewer in reviewers):
-        try:
-            if "/" in name:
-                made.create_review_request(team_reviewers=[name.split("/")[-1]])
-            else:
-                made.create_review_request(reviewers=[name])
-        except VENDOR_ERRORS as error:
-            _log.warning("no review asked of %s on pull request %d: %s", name, made.number, named(error))
-
-
-def _hosted(pull: GithubPullRequest, *, adopted: bool = False) -> HostedPullRequest:
-    state = PullRequestState.OPEN if pull.state == "open" else PullRequestState.CLOSED
-    if pull.merged_at is not None:
-        state = PullRequestState.MERGED
-    return HostedPullRequest(
-        number=pull.number,
-        url=pull.html_url,
-        state=state,
-        branch=pull.head.ref,
-        base=pull.base.ref,
-        head_sha=pull.head.sha,
-        adopted=adopted,
-    )

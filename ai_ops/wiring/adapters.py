@@ -8,7 +8,6 @@ import logging
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -16,12 +15,11 @@ from ai_ops.core.commit_rules import CommitRules
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.model_names import is_allowed
 from ai_ops.core.orchestrator.tools import Policy
-from ai_ops.core.ports import CodeHost, Comments, Fixer, Ledger, Notifier, PullRequests, Sandbox
+from ai_ops.core.ports import Fixer, Ledger, Notifier, Sandbox
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.fixing import FixMode
-from ai_ops.flow.repository import Repository
 from ai_ops.integrations.claude_direct import DirectFixer
 from ai_ops.integrations.claude_gateway import ClaudeGateway
 from ai_ops.integrations.claude_gateway import Credential as ClaudeCredential
@@ -30,12 +28,6 @@ from ai_ops.integrations.mail.files import FileNotifier
 from ai_ops.integrations.mail.smtp import SmtpNotifier, SmtpOptions
 from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.settings import Settings
-from ai_ops.vcs.credentials import Credential, token_credential
-from ai_ops.vcs.git import GitClient
-from ai_ops.vcs.github import GitHubHost, home_of
-from ai_ops.vcs.local import LocalHost
-from ai_ops.vcs.merging import Author
-from ai_ops.vcs.signing import Signer
 from ai_ops.workspace.choosing import AutoSandbox, choose
 from ai_ops.workspace.profile import SandboxLimits
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
@@ -133,35 +125,6 @@ def recipients(settings: Settings) -> tuple[str, ...]:
     return (_FALLBACK_RECEIVER,)
 
 
-def git_client(settings: Settings) -> GitClient:
-    """Return git, with a token only for the configured host."""
-    github = urlsplit(settings.github_base_url)
-    http_hosts = [github.netloc] if github.scheme == "http" else []
-
-    def credentials(repository: Repository) -> Credential | None:
-        # A repository elsewhere may count as one of GitHub's by its code_host; the token stays at home.
-        if repository.code_host != "github" or repository.key.partition("/")[0] != home_of(
-            settings.github_base_url
-        ):
-            return None
-        return token_credential("github", secret(settings.github_token))
-
-    return GitClient(
-        settings.data_dir.absolute() / "mirrors",
-        credentials,
-        allow_file=settings.code_host == "local" or bool(settings.allowed_repos),
-        http_hosts=http_hosts,
-        is_named=repository_rules(settings).names,
-        author=author(settings),
-    )
-
-
-def author(settings: Settings) -> Author:
-    """Return who commits, and signs where there is a key."""
-    key = settings.commit_signing_key
-    return Author(settings.commit_author_name, settings.commit_author_email, Signer(key) if key else None)
-
-
 def chosen_sandbox(settings: Settings) -> BubblewrapSandbox | OffSandbox | AutoSandbox:
     """Return where untrusted commands run."""
     limits = SandboxLimits(
@@ -247,16 +210,6 @@ def account(settings: Settings, salt: str) -> str:
     secret_words = (credential.kind, credential.secret) if credential else ()
     words = (salt, settings.anthropic_base_url, *secret_words)
     return hashlib.sha256("\0".join(words).encode()).hexdigest()[:32]
-
-
-def hosts(
-    settings: Settings, pull_requests: PullRequests, comments: Comments, git: GitClient
-) -> dict[str, CodeHost]:
-    """Return the code hosts by name."""
-    return {
-        "local": LocalHost(pull_requests, comments, git),
-        "github": GitHubHost(settings.github_base_url, secret(settings.github_token)),
-    }
 
 
 def with_free_port(settings: Settings) -> Settings:

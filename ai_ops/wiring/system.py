@@ -41,8 +41,6 @@ from ai_ops.wiring.adapters import (
     account,
     chosen_sandbox,
     fixer,
-    git_client,
-    hosts,
     intake_rules,
     notifier,
     policy,
@@ -50,6 +48,7 @@ from ai_ops.wiring.adapters import (
     repository_rules,
     salt_of,
 )
+from ai_ops.wiring.code_hosts import git_client, github_account, hosts
 from ai_ops.workspace import edits
 from ai_ops.workspace.choosing import AutoSandbox, toolchains_of
 from ai_ops.workspace.orphans import kill_orphans
@@ -104,7 +103,8 @@ async def build(
         stack.push_async_callback(database.close)
         sandbox = chosen_sandbox(settings)
         toolbox = await ensure_toolbox(settings.data_dir)
-        git = git_client(settings)
+        on_github = github_account(settings)
+        git = git_client(settings, on_github)
         trace = TraceStore(database, clock, redact)
         budgets = Budgets(settings.budget_usd_per_hour, settings.budget_usd_per_day)
         ledger = LedgerRepository(database, clock, budgets)
@@ -135,7 +135,7 @@ async def build(
             ),
             edits=edits,
             fixer=PacedFixer(fixer(settings, sandbox, ledger), pauses, clock),
-            hosts=hosts(settings, pull_requests, CommentRepository(database, clock), git),
+            hosts=hosts(settings, pull_requests, CommentRepository(database, clock), git, on_github),
             mailroom=mailroom,
             sandbox=sandbox,
             clock=clock,
