@@ -17,8 +17,9 @@ MOST_SUBJECTS = 50
 _SHARE = 0.6
 _FEWEST = 3  # one or two commits are no habit
 _LONGEST = 100  # characters of a first line, as linters of such messages want it
+_ISSUE = re.compile(r"\b(gh|gl)-(?=\d)")  # a link to an issue of the host
 _TYPES = "build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test"
-_SUBJECT = re.compile(rf"(?:{_TYPES})(?:\((?P<scope>[a-z0-9][a-z0-9_./-]{{0,29}})\)|\([^()]*\))?!?: \S")
+_SUBJECT = re.compile(rf"(?:{_TYPES})(?:\((?P<scope>[a-z0-9][a-z0-9_/-]{{0,29}})\)|\([^()]*\))?!?: \S")
 _PASSED_OVER = ("Merge ", "Revert ", "fixup! ", "squash! ")
 
 
@@ -35,7 +36,7 @@ def title(plain: str, changed: str, subjects: Sequence[str]) -> str:
     """
     if not is_used(subjects):
         return plain
-    scope = _scope(changed, subjects)
+    scope = _ISSUE.sub(r"\1", _scope(changed, subjects))
     words = f"stop {plain.removeprefix('Fix ')}"
     return f"fix({scope}): {words}"[:_LONGEST].rstrip() if scope else f"fix: {words}"[:_LONGEST].rstrip()
 
@@ -56,5 +57,5 @@ def _scope(changed: str, subjects: Sequence[str]) -> str:
     known = next((name for name in names if name in scopes), "")
     if known or 2 * scopes.total() < len(matches):
         return known
-    own = re.sub(r"[^a-z0-9_.-]", "", path.stem.lower())[:30]
+    own = re.sub(r"[^a-z0-9_-]", "", path.stem.lower())[:30]
     return own if own[:1].isalnum() else ""

@@ -19,7 +19,8 @@ from ai_ops.flow.suspects import SuspectCommit, Suspects
 from ai_ops.flow.task import Proof, Reason, Verdict
 
 _SAFE_WORD = re.compile(r"[^\w.$/-]+")
-_TRACKER_KEY = re.compile(r"\b([A-Z][A-Z0-9_]*|(?i:gh|gl))-(?=\d)", re.ASCII)
+# A tracker's key, a snippet of GitLab, an address without a scheme: links in a commit's message.
+_LINKED = re.compile(r"\b([A-Z][A-Z0-9_]*|(?i:gh|gl))-(?=\d)|(?<!\w)\$|\b((?i:www))\.", re.ASCII)
 _BEFORE_AND_AFTER = ("reproduced", "passes_after", "suite_clean")
 _MOST_LINES = 20  # of a list in a body
 _MOST_LOG = 6000
@@ -303,4 +304,5 @@ def _reviewer(reviewer: Reviewer) -> str:
 
 def _safe(word: str) -> str:
     """Keep what an identifier or a path is made of; a title or a commit message needs no more."""
-    return _TRACKER_KEY.sub(r"\1", _SAFE_WORD.sub("", word))[:80]
+    safe = _SAFE_WORD.sub("", word)
+    return _LINKED.sub(lambda match: match[1] or match[2] or "", safe)[:80]

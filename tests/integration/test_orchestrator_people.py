@@ -1,6 +1,7 @@
 """Who is asked to look at a fix and why, who gets mail, and how the fix is named, on a real repository."""
 
 import contextlib
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from ai_ops.core.commit_rules import CommitRules
 from ai_ops.flow.task import TaskState
 from ai_ops.server import views
+from tests.support import shop
 from tests.support.git_server import git, push_files
-from tests.support.markdown_reader import Page
+from tests.support.hostile_texts import HOSTILE_TEXTS
+from tests.support.markdown_reader import Page, obeyed
 from tests.support.people_host import PeopleHost
 from tests.support.workshop import mail_text
 
@@ -182,6 +185,41 @@ async def test_a_history_of_plain_subjects_keeps_plain_titles(workshop):
         pull = await published(floor)
         assert pull.title == "Fix ZeroDivisionError in ratings.py (average)"
         assert "Signed-off-by" not in git("log", "-1", "--format=%B", pull.branch, cwd=floor.remote)
+
+
+EVE = "Eve ![x](https://evil.example/x.png) @all Closes #1 /merge"
+SUBJECT = "Closes #1 @all [skip ci] <img src=x>"
+
+
+async def test_nothing_of_a_hostile_repository_or_log_acts_on_the_whole_way(workshop):
+    printable = [text for text in HOSTILE_TEXTS if text.isprintable() and len(text) < 200]
+    files = {
+        ".github/pull_request_template.md": "\n".join(printable),
+        ".github/CODEOWNERS": "\n".join(["* @owner", *(f"shop/ {text}" for text in printable)]) + "\n",
+    }
+    logged = shop.error().replace("division by zero", " ".join(printable)[:3000])
+    async with people(workshop, files, {}, mail_reviewers=True) as floor:
+        work = floor.folder / "work"
+        git("clone", "-q", str(floor.remote), str(work), cwd=floor.folder)
+        path = work / shop.MODULE_PATH
+        path.write_text(path.read_text().replace("1)", "1)  # one"))
+        git("commit", "-qa", "-m", SUBJECT, "--author", f"{EVE} <eve@evil.example>", cwd=work)
+        git("push", "-q", "origin", "main", cwd=work)
+        task = await floor.repaired(logged)
+        (pull,) = await floor.pulls()
+        assert task.state is TaskState.COMPLETED
+
+        page = Page(pull.body.replace(f"<!-- ai-ops:{task.fingerprint}:1 -->", ""))
+        assert page.active() == []
+        for words in ("Eve ![x](https://evil.example/x.png) @all", SUBJECT, "Cost:"):
+            assert words in page.text
+        message = git("log", "-1", "--format=%B", pull.branch, cwd=floor.remote)
+        assert (
+            obeyed(message.partition("\n\nAI-Ops-Run:")[0]) == obeyed(pull.branch) == obeyed(pull.title) == []
+        )
+        assert pull.title == "Fix ZeroDivisionError in ratings.py (average)"
+        assert all(re.fullmatch(r"@?[\w./-]*", each.login) for each in pull.reviewers)
+        assert receivers(floor) == ["on-call@example.test"], "nobody that a commit names is written to"
 
 
 async def test_a_record_keeps_its_reviewers_as_they_are(workshop):
