@@ -1,6 +1,7 @@
 """Every hostile text, as every field of a report: in pull request, commit, mail and JSON nothing of it acts.
 
-Nor is any of it lost. The mail goes through a real SMTP server. Pages and mails are read by a parser, as their readers do.
+Nor is any of it lost. The mail goes through a real SMTP server. Pages and mails are read by a parser, as
+their readers do.
 """
 
 import asyncio

@@ -211,15 +211,15 @@ async def test_nothing_of_a_hostile_repository_or_log_acts_on_the_whole_way(work
 
         page = Page(pull.body.replace(f"<!-- ai-ops:{task.fingerprint}:1 -->", ""))
         assert page.active() == []
-        for words in ("Eve ![x](https://evil.example/x.png) @all", SUBJECT, "Cost:"):
-            assert words in page.text
+        told = ("Eve ![x](https://evil.example/x.png) @all", SUBJECT, "Cost:")
+        assert [words for words in told if words not in page.text] == []
         message = git("log", "-1", "--format=%B", pull.branch, cwd=floor.remote)
         assert (
             obeyed(message.partition("\n\nAI-Ops-Run:")[0]) == obeyed(pull.branch) == obeyed(pull.title) == []
         )
         assert pull.title == "Fix ZeroDivisionError in ratings.py (average)"
         assert all(re.fullmatch(r"@?[\w./-]*", each.login) for each in pull.reviewers)
-        assert receivers(floor) == ["on-call@example.test"], "nobody that a commit names is written to"
+        assert receivers(floor) == [ADA, "on-call@example.test"], "Eve claims an address and gets nothing"
 
 
 async def test_a_record_keeps_its_reviewers_as_they_are(workshop):
