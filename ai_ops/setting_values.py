@@ -74,8 +74,10 @@ def _git_address(value: str) -> str:
 
 
 def _git_person(value: str) -> str:
+    if value == "none":  # an empty value is none at all: the default would count
+        return ""
     if value.strip() and not is_person(value.strip()):
-        raise ValueError("must look like: Name <name@host>")
+        raise ValueError("must look like: Name <name@host>, or be none")
     return value.strip()
 
 

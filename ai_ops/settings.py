@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     commit_author_email: GitAddress = AUTHOR_EMAIL
     """… and their address; one that the host knows gives the commits a face there."""
     commit_co_author: GitPerson = "Claude <noreply@anthropic.com>"
-    """Named in a ``Co-authored-by`` trailer; empty: nobody."""
+    """Named in a ``Co-authored-by`` trailer; ``none``: nobody."""
     commit_signoff: bool = False
     """Whether commits bear a ``Signed-off-by`` trailer of their author."""
     commit_signing_key: FilePath | None = None

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from ai_ops.core import markdown
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})\s*([\w+-]*)")
+_FENCE = re.compile(r" {0,3}(?P<marks>`{3,}(?=[^`]*\Z)|~{3,})\s*(?P<language>[\w+-]*)(?P<more>.*)")
 _RULER = re.compile(r"[\s|:+=-]+")  # a thematic break, the line below a heading, the second row of a table
 _MARKS = re.compile(r"\s*(?:#{1,6}\s+|>\s?|(?:[-*+]|\d{1,9}[.)])\s+(?:\[[ xX]\]\s+)?)*")
 _TICKED = re.compile(r"\[[xX]\]")
@@ -24,13 +24,14 @@ class Kind(StrEnum):
     """What a piece of the text is."""
 
     PROSE = "prose"
+    FENCE = "fence"
     CODE = "code"
     COMMENT = "comment"
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A line of prose or code, or a whole comment."""
+    """A line of prose or code, the line that begins or ends code, or a whole comment."""
 
     kind: Kind
     text: str
@@ -45,8 +46,9 @@ def harmless(untrusted: str) -> Iterator[Piece]:
             case Kind.COMMENT:
                 yield Piece(Kind.COMMENT, _comment(piece.text))
             case Kind.CODE:
-                found = _FENCE.match(piece.text)
-                yield Piece(Kind.CODE, found[1] + found[2] if found else markdown.unheard(piece.text))
+                yield Piece(Kind.CODE, markdown.unheard(piece.text))
+            case Kind.FENCE:
+                yield piece
 
 
 def _pieces(untrusted: str) -> Iterator[Piece]:
@@ -62,9 +64,15 @@ def _pieces(untrusted: str) -> Iterator[Piece]:
                 if end:
                     yield Piece(Kind.COMMENT, "\n".join(said))
                     said, comes = None, bool(line.strip())
-            elif fence or _FENCE.match(line):
-                yield Piece(Kind.CODE, line)
-                fence = _after(line, fence)
+            elif fence:
+                closes = line.strip().startswith(fence) and not line.strip().strip(fence[0])
+                yield Piece(Kind.FENCE, fence) if closes else Piece(Kind.CODE, line)
+                fence = "" if closes else fence
+            elif opens := _FENCE.fullmatch(line):
+                fence = opens["marks"]
+                yield Piece(Kind.FENCE, fence + opens["language"])
+                if (more := opens["more"].strip()) and more[0] != fence[0]:
+                    yield Piece(Kind.CODE, more)
             else:
                 before, start, line = line.partition("<!--")
                 if before.strip() or not start:
@@ -74,16 +82,7 @@ def _pieces(untrusted: str) -> Iterator[Piece]:
     if said is not None:
         yield Piece(Kind.COMMENT, "\n".join(said))
     if fence:
-        yield Piece(Kind.CODE, fence)
-
-
-def _after(line: str, fence: str) -> str:
-    """Return the fence that is open after a line of code."""
-    found = _FENCE.match(line)
-    if not fence:
-        return found[1] if found else ""
-    closes = found is not None and found[1].startswith(fence) and not line.strip().strip(fence[0])
-    return "" if closes else fence
+        yield Piece(Kind.FENCE, fence)
 
 
 def _prose(line: str) -> str:

@@ -96,6 +96,11 @@ class Page(HTMLParser):
         """All that a reader sees, without gaps, on one line."""
         return " ".join("".join(self.everything).replace("\u200b", "").split())
 
+    @property
+    def speech(self) -> str:
+        """What a reader sees outside of code, on one line."""
+        return " ".join("".join(self.prose).split())
+
     def active(self) -> list[str]:
         """Return what is more than text in it, in words."""
         prose = "".join(self.prose)

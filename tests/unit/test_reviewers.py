@@ -41,7 +41,7 @@ def test_reasons_say_what_is_known():
         ([Reviewer("a", "ada2", name="Ada"), ADA], [Reviewer("a", "ada2", name="Ada"), ADA]),
         ([Reviewer("a", f"p{n}") for n in range(9)], [Reviewer("a", f"p{n}") for n in range(3)]),
         ([Reviewer("a")], []),
-        ([Reviewer("a", "AI-OPS-bot-account"), Reviewer("a", email="Bot@corp.example")], []),
+        ([Reviewer("a", "Fixer-Account"), Reviewer("a", email="Fixer@corp.example")], []),
         ([Reviewer("a", login) for login in ("dependabot[bot]", "renovate", "x[bot]", "ci-bot")], []),
         (
             [
@@ -60,7 +60,7 @@ def test_reasons_say_what_is_known():
     ],
 )
 def test_each_person_is_chosen_once_and_nobody_of_ours(candidates, chosen):
-    never = ("ai-ops-bot-account", "bot@corp.example", "")
+    never = ("fixer-account", "fixer@corp.example", "")
     assert list(reviewers.chosen(candidates, never)) == chosen
 
 
