@@ -40,7 +40,7 @@ def require_startable(loaded: Loaded) -> Loaded:
 
 def problems(loaded: Loaded) -> tuple[Problem, ...]:
     """Return what keeps a server or a local monitor from working, in the settings' order."""
-    checks = (_allowed_repos, _github, _gitlab, _database, _folders, _claude, _script, _mail)
+    checks = (_allowed_repos, _github, _gitlab, _database, _folders, _claude, _script, _mail, _signing)
     return tuple(problem for check in checks for problem in check(loaded))
 
 
@@ -242,3 +242,11 @@ def _mail(loaded: Loaded) -> Iterator[Problem]:
         yield Problem(
             "SMTP_CA_FILE", loaded.origin("smtp_ca_file"), reason, "Name a PEM file, or leave it out."
         )
+
+
+def _signing(loaded: Loaded) -> Iterator[Problem]:
+    key = loaded.settings.commit_signing_key
+    if key and (_is_folder(key) or not os.access(key, os.R_OK)):
+        reason = f"names {key}, which cannot be read"
+        mend = "Name the file of a private key, or leave it out."
+        yield Problem("COMMIT_SIGNING_KEY", loaded.origin("commit_signing_key"), reason, mend)

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
+from ai_ops.core.commit_rules import is_person
+
 
 def _split(value: Any) -> Any:
     """Turn ``a, b`` into a tuple; lists from TOML pass through."""
@@ -59,6 +61,26 @@ def _at_home(value: Path) -> Path:
         raise ValueError("begins with ~, and there is no such home folder") from None
 
 
+def _git_name(value: str) -> str:
+    if not is_person(f"{value} <a@b>") or not value.strip():
+        raise ValueError("must be a name on one line, without < and >")
+    return value.strip()
+
+
+def _git_address(value: str) -> str:
+    if not is_person(f"a <{value}>"):
+        raise ValueError("must be an address like name@host")
+    return value
+
+
+def _git_person(value: str) -> str:
+    if value == "none":  # an empty value is none at all: the default would count
+        return ""
+    if value.strip() and not is_person(value.strip()):
+        raise ValueError("must look like: Name <name@host>, or be none")
+    return value.strip()
+
+
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A comma-separated list."""
 
@@ -73,3 +95,12 @@ Host = Annotated[str, AfterValidator(_host)]
 
 FilePath = Annotated[Path, AfterValidator(_at_home)]
 """A path; ``~`` is the home folder."""
+
+GitName = Annotated[str, AfterValidator(_git_name)]
+"""A name as git keeps it."""
+
+GitAddress = Annotated[str, AfterValidator(_git_address)]
+"""An address as git keeps it; it need not be one that mail reaches."""
+
+GitPerson = Annotated[str, AfterValidator(_git_person)]
+"""``Name <address>``, or nobody."""

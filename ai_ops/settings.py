@@ -21,10 +21,20 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ai_ops import config_places
 from ai_ops.config_places import Problem
 from ai_ops.core import setting_names
+from ai_ops.core.commit_rules import AUTHOR_EMAIL, AUTHOR_NAME
 from ai_ops.core.expected import ExpectedRule
 from ai_ops.errors import PermanentError
 from ai_ops.setting_tables import ExpectedTable, RedactTable, SourceTable
-from ai_ops.setting_values import FilePath, Host, Secrets, WebAddress, Words
+from ai_ops.setting_values import (
+    FilePath,
+    GitAddress,
+    GitName,
+    GitPerson,
+    Host,
+    Secrets,
+    WebAddress,
+    Words,
+)
 
 
 class Settings(BaseSettings):
@@ -79,6 +89,16 @@ class Settings(BaseSettings):
     """How often a pull request's failing checks are repaired before they are left to people."""
     watch_requests_per_minute: int = Field(default=40, ge=1)
     """Calls a minute to each code host for the round of open pull requests; runs come on top."""
+    commit_author_name: GitName = AUTHOR_NAME
+    """Author and committer of fixes …"""
+    commit_author_email: GitAddress = AUTHOR_EMAIL
+    """… and their address; one that the host knows gives the commits a face there."""
+    commit_co_author: GitPerson = "Claude <noreply@anthropic.com>"
+    """Named in a ``Co-authored-by`` trailer; ``none``: nobody."""
+    commit_signoff: bool = False
+    """Whether commits bear a ``Signed-off-by`` trailer of their author."""
+    commit_signing_key: FilePath | None = None
+    """A private key, of SSH or exported from OpenPGP, that signs commits; without a pass phrase."""
 
     # Agent
     log_file_path: Words = ()
@@ -270,6 +290,11 @@ class Settings(BaseSettings):
     """The sender's address, when it is not ``SMTP_USER``."""
     receiver_email: Words = ()
     """Who gets every report."""
+    mail_reviewers: bool = True
+    """Whether the people who should review a fix get its mail too."""
+    mail_domains: Words = ()
+    """Domains that reviewers' addresses must lie in. Empty: those of ``RECEIVER_EMAIL``, whom CODEOWNERS and
+    ``.ai-ops.yml`` name, and who may write to the repository."""
 
     @classmethod
     def settings_customise_sources(

@@ -69,6 +69,8 @@ def print_pull_request(found: dict[str, Any]) -> None:
         ]
     )
     reasons(found["proof"])
+    for each in found["reviewers"]:
+        line(_reviewer(each))
     line()
     line(found["diff"].rstrip("\n"))
 
@@ -119,6 +121,13 @@ def close_pull_request(pull_request_id: PullRequestId, as_json: JsonFlag = False
         emit_json(closed)
     else:
         note("closed; its error is left alone until there is new evidence")
+
+
+def _reviewer(found: dict[str, Any]) -> str:
+    who = found["login"] or found["name"] or "somebody"
+    known_as = f" ({found['name']})" if found["login"] and found["name"] else ""
+    asked = "" if found["asked"] else ", not asked on the host"
+    return f"reviewer   {who}{known_as}: {found['reason']}{asked}"
 
 
 @app.command("merge")

@@ -35,6 +35,11 @@ def message_id(key: str, domain: str = "ai-ops.invalid") -> str:
     return f"<{uuid.uuid5(uuid.NAMESPACE_URL, f'ai-ops:mail:{key}')}@{domain}>"
 
 
+def personal(address: str) -> str:
+    """Return what stands for an address in a key, so that the key tells nobody the address."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"mailto:{address.lower()}").hex[:16]
+
+
 def nonce(run: str, name: str, round: int, salt: str) -> str:
     """Return an id for one request that text quoted from a log cannot guess.
 

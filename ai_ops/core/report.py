@@ -10,14 +10,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ai_ops.core import markdown
+from ai_ops.core import markdown, pr_template
 from ai_ops.core.suspects import author, subject
 from ai_ops.core.wording import counted, shortened
 from ai_ops.flow.event import ErrorDetail, Frame
+from ai_ops.flow.pull_request import Reviewer
 from ai_ops.flow.suspects import SuspectCommit, Suspects
 from ai_ops.flow.task import Proof, Reason, Verdict
 
 _SAFE_WORD = re.compile(r"[^\w.$/-]+")
+# A tracker's key, a snippet of GitLab, an address without a scheme: links in a commit's message.
+_LINKED = re.compile(r"\b([A-Z][A-Z0-9_]*|(?i:gh|gl))-(?=\d)|(?<!\w)\$|\b((?i:www))\.", re.ASCII)
 _BEFORE_AND_AFTER = ("reproduced", "passes_after", "suite_clean")
 _MOST_LINES = 20  # of a list in a body
 _MOST_LOG = 6000
@@ -41,7 +44,7 @@ class Report:
     ``progress`` is then what it did before.
     ``next_step`` is what a person can do. ``tried`` is what the run tried in vain before; ``precedents``
     are similar bugs of the repository's own past. ``where`` is the innermost line of the trace in the
-    repository, ``path:line``, empty when no file could be matched.
+    repository, ``path:line``, empty when no file could be matched. ``because`` says why a mail of it comes.
     """
 
     title: str
@@ -74,6 +77,8 @@ class Report:
     risks: tuple[str, ...] = ()
     precedents: tuple[str, ...] = ()
     banners: tuple[str, ...] = field(default_factory=tuple)
+    reviewers: tuple[Reviewer, ...] = ()
+    because: str = "RECEIVER_EMAIL names this address"
 
     @property
     def headline(self) -> str:
@@ -165,35 +170,48 @@ def title(error: ErrorDetail, changed: str = "") -> str:
 
 
 def commit_message(
-    error: ErrorDetail, reproduction: tuple[str, ...], trace_id: str, changed: str = ""
+    error: ErrorDetail,
+    reproduction: tuple[str, ...],
+    trace_id: str,
+    changed: str = "",
+    *,
+    first_line: str = "",
+    trailers: Sequence[str] = (),
 ) -> str:
-    """Return the commit's message. No word of it comes from a log's message or a model."""
+    """Return the commit's message. No word of it comes from a log's message or a model.
+
+    ``first_line`` is its title, made of type and place when empty; ``trailers`` are the operator's.
+    """
     tests = ", ".join(_safe(path) for path in reproduction)
     body = f"Reproduced by {tests}." if tests else "Not reproduced by a test."
-    return f"{title(error, changed)}\n\n{body}\n\nAI-Ops-Run: {trace_id}\n"
+    last = "\n".join((f"AI-Ops-Run: {trace_id}", *trailers))
+    return f"{first_line or title(error, changed)}\n\n{body}\n\n{last}\n"
 
 
-def body(report: Report, marker: str) -> str:
+def body(report: Report, marker: str, template: str = "") -> str:
     """Return the Markdown body of a pull request. ``marker`` is hidden and finds it again.
 
-    The order is that of a reader in a hurry. Sections there is no room for are left out, and named.
+    The order is that of a reader in a hurry, or that of the repository's own template. Sections there is no
+    room for are left out, and named.
     """
     head = [f"**{report.headline}**", *(f"> **{markdown.text(banner)}**" for banner in report.banners)]
     foot = [_footer(report), f"<!-- {marker} -->"]
-    room = _MOST_BODY - sum(len(part) + 2 for part in (*head, *foot))
-    missing = []
+    form = pr_template.fill(template, head, ()) if template.strip() else head
+    room = _MOST_BODY - sum(len(part) + 2 for part in (*form, *foot))
+    there, missing = [], []
     for heading, text in _sections(report):
-        if not text:
-            continue
-        section = f"### {heading}\n\n{text}"
-        if len(section) + 2 <= room:
-            room -= len(section) + 2
-            head.append(section)
-        else:
+        needed = len(heading) + len(text) + 12  # with marks and blank lines
+        if text and needed <= room:
+            room -= needed
+            there.append((heading, text))
+        elif text:
             missing.append(heading)
     if missing:
         foot.insert(0, f"Left out for want of room, see the trace: {', '.join(missing)}.")
-    return "\n\n".join([*head, *foot]) + "\n"
+    told = [*head, *(f"### {heading}\n\n{text}" for heading, text in there)]
+    if template.strip():
+        told = pr_template.fill(template, head, there)
+    return "\n\n".join([*told, *foot]) + "\n"
 
 
 def _sections(report: Report) -> Iterator[tuple[str, str]]:
@@ -205,6 +223,7 @@ def _sections(report: Report) -> Iterator[tuple[str, str]]:
     yield "Tests before and after", _listed(tests)
     yield "Open points", _listed([_reason(reason) for reason in open_points(report.proof)])
     yield "Risks", _plain(report.risks)
+    yield "Reviewers", _listed([_reviewer(each) for each in report.reviewers])
     log = markdown.block(shortened(report.error.raw_excerpt, _MOST_LOG), limit=_MOST_LOG + 100)
     yield "Evidence", f"{_facts(report)}\n\n{log}"
     yield "History", _history(report.suspects) if report.suspects else ""
@@ -277,6 +296,13 @@ def _footer(report: Report) -> str:
     return " ".join(words)
 
 
+def _reviewer(reviewer: Reviewer) -> str:
+    who = markdown.code(reviewer.login) or markdown.text(reviewer.name, 80) or "somebody"
+    known_as = f" ({markdown.text(reviewer.name, 80)})" if reviewer.login and reviewer.name else ""
+    return f"{who}{known_as}: {markdown.text(reviewer.reason, 600)}"
+
+
 def _safe(word: str) -> str:
     """Keep what an identifier or a path is made of; a title or a commit message needs no more."""
-    return _SAFE_WORD.sub("", word)[:80]
+    safe = _SAFE_WORD.sub("", word)
+    return _LINKED.sub(lambda match: match[1] or match[2] or "", safe)[:80]

@@ -34,6 +34,11 @@ NAMES = frozenset(
         "PULL_REQUESTS_PER_HOUR_TOTAL",
         "PULL_REQUESTS_PER_DAY_TOTAL",
         "PULL_REQUEST_EXPIRY_DAYS",
+        "COMMIT_AUTHOR_NAME",
+        "COMMIT_AUTHOR_EMAIL",
+        "COMMIT_CO_AUTHOR",
+        "COMMIT_SIGNOFF",
+        "COMMIT_SIGNING_KEY",
         "LOG_FILE_PATH",
         "LOG_SOURCE",
         "JOURNALD_UNITS",
@@ -121,6 +126,8 @@ NAMES = frozenset(
         "SMTP_CA_FILE",
         "SMTP_SENDER",
         "RECEIVER_EMAIL",
+        "MAIL_REVIEWERS",
+        "MAIL_DOMAINS",
     }
 )
 """The names, as they are written in an environment."""

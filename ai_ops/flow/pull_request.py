@@ -59,13 +59,15 @@ class Reviewer:
     """A person who is asked to look at a pull request, and why it is them.
 
     ``login`` is an account of the host (a team as ``@org/team``), ``email`` where mail reaches them;
-    each may be empty where it is not known. ``name`` is the one in git.
+    each may be empty where it is not known. ``name`` is the one in git. ``asked`` says whether the host
+    took them as a reviewer.
     """
 
     reason: str
     login: str = ""
     email: str = ""
     name: str = ""
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

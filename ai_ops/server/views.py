@@ -12,7 +12,7 @@ from ai_ops.core.links import absolute
 from ai_ops.flow.bug_case import BugCase, Likeness, Reach
 from ai_ops.flow.ci import CiStatus
 from ai_ops.flow.issue import Issue, IssueDecision
-from ai_ops.flow.pull_request import HostedComment, PullRequest, PullRequestState
+from ai_ops.flow.pull_request import HostedComment, PullRequest, PullRequestState, Reviewer
 from ai_ops.flow.run import Artifact, Run, Step, Usage
 from ai_ops.flow.task import Proof, Task, TaskState, status_word
 
@@ -189,6 +189,7 @@ def pull_request(value: PullRequest, public_url: str) -> dict[str, Any]:
         "summary": value.summary,
         "diff": value.diff,
         "proof": proof(value.proof),
+        "reviewers": [reviewer(each) for each in value.reviewers],
         "task_id": value.task_id,
         "trace_id": value.run_id,
         "issue_id": value.issue_id,
@@ -245,6 +246,11 @@ def pull_request_of_issue(value: PullRequest, public_url: str) -> dict[str, Any]
         "state": value.state,
         "expired": value.expired_at is not None,
     }
+
+
+def reviewer(value: Reviewer) -> dict[str, Any]:
+    """Return who should look at a pull request, and why; addresses stay with the mail."""
+    return {"login": value.login, "name": value.name, "reason": value.reason, "asked": value.asked}
 
 
 def bug_case(value: BugCase, public_url: str) -> dict[str, Any]:

@@ -186,8 +186,6 @@ def task_value(name: str, value: Any) -> Any:
     """Return one field of a task as its column holds it."""
     if name == "proof":
         return proof_json(value)
-    if name == "reviewers":
-        return [{key: clean(text, NAME) for key, text in asdict(each).items()} for each in value]
     if name == "failure" and value is not None:
         return {key: clean(str(words)) for key, words in value.items()}
     return clean(value) if isinstance(value, str) else value
@@ -216,9 +214,15 @@ def pull_request_value(name: str, value: Any) -> Any:
         return proof_json(value)
     if name == "ci":
         return ci_json(value)
+    if name == "reviewers":
+        return [{key: _short(said) for key, said in asdict(each).items()} for each in value]
     return (
         clean(value, DOCUMENT if name in ("body", "diff") else MESSAGE) if isinstance(value, str) else value
     )
+
+
+def _short(value: Any) -> Any:
+    return clean(value, NAME) if isinstance(value, str) else value
 
 
 def pull_request_from(row: RowMapping) -> PullRequest:

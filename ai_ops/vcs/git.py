@@ -202,6 +202,25 @@ class GitClient:
         async with self._mirror(repository) as mirror:
             return await history.between(mirror, before, after, paths, limit)
 
+    async def recent(
+        self, repository: Repository, sha: str, limit: int, paths: Sequence[str] = ()
+    ) -> Sequence[SuspectCommit]:
+        """Return the newest commits up to one, without merges, that touch the paths (none: all)."""
+        check_sha(sha)
+        async with self._mirror(repository) as mirror:
+
+            async def work() -> Sequence[SuspectCommit]:
+                await mirror.require(sha)
+                return await history.recent(mirror, sha, limit, paths)
+
+            return await self._mirrors.healed(mirror, work)
+
+    async def email_of(self, repository: Repository, sha: str) -> str:
+        """Return the address that a commit's author gave git; empty for no commit."""
+        check_sha(sha)
+        async with self._mirror(repository) as mirror:
+            return await history.email_of(mirror, sha)
+
     async def _read(self, repository: Repository, sha: str, read: Callable[[Path], reading.T]) -> reading.T:
         check_sha(sha)
         async with self._mirror(repository) as mirror:
@@ -311,13 +330,17 @@ async def _contains(mirror: Mirror, sha: str, ancestor: str) -> bool:
 
 
 async def _only_by(mirror: Mirror, branch: str, sha: str, author: Author | None) -> bool:
-    """Whether ``author`` wrote and committed every commit of the remote branch that ``sha`` lacks."""
+    """Whether a run of ours wrote and committed every commit of the remote branch that ``sha`` lacks.
+
+    The address alone does not say so: an operator may have given us that of a person.
+    """
     if author is None:
         return False
     there = (await mirror.refresh(branch)).sha
-    log = await mirror.git("look up", "log", "--format=%ae%x00%ce", "--end-of-options", f"{sha}..{there}")
-    people = {line for line in log.text.splitlines() if line}
-    return people == {f"{author.email}\0{author.email}"}
+    form = "--format=%ae%x00%ce%x00%(trailers:key=AI-Ops-Run,valueonly,separator=%x20)"
+    log = await mirror.git("look up", "log", form, "--end-of-options", f"{sha}..{there}")
+    commits = [line.split("\0") for line in log.text.splitlines() if line]
+    return bool(commits) and all(c[:2] == [author.email] * 2 and any(c[2:]) for c in commits)
 
 
 def _taken(branch: str) -> PermanentError:

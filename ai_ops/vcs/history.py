@@ -58,6 +58,20 @@ async def between(
     return number, touching or _logged((await mirror.git("look up", *log)).text)
 
 
+async def recent(
+    mirror: Mirror, sha: str, limit: int, paths: Sequence[str] = ()
+) -> tuple[SuspectCommit, ...]:
+    """Return the newest commits up to ``sha`` that touch ``paths``, without merges (none: all)."""
+    log = ["log", "--no-merges", "--no-mailmap", _FORMAT, f"--max-count={limit}", sha, "--", *paths]
+    return _logged((await mirror.git("look up", *log, extra={"GIT_LITERAL_PATHSPECS": "1"})).text)
+
+
+async def email_of(mirror: Mirror, sha: str) -> str:
+    """Return the address of a commit's author; empty where there is no such commit."""
+    show = ["log", "--max-count=1", "--no-mailmap", "--format=%ae", sha, "--"]
+    return (await mirror.git("look up", *show, accept=_NO_FAILURE)).text.strip()
+
+
 def _blamed(porcelain: str) -> SuspectCommit | None:
     """Read the one line of a blame."""
     head, *rest = porcelain.split("\n")

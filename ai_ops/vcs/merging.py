@@ -1,6 +1,7 @@
 """Make commits in a mirror, without a work tree: a patch on a base, or two heads together.
 
-Author and date are fixed by the input, so that a step that runs twice makes the same commit.
+Author and date are fixed by the input, so that a step that runs twice makes the same commit. A signature may
+differ each time: a signed commit is kept under the id of the same commit without one, and found there again.
 """
 
 from __future__ import annotations
@@ -10,18 +11,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ai_ops.core.commit_rules import AUTHOR_EMAIL, AUTHOR_NAME
 from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.vcs.checkout import patch_failure
 from ai_ops.vcs.mirror import Mirror
 from ai_ops.vcs.names import check_sha
+from ai_ops.vcs.signing import Signer, unsigned
+
+_SIGNED = "refs/ai-ops/signed"  # a fetch leaves what is not below refs/heads alone
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who stands as author and committer."""
+    """Who stands as author and committer, and signs where there is a key."""
 
-    name: str = "AI-Ops"
-    email: str = "ai-ops@users.noreply.invalid"
+    name: str = AUTHOR_NAME
+    email: str = AUTHOR_EMAIL
+    signer: Signer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,34 @@ async def _commit_tree(
             f"GIT_{role}_DATE": f"@{time} +0000",
         }
     words = message.replace("\0", "").strip().encode("utf-8", "replace") + b"\n"
-    arguments = [option for parent in parents for option in ("-p", parent)]
-    done = await mirror.git("commit", "commit-tree", *arguments, tree, stdin=words, extra=by)
-    return check_sha(done.text.strip())
+    arguments = [*(option for parent in parents for option in ("-p", parent)), tree]
+    done = await mirror.git("commit", "commit-tree", *arguments, stdin=words, extra=by)
+    plain = check_sha(done.text.strip())
+    return (
+        plain if author.signer is None else await _signed(mirror, plain, author.signer, arguments, words, by)
+    )
+
+
+async def _signed(
+    mirror: Mirror, plain: str, signer: Signer, arguments: list[str], words: bytes, by: dict[str, str]
+) -> str:
+    """Return the signed twin of a commit: the one that was made before, or a new one."""
+    ref = f"{_SIGNED}/{plain}"
+    known = await mirror.git(
+        "look up", "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", accept=(0, 1)
+    )
+    if known.text.strip():
+        return check_sha(known.text.strip())
+    command = ["commit-tree", "-S", *arguments]
+    async with signer.ready() as ready:
+        extra = {**by, **ready.environment}
+        try:
+            done = await mirror.runner.run(
+                "sign", command, mirror.place, stdin=words, extra=extra, config=ready.config
+            )
+        except AiOpsError as failure:
+            # All else was there a moment ago, so what git complains of is the key.
+            raise unsigned(failure.message) if failure.code == "git_failed" else failure from None
+    sha = check_sha(done.text.strip())
+    await mirror.git("commit", "update-ref", ref, sha)
+    return sha

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from ai_ops.core.commit_rules import CommitRules
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.model_names import is_allowed
 from ai_ops.core.orchestrator.tools import Policy
@@ -159,6 +160,19 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         draft_until_green=settings.draft_until_green,
         ci_wait_seconds=settings.ci_wait_minutes * 60,
         ci_repair_rounds=settings.ci_repair_rounds,
+        commits=commit_rules(settings),
+        mail_reviewers=settings.email_enabled and settings.mail_reviewers,
+        mail_domains=settings.mail_domains,
+    )
+
+
+def commit_rules(settings: Settings) -> CommitRules:
+    """Return what follows the message of each commit. A script that answers for Claude is no author."""
+    return CommitRules(
+        settings.commit_author_name,
+        settings.commit_author_email,
+        settings.commit_signoff,
+        "" if settings.scripted_answers else settings.commit_co_author,
     )
 
 

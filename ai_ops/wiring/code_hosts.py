@@ -14,6 +14,8 @@ from ai_ops.vcs.github import GitHubHost
 from ai_ops.vcs.github_account import AppAccount, GitHubAccount, TokenAccount
 from ai_ops.vcs.gitlab import GitLabHost
 from ai_ops.vcs.local import LocalHost
+from ai_ops.vcs.merging import Author
+from ai_ops.vcs.signing import Signer
 from ai_ops.wiring.adapters import repository_rules, secret
 
 
@@ -55,7 +57,14 @@ def git_client(settings: Settings, account: GitHubAccount | None = None) -> GitC
         allow_file=settings.code_host == "local" or bool(settings.allowed_repos),
         http_hosts=[root.netloc for root in roots if root.scheme == "http"],
         is_named=repository_rules(settings).names,
+        author=author(settings),
     )
+
+
+def author(settings: Settings) -> Author:
+    """Return who commits, and signs where there is a key."""
+    key = settings.commit_signing_key
+    return Author(settings.commit_author_name, settings.commit_author_email, Signer(key) if key else None)
 
 
 def hosts(

@@ -34,7 +34,7 @@ class Setting:
     def remote(self, *arguments: str) -> str:
         return git(*arguments, cwd=self.bare)
 
-    async def change(self, files, branch="ai-ops/fix-1", message="Fix the thing"):
+    async def change(self, files, branch="ai-ops/fix-1", message="Fix the thing\n\nAI-Ops-Run: 1"):
         """Commit a change of ours on the default branch and return (base, sha)."""
         base = await self.client.refresh(self.repository)
         checkout = self.folder / f"change-{len(list(self.folder.iterdir()))}"

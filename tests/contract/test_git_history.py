@@ -104,3 +104,25 @@ async def test_odd_authors_and_subjects_come_as_they_were_written(past):
     assert commit.author == "author-time 0"
     found = await past.client.between(past.repository, past.shas[3], base.sha, ["odd.txt"], 5)
     assert found == (1, (commit,))
+
+
+async def test_recent_commits_are_the_newest_that_touch_the_paths_without_merges(past):
+    async def recent(at, limit, *paths):
+        found = await past.client.recent(past.repository, past.shas[at], limit, paths)
+        return [commit.subject for commit in found]
+
+    assert await recent(3, 50) == ["Indent", "Halve faster", "Another file", "Work"]
+    assert await recent(3, 1, "a.txt") == ["Another file"]
+    assert await recent(0, 50, "calc.py") == ["Work"]
+    assert await recent(3, 50, "gone.py") == await recent(3, 50, ":(top)calc.py") == []
+
+
+async def test_recent_commits_are_the_same_when_the_mirror_was_lost(past, tmp_path):
+    anew = GitClient(tmp_path / "other", lambda _: None, allow_file=True)
+    found = await anew.recent(past.repository, past.shas[3], 2)
+    assert [commit.subject for commit in found] == ["Indent", "Halve faster"]
+
+
+async def test_an_address_is_as_git_has_it(past):
+    assert await past.client.email_of(past.repository, past.shas[0]) == "ada@example.test"
+    assert await past.client.email_of(past.repository, "0" * 40) == ""

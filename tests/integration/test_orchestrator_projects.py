@@ -108,8 +108,10 @@ async def test_the_repository_says_how_its_pull_requests_are_opened(workshop, mo
         task = await floor.repaired()
         assert task.proof.verdict == "proved"
         (new,) = wanted
-        assert (new.draft, new.labels, new.reviewers) == (True, ("ai-ops", "bug"), ("ada",))
-        assert [pull.draft for pull in await floor.pulls()] == [True]
+        assert (new.draft, new.labels) == (True, ("ai-ops", "bug"))
+        (pull,) = await floor.pulls()
+        assert pull.draft
+        assert "ada" in [each.login for each in pull.reviewers]
 
 
 @pytest.mark.parametrize(

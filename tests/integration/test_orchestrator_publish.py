@@ -49,8 +49,10 @@ async def test_an_approved_change_is_published_as_it_was_judged_and_marked(works
         assert (pull.draft, pull.diff, pull.url) == (True, diff, task.pr_url)
         assert floor.branches() == [pull.branch]
         assert "This change is not proved" in pull.body
-        assert [(new.draft, new.labels, new.reviewers) for new in wanted] == [(True, ("bug",), ("ada",))]
-        assert set(await floor.steps(task)) == {"commit:1", "push:1", "open_pull_request:1", "notify:1"}
+        assert [(new.draft, new.labels) for new in wanted] == [(True, ("bug",))]
+        assert ("ada", "named in .ai-ops.yml") in [(each.login, each.reason) for each in pull.reviewers]
+        steps = {"commit:1", "push:1", "open_pull_request:1", "ask_reviewers:1", "notify:1"}
+        assert set(await floor.steps(task)) == steps
         assert len(floor.mails()) == 2
 
 
@@ -166,7 +168,7 @@ async def test_pull_requests_that_people_merged_on_the_host_do_not_count(worksho
                     return await local.find_pull_request(repository, branch, base)
                 return HostedPullRequest(other.number, other.url, PullRequestState.MERGED, branch, base)
 
-        floor.tools.hosts["local"] = Merged(floor.tools.pull_requests, None, floor.tools.git)
+        floor.tools.hosts["local"] = Merged(floor.tools.pull_requests, local._comments, floor.tools.git)
         task = await floor.repaired()
 
         assert task.state is TaskState.COMPLETED

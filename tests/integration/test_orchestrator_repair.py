@@ -21,6 +21,7 @@ STEPS = (
     "commit:1",
     "push:1",
     "open_pull_request:1",
+    "ask_reviewers:1",
     "notify:1",
 )
 PASSING_TEST = "def test_nothing():\n    assert True\n"

@@ -22,6 +22,7 @@ STEPS = (
     "commit:1",
     "push:1",
     "open_pull_request:1",
+    "ask_reviewers:1",
     "notify:1",
 )
 WHENS = ("before", "after", "committed")

@@ -140,6 +140,7 @@ class Scenario:
             "SMTP_SENDER": _SENDER,
             "SMTP_CA_FILE": str(self.mail.ca_file),
             "RECEIVER_EMAIL": RECEIVER,
+            "MAIL_REVIEWERS": "false",  # one mail an end
             **({"ANTHROPIC_BASE_URL": self.messages.url} if self.messages else {}),
             **self.settings,
         }

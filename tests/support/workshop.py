@@ -78,6 +78,7 @@ POLICY = Policy(
     public_url="http://ai-ops.test",
     nonce_salt="salt",
     sandbox="bwrap",
+    mail_reviewers=False,  # one mail an end; the tests of reviewers turn it on
 )
 
 

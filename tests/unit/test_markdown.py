@@ -55,7 +55,7 @@ def test_code_is_a_span_that_its_text_cannot_close(hostile):
     inner = source[len(ticks) : -len(ticks)]
     assert source.endswith(ticks)
     assert all(len(run) < len(ticks) for run in re.findall("`+", inner))
-    assert inner.strip() == hostile.strip()
+    assert inner.replace(markdown.GAP, "").strip() == hostile.strip()
     assert not inner.startswith("`") and not inner.endswith("`")
 
 
@@ -73,5 +73,5 @@ def test_no_text_closes_its_block(untrusted):
 
 def test_a_block_shows_its_text_as_it_is_but_for_what_hides():
     source = markdown.block("a\n```\n@user <b>\x1b[0m\u202e\n", "python")
-    assert source == "````python\na\n```\n@user <b>[0m\n````"
+    assert source == f"````python\na\n```\n@{markdown.GAP}user <b>[0m\n````"
     assert markdown.block("x" * 10, limit=4) == "```\nxxxx\n… (cut)\n```"

@@ -8,6 +8,7 @@ from ai_ops.config_places import likely
 from ai_ops.core.setting_names import NAMES, is_known
 from ai_ops.settings import ConfigurationError, Settings, forget_secrets, load, masked
 from ai_ops.wiring import redactor
+from ai_ops.wiring.adapters import commit_rules
 
 
 def loaded(tmp_path, environment=None, flags=None, dotenv="", toml=""):
@@ -376,3 +377,30 @@ def test_a_process_forgets_the_secrets_of_its_environment_and_nothing_else():
     }
     forget_secrets(environment)
     assert sorted(environment) == ["GITHUB_BASE_URL", "PATH", "SMTP_PASSWORD_FILE"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("COMMIT_AUTHOR_NAME", "Robo <x>", "without < and >"),
+        ("COMMIT_AUTHOR_NAME", "Robo\nSigned-off-by: x", "on one line"),
+        ("COMMIT_AUTHOR_EMAIL", "robo", "like name@host"),
+        ("COMMIT_AUTHOR_EMAIL", "a@b> <c@d", "like name@host"),
+        ("COMMIT_CO_AUTHOR", "Claude", "Name <name@host>"),
+        ("COMMIT_CO_AUTHOR", "Claude <a@b>\nX: y", "Name <name@host>"),
+    ],
+)
+def test_a_name_that_git_could_not_keep_as_one_is_refused(tmp_path, key, value, reason):
+    assert reason in problems(tmp_path, environment={key: value})[(key, "environment")]
+
+
+def test_commits_name_claude_beside_the_author_unless_told_otherwise(tmp_path):
+    assert commit_rules(loaded(tmp_path).settings).trailers == (
+        "Co-authored-by: Claude <noreply@anthropic.com>",
+    )
+    nobody = {"COMMIT_CO_AUTHOR": "none", "COMMIT_SIGNOFF": "true", "COMMIT_AUTHOR_NAME": "Zoë Ops"}
+    assert commit_rules(loaded(tmp_path, nobody).settings).trailers == (
+        "Signed-off-by: Zoë Ops <ai-ops@users.noreply.invalid>",
+    )
+    scripted = {"SCRIPTED_ANSWERS": str(tmp_path / "answers.json")}
+    assert commit_rules(loaded(tmp_path, scripted).settings).trailers == ()

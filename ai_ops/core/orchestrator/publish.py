@@ -6,7 +6,7 @@ Each looks before it creates, so that entering it again after a crash finds what
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,12 +23,19 @@ from ai_ops.core.orchestrator.records import (
     suspects_to_json,
 )
 from ai_ops.core.orchestrator.reporting import Findings, build_report, send
+from ai_ops.core.orchestrator.reviewers import Search, ask, find_reviewers
 from ai_ops.core.orchestrator.scene import Job
+from ai_ops.core.orchestrator.style import message_of, template_of, title_of
 from ai_ops.core.orchestrator.watching import as_recorded
 from ai_ops.core.ports import Outcome
 from ai_ops.core.publishable import publishable
 from ai_ops.core.report import Report
-from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequest, PullRequestState
+from ai_ops.flow.pull_request import (
+    HostedPullRequest,
+    NewPullRequest,
+    PullRequest,
+    PullRequestState,
+)
 from ai_ops.flow.repository import Base
 from ai_ops.flow.task import TaskState
 
@@ -133,20 +140,28 @@ async def publish(job: Job, candidate: Candidate, sha: str) -> Ending:
     """Make the commit public, once, and say so to people."""
 
     async def push() -> Outcome:
-        await _commit(job, candidate)  # the mirror may have been made anew; the same input is the same commit
-        known = await job.tools.git.push(job.repository, sha, candidate.branch)
-        return {"branch": candidate.branch, "known": known, "words": candidate.branch}
+        # The mirror may have been made anew. The same input is the same commit; only a signature may differ.
+        made = await _commit(job, candidate)
+        known = await job.tools.git.push(job.repository, made, candidate.branch)
+        return {"branch": candidate.branch, "sha": made, "known": known, "words": candidate.branch}
 
-    await job.steps.run("push", 1, push)
+    pushed = await job.steps.run("push", 1, push)
 
     async def open_pull_request() -> Outcome:
-        return await _open(job, candidate, sha)
+        return await _open(job, candidate, pushed.get("sha", sha))
 
     opened = await job.steps.run("open_pull_request", 1, open_pull_request)
 
+    async def ask_reviewers() -> Outcome:
+        return await ask(job, opened["id"])
+
+    await job.steps.run("ask_reviewers", 1, ask_reviewers)
+
     async def notify() -> Outcome:
         link = absolute(opened["url"], job.tools.policy.public_url)
-        report = await build_report(job, candidate.findings, pr_url=link)
+        kept = await job.tools.pull_requests.find(opened["id"])
+        people = kept.reviewers if kept else ()
+        report = await build_report(job, candidate.findings, pr_url=link, reviewers=people)
         return await send(job, f"pull_request:{opened['id']}", report)
 
     await job.steps.run("notify", 1, notify)
@@ -160,31 +175,33 @@ async def publish(job: Job, candidate: Candidate, sha: str) -> Ending:
 
 
 async def _commit(job: Job, candidate: Candidate) -> str:
-    findings = candidate.findings
-    message = words.commit_message(job.error, findings.reproduction, job.run_id, findings.changed)
-    return await job.tools.git.commit(job.repository, candidate.base.sha, findings.patch, message)
+    message = await message_of(job, candidate.base, candidate.findings)
+    return await job.tools.git.commit(job.repository, candidate.base.sha, candidate.findings.patch, message)
 
 
 async def _open(job: Job, candidate: Candidate, sha: str) -> Outcome:
     """Open the pull request or adopt the branch's own, and keep our record of it."""
-    host = job.tools.host_of(job.repository)
-    report = await build_report(job, candidate.findings)
-    body = words.body(report, f"ai-ops:{job.task.fingerprint}:{job.task.episode}")
-    hosted = await host.find_pull_request(job.repository, candidate.branch, candidate.base.branch)
+    host, base = job.tools.host_of(job.repository), candidate.base
+    files = await job.tools.git.list_files(job.repository, base.sha)
+    people = await find_reviewers(Search(job, base, files, candidate.findings, candidate.reviewers))
+    report = await build_report(job, candidate.findings, reviewers=people)
+    report = replace(report, title=await title_of(job, base, candidate.findings))
+    template = await template_of(job, base, files)
+    body = words.body(report, f"ai-ops:{job.task.fingerprint}:{job.task.episode}", template)
+    hosted = await host.find_pull_request(job.repository, candidate.branch, base.branch)
     if hosted is None:
         wanted = NewPullRequest(
             branch=candidate.branch,
-            base=candidate.base.branch,
+            base=base.branch,
             title=report.title,
             body=body,
             draft=candidate.draft,
             labels=candidate.labels,
-            reviewers=candidate.reviewers,
         )
         hosted = await host.open_pull_request(job.repository, wanted)
     kept = await record(
         job,
-        candidate.base,
+        base,
         hosted,
         report,
         head_sha=sha,
@@ -241,6 +258,7 @@ async def record(
             summary=report.summary,
             reproduction=report.reproduction,
             **_ended(hosted, now),
+            reviewers=report.reviewers,
         )
     )
     if known.state is hosted.state:

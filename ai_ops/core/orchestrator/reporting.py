@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ai_ops.core import diff
 from ai_ops.core import report as words
+from ai_ops.core.identity import personal
 from ai_ops.core.orchestrator.money import cost_of
 from ai_ops.core.orchestrator.recalling import precedents
 from ai_ops.core.orchestrator.scene import Job
@@ -17,6 +18,7 @@ from ai_ops.core.risks import risks
 from ai_ops.core.suspects import author, subject
 from ai_ops.core.wording import counted
 from ai_ops.flow.issue import Issue
+from ai_ops.flow.pull_request import Reviewer
 from ai_ops.flow.suspects import SuspectCommit, Suspects
 from ai_ops.flow.task import Proof, Task, Verdict
 
@@ -48,7 +50,13 @@ class Findings:
 
 
 async def build_report(
-    job: Job, findings: Findings, *, diagnosis: str = "", next_step: str = "", pr_url: str = ""
+    job: Job,
+    findings: Findings,
+    *,
+    diagnosis: str = "",
+    next_step: str = "",
+    pr_url: str = "",
+    reviewers: Sequence[Reviewer] = (),
 ) -> Report:
     """Return the report of a run."""
     tools, task, sample = job.tools, job.task, job.issue.sample
@@ -80,6 +88,7 @@ async def build_report(
         diff=redact(findings.patch),
         suspects=_shown(findings.suspects, redact),
         banners=_banners(tools, task, findings.proof, published=not next_step),
+        reviewers=tuple(_person(each, redact) for each in reviewers),
     )
 
 
@@ -87,6 +96,11 @@ def redacted(proof: Proof, redact: Callable[[str], str]) -> Proof:
     """Return a proof whose reasons hold no secrets: they quote tests and answers."""
     reasons = (replace(each, place=redact(each.place), text=redact(each.text)) for each in proof.reasons)
     return replace(proof, reasons=tuple(reasons))
+
+
+def _person(reviewer: Reviewer, redact: Callable[[str], str]) -> Reviewer:
+    """Return a reviewer whose name and reason hold no secrets; the address is for mail alone."""
+    return replace(reviewer, name=redact(reviewer.name), reason=redact(reviewer.reason))
 
 
 def _shown(suspects: Suspects, redact: Callable[[str], str]) -> Suspects:
@@ -108,15 +122,37 @@ def redacted_issue(issue: Issue, redact: Callable[[str], str]) -> Issue:
 
 
 async def send(job: Job, key: str, report: Report) -> Outcome:
-    """Put the report's mail into the outbox, durably, and try to deliver it at once."""
+    """Put the report's mails into the outbox, durably, and try to deliver them at once.
+
+    One goes to all of ``RECEIVER_EMAIL``, and one to each reviewer with an address, which says why it comes:
+    so nobody learns of the others' addresses, and one that is refused keeps no other mail back.
+    """
     tools = job.tools
-    recipients = tools.policy.recipients
-    if not recipients:
+    letters = list(_letters(key, report, tools.policy.recipients))
+    if not letters:
         return {"words": "no mail: RECEIVER_EMAIL is not set"}
-    await tools.outbox.put(tools.mailroom.render(key, report, recipients, tools.clock.now()))
+    for each, told, to in letters:
+        await tools.outbox.put(tools.mailroom.render(each, told, to, tools.clock.now()))
     sent = await tools.mailroom.deliver_due()
-    words = f"one mail to {counted(len(recipients), 'receiver')}"
-    return {"key": key, "words": words if key in sent else f"{words} (waits in the outbox)"}
+    readers = len({address.lower() for _, _, to in letters for address in to})
+    words = f"one mail to {counted(readers, 'receiver')}"
+    waits = any(each not in sent for each, _, _ in letters)
+    return {"key": key, "words": f"{words} (waits in the outbox)" if waits else words}
+
+
+def _letters(
+    key: str, report: Report, recipients: Sequence[str]
+) -> Iterator[tuple[str, Report, tuple[str, ...]]]:
+    """Yield each mail's key, report and receivers. Nobody gets two."""
+    if recipients:
+        yield key, report, tuple(recipients)
+    told = {address.lower() for address in recipients}
+    for reviewer in report.reviewers:
+        address = reviewer.email.lower()
+        if address and address not in told:
+            told.add(address)
+            because = f"you could review it: {reviewer.reason}"
+            yield f"{key}:{personal(address)}", replace(report, because=because), (reviewer.email,)
 
 
 def _banners(tools: Tools, task: Task, proof: Proof, *, published: bool) -> tuple[str, ...]:

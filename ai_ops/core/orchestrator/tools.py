@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from ai_ops.core.code_blocks import Tree
+from ai_ops.core.commit_rules import CommitRules
 from ai_ops.core.ports import (
     BugCases,
     Clock,
@@ -101,6 +102,7 @@ class Policy:
     ``triage_model`` is asked first what kind of trouble an error is; empty: the rules alone decide. With
     ``fuzzy_edits`` a search may stand where the lines are only nearly the same. A head of a branch waits
     ``ci_wait_seconds`` for its CI, and a pull request has ``ci_repair_rounds`` repairs of what fails there.
+    ``mail_domains`` are where reviewers may be written to; empty: see ``core.orchestrator.reviewers``.
     """
 
     fix_mode: FixMode
@@ -122,6 +124,9 @@ class Policy:
     draft_until_green: bool = False
     ci_wait_seconds: float = 3600.0
     ci_repair_rounds: int = 2
+    commits: CommitRules = field(default_factory=CommitRules)
+    mail_reviewers: bool = True
+    mail_domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ class Git(Protocol):
     ``nothing_to_commit``, ``patch_does_not_apply``, ``git_commit_missing``, ``git_damaged``, ``git_missing``,
     ``checkout_damaged``, ``checkout_missing``, ``target_not_empty``, ``diff_too_large``,
     ``base_moved`` and ``disk_full`` (temporary), ``bad_repository_url``, ``bad_branch_name``,
-    ``bad_commit_id``.
+    ``bad_commit_id``, ``commit_signing_failed``.
     """
 
     async def refresh(self, repository: Repository, branch: str = "") -> Base:
@@ -110,6 +110,19 @@ class History(Protocol):
 
         Those that touch ``paths``, or of all where none does; None when ``before`` is not in ``after``.
         """
+        ...
+
+    async def recent(
+        self, repository: Repository, sha: str, limit: int, paths: Sequence[str] = ()
+    ) -> Sequence[SuspectCommit]:
+        """Return at most ``limit`` commits up to ``sha`` that touch ``paths`` (none: any), newest first.
+
+        Merges are passed over. The same for the same commit: a mirror that lost it fetches it again.
+        """
+        ...
+
+    async def email_of(self, repository: Repository, sha: str) -> str:
+        """Return the address that a commit's author gave git, as it stands there; empty for no commit."""
         ...
 
 

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from ai_ops.core.identity import message_id
 from ai_ops.core.report import Report, before_and_after, open_points, turn_off
+from ai_ops.core.reviewers import told
 from ai_ops.core.suspects import sentences
 from ai_ops.core.wording import counted, shortened
 from ai_ops.flow.notification import Notification
@@ -44,6 +45,7 @@ class MailRenderer:
             "open_points": open_points(report.proof),
             "most": _MOST_LINES,
             "turn_off": turn_off(report),
+            "reviewers": tuple(map(told, report.reviewers)),
             "history": tuple(sentences(report.suspects)),
             "seen": counted(report.occurrences, "time"),
             "diff": report.diff[:_DIFF_LIMIT],
