@@ -315,6 +315,7 @@ pull_requests = _table(
     Index("uq_pull_requests_branch_repo_key", "branch", "repo_key", unique=True),
     Index("ix_pull_requests_repo_key_state", "repo_key", "state"),
     Index("ix_pull_requests_fingerprint_repo_key", "fingerprint", "repo_key"),
+    Index("ix_pull_requests_state_id", "state", "id"),
 )
 
 # What was written on a local pull request; hosts keep their own.
@@ -329,6 +330,47 @@ comments = _table(
     Column("thread", String(36), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_comments_pull_request_id_created_at", "pull_request_id", "created_at"),
+)
+
+# Whether a merged fix holds. A merged pull request of an issue has one, made when it is missing.
+fix_watches = _table(
+    "fix_watches",
+    _seq(),
+    Column("pull_request_id", String(36), ForeignKey("pull_requests.id"), nullable=False, unique=True),
+    Column("issue_id", String(36), ForeignKey("issues.id"), nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("repo_key", String(2100), nullable=False),
+    Column("merge_sha", String(64), nullable=False),
+    Column("merged_at", UtcDateTime, nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime),
+    Column("begun_at", UtcDateTime),
+    Column("by_time", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("places", JsonText, nullable=False),
+    Column("old_events", BigInteger, nullable=False),
+    Column("old_release", String(256), nullable=False),
+    Column("recurred_release", String(256), nullable=False),
+    Column("recurred_at", UtcDateTime),
+    # How far the issue's events were looked at, and how many it had counted then.
+    Column("seen_seq", BigInteger, nullable=False),
+    Column("seen_count", BigInteger, nullable=False),
+    Column("proposed_at", UtcDateTime),
+    Column("revert_url", Text, nullable=False),
+    Index("ix_fix_watches_state_seq", "state", "seq"),
+    Index("ix_fix_watches_issue_id_seq", "issue_id", "seq"),
+)
+
+# Whether the build of a release holds a merge commit, as git said; NULL: git knows no such build yet.
+fix_builds = Table(
+    "fix_builds",
+    metadata,
+    Column("repo_key", String(2100), primary_key=True),
+    Column("merge_sha", String(64), primary_key=True),
+    Column("release", String(256), primary_key=True),
+    Column("holds", Boolean),
+    Column("asked_at", UtcDateTime, nullable=False),
 )
 
 # Cases are searched by what they share with an error: ``kind`` is the short name of its type, ``place`` file

@@ -26,17 +26,20 @@ from ai_ops.core.ports.repositories import Git, History, Workspaces
 from ai_ops.core.ports.running import Clock, Engine, Fail, Outcome, Steps, Trace, Worker
 from ai_ops.core.ports.sandbox import Bind, Prepared, Sandbox, SandboxResult, SandboxSpec
 from ai_ops.core.ports.telling import Notifier, Outbox
+from ai_ops.core.ports.watches import Builds, FixWatches
 
 __all__ = [
     "Bind",
     "BugCaseFilter",
     "BugCases",
+    "Builds",
     "Clock",
     "CodeHost",
     "Comments",
     "Created",
     "Engine",
     "Fail",
+    "FixWatches",
     "Fixer",
     "Git",
     "Granted",
