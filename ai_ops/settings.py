@@ -62,6 +62,11 @@ class Settings(BaseSettings):
     max_open_pull_requests: int = Field(default=5, ge=1)
     """Per repository; further fixes wait for a person."""
 
+    fix_watch_grace: float = Field(default=24, ge=0, le=24 * 365)
+    """Hours that a deploy takes at most: after them a build that nobody knows counts as one with the fix."""
+    fix_watch_revert: bool = False
+    """Whether a fix that did not hold is taken back by a pull request of its own, which a person merges."""
+
     # Agent
     log_file_path: Words = ()
     """Files or globs that the agent follows."""

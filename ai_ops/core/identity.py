@@ -24,6 +24,11 @@ def fix_branch(fingerprint: str, episode: int) -> str:
     return f"ai-ops/fix-{fingerprint[:12]}-{episode}"
 
 
+def revert_branch(merge_sha: str) -> str:
+    """Return the branch that takes a merged change back."""
+    return f"ai-ops/revert-{merge_sha[:12]}"
+
+
 def message_id(key: str, domain: str = "ai-ops.invalid") -> str:
     """Return the Message-ID of a notification: one key, one id."""
     return f"<{uuid.uuid5(uuid.NAMESPACE_URL, f'ai-ops:mail:{key}')}@{domain}>"

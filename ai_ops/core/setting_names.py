@@ -25,6 +25,8 @@ NAMES = frozenset(
         "GITLAB_WEBHOOK_TOKEN",
         "PR_COMMENT_COMMAND_PREFIX",
         "MAX_OPEN_PULL_REQUESTS",
+        "FIX_WATCH_GRACE",
+        "FIX_WATCH_REVERT",
         "LOG_FILE_PATH",
         "LOG_SOURCE",
         "JOURNALD_UNITS",

@@ -45,12 +45,15 @@ def facts_of(connection: Connection, watch: FixWatch) -> Facts:
     issue = connection.execute(select(*columns).where(_ISSUES.id == watch.issue_id)).one()
     new = (_EVENTS.issue_id == watch.issue_id, _EVENTS.seq > watch.seen_seq)
     seen = connection.execute(select(func.max(_EVENTS.seq)).where(*new)).scalar()
+    logged = tuple(_logged(connection, watch)) if seen else ()
+    places = {(place.service, place.environment) for place in watch.places}
+    places |= {(each.service, each.environment) for each in logged}
     return Facts(
         IssueState(issue.state),
         issue.episode,
         issue.resolved_at,
-        tuple(_sightings(connection, watch)),
-        tuple(_logged(connection, watch)) if seen else (),
+        tuple(each for each in _sightings(connection, watch) if (each.service, each.environment) in places),
+        logged,
         seen or watch.seen_seq,
         issue.seen,
     )

@@ -55,7 +55,7 @@ async def _commit_of(mirror: Mirror, release: str) -> str | None:
 
 
 def _tags(release: str) -> Iterator[str]:
-    """Yield the tags that a release may mean: of ``1.4.2`` itself and ``v1.4.2``, and so of ``shop@1.4.2``."""
+    """Yield the tags that a release may mean: of ``1.4.2`` that and ``v1.4.2``, and so of ``shop@1.4.2``."""
     for word in dict.fromkeys((release, release.rpartition("@")[2])):
         if _TAG.fullmatch(word) and ".." not in word and not word.endswith((".", "/", ".lock")):
             yield from (word, f"v{word}")

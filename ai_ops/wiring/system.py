@@ -7,10 +7,12 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from ai_ops.core.budgets import Budgets
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.fix_watching import FixWatching
 from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.upkeep import Upkeep
@@ -29,6 +31,7 @@ from ai_ops.settings import Settings
 from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
+from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
@@ -118,10 +121,12 @@ async def build(
             issues=IssueRepository(database, clock, intake_rules(settings)),
             pull_requests=pull_requests,
             bug_cases=BugCaseRepository(database),
+            fix_watches=FixWatchRepository(database, clock, intake_rules(settings)),
             trace=trace,
             outbox=outbox,
             git=git,
             history=git,
+            builds=git,
             workspaces=workspaces,
             suites=SuiteRunner(
                 sandbox, toolbox, wall_seconds=settings.test_wall_seconds, find=toolchains_of(sandbox)
@@ -182,6 +187,13 @@ async def build(
         stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
         watching = Watching(pull_requests, tools.hosts, ())
         stack.push_async_callback(_cancel, asyncio.create_task(watching.run(), name="watching"))
+        holding = FixWatching(
+            tools,
+            engine,
+            grace=timedelta(hours=settings.fix_watch_grace),
+            reverts=settings.fix_watch_revert,
+        )
+        stack.push_async_callback(_cancel, asyncio.create_task(holding.run(), name="fix watch"))
         yield system
 
 

@@ -40,6 +40,7 @@ from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import open_database
+from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
@@ -300,10 +301,12 @@ async def open_workshop(
         issues=IssueRepository(database, clock),
         pull_requests=pull_requests,
         bug_cases=BugCaseRepository(database),
+        fix_watches=FixWatchRepository(database, clock),
         trace=trace,
         outbox=outbox,
         git=git_client,
         history=git_client,
+        builds=git_client,
         workspaces=WorkspaceManager(folder / "workspaces", git_client),
         suites=SuiteRunner(sandbox, toolbox, wall_seconds=60.0),
         setup_layers=SetupBuilder(sandbox, toolbox, folder / "data"),

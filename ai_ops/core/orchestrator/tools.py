@@ -11,9 +11,11 @@ from typing import Protocol
 from ai_ops.core.code_blocks import Tree
 from ai_ops.core.ports import (
     BugCases,
+    Builds,
     Clock,
     CodeHost,
     Fixer,
+    FixWatches,
     Git,
     History,
     Issues,
@@ -128,10 +130,12 @@ class Tools:
     issues: Issues
     pull_requests: PullRequests
     bug_cases: BugCases
+    fix_watches: FixWatches
     trace: Trace
     outbox: Outbox
     git: Git
     history: History
+    builds: Builds
     workspaces: Workspaces
     suites: Suites
     setup_layers: SetupLayers
