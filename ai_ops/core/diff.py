@@ -8,7 +8,7 @@ mode-only changes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchedFile, PatchSet
@@ -22,6 +22,18 @@ _ESCAPED = {
     b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r",
     b'"': b'"', b"\\": b"\\",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """A place of a change: its first line in the old file, the heading git found for it, and its lines.
+
+    Each line begins with its sign, a space where it stays, and has no white space at its end.
+    """
+
+    start: int
+    heading: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,7 @@ class FileDiff:
     mode: int | None = None
     old_mode: int | None = None
     is_binary: bool = False
+    hunks: tuple[Hunk, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def is_symlink(self) -> bool:
@@ -121,6 +134,14 @@ def _file(patched: PatchedFile) -> FileDiff:
         mode=mode(patched.target_mode),
         old_mode=mode(patched.source_mode),
         is_binary=bool(patched.is_binary_file),
+        hunks=tuple(
+            Hunk(
+                hunk.source_start,
+                hunk.section_header.strip(),
+                tuple(line.line_type + line.value.rstrip() for line in hunk if line.line_type in " +-"),
+            )
+            for hunk in patched
+        ),
     )
 
 

@@ -80,7 +80,7 @@ class WatchedPlace:
 
 @dataclass(frozen=True, slots=True)
 class FixWatch:
-    """The watch over one merged pull request. Unique by pull request.
+    """The watch over one merged pull request and an issue that it was to mend. Unique by the two.
 
     ``since`` is when its state began; ``until`` when the next one comes by itself if nothing happens: the end
     of the quiet window, or when it begins without a build that is known to hold the fix.

@@ -135,13 +135,13 @@ class FixWatchRepository:
     async def proposed(self, watch: FixWatch, revert_url: str) -> None:
         """Record that the revert was proposed."""
         values = {"proposed_at": self._clock.now(), "revert_url": clean(revert_url)}
-        this = _C.pull_request_id == watch.pull_request_id
+        this = and_(_C.pull_request_id == watch.pull_request_id, _C.issue_id == watch.issue_id)
         async with self._database.write() as connection:
             await connection.execute(update(tables.fix_watches).where(this).values(values))
 
-    async def find(self, pull_request_id: str) -> FixWatch | None:
-        """Return the watch of a pull request."""
-        return next(iter(await self._all(_C.pull_request_id == pull_request_id)), None)
+    async def of_pull_request(self, pull_request_id: str) -> Sequence[FixWatch]:
+        """Return the watches of a pull request, one for each issue that it was to mend."""
+        return await self._all(_C.pull_request_id == pull_request_id)
 
     async def of_issue(self, issue_id: str) -> Sequence[FixWatch]:
         """Return the watches of an issue, the oldest first."""
@@ -167,6 +167,7 @@ class FixWatchRepository:
 def _unchanged(before: FixWatch) -> ColumnElement[bool]:
     return and_(
         _C.pull_request_id == before.pull_request_id,
+        _C.issue_id == before.issue_id,
         _C.state == before.state,
         _C.seen_seq == before.seen_seq,
     )

@@ -332,11 +332,11 @@ comments = _table(
     Index("ix_comments_pull_request_id_created_at", "pull_request_id", "created_at"),
 )
 
-# Whether a merged fix holds. A merged pull request of an issue has one, made when it is missing.
+# Whether a merged fix holds, for each issue that it was to mend. Made when it is missing.
 fix_watches = _table(
     "fix_watches",
     _seq(),
-    Column("pull_request_id", String(36), ForeignKey("pull_requests.id"), nullable=False, unique=True),
+    Column("pull_request_id", String(36), ForeignKey("pull_requests.id"), nullable=False),
     Column("issue_id", String(36), ForeignKey("issues.id"), nullable=False),
     Column("episode", Integer, nullable=False),
     Column("repo_key", String(2100), nullable=False),
@@ -358,6 +358,7 @@ fix_watches = _table(
     Column("seen_count", BigInteger, nullable=False),
     Column("proposed_at", UtcDateTime),
     Column("revert_url", Text, nullable=False),
+    Index("uq_fix_watches_pull_request_id_issue_id", "pull_request_id", "issue_id", unique=True),
     Index("ix_fix_watches_state_seq", "state", "seq"),
     Index("ix_fix_watches_issue_id_seq", "issue_id", "seq"),
 )

@@ -7,7 +7,19 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, RowMapping, cast, exists, extract, func, insert, select
+from sqlalchemy import (
+    Connection,
+    Integer,
+    RowMapping,
+    and_,
+    cast,
+    exists,
+    extract,
+    func,
+    insert,
+    select,
+    text,
+)
 
 from ai_ops.core.fix_watch import Facts, Logged, Sighting
 from ai_ops.core.quiet_window import LOOKED_BACK, occasions_per_second
@@ -19,21 +31,35 @@ from ai_ops.store.watch_rows import watch_row
 
 _EVENTS = tables.events.c
 _ISSUES = tables.issues.c
+_TASKS = tables.tasks.c
+_WATCHES = tables.fix_watches.c
 _PULLS = tables.pull_requests.c
 
 
 def begin_missing(connection: Connection) -> int:
     """Make the watches of merged pull requests that have none; return how many."""
-    watched = exists().where(tables.fix_watches.c.pull_request_id == _PULLS.id)
-    named = (_PULLS.id, _PULLS.repo_key, _PULLS.episode, _PULLS.merge_sha, _PULLS.merged_at)
-    issue = (_ISSUES.id.label("issue_id"), _ISSUES.first_seen, _ISSUES.service, _ISSUES.environment)
-    same = (_ISSUES.fingerprint == _PULLS.fingerprint) & (_ISSUES.repo_key == _PULLS.repo_key)
-    query = (
-        select(*named, *issue, _PULLS.updated_at)
-        .join(tables.issues, same)
-        .where(_PULLS.state == PullRequestState.MERGED, _ISSUES.episode == _PULLS.episode, ~watched)
+    watched = exists().where(_WATCHES.pull_request_id == _PULLS.id, _WATCHES.issue_id == _ISSUES.id)
+    named = (_PULLS.id, _PULLS.repo_key, _PULLS.merge_sha, _PULLS.merged_at, _PULLS.updated_at)
+    issue = (_ISSUES.id.label("issue_id"), _ISSUES.episode, _ISSUES.first_seen)
+    where = (_PULLS.state == PullRequestState.MERGED, ~watched)
+    own = and_(
+        _ISSUES.fingerprint == _PULLS.fingerprint,
+        _ISSUES.repo_key == _PULLS.repo_key,
+        _ISSUES.episode == _PULLS.episode,
     )
-    rows = [watch_row(_begun(connection, row)) for row in connection.execute(query).mappings().all()]
+    joined = and_(  # a repair whose change was proposed for another error already
+        text("tasks.kind = 'repair'"),
+        _ISSUES.fingerprint == _TASKS.fingerprint,
+        _ISSUES.repo_key == _TASKS.repo_key,
+        _ISSUES.episode == _TASKS.episode,
+    )
+    columns = (*named, *issue, _ISSUES.service, _ISSUES.environment)
+    by_error = select(*columns).join(tables.issues, own).where(*where)
+    through = select(*columns).join(tables.tasks, _TASKS.pull_request_id == _PULLS.id)
+    by_task = through.join(tables.issues, joined).where(*where)
+    found = [row for query in (by_error, by_task) for row in connection.execute(query).mappings()]
+    distinct = {(row["id"], row["issue_id"]): row for row in found}.values()
+    rows = [watch_row(_begun(connection, row)) for row in distinct]
     if rows:
         connection.execute(insert(tables.fix_watches), rows)
     return len(rows)

@@ -314,10 +314,25 @@ async def test_a_merge_that_was_only_noticed_gets_its_watch_and_its_commit(fix):
 async def test_a_pull_request_that_is_open_or_closed_has_no_watch(fix):
     proposed = await fix.proposed(await fix.broken())
     await fix.duty().round()
-    assert await fix.watches.find(proposed.id) is None
+    assert await fix.watches.of_pull_request(proposed.id) == []
     await fix.pulls.set_state(proposed.id, PullRequestState.CLOSED)
     await fix.duty().round()
-    assert await fix.watches.find(proposed.id) is None
+    assert await fix.watches.of_pull_request(proposed.id) == []
+
+
+async def test_an_error_that_joined_the_pull_request_of_another_is_watched_by_itself(fix):
+    (other,) = await fix.fails(fix.base, number=3)
+    merge = await fix.merged()
+    await fix.tasks.update(other.id, pull_request_id=fix.pull_request_id)
+    await set_task(fix, other, "completed")
+    fix.day(0.5)
+    await fix.fails(merge, number=3)
+    await fix.duty().round()
+    states = {each.issue_id: each.state for each in await fix.watches.of_pull_request(fix.pull_request_id)}
+    assert states == {other.issue_id: "recurred", (await fix.issue()).id: "quiet"}
+    (joined,) = await fix.watches.of_issue(other.issue_id)
+    assert (joined.state, (await fix.issues.find(other.issue_id)).episode) == ("recurred", 2)
+    assert (await fix.issue()).episode == 1
 
 
 async def test_what_a_person_decides_ends_the_watch_and_gives_it_back(fix):

@@ -201,8 +201,7 @@ class WatchedFix:
 
     async def watch(self) -> FixWatch:
         """Return the watch of the merged pull request."""
-        found = await self.watches.find(self.pull_request_id)
-        assert found is not None
+        (found,) = await self.watches.of_pull_request(self.pull_request_id)
         return found
 
     async def issue(self) -> Issue:

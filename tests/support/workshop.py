@@ -21,6 +21,7 @@ from typing import Any
 from ai_ops.core.budgets import Budgets, PlannedCall
 from ai_ops.core.describe import describe
 from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.fix_watching import FixWatching
 from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.tools import Policy, Tools
 from ai_ops.core.orchestrator.worker import Worker
@@ -88,6 +89,10 @@ class Asked:
         self._fixer = ScriptedFixer(script)
         self.failures = list(failures)
         self.requests: list[FixRequest] = []
+
+    def answers_with(self, script: Mapping[str, Any]) -> None:
+        """Answer with another script from now on."""
+        self._fixer = ScriptedFixer(script)
 
     async def ask(self, request: FixRequest, watch: Watch) -> FixAnswer:
         self.requests.append(request)
@@ -173,6 +178,22 @@ class Workshop:
         """Return a prompt task."""
         place = self.repository if repository else None
         return (await self.tools.tasks.create(NewTask(TaskKind.PROMPT, place, "normal", payload))).task
+
+    async def came_back(self, text: str = "") -> Task:
+        """Return the repair of an error whose fix was merged, and that is logged once more."""
+        assert (
+            await self.tools.issues.ingest([(self.event(text or shop.error()), self.repository)])
+        ).tasks == ()
+        begun: list[Task] = []
+
+        class Noting:
+            async def enqueue(self, task: Task) -> None:
+                begun.append(task)
+
+        engine: Any = Noting()
+        await FixWatching(self.tools, engine, grace=timedelta()).round()
+        (task,) = begun
+        return task
 
     async def worked(self, task: Task) -> Task:
         """Let the engine work on the task's present run to its end, and return what the task is then."""

@@ -10,7 +10,7 @@ from ai_ops.core import context, guard, prompts, proof
 from ai_ops.core.diagnosis import tried_in_vain
 from ai_ops.core.orchestrator.asking import Asked, Question, ask
 from ai_ops.core.orchestrator.money import Purse, accounted
-from ai_ops.core.orchestrator.recalling import recall, told
+from ai_ops.core.orchestrator.recalling import failed_fixes, is_again, recall, told
 from ai_ops.core.orchestrator.records import (
     budget_reason,
     proof_from_json,
@@ -28,6 +28,7 @@ from ai_ops.core.ports import Outcome
 from ai_ops.core.wording import counted
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import Purpose
+from ai_ops.flow.pull_request import PullRequest
 from ai_ops.flow.task import Proof, Reason, Verdict
 
 
@@ -101,14 +102,18 @@ async def _round(
 
 
 async def _fix(scene: Scene, reproduction: Reproduction, round: int, feedback: str, purse: Purse) -> Outcome:
-    cases = await recall(scene)
-    asked = await _ask(scene, reproduction, round, feedback, purse, told(scene, cases))
+    cases, failed = await recall(scene), await failed_fixes(scene)
+    asked = await _ask(scene, reproduction, round, feedback, purse, told(scene, cases), failed)
     outcome: Outcome = {"said": asdict(asked.words), "usage": usage_to_json(purse.usage), "patch": ""}
     outcome |= {"bug_cases": [case.id for case in cases], "session": asked.session}
     if asked.problems:
         return outcome | _refused(*asked.problems, out_of_bounds=asked.out_of_bounds)
     if asked.patch.strip() == reproduction.patch.strip():
         return outcome | _refused(Reason("no_change", "", "the answer changes nothing but the tests"))
+    masked = await asyncio.to_thread(scene.tools.redact, asked.patch)
+    if (once_more := is_again(masked, scene.project.base.sha, failed)) is not None:
+        words = f"this change was merged in episode {once_more.episode}, and the error came back with it"
+        return outcome | _refused(Reason("same_fix_again", once_more.url, words))
     name = f"fix-{round}"
     await scene.tools.trace.put_patch(scene.run_id, name, asked.patch)
     await scene.tools.trace.put_artifact(scene.run_id, f"{name}-diff", asked.patch, "text/x-diff")
@@ -122,11 +127,13 @@ async def _ask(
     feedback: str,
     purse: Purse,
     past: tuple[str, ...],
+    failed: tuple[PullRequest, ...],
 ) -> Asked:
     project = scene.project
     checkout = await checkout_of(scene, "fix", reproduction.patch)
     tests = await asyncio.to_thread(named_files, scene, checkout, reproduction.paths)
-    taken = sum(map(context.tokens, (*past, *(test.text for test in tests))))
+    changes = tuple(one.diff for one in failed)
+    taken = sum(map(context.tokens, (*past, *changes, *(test.text for test in tests))))
     shown = await asyncio.to_thread(chosen, scene, checkout, taken=taken, but=reproduction.paths)
 
     def prompt_for(block: str, report: str) -> str:
@@ -138,6 +145,7 @@ async def _ask(
             project.plan,
             reproduction=tests,
             past=past,
+            failed=changes,
             suspects=scene.suspects,
             feedback=both(feedback, report),
         )

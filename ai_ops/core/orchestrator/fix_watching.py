@@ -141,7 +141,7 @@ class FixWatching:
         issue = await asyncio.to_thread(redacted_issue, issue, tools.redact)
         report = _report(watch, pull_request, issue, tools.policy.public_url)
         report = replace(report, news=tools.redact(report.news))
-        key = f"fix_watch:{watch.pull_request_id}:{watch.state}"
+        key = f"fix_watch:{watch.pull_request_id}:{watch.issue_id}:{watch.state}"
         return tools.mailroom.render(key, report, tools.policy.recipients, tools.clock.now())
 
 

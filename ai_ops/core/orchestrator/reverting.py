@@ -46,7 +46,7 @@ async def propose(tools: Tools, watch: FixWatch, pull_request: PullRequest, *, o
     url = reverted.url if reverted else ""
     body = _body(watch, parents, absolute(url, tools.policy.public_url), why)
     try:
-        marker = f"ai-ops:fix-watch:{pull_request.id}"
+        marker = f"ai-ops:fix-watch:{watch.issue_id}"
         await host.comment(repository, pull_request.number, body, marker=marker)
     except PermanentError as failure:  # it may be locked, and will not be told at the next round either
         log.warning("pull request %s could not be told that it did not hold: %s", pull_request.id, failure)

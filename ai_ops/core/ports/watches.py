@@ -21,7 +21,7 @@ class FixWatches(Protocol):
     """
 
     async def begin(self) -> int:
-        """Make the watches that are missing: a merged pull request in its issue's present episode has one."""
+        """Make the watches that are missing: each issue whose present episode has a merged fix has one."""
         ...
 
     async def due(self) -> Sequence[FixWatch]:
@@ -68,8 +68,8 @@ class FixWatches(Protocol):
         """Record that the revert was proposed."""
         ...
 
-    async def find(self, pull_request_id: str) -> FixWatch | None:
-        """Return the watch of a pull request."""
+    async def of_pull_request(self, pull_request_id: str) -> Sequence[FixWatch]:
+        """Return the watches of a pull request, one for each issue that it was to mend."""
         ...
 
     async def of_issue(self, issue_id: str) -> Sequence[FixWatch]:

@@ -46,9 +46,10 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name=op.f("fk_fix_watches_issue_id")),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_fix_watches")),
-        sa.UniqueConstraint("pull_request_id", name=op.f("uq_fix_watches_pull_request_id")),
         sqlite_autoincrement=True,
     )
+    pair = ["pull_request_id", "issue_id"]
+    op.create_index("uq_fix_watches_pull_request_id_issue_id", "fix_watches", pair, unique=True)
     op.create_index("ix_fix_watches_state_seq", "fix_watches", ["state", "seq"])
     op.create_index("ix_fix_watches_issue_id_seq", "fix_watches", ["issue_id", "seq"])
     op.create_table(
@@ -69,4 +70,5 @@ def downgrade() -> None:
     op.drop_table("fix_builds")
     op.drop_index("ix_fix_watches_issue_id_seq", table_name="fix_watches")
     op.drop_index("ix_fix_watches_state_seq", table_name="fix_watches")
+    op.drop_index("uq_fix_watches_pull_request_id_issue_id", table_name="fix_watches")
     op.drop_table("fix_watches")
