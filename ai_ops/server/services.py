@@ -13,6 +13,7 @@ from ai_ops.core.ports import (
     Clock,
     CodeHost,
     Engine,
+    FixWatches,
     Ids,
     Issues,
     Pauses,
@@ -48,6 +49,7 @@ class Services:
     tasks: Tasks
     pull_requests: PullRequests
     bug_cases: BugCases
+    fix_watches: FixWatches
     trace: Trace
     pauses: Pauses
     engine: Engine

@@ -26,6 +26,7 @@ def services(system: System) -> Services:
         tasks=tools.tasks,
         pull_requests=tools.pull_requests,
         bug_cases=tools.bug_cases,
+        fix_watches=tools.fix_watches,
         bug_case_reach=tools.policy.bug_case_reach,
         trace=tools.trace,
         pauses=tools.pauses,

@@ -32,6 +32,7 @@ from ai_ops.server.services import Services
 from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
+from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.pauses import PauseRepository
@@ -224,6 +225,7 @@ async def running(
         tasks=tasks,
         pull_requests=pull_requests,
         bug_cases=BugCaseRepository(database),
+        fix_watches=FixWatchRepository(database, clock),
         trace=trace,
         pauses=PauseRepository(database, clock, "account"),
         engine=engine,

@@ -122,8 +122,12 @@ class FixWatching:
             await self._engine.enqueue(task)
 
     async def _propose(self, watch: FixWatch) -> None:
-        pull_request = await self._pull_request(watch)
-        url = await propose(self._tools, watch, pull_request, opens=self._reverts)
+        url = ""
+        try:
+            pull_request = await self._pull_request(watch)
+            url = await propose(self._tools, watch, pull_request, opens=self._reverts)
+        except PermanentError as failure:  # it would be the same at every round
+            log.warning("revert of pull request %s: %s", watch.pull_request_id, failure)
         await self._watches.proposed(watch, url)
 
     async def _pull_request(self, watch: FixWatch) -> PullRequest:

@@ -30,12 +30,19 @@ async def list_issues(request: web.Request) -> web.StreamResponse:
 
 
 async def get_issue(request: web.Request) -> web.StreamResponse:
-    """Answer one issue, with its fingerprints and what people decided about it."""
+    """Answer one issue, with its fingerprints, what was decided about it, and whether its fixes hold."""
     issue = await _find(request)
     issues = request.app[SERVICES].issues
     decisions = [views.decision(decision) for decision in await issues.decisions(issue.id)]
     fingerprints = await issues.fingerprints(issue.id)
-    return json_response(views.issue(issue) | {"fingerprints": fingerprints, "decisions": decisions})
+    services = request.app[SERVICES]
+    watches = await services.fix_watches.of_issue(issue.id)
+    more = {
+        "fingerprints": fingerprints,
+        "decisions": decisions,
+        "fix_watches": [views.fix_watch(watch, services.public_url) for watch in watches],
+    }
+    return json_response(views.issue(issue) | more)
 
 
 def verb(name: str) -> RequestHandler:
