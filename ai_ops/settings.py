@@ -100,6 +100,11 @@ class Settings(BaseSettings):
     commit_signing_key: FilePath | None = None
     """A private key, of SSH or exported from OpenPGP, that signs commits; without a pass phrase."""
 
+    fix_watch_grace: float = Field(default=24, ge=0, le=24 * 365)
+    """Hours that a deploy takes at most: after them a build that nobody knows counts as one with the fix."""
+    fix_watch_revert: bool = False
+    """Whether a fix that did not hold is taken back by a pull request of its own, which a person merges."""
+
     # Agent
     log_file_path: Words = ()
     """Files or globs that the agent follows."""

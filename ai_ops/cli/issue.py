@@ -8,7 +8,7 @@ import typer
 
 from ai_ops.cli.client import connect, quoted
 from ai_ops.cli.options import IssueId, WaitOption
-from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, moment, note, table
+from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, moment, note, table, watched
 from ai_ops.cli.tables import Column
 
 app = typer.Typer(no_args_is_help=True, help="Read the issues and decide about them.")
@@ -70,6 +70,7 @@ def show_issue(issue_id: IssueId, as_json: JsonFlag = False) -> None:
     )
     tasks = client.get("/v1/tasks", [("issue_id", issue["issue_id"]), ("limit", "5")])["items"]
     fields(("task", f"{task['task_id']} ({task['state']})") for task in tasks)
+    watched(issue["fix_watches"])
     line()
     line(issue["sample"]["error"]["raw_excerpt"].rstrip("\n"))
     for decision in issue["decisions"]:

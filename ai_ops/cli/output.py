@@ -85,6 +85,15 @@ def reasons(proof: Mapping[str, Any]) -> None:
         line(f"  - {reason['rule']}{severity}{where}: {reason['text']}")
 
 
+def watched(watches: Iterable[Mapping[str, Any]]) -> None:
+    """Print whether merged fixes hold, each with until when that is open, and why."""
+    for watch in watches:
+        until = f" until {moment(watch['until'])} UTC" if watch["until"] else ""
+        state = str(watch["state"]).replace("_", " ")
+        said = f"{state} since {moment(watch['since'])} UTC{until}: {watch['reason']}"
+        fields([("fix watch", said), ("revert", watch["revert_url"])])
+
+
 def moment(value: str | None) -> str | None:
     """Return a moment of the API to the second, without what every one of them has."""
     return value[:19].replace("T", " ") if value else None

@@ -10,7 +10,18 @@ import typer
 from ai_ops.cli.client import connect, quoted
 from ai_ops.cli.exits import CliError
 from ai_ops.cli.options import PullRequestId, WaitOption
-from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, moment, note, reasons, table
+from ai_ops.cli.output import (
+    JsonFlag,
+    LimitOption,
+    emit_json,
+    fields,
+    line,
+    moment,
+    note,
+    reasons,
+    table,
+    watched,
+)
 from ai_ops.cli.tables import Column
 
 app = typer.Typer(no_args_is_help=True, help="Review pull requests.")
@@ -68,6 +79,7 @@ def print_pull_request(found: dict[str, Any]) -> None:
             ("verdict", found["proof"]["verdict"]),
         ]
     )
+    watched(found.get("fix_watches", ()))
     reasons(found["proof"])
     for each in found["reviewers"]:
         line(_reviewer(each))
@@ -148,6 +160,6 @@ def merge_pull_request(pull_request_id: PullRequestId, as_json: JsonFlag = False
             issue = client.get(f"/v1/issues/{merged['issue_id']}")
     if issue.get("state") == "open":
         note(
-            f"its issue stays open, and further errors of it are only counted; when the fix is deployed: "
-            f"ai-ops issue resolve {issue['issue_id']}; an error after that begins a new repair"
+            f"its issue stays open until builds that hold the fix have stayed quiet: "
+            f"ai-ops issue show {issue['issue_id']} says how that stands"
         )

@@ -30,6 +30,11 @@ def port_branch(branch: str, base: str) -> str:
     return f"{branch}-{hashlib.sha256(base.encode()).hexdigest()[:8]}"
 
 
+def revert_branch(merge_sha: str) -> str:
+    """Return the branch that takes a merged change back."""
+    return f"ai-ops/revert-{merge_sha[:12]}"
+
+
 def message_id(key: str, domain: str = "ai-ops.invalid") -> str:
     """Return the Message-ID of a notification: one key, one id."""
     return f"<{uuid.uuid5(uuid.NAMESPACE_URL, f'ai-ops:mail:{key}')}@{domain}>"

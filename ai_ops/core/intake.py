@@ -81,7 +81,8 @@ def take(known: IssueStanding | None, occurred_at: datetime, triage: TriageDecis
 
     A resolved issue regresses only by an event that happened after it was resolved: one that waited
     in an agent's spool is old news. A regression opens the next episode, unless the work on this one
-    is still in hand.
+    is still in hand. Whether the error of a merged fix is back depends on the build that logged it: that
+    is the fix watch's to say (``came_back``).
     """
     if known is None:
         return IntakeDecision(IntakeOutcome.NEW, 1, IssueState.OPEN, triage.repair, triage.reason)
@@ -90,6 +91,8 @@ def take(known: IssueStanding | None, occurred_at: datetime, triage: TriageDecis
             IntakeOutcome.IGNORED, known.episode, known.state, False, "A person chose to ignore this issue."
         )
     if known.state is IssueState.RESOLVED:
+        if known.pull_request is PullRequestState.MERGED:
+            return IntakeDecision(IntakeOutcome.REPEATED, known.episode, known.state, False, _WATCHED)
         if known.resolved_at is not None and occurred_at <= known.resolved_at:
             return IntakeDecision(
                 IntakeOutcome.REPEATED,
@@ -116,8 +119,21 @@ def only_counts(known: IssueStanding) -> bool:
     if known.state is IssueState.IGNORED:
         return True
     if known.state is IssueState.RESOLVED:
-        return False
+        return known.pull_request is PullRequestState.MERGED
     return bool(known.waiting) or (known.task is not None and not known.anew)
+
+
+def came_back(known: IssueStanding, triage: TriageDecision) -> IntakeDecision | None:
+    """Decide on an error that a build with its merged fix logged again; None where there is nothing to open.
+
+    It is opened only from where the fix has left it, and not while its repair is still being worked on.
+    """
+    if known.state not in (IssueState.OPEN, IssueState.RESOLVED) or _in_hand(known):
+        return None
+    return _regressed(known, triage)
+
+
+_WATCHED = "Its fix was merged: the fix watch looks which build logged it."
 
 
 def _regressed(known: IssueStanding, triage: TriageDecision) -> IntakeDecision:

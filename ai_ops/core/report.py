@@ -45,6 +45,7 @@ class Report:
     ``next_step`` is what a person can do. ``tried`` is what the run tried in vain before; ``precedents``
     are similar bugs of the repository's own past. ``where`` is the innermost line of the trace in the
     repository, ``path:line``, empty when no file could be matched. ``because`` says why a mail of it comes.
+    ``news`` is what happened after the merge, ``lead`` the same in a word or two.
     """
 
     title: str
@@ -73,6 +74,8 @@ class Report:
     next_step: str = ""
     progress: tuple[str, ...] = ()
     issue_id: str = ""
+    lead: str = ""
+    news: str = ""
     tried: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()
     precedents: tuple[str, ...] = ()
@@ -83,6 +86,8 @@ class Report:
     @property
     def headline(self) -> str:
         """The end, or the verdict, in one sentence."""
+        if self.news:
+            return self.news
         if self.waits:
             return "The run waits, and goes on by itself."
         if self.failure_code:
@@ -132,7 +137,7 @@ def _place(frame: Frame, file: str) -> str:
 def turn_off(report: Report) -> tuple[str, ...]:
     """Return how to say no to this change, to repairs of this error and of its kind, and how to go back."""
     words = []
-    if report.pr_url or not report.next_step:
+    if not report.news and (report.pr_url or not report.next_step):
         words.append(
             "Close this pull request to say no: the error is then left alone until there is new evidence."
         )

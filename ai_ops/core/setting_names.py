@@ -39,6 +39,8 @@ NAMES = frozenset(
         "COMMIT_CO_AUTHOR",
         "COMMIT_SIGNOFF",
         "COMMIT_SIGNING_KEY",
+        "FIX_WATCH_GRACE",
+        "FIX_WATCH_REVERT",
         "LOG_FILE_PATH",
         "LOG_SOURCE",
         "JOURNALD_UNITS",

@@ -18,6 +18,7 @@ from ai_ops.core.ports import (
     Comments,
     Deliveries,
     Engine,
+    FixWatches,
     Ids,
     Issues,
     Pauses,
@@ -73,6 +74,7 @@ class Services:
     deliveries: Deliveries
     conversation: Conversation
     bug_cases: BugCases
+    fix_watches: FixWatches
     trace: Trace
     pauses: Pauses
     engine: Engine

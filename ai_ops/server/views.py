@@ -11,6 +11,7 @@ from ai_ops.core.diagnosis import Diagnosis
 from ai_ops.core.links import absolute
 from ai_ops.flow.bug_case import BugCase, Likeness, Reach
 from ai_ops.flow.ci import CiStatus
+from ai_ops.flow.fix_watch import FixWatch
 from ai_ops.flow.issue import Issue, IssueDecision
 from ai_ops.flow.pull_request import HostedComment, PullRequest, PullRequestState, Reviewer
 from ai_ops.flow.run import Artifact, Run, Step, Usage
@@ -251,6 +252,36 @@ def pull_request_of_issue(value: PullRequest, public_url: str) -> dict[str, Any]
 def reviewer(value: Reviewer) -> dict[str, Any]:
     """Return who should look at a pull request, and why; addresses stay with the mail."""
     return {"login": value.login, "name": value.name, "reason": value.reason, "asked": value.asked}
+
+
+def fix_watch(value: FixWatch, public_url: str) -> dict[str, Any]:
+    """Return whether a merged fix holds, as far as its builds have shown."""
+    return {
+        "pull_request_id": value.pull_request_id,
+        "issue_id": value.issue_id,
+        "episode": value.episode,
+        "state": value.state,
+        "since": moment(value.since),
+        "until": moment(value.until),
+        "reason": value.reason,
+        "by_time": value.by_time,
+        "merge_sha": value.merge_sha,
+        "merged_at": moment(value.merged_at),
+        "places": [
+            {
+                "service": place.service,
+                "environment": place.environment,
+                "per_day": round(place.rate * 86_400, 3),
+                "old_build_at": moment(place.old_last),
+            }
+            for place in value.places
+        ],
+        "old_build_events": value.old_events,
+        "old_build": value.old_release,
+        "recurred_in": value.recurred_release,
+        "recurred_at": moment(value.recurred_at),
+        "revert_url": absolute(value.revert_url, public_url) or None,
+    }
 
 
 def bug_case(value: BugCase, public_url: str) -> dict[str, Any]:

@@ -120,6 +120,25 @@ class IntakeBatch:
         self._candidates.append(candidate)
         return TakenEvent(True, stored, candidate)
 
+    def reopen(self, event: Event, repository: Repository) -> OpenIssue | None:
+        """Open the next episode of the issue of an event that was taken before: its merged fix failed.
+
+        None, and nothing is changed, where ``intake.came_back`` has nothing to open.
+        """
+        issue = self._find(event, repository)
+        triage = self._shared.triage(event, repository.key)
+        decision = intake.came_back(issue.standing, triage) if issue else None
+        if issue is None or decision is None:
+            return None
+        self._recurred.append((issue.row["id"], issue.standing.episode))
+        issue.standing = replace(issue.standing, state=IssueState.OPEN, resolved_at=None)
+        issue.move_to(decision.episode)
+        issue.sample, issue.touched = event, True
+        if decision.create_task:
+            issue.judged(triage)
+            self._candidates.append(Candidate(issue, False))
+        return issue
+
     def request(
         self, event: Event, repository: Repository, new: NewTask
     ) -> tuple[Task | None, OpenIssue, int, str]:
@@ -143,6 +162,11 @@ class IntakeBatch:
         task = repair_of(issue.row, decision.episode, self._now, payload, Priority(new.priority))
         self._tasks.append(task)
         return task, issue, decision.episode, ""
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The new tasks."""
+        return tuple(self._tasks)
 
     def settle(self) -> Grants:
         """Decide which of the repairs that events call for may begin."""

@@ -321,6 +321,7 @@ pull_requests = _table(
     Index("ix_pull_requests_repo_key_state", "repo_key", "state"),
     Index("ix_pull_requests_state_seq", "state", "seq"),
     Index("ix_pull_requests_fingerprint_repo_key", "fingerprint", "repo_key"),
+    Index("ix_pull_requests_state_id", "state", "id"),
 )
 
 # Taken before a pull request is opened, so that no two count on the same room. With its pull request a place
@@ -383,6 +384,48 @@ webhook_deliveries = Table(
     Column("key", String(64), primary_key=True),
     Column("received_at", UtcDateTime, nullable=False),
     Index("ix_webhook_deliveries_received_at", "received_at"),
+)
+
+# Whether a merged fix holds, for each issue that it was to mend. Made when it is missing.
+fix_watches = _table(
+    "fix_watches",
+    _seq(),
+    Column("pull_request_id", String(36), ForeignKey("pull_requests.id"), nullable=False),
+    Column("issue_id", String(36), ForeignKey("issues.id"), nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("repo_key", String(2100), nullable=False),
+    Column("merge_sha", String(64), nullable=False),
+    Column("merged_at", UtcDateTime, nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime),
+    Column("begun_at", UtcDateTime),
+    Column("by_time", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("places", JsonText, nullable=False),
+    Column("old_events", BigInteger, nullable=False),
+    Column("old_release", String(256), nullable=False),
+    Column("recurred_release", String(256), nullable=False),
+    Column("recurred_at", UtcDateTime),
+    # How far the issue's events were looked at, and how many it had counted then.
+    Column("seen_seq", BigInteger, nullable=False),
+    Column("seen_count", BigInteger, nullable=False),
+    Column("proposed_at", UtcDateTime),
+    Column("revert_url", Text, nullable=False),
+    Index("uq_fix_watches_pull_request_id_issue_id", "pull_request_id", "issue_id", unique=True),
+    Index("ix_fix_watches_state_seq", "state", "seq"),
+    Index("ix_fix_watches_issue_id_seq", "issue_id", "seq"),
+)
+
+# Whether the build of a release holds a merge commit, as git said; NULL: git knows no such build yet.
+fix_builds = Table(
+    "fix_builds",
+    metadata,
+    Column("repo_key", String(2100), primary_key=True),
+    Column("merge_sha", String(64), primary_key=True),
+    Column("release", String(256), primary_key=True),
+    Column("holds", Boolean),
+    Column("asked_at", UtcDateTime, nullable=False),
 )
 
 # Cases are searched by what they share with an error: ``kind`` is the short name of its type, ``place`` file

@@ -1,4 +1,4 @@
-"""The ``Git`` and ``History`` ports on the git command line: mirrors, checkouts, commits and pushes.
+"""The ports of git on its command line: mirrors, checkouts, commits, pushes, history and builds.
 
 This is the thin composition; the rules are in ``names`` and ``failures``, the mirror in ``mirror``,
 the untrusted work tree in ``checkout``, merging in ``merging``.
@@ -14,8 +14,8 @@ from pathlib import Path
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.repository import Base, Repository
 from ai_ops.flow.suspects import SuspectCommit
+from ai_ops.vcs import builds, history, reading
 from ai_ops.vcs import checkout as checkouts
-from ai_ops.vcs import history, reading
 from ai_ops.vcs.credentials import Credential, askpass_program
 from ai_ops.vcs.environment import GitRunner
 from ai_ops.vcs.merging import Author, commit_patch, merge_heads, merged_tree
@@ -220,6 +220,22 @@ class GitClient:
         check_sha(sha)
         async with self._mirror(repository) as mirror:
             return await history.email_of(mirror, sha)
+
+    async def holds(self, repository: Repository, release: str, sha: str) -> bool | None:
+        """Whether the build of a release, a commit or a tag, contains a commit; None where nobody knows."""
+        check_sha(sha)
+        async with self._mirror(repository) as mirror:
+            return await self._mirrors.healed(mirror, lambda: builds.holds(mirror, release, sha))
+
+    async def reversal(self, repository: Repository, sha: str) -> tuple[int, str]:
+        """Return how many parents a commit has, and the patch that takes back what it brought.
+
+        Raises:
+            PermanentError: ``git_commit_missing``.
+        """
+        check_sha(sha)
+        async with self._mirror(repository) as mirror:
+            return await self._mirrors.healed(mirror, lambda: builds.reversal(mirror, sha))
 
     async def _read(self, repository: Repository, sha: str, read: Callable[[Path], reading.T]) -> reading.T:
         check_sha(sha)

@@ -31,6 +31,7 @@ def services(system: System) -> Services:
         deliveries=DeliveryRepository(system.database, tools.clock),
         conversation=system.conversation,
         bug_cases=tools.bug_cases,
+        fix_watches=tools.fix_watches,
         bug_case_reach=tools.policy.bug_case_reach,
         trace=tools.trace,
         pauses=tools.pauses,

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from ai_ops.core.budgets import Budgets
 from ai_ops.core.clock import SystemClock
@@ -14,6 +15,7 @@ from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.ci import CiWatch
 from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.orchestrator.expiring import Expiring
+from ai_ops.core.orchestrator.fix_watching import FixWatching
 from ai_ops.core.orchestrator.holding import Holding
 from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.pacing import paced_hosts
@@ -36,6 +38,7 @@ from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.deliveries import SeenCommentRepository
+from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
@@ -132,10 +135,12 @@ async def build(
             pull_requests=pull_requests,
             places=PlaceRepository(database, clock, publishing_limits(settings)),
             bug_cases=BugCaseRepository(database),
+            fix_watches=FixWatchRepository(database, clock, intake_rules(settings)),
             trace=trace,
             outbox=outbox,
             git=git,
             history=git,
+            builds=git,
             workspaces=workspaces,
             suites=SuiteRunner(
                 sandbox, toolbox, wall_seconds=settings.test_wall_seconds, find=toolchains_of(sandbox)
@@ -212,6 +217,13 @@ async def build(
         waking = Waking(tools.tasks, pauses, engine, clock)
         stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
         stack.push_async_callback(_cancel, asyncio.create_task(watching.run(), name="watching"))
+        holding = FixWatching(
+            tools,
+            engine,
+            grace=timedelta(hours=settings.fix_watch_grace),
+            reverts=settings.fix_watch_revert,
+        )
+        stack.push_async_callback(_cancel, asyncio.create_task(holding.run(), name="fix watch"))
         yield system
 
 

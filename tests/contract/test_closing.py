@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert
 
+from ai_ops.core.fix_watch import assess
 from ai_ops.core.ports import BugCaseFilter, NewTask
 from ai_ops.core.redaction import Redactor
 from ai_ops.errors import PermanentError
@@ -13,6 +14,7 @@ from ai_ops.flow.run import Run
 from ai_ops.flow.task import Proof, TaskState, Verdict
 from ai_ops.store import closing, tables
 from ai_ops.store.bug_cases import BugCaseRepository
+from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.trace.trace_store import TraceStore
 from tests.support.store import APP, START, event, fingerprint, pairs, pull_request
@@ -54,6 +56,15 @@ class Library:
         """Report the error once more, later."""
         self.clock.forward(3600)
         return await self.issues.ingest(pairs(event(number, at=self.clock.time)))
+
+    async def came_back(self):
+        """Let the fix watch find that a build with the merged fix has logged the error."""
+        watches = FixWatchRepository(self.database, self.clock)
+        await watches.begin()
+        (watch,) = await watches.due()
+        facts = await watches.facts(watch)
+        after = assess(watch, facts, dict.fromkeys(facts.releases, True), self.clock.time, timedelta())
+        return await watches.recur(watch, after, None)
 
     async def all(self):
         return list((await self.cases.list(BugCaseFilter())).items)
@@ -168,7 +179,8 @@ async def test_what_is_taken_back_is_no_case_any_more(library):
 async def test_an_error_that_comes_back_counts_against_the_case_of_the_episode_that_had_mended_it(library):
     issue, _, _ = await library.merged()
     await library.issues.decide(issue.id, "resolve", "a person")
-    (task,) = (await library.again()).tasks
+    assert (await library.again()).tasks == ()
+    (task,) = await library.came_back()
     case = await library.one()
     assert (case.episode, case.recurrences, case.resolved) == (1, 1, False)
     assert case.last_recurred_at == library.clock.time

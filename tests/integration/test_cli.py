@@ -211,8 +211,8 @@ def test_a_local_pull_request_is_merged_once_and_again_without_harm(server):
     assert (code, out) == (0, "")
     already, then = err.splitlines()
     assert already == "it is merged into main already"
-    assert then.startswith("its issue stays open, and further errors of it are only counted")
-    assert f"ai-ops issue resolve {pull_request['issue_id']};" in then
+    assert then.startswith("its issue stays open until builds that hold the fix have stayed quiet")
+    assert f"ai-ops issue show {pull_request['issue_id']}" in then
     assert ai_ops("issue", "resolve", pull_request["issue_id"], url=server.url)[0] == 0
     again = ai_ops("pr", "merge", pull_request["pull_request_id"], url=server.url)
     assert again == (0, "", f"{already}\n")

@@ -37,6 +37,7 @@ from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.deliveries import DeliveryRepository, SeenCommentRepository
+from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.pauses import PauseRepository
@@ -259,6 +260,7 @@ async def running(
         watched=nudges,
         webhooks=webhooks or WebhookSecrets(),
         bug_cases=BugCaseRepository(database),
+        fix_watches=FixWatchRepository(database, clock),
         trace=trace,
         pauses=PauseRepository(database, clock, "account"),
         engine=engine,

@@ -40,6 +40,10 @@ FIXED = BROKEN.replace(
     "    return round(sum(stars) / len(stars), 1)",
     "    if not stars:\n        return 0.0\n    return round(sum(stars) / len(stars), 1)",
 )
+FIXED_OTHERWISE = BROKEN.replace(
+    "    return round(sum(stars) / len(stars), 1)",
+    "    return round(sum(stars) / len(stars), 1) if stars else 0.0",
+)
 
 ERROR = """\
 2026-01-02 03:04:05,678 ERROR [shop] request {number}: product infuser could not be listed

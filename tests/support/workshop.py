@@ -21,6 +21,7 @@ from typing import Any
 from ai_ops.core.budgets import Budgets, PlannedCall
 from ai_ops.core.describe import describe
 from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator.fix_watching import FixWatching
 from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.tools import Policy, Tools
 from ai_ops.core.orchestrator.worker import Worker
@@ -41,6 +42,7 @@ from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
+from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
@@ -89,6 +91,10 @@ class Asked:
         self._fixer = ScriptedFixer(script)
         self.failures = list(failures)
         self.requests: list[FixRequest] = []
+
+    def answers_with(self, script: Mapping[str, Any]) -> None:
+        """Answer with another script from now on."""
+        self._fixer = ScriptedFixer(script)
 
     async def ask(self, request: FixRequest, watch: Watch) -> FixAnswer:
         self.requests.append(request)
@@ -175,6 +181,22 @@ class Workshop:
         """Return a prompt task."""
         place = self.repository if repository else None
         return (await self.tools.tasks.create(NewTask(TaskKind.PROMPT, place, "normal", payload))).task
+
+    async def came_back(self, text: str = "") -> Task:
+        """Return the repair of an error whose fix was merged, and that is logged once more."""
+        assert (
+            await self.tools.issues.ingest([(self.event(text or shop.error()), self.repository)])
+        ).tasks == ()
+        begun: list[Task] = []
+
+        class Noting:
+            async def enqueue(self, task: Task) -> None:
+                begun.append(task)
+
+        engine: Any = Noting()
+        await FixWatching(self.tools, engine, grace=timedelta()).round()
+        (task,) = begun
+        return task
 
     async def worked(self, task: Task) -> Task:
         """Let the engine work on the task's present run to its end, and return what the task is then."""
@@ -320,10 +342,12 @@ async def open_workshop(
         pull_requests=pull_requests,
         places=PlaceRepository(database, clock, PublishingLimits(open_at_once=max_open_pull_requests)),
         bug_cases=BugCaseRepository(database),
+        fix_watches=FixWatchRepository(database, clock),
         trace=trace,
         outbox=outbox,
         git=git_client,
         history=git_client,
+        builds=git_client,
         workspaces=WorkspaceManager(folder / "workspaces", git_client),
         suites=SuiteRunner(sandbox, toolbox, wall_seconds=60.0),
         setup_layers=SetupBuilder(sandbox, toolbox, folder / "data"),

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from ai_ops.core.intake import IssueStanding, culprit, only_counts, request, take, title
+from ai_ops.core.intake import IssueStanding, came_back, culprit, only_counts, request, take, title
 from ai_ops.flow.event import ErrorDetail, Frame
 from ai_ops.flow.issue import IssueState, TriageClass, TriageDecision
 from ai_ops.flow.pull_request import PullRequestState
@@ -49,10 +49,44 @@ def test_an_ignored_issue_stays_ignored(task):
 
 
 @pytest.mark.parametrize("task", FINAL)
-@pytest.mark.parametrize("pull_request", [None, PullRequestState.MERGED, PullRequestState.CLOSED])
+@pytest.mark.parametrize("pull_request", [None, PullRequestState.CLOSED])
 def test_a_resolved_issue_that_happens_again_opens_the_next_episode(task, pull_request):
     found = take(known(IssueState.RESOLVED, task, pull_request, resolved_at=NOW), NOW + timedelta(1), FAULT)
     assert (found.outcome, found.episode, found.state, found.create_task) == ("regressed", 3, "open", True)
+
+
+def test_whether_a_merged_fix_failed_is_the_watchs_to_say():
+    issue = known(IssueState.RESOLVED, TaskState.COMPLETED, PullRequestState.MERGED, resolved_at=NOW)
+    found = take(issue, NOW + timedelta(1), FAULT)
+    assert (found.outcome, found.episode, found.state, found.create_task) == (
+        "repeated",
+        2,
+        "resolved",
+        False,
+    )
+    assert only_counts(issue)
+
+
+@pytest.mark.parametrize("state", [IssueState.OPEN, IssueState.RESOLVED])
+@pytest.mark.parametrize("triage", [FAULT, DENIED], ids=["fault", "denial"])
+def test_a_merged_fix_that_failed_opens_the_next_episode(state, triage):
+    found = came_back(known(state, TaskState.COMPLETED, PullRequestState.MERGED), triage)
+    assert (found.outcome, found.episode, found.state) == ("regressed", 3, "open")
+    assert found.create_task is triage.repair
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [
+        known(IssueState.IGNORED, TaskState.COMPLETED, PullRequestState.MERGED),
+        known(IssueState.MERGED, TaskState.COMPLETED, PullRequestState.MERGED),
+        known(IssueState.OPEN, TaskState.PROCESSING, PullRequestState.MERGED),
+        known(IssueState.RESOLVED, TaskState.NEEDS_HUMAN_REVIEW, PullRequestState.MERGED),
+    ],
+    ids=["ignored", "merged", "at work", "in review"],
+)
+def test_a_merged_fix_that_failed_opens_nothing_where_others_decide_or_work(standing):
+    assert came_back(standing, FAULT) is None
 
 
 def test_a_regression_of_an_episode_without_a_repair_stays_in_it():

@@ -10,7 +10,7 @@ from ai_ops.core import context, guard, prompts, proof
 from ai_ops.core.diagnosis import tried_in_vain
 from ai_ops.core.orchestrator.asking import Asked, Question, ask
 from ai_ops.core.orchestrator.money import Purse, accounted
-from ai_ops.core.orchestrator.recalling import recall, told
+from ai_ops.core.orchestrator.recalling import failed_fixes, is_again, recall, told
 from ai_ops.core.orchestrator.records import (
     budget_reason,
     proof_from_json,
@@ -28,6 +28,7 @@ from ai_ops.core.ports import Outcome
 from ai_ops.core.wording import counted
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import Purpose
+from ai_ops.flow.pull_request import PullRequest
 from ai_ops.flow.task import Proof, Reason, Verdict
 
 
@@ -73,7 +74,8 @@ async def find_fix(scene: Scene, reproduction: Reproduction, *, earlier: tuple[s
     async def first(round: int, feedback: str, purse: Purse) -> tuple[Asked, tuple[str, ...]]:
         cases = await recall(scene)
         past = (*earlier, *told(scene, cases))
-        asked = await _ask(scene, reproduction, round, feedback, purse, past)
+        failed = await failed_fixes(scene)
+        asked = await _ask(scene, reproduction, round, feedback, purse, past, failed)
         return asked, tuple(case.id for case in cases)
 
     nothing = "the answer changes nothing but the tests"
@@ -154,6 +156,11 @@ async def _change(scene: Scene, asking: Asking, round: int, feedback: str, purse
         return outcome | _refused(*asked.problems, blocked=asked.out_of_bounds, final=asked.out_of_bounds)
     if asked.patch.strip() == asking.unchanged.strip():
         return outcome | _refused(Reason("no_change", "", asking.nothing), final=asking.may_decline)
+    masked = await asyncio.to_thread(scene.tools.redact, asked.patch)
+    once_more = is_again(masked, scene.project.base.sha, await failed_fixes(scene))
+    if once_more is not None:
+        words = f"this change was merged in episode {once_more.episode}, and the error came back with it"
+        return outcome | _refused(Reason("same_fix_again", once_more.url, words))
     name = f"{asking.purpose}-{round}"
     await scene.tools.trace.put_patch(scene.run_id, name, asked.patch)
     await scene.tools.trace.put_artifact(scene.run_id, f"{name}-diff", asked.patch, "text/x-diff")
@@ -167,11 +174,13 @@ async def _ask(
     feedback: str,
     purse: Purse,
     past: tuple[str, ...],
+    failed: tuple[PullRequest, ...],
 ) -> Asked:
     project = scene.project
     checkout = await checkout_of(scene, "fix", reproduction.patch)
     tests = await asyncio.to_thread(named_files, scene, checkout, reproduction.paths)
-    taken = sum(map(context.tokens, (*past, *(test.text for test in tests))))
+    changes = tuple(one.diff for one in failed)
+    taken = sum(map(context.tokens, (*past, *changes, *(test.text for test in tests))))
     shown = await asyncio.to_thread(chosen, scene, checkout, taken=taken, but=reproduction.paths)
 
     def prompt_for(block: str, report: str) -> str:
@@ -183,6 +192,7 @@ async def _ask(
             project.plan,
             reproduction=tests,
             past=past,
+            failed=changes,
             suspects=scene.suspects,
             feedback=both(feedback, report),
         )

@@ -12,9 +12,11 @@ from ai_ops.core.code_blocks import Tree
 from ai_ops.core.commit_rules import CommitRules
 from ai_ops.core.ports import (
     BugCases,
+    Builds,
     Clock,
     CodeHost,
     Fixer,
+    FixWatches,
     Git,
     History,
     Issues,
@@ -138,10 +140,12 @@ class Tools:
     pull_requests: PullRequests
     places: Places
     bug_cases: BugCases
+    fix_watches: FixWatches
     trace: Trace
     outbox: Outbox
     git: Git
     history: History
+    builds: Builds
     workspaces: Workspaces
     suites: Suites
     setup_layers: SetupLayers

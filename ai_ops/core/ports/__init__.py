@@ -31,11 +31,13 @@ from ai_ops.core.ports.repositories import Git, History, Workspaces
 from ai_ops.core.ports.running import Clock, Engine, Fail, Outcome, Steps, Trace, Worker
 from ai_ops.core.ports.sandbox import Bind, Prepared, Sandbox, SandboxResult, SandboxSpec
 from ai_ops.core.ports.telling import Notifier, Outbox
+from ai_ops.core.ports.watches import Builds, FixWatches
 
 __all__ = [
     "Bind",
     "BugCaseFilter",
     "BugCases",
+    "Builds",
     "Clock",
     "CodeHost",
     "Comments",
@@ -43,6 +45,7 @@ __all__ = [
     "Deliveries",
     "Engine",
     "Fail",
+    "FixWatches",
     "Fixer",
     "Git",
     "Granted",

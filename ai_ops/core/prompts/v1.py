@@ -22,12 +22,16 @@ from ai_ops.core.prompts.parts import (
 )
 from ai_ops.core.suspects import sentences
 from ai_ops.core.untrusted import clean
+from ai_ops.core.wording import shortened
 from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.fixing import FixMode, Purpose
 from ai_ops.flow.follow_up import FollowUp, FollowUpReason
 from ai_ops.flow.suspects import Suspects
 
 VERSION = 1
+
+_MOST_CHANGES = 3  # that did not mend the error; of each so many characters are shown
+_MOST_FAILED = 8_000
 
 _WORDS = """\
 End your answer with these words for people, in plain text, short and without code:
@@ -102,6 +106,13 @@ How errors like this one were repaired before. They are examples: the cause may 
 repair that was refused, or after which the error came back, was not good enough."""
 
 
+_FAILED = """\
+## What did not mend it
+
+These changes were made for this very error and merged, and it came back in builds that held them. Whatever
+they do is not the repair, or not all of it: look for what they missed. None of them is taken again."""
+
+
 def _how(head: Head) -> str:
     """Return how to answer. Only our own words are in the grammar; the id is put into them."""
     if head.mode is FixMode.AGENTIC:
@@ -144,6 +155,15 @@ def _past(past: Sequence[str], head: Head) -> str:
         return ""
     blocks = (fence(f'bug="{number}"', clean(text).text, head.fence) for number, text in enumerate(past, 1))
     return "\n\n".join([_PAST, *blocks])
+
+
+def _failed(failed: Sequence[str], head: Head) -> str:
+    """Return merged changes after which the error came back, each as data; nothing when there are none."""
+    if not failed:
+        return ""
+    texts = (clean(shortened(text, _MOST_FAILED)).text for text in failed[-_MOST_CHANGES:])
+    blocks = (fence(f'change="{number}"', text, head.fence) for number, text in enumerate(texts, 1))
+    return "\n\n".join([_FAILED, *blocks])
 
 
 def _back(feedback: str, head: Head) -> str:
@@ -208,6 +228,7 @@ def fix(
     *,
     reproduction: Sequence[ContextFile],
     past: Sequence[str] = (),
+    failed: Sequence[str] = (),
     suspects: Suspects | None = None,
     feedback: str = "",
 ) -> str:
@@ -221,6 +242,7 @@ def fix(
         plan: how tests are run.
         reproduction: the test files that fail on this code.
         past: what is told of similar bugs, masked.
+        failed: merged changes after which this error came back, as masked patches, the oldest first.
         suspects: who touched the trace's lines last, and what came with the release.
         feedback: what was wrong with the last answer, empty at first.
     """
@@ -238,6 +260,7 @@ def fix(
         _history(suspects, head),
         tests,
         _files(shown, head),
+        _failed(failed, head),
         _past(past, head),
         _back(feedback, head),
         "## How to answer\n\n" + _how(head),

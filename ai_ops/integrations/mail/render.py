@@ -78,5 +78,6 @@ def _subject(report: Report) -> str:
     lead = f"Pull request{unproved}" if report.pr_url else "Needs review"
     if report.failure_code:
         lead = f"{'Waits' if report.waits else 'Failed'} ({report.failure_code})"
+    lead = report.lead or lead
     where = f" [{report.service}]" if report.service else ""
     return f"[AI-Ops] {lead}:{where} {report.title}"

@@ -32,22 +32,22 @@ async def list_issues(request: web.Request) -> web.StreamResponse:
 
 
 async def get_issue(request: web.Request) -> web.StreamResponse:
-    """Answer one issue, with its fingerprints and what people decided about it."""
+    """Answer one issue, with its fingerprints, what was decided about it, and whether its fixes hold."""
     issue = await _find(request)
     issues = request.app[SERVICES].issues
     decisions = [views.decision(decision) for decision in await issues.decisions(issue.id)]
     fingerprints = await issues.fingerprints(issue.id)
-    repair, pull_request = await _proposed(request.app[SERVICES], issue)
-    return json_response(
-        views.issue(issue)
-        | {
-            "fingerprints": fingerprints,
-            "decisions": decisions,
-            "pull_request": pull_request
-            and views.pull_request_of_issue(pull_request, request.app[SERVICES].public_url),
-            "no_pull_request_reason": why_no_pull_request(issue, repair, pull_request),
-        }
-    )
+    services = request.app[SERVICES]
+    repair, pull_request = await _proposed(services, issue)
+    watches = await services.fix_watches.of_issue(issue.id)
+    more = {
+        "fingerprints": fingerprints,
+        "decisions": decisions,
+        "pull_request": pull_request and views.pull_request_of_issue(pull_request, services.public_url),
+        "no_pull_request_reason": why_no_pull_request(issue, repair, pull_request),
+        "fix_watches": [views.fix_watch(watch, services.public_url) for watch in watches],
+    }
+    return json_response(views.issue(issue) | more)
 
 
 async def _proposed(services: Services, issue: Issue) -> tuple[Task | None, PullRequest | None]:

@@ -24,10 +24,11 @@ async def list_pull_requests(request: web.Request) -> web.StreamResponse:
 
 
 async def get_pull_request(request: web.Request) -> web.StreamResponse:
-    """Answer one pull request."""
-    return json_response(
-        views.pull_request(await find_pull_request(request), request.app[SERVICES].public_url)
-    )
+    """Answer one pull request, and once it is merged whether it holds."""
+    services, found = request.app[SERVICES], await find_pull_request(request)
+    watches = await services.fix_watches.of_pull_request(found.id)
+    watched = [views.fix_watch(watch, services.public_url) for watch in watches]
+    return json_response(views.pull_request(found, services.public_url) | {"fix_watches": watched})
 
 
 async def merge_pull_request(request: web.Request) -> web.StreamResponse:
