@@ -41,7 +41,7 @@ class Report:
     ``progress`` is then what it did before.
     ``next_step`` is what a person can do. ``tried`` is what the run tried in vain before; ``precedents``
     are similar bugs of the repository's own past. ``where`` is the innermost line of the trace in the
-    repository, ``path:line``, empty when no file could be matched.
+    repository, ``path:line``, empty when no file could be matched. ``urgent``: its mail waits for nothing.
     """
 
     title: str
@@ -74,6 +74,7 @@ class Report:
     risks: tuple[str, ...] = ()
     precedents: tuple[str, ...] = ()
     banners: tuple[str, ...] = field(default_factory=tuple)
+    urgent: bool = False
 
     @property
     def headline(self) -> str:

@@ -18,7 +18,7 @@ from ai_ops.core.suspects import author, subject
 from ai_ops.core.wording import counted
 from ai_ops.flow.issue import Issue
 from ai_ops.flow.suspects import SuspectCommit, Suspects
-from ai_ops.flow.task import Proof, Verdict
+from ai_ops.flow.task import Priority, Proof, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ async def build_report(
         diff=redact(findings.patch),
         suspects=_shown(findings.suspects, redact),
         banners=_banners(tools, findings.proof, published=not next_step),
+        urgent=task.priority is Priority.URGENT,
     )
 
 

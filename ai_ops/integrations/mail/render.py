@@ -1,14 +1,15 @@
-"""Report → mail: subject, text and HTML. Autoescape is always on; styles are inlined for mail readers."""
+"""Reports and other news → mail: subject, text and HTML. Autoescape is on; styles are inlined for readers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import css_inline
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from ai_ops.core.identity import message_id
+from ai_ops.core.notices import Notice, kind_of, link, notice_data, report_data
 from ai_ops.core.report import Report, before_and_after, open_points, turn_off
 from ai_ops.core.suspects import sentences
 from ai_ops.core.wording import counted, shortened
@@ -19,6 +20,7 @@ from ai_ops.integrations.mail.message import encodable, safe_subject
 _DIFF_LIMIT = 20_000
 _LOG_LIMIT = 20_000
 _MOST_LINES = 50  # of a list
+_WHY = "RECEIVER_EMAIL names this address"
 
 
 class MailRenderer:
@@ -35,10 +37,13 @@ class MailRenderer:
         self._templates.filters |= {"quoted": _quoted, "line": _line}
         self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
 
-    def render(self, key: str, report: Report, recipients: Sequence[str], now: datetime) -> Notification:
+    def render(
+        self, key: str, report: Report, recipients: Sequence[str], now: datetime, why: str = ""
+    ) -> Notification:
         """Return the mail of a report. ``key`` makes it one mail however often it is rendered."""
         facts = {
             "report": report,
+            "why": why or _WHY,
             "log": shortened(report.error.raw_excerpt, _LOG_LIMIT),
             "tests": before_and_after(report.proof),
             "open_points": open_points(report.proof),
@@ -49,16 +54,47 @@ class MailRenderer:
             "diff": report.diff[:_DIFF_LIMIT],
             "diff_cut": len(report.diff) > _DIFF_LIMIT,
         }
-        html = self._templates.get_template("report.html").render(facts)
+        text, html = self._written("report", facts)
         return Notification(
             key=key,
             message_id=message_id(key),
             recipients=tuple(recipients),
             subject=safe_subject(_subject(report)),
-            text=encodable(self._templates.get_template("report.txt").render(facts)),
-            html=self._inliner.inline(encodable(html)),
+            text=text,
+            html=html,
             created_at=now,
+            kind=kind_of(report),
+            urgent=report.urgent,
+            thread=report.issue_id,
+            url=link(report),
+            why=why,
+            data=report_data(report),
         )
+
+    def notice(self, key: str, notice: Notice, recipients: Sequence[str], now: datetime) -> Notification:
+        """Return the mail of other news. ``key`` is as for ``render``."""
+        text, html = self._written("notice", {"notice": notice, "why": _WHY})
+        where = f" [{notice.service}]" if notice.service else ""
+        return Notification(
+            key=key,
+            message_id=message_id(key),
+            recipients=tuple(recipients),
+            subject=safe_subject(f"[AI-Ops]{where} {notice.title}"),
+            text=text,
+            html=html,
+            created_at=now,
+            kind=notice.kind,
+            urgent=notice.urgent,
+            thread=notice.issue_id,
+            url=notice.url,
+            data=notice_data(notice),
+        )
+
+    def _written(self, template: str, facts: Mapping[str, object]) -> tuple[str, str]:
+        """Return the text and the HTML of a template."""
+        html = self._templates.get_template(f"{template}.html").render(facts)
+        text = self._templates.get_template(f"{template}.txt").render(facts)
+        return encodable(text), self._inliner.inline(encodable(html))
 
 
 def _quoted(text: str, *, first: bool = True) -> str:
