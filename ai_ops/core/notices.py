@@ -7,11 +7,13 @@ channel gets the few lines that ``chat`` makes of it.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ai_ops.core.report import Report
+from ai_ops.core.untrusted import clean
 from ai_ops.core.wording import counted, one_line
 from ai_ops.flow.notification import NotificationKind, WaitingNotification
 
@@ -20,6 +22,9 @@ SCHEMA_VERSION = 1
 
 _MOST_ITEMS = 20  # in a channel
 _LINE = 400
+# What chats make mentions, channels, commands and links of in plain text.
+_ACTIVE = re.compile(r"[@#!<&](?=[\w!@#&])|^/(?=\w)|:(?=//)|\bwww\.", re.IGNORECASE)
+_GAP = "\u200b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Notice:
     service: str = ""
     kind: NotificationKind = NotificationKind.NOTICE
     urgent: bool = False
+    because: str = "RECEIVER_EMAIL names this address"
 
 
 def kind_of(report: Report) -> NotificationKind:
@@ -56,24 +62,33 @@ def report_data(report: Report) -> dict[str, Any]:
     """Return what programs are told of a report. Money in US dollars; empty texts are not known."""
     names = (
         "title", "headline", "service", "environment", "release", "cause", "next_step", "issue_id",
-        "trace_id", "pr_url", "task_url", "trace_url", "place", "occurrences",
+        "trace_id", "pr_url", "task_url", "trace_url", "place",
     )  # fmt: skip
-    failure = {"code": report.failure_code, "message": report.failure} if report.failure_code else None
+    failure = {"code": report.failure_code, "message": _visible(report.failure)}
     return {
-        **{name: getattr(report, name) for name in names},
+        **{name: _visible(getattr(report, name)) for name in names},
         "verdict": report.proof.verdict,
-        "exception_type": report.error.exception_type,
+        "exception_type": _visible(report.error.exception_type),
+        "occurrences": report.occurrences,
         "cost_usd": round(report.cost_usd, 6),
-        "failure": failure,
+        "failure": failure if report.failure_code else None,
         "urgent": report.urgent,
     }
 
 
 def notice_data(notice: Notice) -> dict[str, Any]:
     """Return what programs are told of a notice."""
-    names = ("title", "headline", "service", "next_step", "issue_id", "url", "urgent")
-    items = [{"text": text, "url": url} for text, url in notice.items]
-    return {**{name: getattr(notice, name) for name in names}, "items": items}
+    names = ("title", "headline", "service", "next_step", "issue_id", "url")
+    items = [{"text": _visible(text), "url": _visible(url)} for text, url in notice.items]
+    return {
+        **{name: _visible(getattr(notice, name)) for name in names},
+        "urgent": notice.urgent,
+        "items": items,
+    }
+
+
+def _visible(text: str) -> str:
+    return clean(text).text
 
 
 def digest_of(parts: Sequence[WaitingNotification]) -> Notice:
@@ -95,7 +110,7 @@ def digest_key(parts: Sequence[WaitingNotification]) -> str:
 
 
 def chat(data: Mapping[str, Any]) -> str:
-    """Return a few plain lines for a chat channel, of what programs are told."""
+    """Return a few plain lines for a chat, of what programs are told. Only our own links are links."""
     lines = [str(data.get("headline", ""))]
     if failure := data.get("failure"):
         lines.append(f"{failure['code']}: {failure['message']}")
@@ -103,10 +118,18 @@ def chat(data: Mapping[str, Any]) -> str:
         lines.append(f"Place: {place}")
     if next_step := data.get("next_step"):
         lines.append(f"Next step: {next_step}")
+    said = [harmless(text) for text in lines if text]
     items = data.get("items", ())
-    lines += [" ".join(filter(None, (f"- {item['text']}", item["url"]))) for item in items[:_MOST_ITEMS]]
+    said += [
+        " ".join(filter(None, (f"- {harmless(each['text'])}", each["url"]))) for each in items[:_MOST_ITEMS]
+    ]
     if len(items) > _MOST_ITEMS:
-        lines.append(f"and {len(items) - _MOST_ITEMS} more: ai-ops notification list")
+        said.append(f"and {len(items) - _MOST_ITEMS} more: ai-ops notification list")
     if where := data.get("pr_url") or data.get("url") or data.get("task_url"):
-        lines.append(str(where))
-    return "\n".join(one_line(text, _LINE) for text in lines if text)
+        said.append(str(where))
+    return "\n".join(said)
+
+
+def harmless(text: str) -> str:
+    """Return a line that no chat makes a mention, a command or a link of."""
+    return _ACTIVE.sub(lambda found: found.group() + _GAP, one_line(" ".join(_visible(text).split()), _LINE))

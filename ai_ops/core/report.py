@@ -42,6 +42,7 @@ class Report:
     ``next_step`` is what a person can do. ``tried`` is what the run tried in vain before; ``precedents``
     are similar bugs of the repository's own past. ``where`` is the innermost line of the trace in the
     repository, ``path:line``, empty when no file could be matched. ``urgent``: its mail waits for nothing.
+    ``because`` says why a mail of it comes.
     """
 
     title: str
@@ -74,6 +75,7 @@ class Report:
     risks: tuple[str, ...] = ()
     precedents: tuple[str, ...] = ()
     banners: tuple[str, ...] = field(default_factory=tuple)
+    because: str = "RECEIVER_EMAIL names this address"
     urgent: bool = False
 
     @property

@@ -49,10 +49,11 @@ class Notification:
 
     ``recipients`` are all whom the message goes to; in the outbox it is one row for each, its ``recipient``.
     ``message_id`` follows from the key. ``thread`` is what mails hang together by, an issue's id;
-    ``in_reply_to`` the Message-ID of its first mail to this receiver. ``why`` says why it goes to them.
-    ``data`` is what programs are told, JSON. ``urgent`` waits for nothing. Once ``released_at`` is set it
-    goes out on its own; ``digest`` is the key of the digest it goes out with instead. ``last_error`` says
-    why it has not arrived.
+    ``in_reply_to`` the Message-ID of its first mail to this receiver. ``why`` says why it goes to them,
+    after "because". ``data`` is what programs are told, JSON. ``urgent`` waits for nothing.
+
+    Once ``released_at`` is set it goes out on its own; ``digest`` is the key of the digest that it goes out
+    with instead. ``last_error`` says why it has not arrived.
     """
 
     key: str

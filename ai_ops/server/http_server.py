@@ -16,6 +16,7 @@ from ai_ops.server.handlers import (
     events,
     health,
     issues,
+    notifications,
     pull_requests,
     senders,
     stream,
@@ -38,6 +39,7 @@ ROUTES = (
     *traces.ROUTES,
     *pull_requests.ROUTES,
     *bug_cases.ROUTES,
+    *notifications.ROUTES,
 )
 _SHUTDOWN_SECONDS = 2.0
 

@@ -15,6 +15,7 @@ from ai_ops.core.ports import (
     Engine,
     Ids,
     Issues,
+    Outbox,
     Pauses,
     PullRequests,
     Tasks,
@@ -49,6 +50,7 @@ class Services:
     pull_requests: PullRequests
     bug_cases: BugCases
     trace: Trace
+    outbox: Outbox
     pauses: Pauses
     engine: Engine
     hosts: Mapping[str, CodeHost]

@@ -28,6 +28,7 @@ def services(system: System) -> Services:
         bug_cases=tools.bug_cases,
         bug_case_reach=tools.policy.bug_case_reach,
         trace=tools.trace,
+        outbox=tools.outbox,
         pauses=tools.pauses,
         engine=system.engine,
         hosts=tools.hosts,

@@ -118,13 +118,14 @@ async def test_all_mails_of_an_issue_hang_together(inbox, tmp_path):
 async def test_a_mail_says_that_a_program_wrote_it_and_why_it_comes(inbox, tmp_path):
     async with post(tmp_path, inbox) as office:
         await office.put("one")
-        made = office.room.render("one", REPORT, [BOB], NOW, "you wrote\r\nBcc: x@y the crashing line")
+        asking = replace(REPORT, because="you wrote\r\nBcc: x@y the crashing line")
+        made = office.room.render("one", asking, [BOB], NOW)
         await office.outbox.put(made)
         await office.room.deliver_due()
     (plain,), (asked,) = inbox.got(), inbox.got(BOB)
     assert plain["Auto-Submitted"] == "auto-generated"
     assert plain["List-Id"] == "AI-Ops <ai-ops.example.com>"
-    assert (plain["X-AI-Ops-Reason"], plain["X-AI-Ops-Kind"]) == ("RECEIVER_EMAIL", "pull_request")
+    assert (plain["X-AI-Ops-Reason"], plain["X-AI-Ops-Kind"]) == (REPORT.because, "pull_request")
     assert asked["X-AI-Ops-Reason"] == "you wrote Bcc: x@y the crashing line"
     assert asked["Bcc"] is None
     assert "because you wrote Bcc: x@y the crashing line." in asked.get_body(("plain",)).get_content()

@@ -34,6 +34,7 @@ from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
+from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pauses import PauseRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
@@ -225,6 +226,7 @@ async def running(
         pull_requests=pull_requests,
         bug_cases=BugCaseRepository(database),
         trace=trace,
+        outbox=OutboxRepository(database),
         pauses=PauseRepository(database, clock, "account"),
         engine=engine,
         hosts=hosts,

@@ -85,13 +85,10 @@ class Edits(Protocol):
 class Mailroom(Protocol):
     """Puts into words what people are told, and delivers what waits in the outbox."""
 
-    def render(
-        self, key: str, report: Report, recipients: Sequence[str], now: datetime, why: str = ""
-    ) -> Notification:
+    def render(self, key: str, report: Report, recipients: Sequence[str], now: datetime) -> Notification:
         """Return the message of a report to those of the recipients that want to know of its kind.
 
-        ``key`` names it: put again with the same recipient it is the same notification. ``why`` says why it
-        goes to them, after "because"; empty: the configuration names them.
+        ``key`` names it: put again with the same recipient it is the same notification.
         """
         ...
 

@@ -19,9 +19,10 @@ from ai_ops.core.mail_pacing import Pacing, plan
 from ai_ops.core.notices import Notice, digest_key, digest_of
 from ai_ops.core.ports import Clock, Notifier, Outbox
 from ai_ops.core.report import Report
-from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.notification import Notification, NotificationKind, WaitingNotification, Way, way_of
 from ai_ops.integrations.mail.render import MailRenderer
+from ai_ops.integrations.receivers import receiver_unknown
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +68,9 @@ class Mailroom:
         # The loop and a run may both come; a notification is in one hand at a time.
         self._turns = {way: asyncio.Lock() for way in Way}
 
-    def render(
-        self, key: str, report: Report, recipients: Sequence[str], now: datetime, why: str = ""
-    ) -> Notification:
+    def render(self, key: str, report: Report, recipients: Sequence[str], now: datetime) -> Notification:
         """Return the message of a report to those of the recipients that want to know of its kind."""
-        made = self._renderer.render(key, report, recipients, now, why)
+        made = self._renderer.render(key, report, recipients, now)
         return self._wanted(made)
 
     def notice(self, key: str, notice: Notice, recipients: Sequence[str], now: datetime) -> Notification:
@@ -155,12 +154,3 @@ class Mailroom:
         if found is None:
             raise receiver_unknown(notification.recipient)
         return found
-
-
-def receiver_unknown(recipient: str) -> PermanentError:
-    """Return the failure of a webhook or channel that is no longer configured."""
-    return PermanentError(
-        "receiver_unknown",
-        f"{recipient} is not configured",
-        next_step="Configure it again, then: ai-ops notification retry.",
-    )

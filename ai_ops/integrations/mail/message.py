@@ -73,7 +73,8 @@ def build(notification: Notification, sender: str) -> EmailMessage:
     # Keeps out-of-office replies away, and marks the mail as written by a program.
     message["Auto-Submitted"] = "auto-generated"
     message["List-Id"] = f"AI-Ops <ai-ops.{home.domain.lower()}>"
-    message["X-AI-Ops-Reason"] = safe_subject(notification.why or "RECEIVER_EMAIL")
+    if notification.why:
+        message["X-AI-Ops-Reason"] = safe_subject(notification.why)
     message["X-AI-Ops-Kind"] = notification.kind.value
     message.set_content(encodable(notification.text))
     message.add_alternative(encodable(notification.html), subtype="html")

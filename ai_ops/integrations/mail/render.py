@@ -20,7 +20,6 @@ from ai_ops.integrations.mail.message import encodable, safe_subject
 _DIFF_LIMIT = 20_000
 _LOG_LIMIT = 20_000
 _MOST_LINES = 50  # of a list
-_WHY = "RECEIVER_EMAIL names this address"
 
 
 class MailRenderer:
@@ -37,13 +36,10 @@ class MailRenderer:
         self._templates.filters |= {"quoted": _quoted, "line": _line}
         self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
 
-    def render(
-        self, key: str, report: Report, recipients: Sequence[str], now: datetime, why: str = ""
-    ) -> Notification:
+    def render(self, key: str, report: Report, recipients: Sequence[str], now: datetime) -> Notification:
         """Return the mail of a report. ``key`` makes it one mail however often it is rendered."""
         facts = {
             "report": report,
-            "why": why or _WHY,
             "log": shortened(report.error.raw_excerpt, _LOG_LIMIT),
             "tests": before_and_after(report.proof),
             "open_points": open_points(report.proof),
@@ -67,13 +63,13 @@ class MailRenderer:
             urgent=report.urgent,
             thread=report.issue_id,
             url=link(report),
-            why=why,
+            why=report.because,
             data=report_data(report),
         )
 
     def notice(self, key: str, notice: Notice, recipients: Sequence[str], now: datetime) -> Notification:
         """Return the mail of other news. ``key`` is as for ``render``."""
-        text, html = self._written("notice", {"notice": notice, "why": _WHY})
+        text, html = self._written("notice", {"notice": notice})
         where = f" [{notice.service}]" if notice.service else ""
         return Notification(
             key=key,
@@ -87,6 +83,7 @@ class MailRenderer:
             urgent=notice.urgent,
             thread=notice.issue_id,
             url=notice.url,
+            why=notice.because,
             data=notice_data(notice),
         )
 
