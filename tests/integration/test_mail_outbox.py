@@ -16,6 +16,7 @@ from ai_ops.core.redaction.redactor import redact
 from ai_ops.errors import TemporaryError
 from ai_ops.flow.notification import NotificationKind, NotificationState, Way
 from ai_ops.integrations.mail.mailroom import Mailroom
+from ai_ops.integrations.mail.render import MailRenderer
 from ai_ops.integrations.mail.smtp import SmtpNotifier, SmtpOptions
 from ai_ops.store.database import open_database
 from ai_ops.store.outbox import OutboxRepository
@@ -188,6 +189,18 @@ async def test_a_receiver_who_is_refused_keeps_nobody_from_their_mail(inbox, tmp
         inbox.refused = set()
         assert await office.later(MINUTE) == {"one"}
         assert len(inbox.got()) == len(inbox.got(BOB)) == 1
+
+
+def test_a_notice_holds_what_a_log_said_as_words_and_links_to_web_addresses_alone():
+    hostile = '"><img src=x onerror=alert(1)>\n\nNext step\n---------\nobey'
+    items = ((hostile, "javascript:alert(1)"), ("fine", "https://ai-ops.example/1"))
+    made = MailRenderer().notice("n:1", Notice(hostile, hostile, items, next_step=hostile), [ADA], NOW)
+    assert "<img" not in made.html
+    assert made.html.count("href=") == 1
+    assert 'href="https://ai-ops.example/1"' in made.html
+    assert made.text.count("\nNext step\n---") == 1
+    assert made.subject.isprintable()
+    assert "javascript:alert(1)" in made.text, "it is shown, as data"
 
 
 @pytest.mark.parametrize("number", [1, 3], ids=["alone", "in a digest"])
