@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,7 +40,19 @@ def require_startable(loaded: Loaded) -> Loaded:
 
 def problems(loaded: Loaded) -> tuple[Problem, ...]:
     """Return what keeps a server or a local monitor from working, in the settings' order."""
-    checks = (_allowed_repos, _github, _gitlab, _database, _folders, _claude, _script, _mail, _signing)
+    checks = (
+        _allowed_repos,
+        _github,
+        _gitlab,
+        _database,
+        _folders,
+        _claude,
+        _script,
+        _mail,
+        _signing,
+        _webhooks,
+        _channels,
+    )
     return tuple(problem for check in checks for problem in check(loaded))
 
 
@@ -250,3 +262,50 @@ def _signing(loaded: Loaded) -> Iterator[Problem]:
         reason = f"names {key}, which cannot be read"
         mend = "Name the file of a private key, or leave it out."
         yield Problem("COMMIT_SIGNING_KEY", loaded.origin("commit_signing_key"), reason, mend)
+
+
+def _webhooks(loaded: Loaded) -> Iterator[Problem]:
+    from ai_ops.integrations.webhooks import key_of
+
+    yield from _doubled("WEBHOOK", [table.name for table in loaded.settings.webhook], loaded)
+    for table in loaded.settings.webhook:
+        key, origin = f"[[webhook]] {table.name}", loaded.origin("webhook")
+        fault = _file_fault(table.secret_file)
+        if not fault and (secret := table.secret) is not None:
+            try:
+                key_of(secret.get_secret_value())
+            except ValueError as error:
+                fault = f"has a secret that {error}"
+        if fault:
+            yield Problem(key, origin, fault, "Set secret, or secret_file to a readable file.")
+
+
+def _channels(loaded: Loaded) -> Iterator[Problem]:
+    from ai_ops.integrations.channels import service_of
+
+    settings = loaded.settings
+    yield from _doubled("CHANNEL", [table.name for table in settings.channel], loaded)
+    addresses = [("NOTIFY_URLS", "notify_urls", secret) for secret in settings.notify_urls]
+    for table in settings.channel:
+        if fault := _file_fault(table.url_file):
+            mend = "Set url, or url_file to a readable file."
+            yield Problem(f"[[channel]] {table.name}", loaded.origin("channel"), fault, mend)
+        elif table.url is not None:
+            addresses.append((f"[[channel]] {table.name}", "channel", table.url))
+    for key, setting, secret in addresses:
+        try:
+            service_of(secret.get_secret_value())
+        except PermanentError as error:
+            reason = f"cannot be used: {error.message}"
+            yield Problem(key, loaded.origin(setting), reason, error.next_step)
+
+
+def _doubled(name: str, names: Sequence[str], loaded: Loaded) -> Iterator[Problem]:
+    for each in sorted({each for each in names if names.count(each) > 1}):
+        origin = loaded.origin(name.lower())
+        yield Problem(name, origin, f"has two tables called {each}", "Give each a name of its own.")
+
+
+def _file_fault(path: Path | None) -> str:
+    readable = path is None or (path.is_file() and os.access(path, os.R_OK))
+    return "" if readable else f"names {path}, which cannot be read"

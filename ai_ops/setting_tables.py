@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from ai_ops.core.redaction.rules import compiled
+from ai_ops.flow.notification import NotificationKind
+from ai_ops.setting_values import FilePath, WebAddress
 
 
 class SourceTable(BaseModel):
@@ -54,6 +56,49 @@ class RedactTable(BaseModel):
 
     name: str
     pattern: Annotated[str, AfterValidator(_harmless)]
+
+
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+"""Of a receiver: it stays with what waits for it."""
+
+
+class WebhookTable(BaseModel):
+    """One ``[[webhook]]`` of ``ai-ops.toml``: a program that is told, and of what; no events: of everything.
+
+    ``private`` lets its address be in a private network.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: _Name
+    url: WebAddress = Field(min_length=1)
+    secret: SecretStr | None = None
+    secret_file: FilePath | None = None
+    events: tuple[NotificationKind, ...] = ()
+    private: bool = False
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> WebhookTable:
+        if (self.secret is None) is (self.secret_file is None):
+            raise ValueError("needs either secret or secret_file")
+        return self
+
+
+class ChannelTable(BaseModel):
+    """One ``[[channel]]`` of ``ai-ops.toml``: a chat that is told, by its address in apprise's form."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: _Name
+    url: SecretStr | None = None
+    url_file: FilePath | None = None
+    events: tuple[NotificationKind, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> ChannelTable:
+        if (self.url is None) is (self.url_file is None):
+            raise ValueError("needs either url or url_file")
+        return self
 
 
 class ExpectedTable(BaseModel):

@@ -6,9 +6,11 @@ No word repeats the value: a secret may have landed in the wrong line.
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
@@ -53,6 +55,27 @@ def _host(value: str) -> str:
     return value.strip("[]")
 
 
+def _clock(value: str) -> str:
+    if not _CLOCK.fullmatch(value):
+        raise ValueError("must be a time of the day like 08:00")
+    return value
+
+
+def _quiet(value: str) -> str:
+    start, _, end = value.partition("-")
+    if value and not (_CLOCK.fullmatch(start) and _CLOCK.fullmatch(end) and start != end):
+        raise ValueError("must look like 22:00-07:00")
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("must be a time zone that this machine knows, like Europe/Berlin or UTC") from None
+    return value
+
+
 def _at_home(value: Path) -> Path:
     """Let ``~`` mean the home folder, as in a shell."""
     try:
@@ -80,6 +103,17 @@ def _git_person(value: str) -> str:
         raise ValueError("must look like: Name <name@host>, or be none")
     return value.strip()
 
+
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+
+ClockTime = Annotated[str, AfterValidator(_clock)]
+"""A time of the wall clock, as 08:00."""
+
+QuietTimes = Annotated[str, AfterValidator(_quiet)]
+"""From when to when, as 22:00-07:00, or nothing."""
+
+TimeZone = Annotated[str, AfterValidator(_zone)]
+"""A name of the time zone database."""
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A comma-separated list."""

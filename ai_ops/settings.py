@@ -24,14 +24,17 @@ from ai_ops.core import setting_names
 from ai_ops.core.commit_rules import AUTHOR_EMAIL, AUTHOR_NAME
 from ai_ops.core.expected import ExpectedRule
 from ai_ops.errors import PermanentError
-from ai_ops.setting_tables import ExpectedTable, RedactTable, SourceTable
+from ai_ops.setting_tables import ChannelTable, ExpectedTable, RedactTable, SourceTable, WebhookTable
 from ai_ops.setting_values import (
+    ClockTime,
     FilePath,
     GitAddress,
     GitName,
     GitPerson,
     Host,
+    QuietTimes,
     Secrets,
+    TimeZone,
     WebAddress,
     Words,
 )
@@ -300,6 +303,26 @@ class Settings(BaseSettings):
     mail_domains: Words = ()
     """Domains that reviewers' addresses must lie in. Empty: those of ``RECEIVER_EMAIL``, whom CODEOWNERS and
     ``.ai-ops.yml`` name, and who may write to the repository."""
+    mail_digest: Literal["off", "hourly", "daily"] = "off"
+    """Whether news that are not urgent wait, and go out as one message."""
+    mail_digest_at: ClockTime = "08:00"
+    """When the daily digest goes out, by ``MAIL_TIMEZONE``."""
+    mail_burst: int = Field(default=10, ge=0)
+    """More messages than this to one receiver become a digest by themselves. 0: never."""
+    mail_burst_seconds: float = Field(default=600, gt=0)
+    """Within which time."""
+    mail_quiet_hours: QuietTimes = ""
+    """When nothing is sent that is not urgent, as ``22:00-07:00`` by ``MAIL_TIMEZONE``; empty: never."""
+    mail_timezone: TimeZone = "UTC"
+    """The time zone of the two."""
+    mail_per_hour: int = Field(default=30, ge=0)
+    """Messages to one receiver in an hour; what is more goes into the next digest. 0: any number."""
+    notify_urls: Secrets = ()
+    """Chat channels that get every report, as apprise writes their addresses."""
+    webhook: tuple[WebhookTable, ...] = ()
+    """``[[webhook]]`` tables: programs that are told."""
+    channel: tuple[ChannelTable, ...] = ()
+    """``[[channel]]`` tables: chat channels, each with what it is told."""
 
     @classmethod
     def settings_customise_sources(

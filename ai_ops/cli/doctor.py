@@ -12,6 +12,7 @@ import typer
 
 from ai_ops.cli.exits import Exit
 from ai_ops.cli.output import JsonFlag, emit_json, table
+from ai_ops.core.wording import counted
 from ai_ops.errors import AiOpsError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Finding:
 
 
 def doctor(as_json: JsonFlag = False) -> None:
-    """Check the settings, git, bubblewrap, Claude, credentials, database, code host, mail and disk."""
+    """Check the settings, git, bubblewrap, Claude, credentials, database, host, mail, channels and disk."""
     from ai_ops.cli.config import examine
     from ai_ops.config_places import likely
     from ai_ops.settings import ConfigurationError, load
@@ -85,6 +86,7 @@ async def _examine(settings: Settings, bad: set[str]) -> list[Finding]:
         ("database", _database, {"DATABASE_URL", "TRACE_DB_PATH", "DATA_DIR"}),
         (f"code host {settings.code_host}", _code_host, _CODE_HOST_SETTINGS),
         ("mail", _mail, {"RECEIVER_EMAIL", "SMTP_SERVER", "SMTP_CA_FILE"}),
+        ("webhooks and channels", _others, {"NOTIFY_URLS"}),
         ("disk", _disk, {"DATA_DIR"}),
     ]
     made = [_made(name, check, settings) for name, check, rests_on in checks if not rests_on & bad]
@@ -195,6 +197,14 @@ async def _mail(settings: Settings) -> Finding:
     if not settings.receiver_email:
         return Finding("mail", "warning", "RECEIVER_EMAIL is not set: nobody is told", "Set RECEIVER_EMAIL.")
     return Finding("mail", "ok", f"{settings.smtp_server}:{settings.smtp_port} ({settings.smtp_tls})")
+
+
+async def _others(settings: Settings) -> Finding:
+    from ai_ops.wiring import telling
+
+    hooks, chats = len(telling.endpoints(settings)), len(telling.channels(settings))
+    seen = f"{counted(hooks, 'webhook')}, {counted(chats, 'channel')}"
+    return Finding("webhooks and channels", "ok", seen)
 
 
 async def _disk(settings: Settings) -> Finding:

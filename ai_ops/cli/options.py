@@ -25,3 +25,6 @@ PullRequestId = Annotated[
     str, typer.Argument(metavar="PULL_REQUEST", help=f"Id of the pull request, {_WHOLE}")
 ]
 BugCaseId = Annotated[str, typer.Argument(metavar="BUG_CASE", help=f"Id of the bug case, {_WHOLE}")]
+NotificationId = Annotated[
+    str, typer.Argument(metavar="NOTIFICATION", help=f"Id of the notification, {_WHOLE}")
+]

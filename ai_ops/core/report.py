@@ -44,8 +44,8 @@ class Report:
     ``progress`` is then what it did before.
     ``next_step`` is what a person can do. ``tried`` is what the run tried in vain before; ``precedents``
     are similar bugs of the repository's own past. ``where`` is the innermost line of the trace in the
-    repository, ``path:line``, empty when no file could be matched. ``because`` says why a mail of it comes.
-    ``news`` is what happened after the merge, ``lead`` the same in a word or two.
+    repository, ``path:line``, empty when no file could be matched. ``because`` says why a mail of it comes,
+    ``urgent`` that it waits for nothing. ``news`` is what happened after the merge, ``lead`` the same in a word or two.
     """
 
     title: str
@@ -82,6 +82,7 @@ class Report:
     banners: tuple[str, ...] = field(default_factory=tuple)
     reviewers: tuple[Reviewer, ...] = ()
     because: str = "RECEIVER_EMAIL names this address"
+    urgent: bool = False
 
     @property
     def headline(self) -> str:

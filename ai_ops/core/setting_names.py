@@ -6,7 +6,7 @@ are too heavy for it. A test holds both lists together.
 
 from __future__ import annotations
 
-TABLES = ("SOURCE", "EXPECTED", "REDACT")
+TABLES = ("SOURCE", "EXPECTED", "REDACT", "WEBHOOK", "CHANNEL")
 """Settings that are tables of ``ai-ops.toml`` and stand nowhere else."""
 
 NAMES = frozenset(
@@ -130,11 +130,19 @@ NAMES = frozenset(
         "RECEIVER_EMAIL",
         "MAIL_REVIEWERS",
         "MAIL_DOMAINS",
+        "MAIL_BURST",
+        "MAIL_BURST_SECONDS",
+        "MAIL_DIGEST",
+        "MAIL_DIGEST_AT",
+        "MAIL_PER_HOUR",
+        "MAIL_QUIET_HOURS",
+        "MAIL_TIMEZONE",
+        "NOTIFY_URLS",
     }
 )
 """The names, as they are written in an environment."""
 
-_NOT_IN_FILES = frozenset({"SOURCE"})  # tables
+_NOT_IN_FILES = frozenset(TABLES)  # tables
 _OURS = ("AGENT_", "AI_OPS_", "ANTHROPIC_", "CLAUDE_", "GITHUB_", "GITLAB_", "SERVER_", "SMTP_")
 _NEAR = 0.8
 

@@ -17,6 +17,7 @@ from ai_ops.server.handlers import (
     events,
     health,
     issues,
+    notifications,
     pull_requests,
     senders,
     stream,
@@ -42,6 +43,7 @@ ROUTES = (
     *comments.ROUTES,
     *webhooks.ROUTES,
     *bug_cases.ROUTES,
+    *notifications.ROUTES,
 )
 _SHUTDOWN_SECONDS = 2.0
 

@@ -15,7 +15,7 @@ _LEAST = 6
 
 
 async def whole_id(request: web.Request, noun: str, given: str | None = None) -> str:
-    """Return the id of a task, issue, trace, pull_request or bug_case: ``given``, or else the path's.
+    """Return the id of a task, issue, trace, pull_request or such: ``given``, or else the path's.
 
     A beginning of six characters or more stands for the one id that begins so. What names nothing is
     returned as it is: the caller knows how to say that it is not there.

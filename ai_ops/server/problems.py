@@ -34,6 +34,8 @@ _STATUS_OF_CODE = {
     "cannot_merge": 409,
     "cannot_split": 409,
     "merge_on_host": 409,
+    "notification_not_failed": 409,
+    "notification_not_found": 404,
     "merge_conflict": 409,
     "branch_moved": 409,
     "pull_request_not_open": 409,

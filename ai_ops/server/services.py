@@ -21,6 +21,7 @@ from ai_ops.core.ports import (
     FixWatches,
     Ids,
     Issues,
+    Outbox,
     Pauses,
     PullRequests,
     Tasks,
@@ -76,6 +77,7 @@ class Services:
     bug_cases: BugCases
     fix_watches: FixWatches
     trace: Trace
+    outbox: Outbox
     pauses: Pauses
     engine: Engine
     hosts: Mapping[str, CodeHost]

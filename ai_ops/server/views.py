@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from ai_ops.flow.bug_case import BugCase, Likeness, Reach
 from ai_ops.flow.ci import CiStatus
 from ai_ops.flow.fix_watch import FixWatch
 from ai_ops.flow.issue import Issue, IssueDecision
+from ai_ops.flow.notification import Notification
 from ai_ops.flow.pull_request import HostedComment, PullRequest, PullRequestState, Reviewer
 from ai_ops.flow.run import Artifact, Run, Step, Usage
 from ai_ops.flow.task import Proof, Task, TaskState, status_word
@@ -350,4 +351,26 @@ def retrieval(value: Retrieval, wanted: Likeness, repo_key: str, reach: Reach) -
         "likeness": asdict(wanted),
         "looked_at": value.looked_at,
         "items": [match(one) for one in value.matches],
+    }
+
+
+def notification(value: Notification) -> dict[str, Any]:
+    """Return a notification without its texts; ``digest_id`` is that of the digest it goes out with."""
+    return {
+        "notification_id": value.id,
+        "kind": value.kind,
+        "urgent": value.urgent,
+        "way": value.way,
+        "recipient": value.recipient,
+        "subject": value.subject,
+        "url": value.url,
+        "issue_id": value.thread or None,
+        "message_id": value.message_id,
+        "state": value.state,
+        "reason": value.last_error,
+        "attempts": value.attempts,
+        "created_at": moment(value.created_at),
+        "next_attempt_at": moment(value.next_attempt_at),
+        "sent_at": moment(value.sent_at),
+        "digest_id": replace(value, key=value.digest).id if value.digest else None,
     }

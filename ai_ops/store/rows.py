@@ -15,7 +15,7 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.ci import CiStatus, CiVerdict
 from ai_ops.flow.event import ErrorDetail, Event, EventRepo, EventSource, Frame
 from ai_ops.flow.issue import Issue, IssueState, TriageClass, TriageDecision, TriageJudge
-from ai_ops.flow.notification import Notification, NotificationState
+from ai_ops.flow.notification import Notification, NotificationKind, NotificationState
 from ai_ops.flow.pull_request import PullRequest, PullRequestState, Reviewer
 from ai_ops.flow.task import Priority, Proof, Reason, Task, TaskKind, TaskState, Verdict
 
@@ -263,15 +263,17 @@ def notification_row(notification: Notification) -> dict[str, Any]:
     """Return the row of a notification."""
     row = {f.name: getattr(notification, f.name) for f in fields(Notification)}
     cleaned = {k: clean(v, DOCUMENT) for k, v in row.items() if isinstance(v, str)}
-    return {**row, **cleaned, "recipients": list(notification.recipients)}
+    named = {"id": notification.id, "way": notification.way, "recipients": list(notification.recipients)}
+    return {**row, **cleaned, **named}
 
 
 def notification_from(row: RowMapping) -> Notification:
     """Return the notification of a row."""
-    special = {"state", "recipients"}
+    special = {"state", "kind", "recipients"}
     return Notification(
         **{f.name: row[f.name] for f in fields(Notification) if f.name not in special},
         state=NotificationState(row["state"]),
+        kind=NotificationKind(row["kind"]),
         recipients=tuple(row["recipients"]),
     )
 

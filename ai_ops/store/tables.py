@@ -474,21 +474,39 @@ bug_cases = _table(
     Index("ix_bug_cases_fingerprint", "fingerprint"),
 )
 
+# One row for each receiver of a message.
 notifications = _table(
     "notifications",
     _seq(),
-    Column("key", String(255), nullable=False, unique=True),
+    Column("id", String(36), nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("way", String(16), nullable=False),
+    Column("recipient", String(512), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("urgent", Boolean, nullable=False),
     Column("message_id", String(255), nullable=False),
+    Column("thread", String(64), nullable=False),
+    Column("in_reply_to", String(255), nullable=False),
     Column("recipients", JsonText, nullable=False),
+    Column("why", Text, nullable=False),
     Column("subject", Text, nullable=False),
+    Column("url", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("html", Text, nullable=False),
+    Column("data", JsonText, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_attempt_at", UtcDateTime),
+    Column("released_at", UtcDateTime),
+    Column("sent_at", UtcDateTime),
+    Column("digest", String(255), nullable=False),
     Column("last_error", Text, nullable=False),
+    Index("uq_notifications_id", "id", unique=True),
     Index("ix_notifications_state_seq", "state", "seq"),
+    Index("ix_notifications_thread_recipient_seq", "thread", "recipient", "seq"),
+    Index("ix_notifications_released_at", "released_at"),
+    Index("ix_notifications_digest", "digest"),
 )
 
 runs = _table(

@@ -29,6 +29,7 @@ from ai_ops.integrations.mail.files import FileNotifier
 from ai_ops.integrations.mail.smtp import SmtpNotifier, SmtpOptions
 from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.settings import Settings
+from ai_ops.wiring import telling
 from ai_ops.workspace.choosing import AutoSandbox, choose
 from ai_ops.workspace.profile import SandboxLimits
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
@@ -61,7 +62,7 @@ def redactor(settings: Settings) -> Redactor:
     """Return a redactor that also knows this server's own secrets."""
     values = [getattr(settings, name) for name in Settings.model_fields]
     flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
-    literals = [secret(item) for item in flat if isinstance(item, SecretStr)]
+    literals = [secret(item) for item in flat if isinstance(item, SecretStr)] + telling.secrets(settings)
     return Redactor(
         extra_patterns=[rule.pattern for rule in settings.redact],
         literals=[literal for literal in literals if len(literal) >= 8],
@@ -148,7 +149,7 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         budget_usd_per_run=settings.budget_usd_per_run,
         budget_usd_per_hour=settings.budget_usd_per_hour,
         budget_usd_per_day=settings.budget_usd_per_day,
-        recipients=recipients(settings),
+        recipients=(*recipients(settings), *telling.receivers(settings)),
         model=settings.claude_model,
         wall_seconds=settings.claude_wall_seconds,
         idle_seconds=settings.claude_idle_seconds,

@@ -34,6 +34,7 @@ def services(system: System) -> Services:
         fix_watches=tools.fix_watches,
         bug_case_reach=tools.policy.bug_case_reach,
         trace=tools.trace,
+        outbox=tools.outbox,
         pauses=tools.pauses,
         engine=system.engine,
         hosts=tools.hosts,

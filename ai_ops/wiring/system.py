@@ -48,6 +48,7 @@ from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.retention import Retention
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
+from ai_ops.wiring import telling
 from ai_ops.wiring.adapters import (
     account,
     chosen_sandbox,
@@ -127,7 +128,15 @@ async def build(
         pull_requests = PullRequestRepository(database, clock)
         comments = CommentRepository(database, clock)
         outbox = OutboxRepository(database)
-        mailroom = Mailroom(outbox, notifier(settings), clock, redact.redact)
+        mailroom = Mailroom(
+            outbox,
+            notifier(settings),
+            clock,
+            redact.redact,
+            others=telling.others(settings, clock),
+            pacing=telling.pacing(settings),
+            wishes=telling.wishes(settings),
+        )
         workspaces = WorkspaceManager(settings.workspaces_dir, git, overlays=overlays)
         tools = Tools(
             tasks=TaskRepository(database, clock),

@@ -1,16 +1,13 @@
-"""Pull requests and the outbox on a real database."""
+"""Pull requests on a real database."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from ai_ops.errors import PermanentError
 from ai_ops.flow.ci import CiStatus, CiVerdict
-from ai_ops.flow.notification import Notification
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import Proof, Verdict
-from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from tests.support.store import APP, START, FixedClock, pull_request
 
@@ -76,47 +73,6 @@ async def test_how_ci_stands_is_kept_as_it_is_whatever_a_check_is_called(pull_re
     assert kept == (await pull_requests.find(first.id)).ci
     assert kept.failed[0] == "test \ufffd" and len(kept.failed[1]) == 256
     assert replace(kept, failed=status.failed, words=status.words) == status
-
-
-def mail(key: str = "k", **changes) -> Notification:
-    made = Notification(key, f"<{key}@x>", ("a@x", "b@x"), "subject", "text", "<p>", START)
-    return replace(made, **changes)
-
-
-async def test_one_key_is_one_mail(database):
-    outbox = OutboxRepository(database)
-    assert await outbox.put(mail()) == mail()
-    assert await outbox.put(mail(subject="other")) == mail()
-    assert await outbox.due(START) == [mail()]
-
-
-async def test_a_mail_is_due_when_its_time_has_come_and_until_it_is_sent(database):
-    outbox = OutboxRepository(database)
-    await outbox.put(mail())
-    later = START + timedelta(minutes=1)
-    await outbox.mark_failed("k", "450 busy", later)
-    assert await outbox.due(START) == []
-    (waiting,) = await outbox.due(later)
-    assert (waiting.attempts, waiting.last_error, waiting.state) == (1, "450 busy", "pending")
-    await outbox.mark_sent("k")
-    await outbox.mark_failed("k", "late answer", later)
-    assert await outbox.due(later + timedelta(days=1)) == []
-    assert (await outbox.put(mail())).state == "sent"
-
-
-async def test_without_a_further_time_the_failure_is_final(database):
-    outbox = OutboxRepository(database)
-    await outbox.put(mail())
-    await outbox.mark_failed("k", "550 no", None)
-    assert await outbox.due(START + timedelta(days=9)) == []
-    assert (await outbox.put(mail())).state == "failed"
-
-
-async def test_the_oldest_are_due_first_and_no_more_than_asked(database):
-    outbox = OutboxRepository(database)
-    for number in range(5):
-        await outbox.put(mail(f"k{number}"))
-    assert [m.key for m in await outbox.due(START, limit=3)] == ["k0", "k1", "k2"]
 
 
 async def test_the_states_of_many_are_read_at_once(pull_requests):

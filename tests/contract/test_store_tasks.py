@@ -239,9 +239,9 @@ async def test_a_mail_enters_the_outbox_with_the_move_and_only_with_it(database,
     task = (await tasks.create(prompt())).task
     with pytest.raises(PermanentError):
         await tasks.move(task.id, TaskState.COMPLETED, mail=a_mail())
-    assert await outbox.due(START) == []
+    assert (await outbox.list()).items == ()
     await tasks.move(task.id, TaskState.FAILED, mail=a_mail())
-    assert [mail.key for mail in await outbox.due(START)] == ["failed:1"]
+    assert [mail.key for mail in (await outbox.list()).items] == ["failed:1"]
 
 
 async def test_a_mail_that_is_kept_already_is_not_kept_twice(database, tasks):
@@ -249,5 +249,5 @@ async def test_a_mail_that_is_kept_already_is_not_kept_twice(database, tasks):
     await outbox.put(a_mail())
     task = (await tasks.create(prompt())).task
     await tasks.move(task.id, TaskState.FAILED, mail=a_mail())
-    assert len(await outbox.due(START)) == 1
+    assert len((await outbox.list()).items) == 1
     assert (await tasks.find(task.id)).state is TaskState.FAILED

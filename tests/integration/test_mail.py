@@ -18,7 +18,7 @@ from ai_ops.core.redaction.redactor import redact
 from ai_ops.core.report import Report
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.event import ErrorDetail, Frame
-from ai_ops.flow.notification import NotificationState
+from ai_ops.flow.notification import NotificationState, Way
 from ai_ops.flow.task import Proof, Reason, Verdict
 from ai_ops.integrations.mail.files import FileNotifier
 from ai_ops.integrations.mail.mailroom import Mailroom
@@ -131,6 +131,7 @@ async def test_the_message_id_follows_from_the_key(inbox):
 
 OUR_HEADERS = frozenset(
     {"from", "to", "subject", "message-id", "date", "auto-submitted", "mime-version", "content-type"}
+    | {"list-id", "x-ai-ops-reason", "x-ai-ops-kind"}
     | {"x-peer", "x-mailfrom", "x-rcptto"}  # added by the receiving server
 )
 
@@ -348,7 +349,7 @@ async def test_a_deferred_mail_is_tried_again_and_then_not_any_more(inbox, tmp_p
     inbox.answers = ["451 later", "451 later", ""]
     database, outbox, room = await mailroom(tmp_path, SmtpNotifier(options(inbox.port)), clock)
     try:
-        kept = await outbox.put(render())
+        (kept,) = await outbox.put(render())
         assert kept.state is NotificationState.PENDING
         assert not await room.deliver_due()
         assert not await room.deliver_due()
@@ -371,8 +372,8 @@ async def test_a_refused_mail_is_final_and_says_why(inbox, tmp_path):
         await outbox.put(render())
         await room.deliver_due()
         clock.time += timedelta(days=1)
-        assert await outbox.due(clock.now()) == []
-        kept = await outbox.put(render())
+        assert await outbox.due(clock.now(), Way.MAIL) == []
+        (kept,) = await outbox.put(render())
     finally:
         await database.close()
     assert kept.state is NotificationState.FAILED

@@ -40,6 +40,7 @@ from ai_ops.store.deliveries import DeliveryRepository, SeenCommentRepository
 from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
+from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pauses import PauseRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
@@ -262,6 +263,7 @@ async def running(
         bug_cases=BugCaseRepository(database),
         fix_watches=FixWatchRepository(database, clock),
         trace=trace,
+        outbox=OutboxRepository(database),
         pauses=PauseRepository(database, clock, "account"),
         engine=engine,
         hosts=hosts,

@@ -23,7 +23,7 @@ from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.issue import Issue
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.run import Step
-from ai_ops.flow.task import Proof, Task, TaskState
+from ai_ops.flow.task import Priority, Proof, Task, TaskState
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +106,7 @@ async def _report(tools: Tools, task: Task, failure: Mapping[str, str]) -> Repor
         trace_url=f"{url}/v1/traces/{run}" if url else "",
         task_url=f"{url}/v1/tasks/{task.id}" if url else "",
         pr_url=absolute(task.pr_url, url),
+        urgent=task.priority is Priority.URGENT,
     )
     return report if issue is None else await asyncio.to_thread(_about, tools, report, issue)
 

@@ -20,7 +20,7 @@ from ai_ops.core.wording import counted
 from ai_ops.flow.issue import Issue
 from ai_ops.flow.pull_request import Reviewer
 from ai_ops.flow.suspects import SuspectCommit, Suspects
-from ai_ops.flow.task import Proof, Task, Verdict
+from ai_ops.flow.task import Priority, Proof, Task, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ async def build_report(
         suspects=_shown(findings.suspects, redact),
         banners=_banners(tools, task, findings.proof, published=not next_step),
         reviewers=tuple(_person(each, redact) for each in reviewers),
+        urgent=task.priority is Priority.URGENT,
     )
 
 

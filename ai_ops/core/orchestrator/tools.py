@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ai_ops.core.code_blocks import Tree
 from ai_ops.core.commit_rules import CommitRules
+from ai_ops.core.notices import Notice
 from ai_ops.core.ports import (
     BugCases,
     Builds,
@@ -86,10 +87,17 @@ class Edits(Protocol):
 
 
 class Mailroom(Protocol):
-    """Renders reports as mail and delivers what waits in the outbox."""
+    """Puts into words what people are told, and delivers what waits in the outbox."""
 
     def render(self, key: str, report: Report, recipients: Sequence[str], now: datetime) -> Notification:
-        """Return the mail of a report."""
+        """Return the message of a report to those of the recipients that want to know of its kind.
+
+        ``key`` names it: put again with the same recipient it is the same notification.
+        """
+        ...
+
+    def notice(self, key: str, notice: Notice, recipients: Sequence[str], now: datetime) -> Notification:
+        """Return the message of other news, as ``render``."""
         ...
 
     async def deliver_due(self) -> frozenset[str]:

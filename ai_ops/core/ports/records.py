@@ -375,5 +375,5 @@ class Ids(Protocol):
     """Ids as people type them."""
 
     async def beginning_with(self, noun: str, beginning: str, limit: int = 5) -> Sequence[str]:
-        """Return ids of a noun that begin like this: a task, issue, trace, pull_request or bug_case."""
+        """Return ids of a noun that begin like this: a task, issue, trace, pull_request, bug_case or such."""
         ...

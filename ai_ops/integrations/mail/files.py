@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import uuid
 from pathlib import Path
 
 from ai_ops.errors import TemporaryError
@@ -12,7 +13,7 @@ from ai_ops.integrations.mail.message import build
 
 
 class FileNotifier:
-    """Writes each notification to ``folder``; the same one twice is one file."""
+    """Writes each notification to ``folder``; the same one twice, or to several, is one file."""
 
     def __init__(self, folder: Path, sender: str) -> None:
         self._folder = folder
@@ -20,7 +21,9 @@ class FileNotifier:
 
     async def deliver(self, notification: Notification) -> str:
         """Write the file, and say where."""
-        path = self._folder / f"{notification.message_id.strip('<>').split('@')[0]}.eml"
+        name = notification.message_id.strip("<>").split("@")[0]
+        readers = uuid.uuid5(uuid.NAMESPACE_URL, "\n".join(notification.recipients)).hex[:8]
+        path = self._folder / f"{name}-{readers}.eml"
         try:
             await asyncio.to_thread(self._write, path, bytes(build(notification, self._sender)))
         except OSError as error:

@@ -1,53 +1,94 @@
-"""The mailroom: renders reports, and works through the outbox, one delivery at a time."""
+"""The mailroom: puts into words what people are told, and works through the outbox, each way on its own.
+
+First it is decided what goes out by itself and what in a digest, and that is committed; only then is
+anything sent. So a message is never sent in two forms, and after a crash only with the same Message-ID.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 
 from ai_ops.core import retry
+from ai_ops.core.mail_pacing import Pacing, plan
+from ai_ops.core.notices import Notice, digest_key, digest_of
 from ai_ops.core.ports import Clock, Notifier, Outbox
 from ai_ops.core.report import Report
 from ai_ops.errors import AiOpsError
-from ai_ops.flow.notification import Notification
+from ai_ops.flow.notification import Notification, NotificationKind, WaitingNotification, Way, way_of
 from ai_ops.integrations.mail.render import MailRenderer
+from ai_ops.integrations.receivers import receiver_unknown
 
 log = logging.getLogger(__name__)
 
 _MAX_TRIES = 900
 """About three days: the waits double to five minutes."""
 
+Wishes = Mapping[str, frozenset[NotificationKind]]
+"""By receiver the kinds it wants to know of; who is not in it wants all."""
+
 
 class Mailroom:
-    """Delivers what is due; a failure puts a mail back with a later time, or ends it.
+    """Delivers what is due; a failure puts it back with a later time, or ends it.
 
-    ``redact`` masks what a mail server says: it is kept with the mail, and may repeat our own password.
+    Args:
+        outbox: what is to be sent.
+        notifier: sends mail.
+        clock: the time.
+        redact: masks what a receiving server says: it is kept, and may repeat our own password.
+        others: the other ways.
+        pacing: when people are told; programs always at once.
+        wishes: who wants to know of what.
     """
 
     def __init__(
-        self, outbox: Outbox, notifier: Notifier, clock: Clock, redact: Callable[[str], str]
+        self,
+        outbox: Outbox,
+        notifier: Notifier,
+        clock: Clock,
+        redact: Callable[[str], str],
+        *,
+        others: Mapping[Way, Notifier] | None = None,
+        pacing: Pacing | None = None,
+        wishes: Wishes | None = None,
     ) -> None:
         self._outbox = outbox
-        self._notifier = notifier
+        self._ways = {Way.MAIL: notifier, **(others or {})}
         self._clock = clock
         self._redact = redact
+        self._pacing = pacing or Pacing()
+        self._wishes = wishes or {}
         self._renderer = MailRenderer()
-        self._turn = asyncio.Lock()
+        self._deciding = asyncio.Lock()
+        # The loop and a run may both come; a notification is in one hand at a time.
+        self._turns = {way: asyncio.Lock() for way in Way}
 
     def render(self, key: str, report: Report, recipients: Sequence[str], now: datetime) -> Notification:
-        """Return the mail of a report."""
-        return self._renderer.render(key, report, recipients, now)
+        """Return the message of a report to those of the recipients that want to know of its kind."""
+        made = self._renderer.render(key, report, recipients, now)
+        return self._wanted(made)
+
+    def notice(self, key: str, notice: Notice, recipients: Sequence[str], now: datetime) -> Notification:
+        """Return the message of other news, as ``render``."""
+        return self._wanted(self._renderer.notice(key, notice, recipients, now))
+
+    def _wanted(self, made: Notification) -> Notification:
+        everything = frozenset(NotificationKind)
+        who = tuple(each for each in made.recipients if made.kind in self._wishes.get(each, everything))
+        return replace(made, recipients=who)
 
     async def deliver_due(self) -> frozenset[str]:
-        """Try everything that is due once, and return the keys of what was sent."""
-        sent: set[str] = set()
-        async with self._turn:  # the loop and a run may both come; a mail is in one hand at a time
-            for notification in await self._outbox.due(self._clock.now()):
-                if await self._deliver(notification):
-                    sent.add(notification.key)
-        return frozenset(sent)
+        """Try everything that is due once, and return the keys of what was sent to all who were tried."""
+        async with self._deciding:
+            await self._decide(self._clock.now())
+        tried = await asyncio.gather(*(self._deliver_way(way) for way in Way))
+        outcomes = [each for way in tried for each in way]
+        return frozenset(key for key, sent in outcomes if sent) - {key for key, sent in outcomes if not sent}
 
     async def run(self, every_seconds: float = 5.0) -> None:
         """Work through the outbox until cancelled."""
@@ -58,17 +99,58 @@ class Mailroom:
                 log.warning("outbox: %s", failure)
             await asyncio.sleep(every_seconds)
 
+    async def _decide(self, now: datetime) -> None:
+        """Release what may go out, gather what goes out together, and let the rest wait."""
+        waiting = await self._outbox.waiting()
+        if not waiting:
+            return
+        at_once = [each.id for each in waiting if way_of(each.recipient) is Way.WEBHOOK]
+        if at_once:
+            await self._outbox.release(at_once, now)
+        sent = await self._outbox.released_since(now - self._pacing.memory)
+        people = [each for each in waiting if way_of(each.recipient) is not Way.WEBHOOK]
+        by_receiver = attrgetter("recipient")
+        for recipient, group in groupby(sorted(people, key=by_receiver), by_receiver):
+            await self._decide_for(recipient, list(group), sent.get(recipient, ()), now)
+
+    async def _decide_for(
+        self, recipient: str, waiting: Sequence[WaitingNotification], sent: Sequence[datetime], now: datetime
+    ) -> None:
+        planned = plan(self._pacing, waiting, sent, now)
+        if planned.single:
+            await self._outbox.release(planned.single, now)
+        if planned.digest:
+            parts = [each for each in waiting if each.id in planned.digest]
+            made = self._renderer.notice(digest_key(parts), digest_of(parts), [recipient], now)
+            await self._outbox.gather(replace(made, released_at=now), planned.digest)
+        if planned.until is not None:
+            until = planned.until
+            moved = [each.id for each in waiting if each.id in planned.held and each.next_attempt_at != until]
+            if moved:
+                await self._outbox.hold(moved, until, planned.reason)
+
+    async def _deliver_way(self, way: Way) -> list[tuple[str, bool]]:
+        async with self._turns[way]:
+            due = await self._outbox.due(self._clock.now(), way)
+            return [(each.key, await self._deliver(each)) for each in due]
+
     async def _deliver(self, notification: Notification) -> bool:
         try:
-            where = await self._notifier.deliver(notification)
+            where = await self._notifier(notification).deliver(notification)
         except AiOpsError as failure:
             decision = retry.decide(failure, notification.attempts + 1, max_tries=_MAX_TRIES)
             later = timedelta(seconds=decision.delay_seconds)
             again = self._clock.now() + later if decision.retry else None
             words = self._redact(str(failure))
-            await self._outbox.mark_failed(notification.key, words, again)
-            log.warning("mail %s: %s (%s)", notification.key, words, decision.reason)
+            await self._outbox.mark_failed(notification.id, words, again)
+            log.warning("%s %s: %s (%s)", notification.way, notification.key, words, decision.reason)
             return False
-        await self._outbox.mark_sent(notification.key)
-        log.info("mail %s %s", notification.key, where)
+        await self._outbox.mark_sent(notification.id, self._clock.now())
+        log.info("%s %s %s", notification.way, notification.key, where)
         return True
+
+    def _notifier(self, notification: Notification) -> Notifier:
+        found = self._ways.get(notification.way)
+        if found is None:
+            raise receiver_unknown(notification.recipient)
+        return found

@@ -1,14 +1,15 @@
-"""Report → mail: subject, text and HTML. Autoescape is always on; styles are inlined for mail readers."""
+"""Reports and other news → mail: subject, text and HTML. Autoescape is on; styles are inlined for readers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import css_inline
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from ai_ops.core.identity import message_id
+from ai_ops.core.notices import Notice, kind_of, link, notice_data, report_data
 from ai_ops.core.report import Report, before_and_after, open_points, turn_off
 from ai_ops.core.reviewers import told
 from ai_ops.core.suspects import sentences
@@ -51,16 +52,48 @@ class MailRenderer:
             "diff": report.diff[:_DIFF_LIMIT],
             "diff_cut": len(report.diff) > _DIFF_LIMIT,
         }
-        html = self._templates.get_template("report.html").render(facts)
+        text, html = self._written("report", facts)
         return Notification(
             key=key,
             message_id=message_id(key),
             recipients=tuple(recipients),
             subject=safe_subject(_subject(report)),
-            text=encodable(self._templates.get_template("report.txt").render(facts)),
-            html=self._inliner.inline(encodable(html)),
+            text=text,
+            html=html,
             created_at=now,
+            kind=kind_of(report),
+            urgent=report.urgent,
+            thread=report.issue_id,
+            url=link(report),
+            why=report.because,
+            data=report_data(report),
         )
+
+    def notice(self, key: str, notice: Notice, recipients: Sequence[str], now: datetime) -> Notification:
+        """Return the mail of other news. ``key`` is as for ``render``."""
+        text, html = self._written("notice", {"notice": notice})
+        where = f" [{notice.service}]" if notice.service else ""
+        return Notification(
+            key=key,
+            message_id=message_id(key),
+            recipients=tuple(recipients),
+            subject=safe_subject(f"[AI-Ops]{where} {notice.title}"),
+            text=text,
+            html=html,
+            created_at=now,
+            kind=notice.kind,
+            urgent=notice.urgent,
+            thread=notice.issue_id,
+            url=notice.url,
+            why=notice.because,
+            data=notice_data(notice),
+        )
+
+    def _written(self, template: str, facts: Mapping[str, object]) -> tuple[str, str]:
+        """Return the text and the HTML of a template."""
+        html = self._templates.get_template(f"{template}.html").render(facts)
+        text = self._templates.get_template(f"{template}.txt").render(facts)
+        return encodable(text), self._inliner.inline(encodable(html))
 
 
 def _quoted(text: str, *, first: bool = True) -> str:

@@ -10,7 +10,7 @@ import aiosmtplib
 
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.notification import Notification
-from ai_ops.integrations.mail.message import build
+from ai_ops.integrations.mail.message import build, envelope
 
 _TIMEOUT_SECONDS = 20.0
 
@@ -44,7 +44,7 @@ class SmtpNotifier:
             await aiosmtplib.send(
                 message,
                 sender=options.sender,
-                recipients=list(notification.recipients),
+                recipients=envelope(notification),
                 hostname=options.server,
                 port=options.port,
                 username=options.user if options.password else None,
