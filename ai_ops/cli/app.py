@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import ai_ops
-from ai_ops.cli import bug, config, demo, doctor, issue, local, pr, replay, serve, task, trace
+from ai_ops.cli import bug, config, demo, doctor, issue, local, pr, replay, schedule, serve, task, trace
 from ai_ops.cli.exits import CliError, Exit
 from ai_ops.cli.output import finish, note
 from ai_ops.errors import AiOpsError
@@ -30,6 +30,7 @@ app.add_typer(issue.app, name="issue")
 app.add_typer(trace.app, name="trace")
 app.add_typer(pr.app, name="pr")
 app.add_typer(bug.app, name="bug")
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(config.app, name="config")
 
 

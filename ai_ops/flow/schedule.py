@@ -44,9 +44,10 @@ class TickOutcome(StrEnum):
 class Schedule:
     """When a prompt task is to be made, and which.
 
-    ``cron`` has five fields and is read in ``timezone`` (an IANA name). ``task`` is the body that
-    ``POST /v1/tasks`` takes for a prompt, checked and without secrets. ``next_at`` is the next time that is
-    due, None while it is disabled. The ``last_`` fields tell of the newest tick.
+    ``cron`` has five fields and is read in ``timezone`` (an IANA name). ``task`` is what its tasks are
+    made of: ``{"payload", "priority", "repo_url", "code_host"}``, checked and without secrets. ``next_at`` is
+    the next time that is due, None while it is disabled. The ``last_`` fields tell of the newest tick.
+    ``external_id`` is that of the file it was imported from.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Schedule:
     last_outcome: TickOutcome | None = None
     last_reason: str = ""
     last_task_id: str | None = None
+    external_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

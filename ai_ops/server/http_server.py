@@ -17,6 +17,7 @@ from ai_ops.server.handlers import (
     health,
     issues,
     pull_requests,
+    schedules,
     senders,
     stream,
     tasks,
@@ -38,6 +39,7 @@ ROUTES = (
     *traces.ROUTES,
     *pull_requests.ROUTES,
     *bug_cases.ROUTES,
+    *schedules.ROUTES,
 )
 _SHUTDOWN_SECONDS = 2.0
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from ai_ops.core.orchestrator.scheduling import Scheduling
 from ai_ops.core.ports import (
     BugCases,
     Clock,
@@ -17,6 +18,7 @@ from ai_ops.core.ports import (
     Issues,
     Pauses,
     PullRequests,
+    Schedules,
     Tasks,
     Trace,
 )
@@ -58,6 +60,8 @@ class Services:
     clock: Clock
     ready: Callable[[], Awaitable[None]]
     ids: Ids
+    schedules: Schedules
+    scheduling: Scheduling
     public_url: str
     bug_case_reach: Reach = Reach.REPOSITORY
     node_rates: NodeRates = field(default_factory=NodeRates)

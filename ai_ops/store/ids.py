@@ -15,6 +15,7 @@ _TABLES = {
     "trace": tables.runs,
     "pull_request": tables.pull_requests,
     "bug_case": tables.bug_cases,
+    "schedule": tables.schedules,
 }
 
 

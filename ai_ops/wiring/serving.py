@@ -39,6 +39,8 @@ def services(system: System) -> Services:
         node_rates=NodeRates(settings.events_per_minute_per_node),
         removed=system.retention.removed,
         ids=IdRepository(system.database),
+        schedules=system.schedules,
+        scheduling=system.scheduling,
         public_url=tools.policy.public_url,
         senders=Senders(tuple(_senders(settings))),
     )

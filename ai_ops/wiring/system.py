@@ -12,6 +12,7 @@ from ai_ops.core.budgets import Budgets
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.paced import PacedFixer
+from ai_ops.core.orchestrator.scheduling import Scheduling
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.upkeep import Upkeep
 from ai_ops.core.orchestrator.waking import Waking
@@ -35,6 +36,7 @@ from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pauses import PauseRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.retention import Retention
+from ai_ops.store.schedules import ScheduleRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.wiring.adapters import (
@@ -78,6 +80,8 @@ class System:
     mailroom: Mailroom
     sandbox: Sandbox
     retention: Retention
+    schedules: ScheduleRepository
+    scheduling: Scheduling
 
     async def ready(self) -> None:
         """Write to the database and take it back; a failure is named."""
@@ -163,16 +167,21 @@ async def build(
         unfinished = await tools.tasks.unfinished()
         await workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
         retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)
+        rules = repository_rules(settings)
+        schedules = ScheduleRepository(database, clock)
+        scheduling = Scheduling(schedules, tools.tasks, engine, clock, rules.resolve)
         system = System(
             settings,
             tools,
             engine,
-            repository_rules(settings),
+            rules,
             redact,
             database,
             mailroom,
             sandbox,
             retention,
+            schedules,
+            scheduling,
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)
@@ -180,6 +189,7 @@ async def build(
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
         waking = Waking(tools.tasks, pauses, engine, clock)
         stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
+        stack.push_async_callback(_cancel, asyncio.create_task(scheduling.run(), name="scheduling"))
         watching = Watching(pull_requests, tools.hosts, ())
         stack.push_async_callback(_cancel, asyncio.create_task(watching.run(), name="watching"))
         yield system

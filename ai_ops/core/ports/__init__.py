@@ -19,6 +19,7 @@ from ai_ops.core.ports.records import (
     NewTask,
     Page,
     PullRequests,
+    Schedules,
     TaskFilter,
     Tasks,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "Sandbox",
     "SandboxResult",
     "SandboxSpec",
+    "Schedules",
     "Steps",
     "TaskFilter",
     "Tasks",

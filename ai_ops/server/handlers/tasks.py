@@ -29,7 +29,7 @@ _MAX_KEY = 200
 async def post_task(request: web.Request) -> web.StreamResponse:
     """Create a task, or answer the one that already stands for the same wish."""
     services = request.app[SERVICES]
-    key = _idempotency_key(request)
+    key = idempotency_key(request)
     body = await read_model(request, NewTaskBody)
     if misfits := body.misfits():
         raise invalid(*misfits)
@@ -54,7 +54,8 @@ async def create_task(services: Services, new: NewTask) -> web.Response:
     )
 
 
-def _idempotency_key(request: web.Request) -> str | None:
+def idempotency_key(request: web.Request) -> str | None:
+    """Return the key under which a wish is answered once, None when there is none."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
         raise invalid(("Idempotency-Key", f"must be 1 to {_MAX_KEY} printable characters"))
@@ -62,7 +63,7 @@ def _idempotency_key(request: web.Request) -> str | None:
 
 
 def _new_task(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
-    return (_prompt if body.error_content is None else _repair)(body, services, key)
+    return (new_prompt if body.error_content is None else _repair)(body, services, key)
 
 
 def _repair(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
@@ -87,7 +88,13 @@ def _repair(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
     return NewTask(TaskKind.REPAIR, repository, body.priority, payload, event, key)
 
 
-def _prompt(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
+def new_prompt(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
+    """Return the prompt task that a checked body means, without secrets.
+
+    Raises:
+        ProblemError: 422 ``folder_not_allowed``.
+        PermanentError: why its repository may not be worked on.
+    """
     if body.folder:
         reason = "this server works on repositories only; give repo_url"
         errors = [{"field": "folder", "reason": reason}]
