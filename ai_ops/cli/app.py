@@ -19,6 +19,7 @@ from ai_ops.cli import (
     notification,
     pr,
     replay,
+    schedule,
     serve,
     task,
     trace,
@@ -44,6 +45,7 @@ app.add_typer(trace.app, name="trace")
 app.add_typer(pr.app, name="pr")
 app.add_typer(bug.app, name="bug")
 app.add_typer(notification.app, name="notification")
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(config.app, name="config")
 
 

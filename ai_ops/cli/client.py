@@ -52,6 +52,20 @@ class ApiClient:
         """Return the JSON of a POST."""
         return self._json("POST", path, json.dumps(body or {}).encode())
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Return the JSON of a PATCH."""
+        return self._json("PATCH", path, json.dumps(body).encode())
+
+    def delete(self, path: str) -> None:
+        """Send a DELETE."""
+        self._send("DELETE", path)
+
+    def created(self, path: str, body: Mapping[str, Any], *, key: str = "") -> tuple[int, Any]:
+        """Return the status and the JSON of a POST that makes something once under a key."""
+        headers = {"Idempotency-Key": key} if key else {}
+        with self._open("POST", path, json.dumps(body).encode(), headers) as answer:
+            return answer.status, json.loads(answer.read())
+
     def pages(self, path: str, query: Sequence[tuple[str, str]], limit: int) -> Iterator[Any]:
         """Yield up to ``limit`` items of a list."""
         cursor: str | None = None

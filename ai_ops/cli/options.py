@@ -24,6 +24,7 @@ TraceId = Annotated[str, typer.Argument(metavar="TRACE", help=f"Id of the trace,
 PullRequestId = Annotated[
     str, typer.Argument(metavar="PULL_REQUEST", help=f"Id of the pull request, {_WHOLE}")
 ]
+ScheduleId = Annotated[str, typer.Argument(metavar="SCHEDULE", help=f"Id of the schedule, {_WHOLE}")]
 BugCaseId = Annotated[str, typer.Argument(metavar="BUG_CASE", help=f"Id of the bug case, {_WHOLE}")]
 NotificationId = Annotated[
     str, typer.Argument(metavar="NOTIFICATION", help=f"Id of the notification, {_WHOLE}")

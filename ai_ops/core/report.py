@@ -45,7 +45,8 @@ class Report:
     ``next_step`` is what a person can do. ``tried`` is what the run tried in vain before; ``precedents``
     are similar bugs of the repository's own past. ``where`` is the innermost line of the trace in the
     repository, ``path:line``, empty when no file could be matched. ``because`` says why a mail of it comes,
-    ``urgent`` that it waits for nothing. ``news`` is what happened after the merge, ``lead`` the same in a word or two.
+    ``urgent`` that it waits for nothing. ``news`` is what happened after the merge, ``lead`` the same in a
+    word or two.
     """
 
     title: str

@@ -19,6 +19,7 @@ from ai_ops.server.handlers import (
     issues,
     notifications,
     pull_requests,
+    schedules,
     senders,
     stream,
     tasks,
@@ -44,6 +45,7 @@ ROUTES = (
     *webhooks.ROUTES,
     *bug_cases.ROUTES,
     *notifications.ROUTES,
+    *schedules.ROUTES,
 )
 _SHUTDOWN_SECONDS = 2.0
 

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from ai_ops.flow.schedule import Missed, Overlap
+
 _SAFE_TEXT_LIMIT = 1024 * 1024
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
@@ -34,6 +36,7 @@ def _not_blank(value: str) -> str:
 
 
 Short = Annotated[str, Field(max_length=512), AfterValidator(_clean)]
+Name = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_clean), AfterValidator(_not_blank)]
 Url = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_clean)]
 Long = Annotated[
     str, Field(min_length=1, max_length=_SAFE_TEXT_LIMIT), AfterValidator(_clean), AfterValidator(_not_blank)
@@ -82,6 +85,39 @@ class NewTaskBody(BaseModel):
 
 
 _OF_A_REPAIR = ("fix_mode", "service", "environment", "release")
+
+
+class _ScheduleFields(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    timezone: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_clean)] = "UTC"
+    enabled: bool = True
+    missed: Annotated[Missed, Field(strict=False)] = Missed.COALESCE
+    overlap: Annotated[Overlap, Field(strict=False)] = Overlap.SKIP
+
+
+class ScheduleBody(_ScheduleFields):
+    """``POST /v1/schedules``: when, and the prompt task that is made then."""
+
+    name: Annotated[
+        str, Field(min_length=1, max_length=512), AfterValidator(_clean), AfterValidator(_not_blank)
+    ]
+    cron: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean)]
+    task: NewTaskBody
+    external_id: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean)] | None = None
+
+
+class ScheduleChangeBody(_ScheduleFields):
+    """``PATCH /v1/schedules/{id}``: what is given changes."""
+
+    name: (
+        Annotated[
+            str, Field(min_length=1, max_length=512), AfterValidator(_clean), AfterValidator(_not_blank)
+        ]
+        | None
+    ) = None
+    cron: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean)] | None = None
+    task: NewTaskBody | None = None
 
 
 class MergeBody(BaseModel):

@@ -11,6 +11,7 @@ from typing import Protocol
 from aiohttp import web
 
 from ai_ops.core.orchestrator.conversation import Conversation
+from ai_ops.core.orchestrator.scheduling import Scheduling
 from ai_ops.core.ports import (
     BugCases,
     Clock,
@@ -24,6 +25,7 @@ from ai_ops.core.ports import (
     Outbox,
     Pauses,
     PullRequests,
+    Schedules,
     Tasks,
     Trace,
 )
@@ -87,6 +89,8 @@ class Services:
     clock: Clock
     ready: Callable[[], Awaitable[None]]
     ids: Ids
+    schedules: Schedules
+    scheduling: Scheduling
     public_url: str
     bug_case_reach: Reach = Reach.REPOSITORY
     node_rates: NodeRates = field(default_factory=NodeRates)

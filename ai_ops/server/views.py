@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from ai_ops.core.bug_cases import Match, Retrieval, quality
 from ai_ops.core.diagnosis import Diagnosis
 from ai_ops.core.links import absolute
+from ai_ops.core.schedules import Cron, words
 from ai_ops.flow.bug_case import BugCase, Likeness, Reach
 from ai_ops.flow.ci import CiStatus
 from ai_ops.flow.fix_watch import FixWatch
@@ -16,6 +18,7 @@ from ai_ops.flow.issue import Issue, IssueDecision
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.pull_request import HostedComment, PullRequest, PullRequestState, Reviewer
 from ai_ops.flow.run import Artifact, Run, Step, Usage
+from ai_ops.flow.schedule import Schedule, Tick
 from ai_ops.flow.task import Proof, Task, TaskState, status_word
 
 
@@ -59,6 +62,7 @@ def task(
         "description": payload.get("description", ""),
         "type": payload.get("type"),
         "storm": payload.get("storm"),
+        "schedule_id": payload.get("schedule_id"),
         "trace_id": value.trace_id,
         "pull_request_id": value.pull_request_id,
         "pull_request_state": pull_request_state,
@@ -373,4 +377,58 @@ def notification(value: Notification) -> dict[str, Any]:
         "next_attempt_at": moment(value.next_attempt_at),
         "sent_at": moment(value.sent_at),
         "digest_id": replace(value, key=value.digest).id if value.digest else None,
+    }
+
+
+def schedule(value: Schedule, cron: Cron, next_runs: Sequence[datetime]) -> dict[str, Any]:
+    """Return a schedule with its times in words and the next of them."""
+    payload = value.task["payload"]
+    return {
+        "schedule_id": value.id,
+        "name": value.name,
+        "cron": value.cron,
+        "timezone": value.timezone,
+        "words": words(cron),
+        "enabled": value.enabled,
+        "missed": value.missed,
+        "overlap": value.overlap,
+        "next_run": moment(value.next_at),
+        "next_runs": [moment(each) for each in next_runs],
+        "last_run": moment(value.last_at),
+        "last_outcome": value.last_outcome,
+        "last_reason": value.last_reason,
+        "last_task_id": value.last_task_id,
+        "external_id": value.external_id,
+        "task": {
+            **{name: payload.get(name) for name in _OF_A_SCHEDULED_TASK},
+            "priority": value.task["priority"],
+            "repo_url": value.task["repo_url"],
+        },
+        "created_at": moment(value.created_at),
+        "updated_at": moment(value.updated_at),
+    }
+
+
+_OF_A_SCHEDULED_TASK = (
+    "prompt",
+    "name",
+    "description",
+    "type",
+    "folder",
+    "allowed_tools",
+    "budget_usd",
+    "timeout_seconds",
+)
+
+
+def tick(value: Tick) -> dict[str, Any]:
+    """Return what became of one time of a schedule."""
+    return {
+        "due_at": moment(value.due_at),
+        "at": moment(value.at),
+        "outcome": value.outcome,
+        "reason": value.reason,
+        "task_id": value.task_id,
+        "covers": value.covers,
+        "by_hand": value.by_hand,
     }

@@ -16,6 +16,7 @@ _TABLES = {
     "pull_request": tables.pull_requests,
     "bug_case": tables.bug_cases,
     "notification": tables.notifications,
+    "schedule": tables.schedules,
 }
 
 

@@ -597,3 +597,38 @@ patches = Table(
     Column("patch", LargeBinary, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
+
+schedules = _table(
+    "schedules",
+    _seq(),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("external_id", String(200), unique=True),  # that of the file it was imported from
+    Column("name", String(512), nullable=False),
+    Column("cron", String(200), nullable=False),
+    Column("timezone", String(100), nullable=False),
+    Column("task", JsonText, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("missed", String(16), nullable=False),
+    Column("overlap", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("next_at", UtcDateTime, index=True),
+    Column("last_at", UtcDateTime),
+    Column("last_outcome", String(16)),
+    Column("last_reason", Text, nullable=False),
+    Column("last_task_id", String(36)),
+)
+
+schedule_ticks = _table(
+    "schedule_ticks",
+    _seq(),
+    Column("schedule_id", String(36), nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("task_id", String(36)),
+    Column("covers", Integer, nullable=False),
+    Column("by_hand", Boolean, nullable=False),
+    Index("uq_schedule_ticks_schedule_id_due_at", "schedule_id", "due_at", unique=True),
+)

@@ -50,6 +50,8 @@ def services(system: System) -> Services:
             secret(settings.github_webhook_secret), secret(settings.gitlab_webhook_token)
         ),
         ids=IdRepository(system.database),
+        schedules=system.schedules,
+        scheduling=system.scheduling,
         public_url=tools.policy.public_url,
         senders=Senders(tuple(_senders(settings))),
     )

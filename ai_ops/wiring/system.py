@@ -20,6 +20,7 @@ from ai_ops.core.orchestrator.holding import Holding
 from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.pacing import paced_hosts
 from ai_ops.core.orchestrator.places import LeftPlaces
+from ai_ops.core.orchestrator.scheduling import Scheduling
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.upkeep import Upkeep
 from ai_ops.core.orchestrator.waking import Waking
@@ -46,6 +47,7 @@ from ai_ops.store.pauses import PauseRepository
 from ai_ops.store.places import PlaceRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.retention import Retention
+from ai_ops.store.schedules import ScheduleRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.wiring import telling
@@ -93,6 +95,8 @@ class System:
     watching: Watching
     comments: CommentRepository
     conversation: Conversation
+    schedules: ScheduleRepository
+    scheduling: Scheduling
 
     async def ready(self) -> None:
         """Write to the database and take it back; a failure is named."""
@@ -198,11 +202,14 @@ async def build(
         watchers = (Holding(paced), conversation, CiWatch(paced, engine), expiring)
         watching = Watching(pull_requests, paced.hosts, watchers)
         retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)
+        rules = repository_rules(settings)
+        schedules = ScheduleRepository(database, clock)
+        scheduling = Scheduling(schedules, tools.tasks, engine, clock, rules.resolve)
         system = System(
             settings,
             tools,
             engine,
-            repository_rules(settings),
+            rules,
             redact,
             database,
             mailroom,
@@ -211,6 +218,8 @@ async def build(
             watching,
             comments,
             conversation,
+            schedules,
+            scheduling,
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)
@@ -225,6 +234,7 @@ async def build(
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
         waking = Waking(tools.tasks, pauses, engine, clock)
         stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
+        stack.push_async_callback(_cancel, asyncio.create_task(scheduling.run(), name="scheduling"))
         stack.push_async_callback(_cancel, asyncio.create_task(watching.run(), name="watching"))
         holding = FixWatching(
             tools,

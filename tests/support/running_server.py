@@ -20,6 +20,7 @@ from ai_ops.core.clock import SystemClock
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.conversation import Conversation
+from ai_ops.core.orchestrator.scheduling import Scheduling
 from ai_ops.core.ports import CodeHost, Steps
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
@@ -43,6 +44,7 @@ from ai_ops.store.issues import IssueRepository
 from ai_ops.store.outbox import OutboxRepository
 from ai_ops.store.pauses import PauseRepository
 from ai_ops.store.pull_requests import PullRequestRepository
+from ai_ops.store.schedules import ScheduleRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.git import GitClient
@@ -251,6 +253,8 @@ async def running(
         async with database.write():
             return
 
+    repositories = RepositoryRules(code_host=code_host, allowed_repos=allowed_repos)
+    schedules = ScheduleRepository(database, clock)
     services = Services(
         issues=issues,
         tasks=tasks,
@@ -267,12 +271,14 @@ async def running(
         pauses=PauseRepository(database, clock, "account"),
         engine=engine,
         hosts=hosts,
-        rules=RepositoryRules(code_host=code_host, allowed_repos=allowed_repos),
+        rules=repositories,
         redactor=redactor,
         keyring=Keyring(server_key, agent_keys),
         clock=clock,
         ready=ready,
         ids=IdRepository(database),
+        schedules=schedules,
+        scheduling=Scheduling(schedules, tasks, engine, clock, repositories.resolve),
         public_url=PUBLIC_URL,
         node_rates=node_rates or NodeRates(),
         senders=senders or Senders(),

@@ -11,6 +11,7 @@ from ai_ops.core import replies
 from ai_ops.core import report as words
 from ai_ops.core.orchestrator.reporting import Findings, build_report
 from ai_ops.core.orchestrator.scene import Job
+from ai_ops.core.orchestrator.style import message_of
 from ai_ops.core.ports import Outcome
 from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import PullRequest
@@ -69,9 +70,7 @@ async def land(job: Job, landing: Landing, findings: Findings) -> str:
 
 
 async def _commit(job: Job, landing: Landing, findings: Findings) -> str:
-    subject, _, rest = words.commit_message(
-        job.error, findings.reproduction, job.run_id, findings.changed
-    ).partition("\n")
+    subject, _, rest = (await message_of(job, landing.base, findings)).partition("\n")
     merged = ", with its base merged in" if len(landing.parents) > 1 else ""
     message = f"{subject} (revision {landing.revision}{merged})\n{rest}"
     return await job.tools.git.commit(

@@ -54,7 +54,7 @@ async def create_task(services: Services, new: NewTask) -> web.Response:
 
 
 def _new_task(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
-    return (_prompt if body.error_content is None else _repair)(body, services, key)
+    return (new_prompt if body.error_content is None else _repair)(body, services, key)
 
 
 def _repair(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
@@ -79,7 +79,13 @@ def _repair(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
     return NewTask(TaskKind.REPAIR, repository, body.priority, payload, event, key)
 
 
-def _prompt(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
+def new_prompt(body: NewTaskBody, services: Services, key: str | None) -> NewTask:
+    """Return the prompt task that a checked body means, without secrets.
+
+    Raises:
+        ProblemError: 422 ``folder_not_allowed``.
+        PermanentError: why its repository may not be worked on.
+    """
     if body.folder:
         reason = "this server works on repositories only; give repo_url"
         errors = [{"field": "folder", "reason": reason}]
