@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from ai_ops.core.evidence import WEEK, Refusal, Seen, new_evidence
 from ai_ops.core.flood import IntakeRules
 from ai_ops.flow.issue import IssueState
 from ai_ops.flow.pull_request import PullRequestState
-from ai_ops.flow.task import Task
+from ai_ops.flow.task import Task, TaskKind
 from ai_ops.store import tables
 from ai_ops.store.open_issue import BY_EVENT, repair_of
 from ai_ops.store.rows import task_row
@@ -85,7 +85,8 @@ def _query() -> Any:
         .where(
             _PULLS.state == PullRequestState.CLOSED,
             _PULLS.expired_at.is_(None),
-            text("tasks.kind = 'repair'"),
+            # Without an index on this side the few closed pull requests come first, not all the repairs.
+            _TASKS.kind.concat("") == TaskKind.REPAIR,
         )
         .order_by(_ISSUES.seq)
     )
