@@ -1,6 +1,7 @@
 """CI of our branches, on real records and real git: each thing that follows from it is done once."""
 
 import asyncio
+from contextlib import nullcontext
 
 import pytest
 
@@ -8,7 +9,7 @@ from ai_ops.flow.ci import CiVerdict
 from ai_ops.flow.follow_up import FollowUp, FollowUpAction, FollowUpReason
 from ai_ops.flow.pull_request import CheckState
 from ai_ops.flow.task import TaskState
-from tests.support.ci_host import SECRET, Calls, Killed, open_branch
+from tests.support.ci_host import SECRET, Calls, Killed, make_place, open_branch
 
 P, F, R = CheckState.PASSED, CheckState.FAILED, CheckState.PENDING
 HOUR = 3600.0
@@ -126,7 +127,7 @@ async def test_two_rounds_at_once_ask_once_and_say_once(tmp_path):
         assert len(await one.said()) == 1
 
 
-async def test_nothing_else_is_asked_while_a_follow_up_is_under_way(tmp_path):
+async def test_nothing_else_is_asked_or_said_while_a_follow_up_is_under_way(tmp_path):
     async with open_branch(tmp_path) as one:
         one.ci(test=F)
         one.ci(one.base, test=P, lint=P)
@@ -134,6 +135,9 @@ async def test_nothing_else_is_asked_while_a_follow_up_is_under_way(tmp_path):
         one.ci(test=F, lint=F)
         await one.round()
         assert len(await one.follow_ups()) == 1
+        one.ci(one.base, test=F, lint=F)
+        await one.round()
+        assert await one.said() == []
 
 
 async def test_a_repair_in_vain_is_not_tried_again_on_the_same_commit(tmp_path):
@@ -263,18 +267,16 @@ async def test_a_base_that_keeps_conflicting_is_left_to_people_in_the_end(tmp_pa
 async def test_a_kill_at_any_call_leaves_each_effect_done_once(
     tmp_path, done, record, ours, base, comments, tasks, ready
 ):
-    async with open_branch(tmp_path / "once", **record) as one:
-        one.ci(test=ours)
-        one.ci(one.base, test=base)
-        counting = Calls()
-        await one.watching(counting).round()
-    for at in range(1, counting.made + 1):
-        async with open_branch(tmp_path / f"{at}", **record) as one:
+    place, at, calls = await make_place(tmp_path), 0, Calls()
+    while at <= calls.made:  # the first time nobody dies, and the calls are counted
+        async with open_branch(tmp_path / f"{at}", place, **record) as one:
+            one.host.head = one.head
             one.ci(test=ours)
             one.ci(one.base, test=base)
-            with pytest.raises(Killed):
-                await one.watching(Calls(at, done)).round()
-            await one.round(2)
+            with pytest.raises(Killed) if at else nullcontext():
+                await one.watching(Calls(at, done) if at else calls).round()
+            await one.round()
+            at += 1
             assert (len(await one.said()), len(await one.follow_ups()), one.host.made_ready) == (
                 comments, tasks, ready,
             )  # fmt: skip

@@ -1,5 +1,7 @@
 """A branch that a person has taken over: we step back, once, and do nothing to it any more."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from ai_ops.core.follow_ups import wish
@@ -8,7 +10,7 @@ from ai_ops.core.orchestrator.holding import BRANCH_TAKEN
 from ai_ops.flow.follow_up import FollowUp, FollowUpReason
 from ai_ops.flow.pull_request import CheckState
 from ai_ops.flow.run import Run
-from tests.support.ci_host import BRANCH, FILES, PATCH, Calls, Killed, open_branch
+from tests.support.ci_host import BRANCH, FILES, PATCH, Calls, Killed, make_place, open_branch
 from tests.support.git_server import git
 
 GREEN, RED = CheckState.PASSED, CheckState.FAILED
@@ -86,6 +88,18 @@ async def test_nothing_is_done_any_more_to_one_that_is_held(tmp_path):
         assert (one.host.made_ready, await one.follow_ups(), len(await one.said())) == (0, [], 1)
 
 
+@pytest.mark.parametrize("state", [GREEN, RED], ids=["to be made ready", "to be repaired"])
+@pytest.mark.parametrize("take", [a_commit_on_top, deleted], ids=lambda take: take.__name__.replace("_", " "))
+async def test_a_host_that_has_not_heard_of_it_yet_does_not_make_us_act(tmp_path, state, take):
+    async with open_branch(tmp_path, **DRAFT) as one:
+        take(one)
+        one.host.head = one.head
+        one.ci(test=state)
+        one.ci(one.base, test=GREEN)
+        assert (await one.round(2)).held.startswith(BRANCH_TAKEN)
+        assert (one.host.made_ready, await one.follow_ups(), len(await one.said())) == (0, [], 1)
+
+
 async def test_one_that_a_person_told_us_to_leave_is_left_without_a_further_word(tmp_path):
     async with open_branch(tmp_path, held="Ada said stop") as one:
         one.pushed({"mine.txt": "hello\n"}, BRANCH)
@@ -128,14 +142,12 @@ async def test_a_commit_that_only_says_it_is_ours_is_not(tmp_path):
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 async def test_a_kill_at_any_call_holds_it_and_says_so_once(tmp_path, done):
-    async with open_branch(tmp_path / "once") as one:
-        deleted(one)
-        counting = Calls()
-        await one.watching(counting).round()
-    for at in range(1, counting.made + 1):
-        async with open_branch(tmp_path / f"{at}") as one:
-            deleted(one)
-            with pytest.raises(Killed):
-                await one.watching(Calls(at, done)).round()
-            assert (await one.round(2)).held
+    place, at, calls = await make_place(tmp_path), 0, Calls()
+    while at <= calls.made:  # the first time nobody dies, and the calls are counted
+        async with open_branch(tmp_path / f"{at}", place) as one:
+            one.host.head = ""
+            with pytest.raises(Killed) if at else nullcontext():
+                await one.watching(Calls(at, done) if at else calls).round()
+            assert (await one.round()).held
             assert len(await one.said()) == 1
+            at += 1

@@ -50,22 +50,21 @@ async def test_one_that_was_not_looked_at_yet_says_nothing_of_ci(server):
 @pytest.mark.parametrize(
     ("changes", "lines"),
     [
-        pytest.param({}, ["state         open"], id="plain"),
-        pytest.param({"draft": True}, ["state         open, a draft"], id="draft"),
+        pytest.param({}, ["state: open"], id="plain"),
+        pytest.param({"draft": True}, ["state: open, a draft"], id="draft"),
         pytest.param(
             {"draft": True, "ready_when_green": True, "ci": OURS},
-            ["state         open, a draft until CI passes", "checks        ours: test fails here"],
+            ["state: open, a draft until CI passes", "checks: ours: test fails here"],
             id="draft until green",
         ),
-        pytest.param({"held": "Ada"}, ["state         open, left to people: Ada"], id="held"),
+        pytest.param({"held": "Ada"}, ["state: open, left to people: Ada"], id="held"),
     ],
 )
 async def test_the_command_line_says_it_in_words(server, capsys, changes, lines):
     print_pull_request(await shown(server, **changes))
-    printed = capsys.readouterr().out
-    for line in lines:
-        assert f"{line}\n" in printed
-    assert ("checks" in printed) is ("ci" in changes)
+    printed = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert set(lines) <= set(printed)
+    assert any(line.startswith("checks:") for line in printed) is ("ci" in changes)
 
 
 class Down:

@@ -56,9 +56,17 @@ class CiHost(LocalHost):
         self.drafts: dict[int, bool] = {}
         """What people made of a draft on the host."""
         self.conflicting: bool | None = None
+        self.head: str | None = None
+        """The head that the host knows of, where it has not heard of a push yet."""
 
     async def pull_request(self, repository: Repository, number: int) -> HostedPullRequest:
-        hosted = await super().pull_request(repository, number)
+        if self.head is None:
+            hosted = await super().pull_request(repository, number)
+        else:
+            record = await self._numbered(repository, number)
+            found = await self.find_pull_request(repository, record.branch, record.base)
+            assert found is not None
+            hosted = replace(found, head_sha=self.head)
         conflicts = hosted.conflicts if self.conflicting is None else self.conflicting
         return replace(hosted, draft=self.drafts.get(number, hosted.draft), conflicts=conflicts)
 
@@ -68,6 +76,8 @@ class CiHost(LocalHost):
         if draft is not None:
             self.made_ready += self.drafts.get(number, True) and not draft
             self.drafts[number] = draft
+        if body is not None:
+            await super().update_pull_request(repository, number, body=body)
 
     async def checks(self, repository: Repository, sha: str) -> Checks:
         return self.says.get(sha, Checks(CheckState.NONE))
@@ -176,19 +186,43 @@ class Branch:
         return push_files(self.remote, files, branch)
 
 
-@asynccontextmanager
-async def open_branch(folder: Path, **record: Any) -> AsyncIterator[Branch]:
-    """Make a remote with a branch of ours and the record of its pull request; ``policy`` may differ."""
-    allowed = replace(POLICY, **record.pop("policy", {}))
+@dataclass(frozen=True)
+class Place:
+    """A remote with a branch of ours."""
+
+    remote: Path
+    repository: Repository
+    git: GitClient
+    base: str
+    head: str
+
+
+async def make_place(folder: Path) -> Place:
+    """Make a remote and push a branch as a run does."""
     remote = create_repository(folder, "remotes/shop", FILES)
     repository = Repository("local/acme/shop", f"file://{remote}", "local")
+    git = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
+    base = await git.refresh(repository)
+    head = await git.commit(repository, base.sha, PATCH, "Fix\n\nAI-Ops-Run: r\n")
+    await git.push(repository, head, BRANCH)
+    return Place(remote, repository, git, base.sha, head)
+
+
+@asynccontextmanager
+async def open_branch(folder: Path, at: Place | None = None, **record: Any) -> AsyncIterator[Branch]:
+    """Open new records with the pull request of our branch on a remote, its own unless ``at`` is one.
+
+    ``record`` is what differs in the record; its ``policy`` what differs in the policy.
+    """
+    allowed = replace(POLICY, **record.pop("policy", {}))
+    place = at or await make_place(folder)
+    git = place.git
     database = await open_database(sqlite_url(folder))
     clock, redactor = FixedClock(), Redactor(literals=[SECRET])
-    git = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
     pull_requests = PullRequestRepository(database, clock)
     host = CiHost(pull_requests, CommentRepository(database, clock), git)
-    unused: dict[str, Any] = dict.fromkeys(Tools.__dataclass_fields__)
-    ports = unused | {
+    ports: dict[str, Any] = dict.fromkeys(Tools.__dataclass_fields__)
+    ports |= {
         "tasks": TaskRepository(database, clock),
         "pull_requests": pull_requests,
         "trace": TraceStore(database, clock, redactor),
@@ -199,13 +233,15 @@ async def open_branch(folder: Path, **record: Any) -> AsyncIterator[Branch]:
         "policy": allowed,
         "redact": redactor.redact,
     }
-    base = await git.refresh(repository)
-    head = await git.commit(repository, base.sha, PATCH, "Fix\n\nAI-Ops-Run: r\n")
-    await git.push(repository, head, BRANCH)
-    place = {"repo_key": repository.key, "repo_url": repository.url, "code_host": "local", "branch": BRANCH}
-    made = pull_request(1, base_sha=base.sha, head_sha=head, diff=PATCH, **place)
+    where = {
+        "repo_key": place.repository.key,
+        "repo_url": place.repository.url,
+        "code_host": "local",
+        "branch": BRANCH,
+    }
+    made = pull_request(1, base_sha=place.base, head_sha=place.head, diff=PATCH, **where)
     await pull_requests.record(replace(made, **record))
     try:
-        yield Branch(remote, repository, Tools(**ports), host, clock, base.sha, head)
+        yield Branch(place.remote, place.repository, Tools(**ports), host, clock, place.base, place.head)
     finally:
         await database.close()

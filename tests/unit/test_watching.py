@@ -1,4 +1,4 @@
-"""The round of our pull requests: each is looked at, one host holds up no other, nothing is asked too often."""
+"""The round of our pull requests: each is looked at, and no host holds up another or is asked too often."""
 
 from __future__ import annotations
 

@@ -42,9 +42,9 @@ def _past_repair(case: BugCase, *, own: bool, room: int) -> str:
 def earlier_change(diff: str) -> str:
     """Return what a fixer is told of a change of its own that does not fit the newer base any more."""
     return (
-        "This very error was repaired on an older state of the branch, by the change below, and people look at "
-        "it. The files have changed meanwhile, so that it no longer fits: make its change to them as they are "
-        f"now, and no more than that.\n\n{shortened(diff, PAST_BUDGET)}"
+        "This very error was repaired on an older state of the branch, by the change below, and people look "
+        "at it. The files have changed meanwhile, so that it no longer fits: make its change to them as they "
+        f"are now, and no more than that.\n\n{shortened(diff, PAST_BUDGET)}"
     )
 
 

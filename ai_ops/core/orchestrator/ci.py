@@ -15,6 +15,7 @@ from ai_ops.core import checks as rules
 from ai_ops.core import ci_words as words
 from ai_ops.core.checks import BaseChecks, CiDecision
 from ai_ops.core.follow_ups import under_way, wish
+from ai_ops.core.orchestrator.holding import let_go
 from ai_ops.core.orchestrator.saying import say_once
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import CodeHost, Engine
@@ -147,9 +148,14 @@ class _One:
                 pass
 
     async def _make_ready(self) -> None:
-        if self.pull_request.ready_when_green:
+        if self.pull_request.ready_when_green and not await self._taken():
             await self._host.update_pull_request(self._repository, self.pull_request.number, draft=False)
             await self._tools.pull_requests.update(self.pull_request.id, draft=False, ready_when_green=False)
+
+    async def _taken(self) -> bool:
+        """Ask the remote before anything is done to the branch: a host may not have heard of a push yet."""
+        head = await self._tools.git.remote_branch(self._repository, self.pull_request.branch)
+        return await let_go(self._tools, self.pull_request, head or "")
 
     async def _conflicts(self) -> bool:
         """Ask git as well: what a host says of a branch that just moved may be of before."""
@@ -192,6 +198,8 @@ class _One:
 
     async def _ask(self, reason: FollowUpReason, wanted: str, request: str) -> None:
         """Create the follow-up and queue it. The record remembers it; its key would find it again."""
+        if await self._taken():
+            return
         asked = FollowUp(self.pull_request.id, reason, request, wanted, _ACTIONS[reason])
         task = await wish(self._tools.tasks, self.pull_request, asked)
         if task is None:

@@ -23,6 +23,7 @@ BRANCH_TAKEN = "the branch is no longer ours: "
 """What ``PullRequest.held`` begins with where the branch is why."""
 
 _MOST_TASKS = 100
+_MADE_IN = ("commit", "push")  # a commit that is signed anew is another one
 
 
 class Holding:
@@ -35,18 +36,26 @@ class Holding:
         self._tools = tools
 
     async def look(self, pull_request: PullRequest, hosted: HostedPullRequest) -> None:
-        """Hold it first, then say so: should the host refuse the comment, it is held all the same."""
-        if pull_request.state is not PullRequestState.OPEN:
-            return
-        if not pull_request.held:
-            why = await taken(self._tools, pull_request, hosted.head_sha)
-            if not why:
-                return
-            held = f"{BRANCH_TAKEN}{why}"
-            pull_request = await self._tools.pull_requests.update(pull_request.id, held=held)
-        if pull_request.held.startswith(BRANCH_TAKEN):
-            why = pull_request.held.removeprefix(BRANCH_TAKEN)
-            await say_once(self._tools, pull_request, f"held:{pull_request.id}", _words(why))
+        """Let go of it, or say so where that could not be said before."""
+        if pull_request.state is PullRequestState.OPEN:
+            await let_go(self._tools, pull_request, hosted.head_sha)
+
+
+async def let_go(tools: Tools, pull_request: PullRequest, head: str) -> bool:
+    """Hold a pull request whose branch is not ours any more, and say so once; return whether it is held.
+
+    It is held first, then that is said: should the host refuse the comment, it is held all the same.
+    ``head`` is the commit that the branch is at, empty when it is gone.
+    """
+    if not pull_request.held:
+        why = await taken(tools, pull_request, head)
+        if not why:
+            return False
+        pull_request = await tools.pull_requests.update(pull_request.id, held=f"{BRANCH_TAKEN}{why}")
+    if pull_request.held.startswith(BRANCH_TAKEN):
+        why = pull_request.held.removeprefix(BRANCH_TAKEN)
+        await say_once(tools, pull_request, f"held:{pull_request.id}", _words(why))
+    return True
 
 
 async def taken(tools: Tools, pull_request: PullRequest, head: str) -> str:
@@ -79,7 +88,7 @@ async def _ours(tools: Tools, pull_request: PullRequest, sha: str) -> bool:
     async for task in _tasks(tools, pull_request):
         for number in range(task.run_number, 0, -1):
             for step in await tools.trace.steps(run_id(task.id, number)):
-                made = step.name == "commit" and step.state is StepState.DONE and step.output
+                made = step.name in _MADE_IN and step.state is StepState.DONE and step.output
                 if made and made.get("sha") == sha:
                     return True
     return False

@@ -234,7 +234,7 @@ async def record(
             branch=hosted.branch,
             base=hosted.base,
             base_sha=base.sha,
-            head_sha=hosted.head_sha or head_sha,
+            head_sha=head_sha or hosted.head_sha,  # a person may have pushed since we did
             title=report.title,
             body=body,
             diff=report.diff,

@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ai_ops.core import retry
 from ai_ops.core.ports import CodeHost, PullRequests
@@ -211,7 +211,7 @@ class _Looking:
             repository = Repository(known.repo_key, known.repo_url, known.code_host)
             hosted = await host.pull_request(repository, known.number)
             if hosted.state is not known.state:
-                known = await self._pull_requests.update(known.id, **_ended(hosted))
+                known = await self._pull_requests.update(known.id, **as_recorded(hosted))
             for watcher in self._watchers:
                 known = await self._pull_requests.find(known.id) or known
                 try:
@@ -228,9 +228,9 @@ class _Looking:
         return failed
 
 
-def _ended(hosted: HostedPullRequest) -> dict[str, object]:
+def as_recorded(hosted: HostedPullRequest) -> dict[str, Any]:
     """Return what is to be recorded of a pull request whose state is another one now."""
-    changes: dict[str, object] = {"state": hosted.state}
+    changes: dict[str, Any] = {"state": hosted.state}
     if hosted.state is PullRequestState.MERGED:
         changes["merge_sha"] = hosted.merge_sha
     if hosted.merged_at is not None:
