@@ -35,7 +35,7 @@ GITLAB = "https://gitlab.com"
 
 _SCP = re.compile(r"(?:([^@/:]+)@)?([^@/:]+):(?!//)(.+)")
 _STEM = re.compile(r"(/?\.git)+$")
-_WEB_PAGES = ("tree", "blob", "issues", "pull", "pulls", "commit", "commits", "actions", "releases", "-")
+_WEB_PAGES = ("tree", "blob", "issues", "pull", "pulls", "commit", "commits", "actions", "releases")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +154,11 @@ class RepositoryRules:
             raise invalid(
                 "The address names no repository.", f"https://{address.netloc}/{prefix}<owner>/{segments[0]}"
             )
-        if end := _end_of_name(segments, code_host):
+        # GitLab's names have any number of segments; ``-``, which stands before its pages, is in none.
+        if code_host == "github" and len(segments) > 2 and segments[2] in _WEB_PAGES:
             raise invalid(
                 "This is the address of a page, not of a repository.",
-                f"{address.scheme}://{address.netloc}/{prefix}{'/'.join(segments[:end])}",
+                f"{address.scheme}://{address.netloc}/{prefix}{'/'.join(segments[:2])}",
             )
 
     def _prefix(self, address: Address, code_host: str) -> str:
@@ -238,16 +239,6 @@ class _Glob:
             return address.host == self.host
         # A wildcard was not written with the private network in mind.
         return fnmatchcase(address.host, self.host) and not private_host(address.host)
-
-
-def _end_of_name(segments: list[str], code_host: str) -> int:
-    """Return how many segments name the repository where more follow, as on a web page; else 0.
-
-    GitHub's names have two. GitLab's have any number, and ``-`` stands before a page.
-    """
-    if code_host == "gitlab":
-        return segments.index("-") if "-" in segments else 0
-    return 2 if len(segments) > 2 and segments[2] in _WEB_PAGES else 0
 
 
 def _root(base_url: str, *, github: bool = False) -> Address:

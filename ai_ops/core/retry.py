@@ -17,6 +17,12 @@ FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 300.0
 _JITTER = 0.25
 
+OUTAGE_CODES = frozenset({"host_unavailable", "host_rate_limited", "git_unreachable", "git_timeout"})
+"""A code host is away: nothing is wrong with what was asked, and it comes back."""
+
+OUTAGE_TRIES = 80
+"""For so long is an outage waited out: about six hours, at most a try every five minutes from then on."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetryDecision:
@@ -47,6 +53,11 @@ def decide(
     return RetryDecision(
         True, delay, f"{failure.code} may pass: try {attempt + 1} of {max_tries} in {delay:g} s"
     )
+
+
+def tries_for(failure: AiOpsError) -> int:
+    """Return how many tries a failure is worth."""
+    return OUTAGE_TRIES if failure.code in OUTAGE_CODES else MAX_TRIES
 
 
 def _delay(failure: TemporaryError, attempt: int, spread: str) -> float:

@@ -23,7 +23,6 @@ _STATUS_OF_CODE = {
     "repo_not_allowed": 422,
     "unknown_code_host": 422,
     "code_host_mismatch": 422,
-    "code_host_unavailable": 422,
     "task_not_found": 404,
     "issue_not_found": 404,
     "trace_not_found": 404,
@@ -47,7 +46,6 @@ _FIELD_OF_CODE = {
     "repo_not_allowed": "repo_url",
     "unknown_code_host": "code_host",
     "code_host_mismatch": "code_host",
-    "code_host_unavailable": "code_host",
 }
 _MAX_ERRORS = 50
 _MAX_FIELD = 200

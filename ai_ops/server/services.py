@@ -28,7 +28,6 @@ from ai_ops.core.ports import (
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.core.telling import queued
-from ai_ops.errors import PermanentError
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Task
@@ -97,19 +96,12 @@ class Services:
         object.__setattr__(self, "descriptions", Descriptions(self.redactor))
 
     def repository(self, repo_url: str, code_host: str) -> Repository:
-        """Return the repository an address means, on a code host that this server works with.
+        """Return the repository an address means.
 
         Raises:
-            PermanentError: as ``RepositoryRules.resolve``; ``code_host_unavailable``.
+            PermanentError: as ``RepositoryRules.resolve``.
         """
-        found = self.rules.resolve(repo_url, code_host)
-        if found.code_host not in self.hosts:
-            raise PermanentError(
-                "code_host_unavailable",
-                f"This server does not work with {found.code_host} yet.",
-                next_step=f"Use one of {', '.join(sorted(self.hosts))}.",
-            )
-        return found
+        return self.rules.resolve(repo_url, code_host)
 
     async def enqueue(self, task: Task) -> None:
         """Hand a task's new run to the engine, and say so in the log."""

@@ -50,7 +50,11 @@ _RULES = (
         "push_refused",
         "The change touches a workflow file; give the token the workflow scope, or protect that path.",
     ),
-    _rule(r"archived so it is read-only", "push_refused", "The repository is archived; unarchive it first."),
+    _rule(
+        r"archived so it is read-only|archived project",
+        "push_refused",
+        "The repository is archived; unarchive it first.",
+    ),
     _rule(
         r"stale info|non-fast-forward|fetch first|reference already exists|but expected|incorrect old value",
         "branch_taken",

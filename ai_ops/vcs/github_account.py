@@ -72,9 +72,16 @@ class TokenAccount:
         """Return the login of the token's owner."""
         with closing(api(self._base_url, github.Auth.Token(self.token("")), self._timeout)) as asked:
             try:
-                return asked.get_user().login
+                login = asked.get_user().login
             except VENDOR_ERRORS as error:
                 raise named(error) from None
+        if not login:
+            raise PermanentError(
+                "host_bad_answer",
+                "GitHub does not say whose token it is",
+                next_step="Check that GITHUB_BASE_URL is the root of a GitHub API.",
+            )
+        return login
 
 
 class AppAccount:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import requests
 from github.CheckRun import CheckRun
+from github.CommitCombinedStatus import CommitCombinedStatus
 from github.CommitStatus import CommitStatus
 from github.Repository import Repository as GithubRepository
 
@@ -27,11 +28,8 @@ _MOST_READ = 64 * 1024 * 1024  # bytes of a job's log that are read for its end
 def checks_of(repository: GithubRepository, sha: str) -> Checks:
     """Return what CI says of a commit."""
     commit = repository.get_commit(sha)
-    newest: dict[str, CommitStatus] = {}
-    for status in commit.get_statuses():  # the newest first
-        newest.setdefault(status.context, status)
     runs = commit.get_check_runs(filter="latest")
-    return added_up([*(_of_status(one) for one in newest.values()), *(_of_run(one) for one in runs)])
+    return added_up([*_statuses(commit.get_combined_status()), *(_of_run(one) for one in runs)])
 
 
 def log_of(repository: GithubRepository, check: Check, timeout_seconds: int) -> str:
@@ -41,6 +39,18 @@ def log_of(repository: GithubRepository, check: Check, timeout_seconds: int) -> 
         return ""
     log = _job_log(repository, int(number), timeout_seconds)
     return log or tail("\n".join(_shown(repository.get_check_run(int(number)))))
+
+
+def _statuses(combined: CommitCombinedStatus) -> Iterator[Check]:
+    """Yield the newest status of each context. Without any GitHub says "pending", which is none.
+
+    Only thirty are listed; what the others say together is a check of its own where it is worse.
+    """
+    listed = [_of_status(one) for one in combined.statuses]
+    yield from listed
+    whole = _OF_STATUS.get(combined.state, CheckState.FAILED)
+    if combined.total_count > len(listed) and whole not in {one.state for one in listed}:
+        yield Check(id="status-others", name="further commit statuses", state=whole)
 
 
 def _of_status(one: CommitStatus) -> Check:

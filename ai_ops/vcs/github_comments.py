@@ -94,12 +94,14 @@ class GitHubComments:
         return self._comment(one, CommentKind.COMMENT, "issue", one.created_at)
 
     def _line(self, one: PullRequestComment) -> HostedComment:
+        # The first of a thread has no such field; asked for it, PyGithub would make a request for each.
+        root = one._rawData.get("in_reply_to_id")
         return self._comment(
             one,
             CommentKind.LINE,
             "line",
             one.created_at,
-            thread=str(one.in_reply_to_id or one.id),
+            thread=str(root or one.id),
             path=one.path or "",
             line=one.line or one.original_line or 0,
         )

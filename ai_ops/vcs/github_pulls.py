@@ -42,12 +42,10 @@ def open_one(repository: GithubRepository, name: str, wanted: NewPullRequest) ->
         made = _created(repository, name, wanted)
         opened = hosted(made)
     except VENDOR_ERRORS as error:
-        return _look_again(repository, name, wanted, named(error))
-    _label(made, wanted.labels)
-    try:
-        ask_for_review(made, wanted.reviewers, fresh=True)
-    except (AiOpsError, *VENDOR_ERRORS) as error:
-        _log.warning("no review asked on pull request %d: %s", made.number, named(error))
+        opened = _look_again(repository, name, wanted, named(error))
+        made = repository.get_pull(opened.number)
+    if opened.state is PullRequestState.OPEN:
+        _introduce(made, opened, wanted)
     return opened
 
 
@@ -172,13 +170,17 @@ def _look_again(
     return found
 
 
-def _label(made: GithubPullRequest, labels: Sequence[str]) -> None:
-    if not labels:
-        return
+def _introduce(made: GithubPullRequest, opened: HostedPullRequest, wanted: NewPullRequest) -> None:
+    """Label it and ask people: a courtesy, which may fail."""
     try:
-        made.add_to_labels(*labels)
+        if wanted.labels:
+            made.add_to_labels(*wanted.labels)
     except VENDOR_ERRORS as error:
-        _log.warning("labels not set on pull request %d: %s", made.number, named(error))
+        _log.warning("labels not set on pull request %d: %s", opened.number, named(error))
+    try:
+        ask_for_review(made, wanted.reviewers, fresh=not opened.adopted)
+    except (AiOpsError, *VENDOR_ERRORS) as error:
+        _log.warning("no review asked on pull request %d: %s", opened.number, named(error))
 
 
 def _key(name: str) -> str:

@@ -177,7 +177,7 @@ class GitLabHost:
             found = at.members_all.list(query=login, get_all=True)
             return any(
                 one.username.lower() == login.lower()
-                and one.access_level >= _DEVELOPER
+                and int(one.access_level) >= _DEVELOPER
                 and one.state == "active"
                 for one in found
             )

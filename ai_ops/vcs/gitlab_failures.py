@@ -49,7 +49,7 @@ def named(error: Exception) -> AiOpsError:
     """Return the failure that an exception out of a python-gitlab call means."""
     if isinstance(error, AiOpsError):
         return error
-    if isinstance(error, gitlab.exceptions.RedirectError):
+    if isinstance(error, gitlab.exceptions.RedirectError | requests.TooManyRedirects):
         return PermanentError(
             "host_not_found",
             "GitLab answered that this lies elsewhere now",

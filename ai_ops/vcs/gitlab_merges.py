@@ -55,7 +55,9 @@ def open_one(project: Project, wanted: NewPullRequest) -> HostedPullRequest:
         made = project.mergerequests.create(_asked_for(wanted))
         opened = hosted(made)
     except (AiOpsError, *VENDOR_ERRORS) as error:
-        return _look_again(project, wanted, named(error))
+        opened = _look_again(project, wanted, named(error))
+    if opened.state is not PullRequestState.OPEN:
+        return opened
     try:
         ask_for_review(project, opened.number, wanted.reviewers)
     except (AiOpsError, *VENDOR_ERRORS) as error:

@@ -79,7 +79,9 @@ def address_of(repository: Repository, *, allow_file: bool, http_hosts: Collecti
         raise _refused("it has no usable host")
     where = f"{host}:{port}" if port else host
     if parts.scheme == "https" or (parts.scheme == "http" and where in http_hosts):
-        return Address(url, parts.scheme)
+        # GitLab redirects git to this form, and we follow no redirect.
+        ending = ".git" if repository.code_host == "gitlab" and not url.endswith(".git") else ""
+        return Address(f"{url}{ending}", parts.scheme)
     raise _refused(f"the scheme {parts.scheme!r} is not allowed for it")
 
 

@@ -1,118 +1,27 @@
-"""The CodeHost port: one suite over the local host and GitHub, then what only GitHub can do to us."""
+"""The CodeHost port: one suite over the local host, GitHub (with a token, as an App) and GitLab."""
 
 import asyncio
-import contextlib
-import json
-import re
-import signal
-import sys
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from openapi_schema_validator import OAS30Validator
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
 
-from ai_ops.core.identity import pull_request_id
-from ai_ops.core.ports import CodeHost
-from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
-from ai_ops.flow.pull_request import NewPullRequest, PullRequestState
-from ai_ops.flow.repository import Repository
-from ai_ops.store.comments import CommentRepository
-from ai_ops.store.database import open_database
-from ai_ops.store.pull_requests import PullRequestRepository
-from ai_ops.vcs.credentials import token_credential
-from ai_ops.vcs.git import GitClient
-from ai_ops.vcs.github import GitHubHost
-from ai_ops.vcs.local import LocalHost
-from tests.support.git_server import create_repository, git, push_files
-from tests.support.github_double import ApiFaults, GitHubDouble
-from tests.support.store import FixedClock, pull_request, sqlite_url
-
-TOKEN = "ghp_planted0123456789planted0123456789"
-NAME = "acme/shop"
-BRANCH = "ai-ops/fix-0123456789ab-1"
-WANTED = NewPullRequest(
-    BRANCH, "main", "Fix ZeroDivisionError", "The **cause**.\n", labels=("ai-ops",), reviewers=("@ada",)
-)
+from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.flow.pull_request import CheckState, CommentKind, PullRequestState
+from tests.support.git_server import git, push_files
+from tests.support.host_settings import BRANCH, HOSTED, HOSTED_IDS, WANTED, local_host
+from tests.support.store import pull_request
 
 
-@dataclass
-class Setting:
-    """A code host over one real bare repository."""
-
-    host: CodeHost
-    repository: Repository
-    bare: Path
-    git: GitClient
-    double: GitHubDouble | None = None
-    records: PullRequestRepository | None = None
-
-    async def record(self, hosted):
-        """Keep our record, as the orchestrator does after opening."""
-        if self.records is not None:
-            key = self.repository.key
-            made = pull_request(
-                id=pull_request_id(key, BRANCH),
-                repo_key=key,
-                number=hosted.number,
-                url=hosted.url,
-                branch=BRANCH,
-                base=hosted.base,
-                head_sha=hosted.head_sha,
-            )
-            await self.records.record(made)
-
-    async def close(self, number):
-        """Close a pull request as a person would."""
-        if self.double is not None:
-            self.double.close(NAME, number)
-        else:
-            identity = pull_request_id(self.repository.key, BRANCH)
-            await self.records.set_state(identity, PullRequestState.CLOSED)
-
-
-@contextlib.asynccontextmanager
-async def local_host(folder: Path):
-    bare = create_repository(folder / "remote", NAME, {"app.py": "x = 1\n"})
-    client = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
-    database = await open_database(sqlite_url(folder))
-    try:
-        records = PullRequestRepository(database, FixedClock())
-        host = LocalHost(records, CommentRepository(database, FixedClock()), client)
-        yield Setting(host, Repository(f"local/{NAME}", str(bare), "local"), bare, client, records=records)
-    finally:
-        await database.close()
-
-
-@contextlib.asynccontextmanager
-async def github_host(folder: Path):
-    double = GitHubDouble(folder / "remote", TOKEN)
-    bare = create_repository(double.root, NAME, {"app.py": "x = 1\n"})
-    async with double.running():
-        at = double.url.removeprefix("http://")
-        repository = Repository(f"{at}/{NAME}", f"{double.url}/{NAME}.git", "github")
-        client = GitClient(folder / "mirrors", lambda _: token_credential("github", TOKEN), http_hosts=[at])
-        yield Setting(GitHubHost(double.api_url, TOKEN, timeout_seconds=5), repository, bare, client, double)
-
-
-@pytest.fixture(params=[local_host, github_host], ids=["local", "github"])
+@pytest.fixture(params=[local_host, *HOSTED], ids=["local", *HOSTED_IDS])
 async def at(request, tmp_path):
     async with request.param(tmp_path) as setting:
         yield setting
 
 
-@pytest.fixture
-async def github(tmp_path):
-    async with github_host(tmp_path) as setting:
-        yield setting
-
-
-@pytest.fixture
-async def local(tmp_path):
-    async with local_host(tmp_path) as setting:
+@pytest.fixture(params=HOSTED, ids=HOSTED_IDS)
+async def hosted(request, tmp_path):
+    async with request.param(tmp_path) as setting:
         yield setting
 
 
@@ -122,37 +31,40 @@ async def refused(awaitable) -> AiOpsError:
     return caught.value
 
 
-def a_fix(setting: Setting, branch: str = BRANCH) -> str:
-    git("branch", branch, "main", cwd=setting.bare)
-    return push_files(setting.bare, {"app.py": "x = 2\n"}, branch)
-
-
-# --- both hosts ------------------------------------------------------------------------------------
+# --- opened once -----------------------------------------------------------------------------------
 
 
 async def test_a_branch_without_a_pull_request_has_none(at):
-    a_fix(at)
+    at.fix()
     assert await at.host.find_pull_request(at.repository, BRANCH, "main") is None
 
 
 async def test_opened_once_it_is_found_and_adopted(at):
-    sha = a_fix(at)
-    opened = await at.host.open_pull_request(at.repository, WANTED)
+    sha = at.fix()
+    opened = await at.open()
     assert (opened.state, opened.branch, opened.base) == (PullRequestState.OPEN, BRANCH, "main")
     assert (opened.head_sha, opened.adopted, opened.number > 0) == (sha, False, True)
-    await at.record(opened)
     found = await at.host.find_pull_request(at.repository, BRANCH, "main")
     again = await at.host.open_pull_request(at.repository, WANTED)
     assert found == again
     assert (again.number, again.url, again.adopted) == (opened.number, opened.url, True)
-    assert at.double is None or len(at.double.pulls(NAME)) == 1
+    assert at.double is None or len(at.double.pulls(at.name)) == 1
 
 
 async def test_the_number_and_address_are_the_same_after_a_crash_before_the_record(at):
-    a_fix(at)
+    at.fix()
     first = await at.host.open_pull_request(at.repository, WANTED)
     second = await at.host.open_pull_request(at.repository, WANTED)
     assert (first.number, first.url) == (second.number, second.url)
+
+
+async def test_several_at_once_make_one_pull_request(hosted):
+    hosted.fix()
+    opened = await asyncio.gather(
+        *(hosted.host.open_pull_request(hosted.repository, WANTED) for _ in range(6))
+    )
+    assert {one.number for one in opened} == {1}
+    assert len(hosted.double.pulls(hosted.name)) == 1
 
 
 async def test_a_pull_request_needs_a_branch_that_is_there(at):
@@ -168,341 +80,372 @@ async def test_a_pull_request_needs_a_commit_to_merge(at):
 
 
 async def test_what_a_person_closed_stays_closed(at):
-    a_fix(at)
-    opened = await at.host.open_pull_request(at.repository, WANTED)
-    await at.record(opened)
+    opened = await at.open()
     await at.close(opened.number)
     found = await at.host.find_pull_request(at.repository, BRANCH, "main")
     assert found.state is PullRequestState.CLOSED
+    assert found.merge_sha == ""
     assert (await at.host.open_pull_request(at.repository, WANTED)).state is PullRequestState.CLOSED
 
 
 async def test_another_branch_and_another_base_are_another_pull_request(at):
-    a_fix(at)
-    await at.record(await at.host.open_pull_request(at.repository, WANTED))
+    await at.open()
     assert await at.host.find_pull_request(at.repository, f"{BRANCH}0", "main") is None
     assert await at.host.find_pull_request(at.repository, BRANCH, "release") is None
 
 
-async def test_check_describes_the_host(at):
-    assert ("ai-ops-bot" if at.double else "local") in await at.host.check()
+async def test_a_base_that_is_not_main_is_as_good(at):
+    git("branch", "trunk", "main", cwd=at.bare)
+    git("symbolic-ref", "HEAD", "refs/heads/trunk", cwd=at.bare)
+    base = await at.git.refresh(at.repository)
+    opened = await at.open(base=base.branch)
+    assert (base.branch, opened.base) == ("trunk", "trunk")
 
 
-# --- the local host --------------------------------------------------------------------------------
-
-
-async def test_a_local_pull_request_has_the_address_of_our_record(local):
-    a_fix(local)
-    opened = await local.host.open_pull_request(local.repository, WANTED)
-    identity = pull_request_id(local.repository.key, BRANCH)
-    assert opened.url == f"/v1/pull-requests/{identity}"
-
-
-async def test_a_local_merge_lands_once_and_is_recorded(local):
-    sha = a_fix(local)
-    await local.record(await local.host.open_pull_request(local.repository, WANTED))
-    record = await local.records.find_by_branch(local.repository.key, BRANCH)
-    merged = await local.host.merge_pull_request(local.repository, record)
-    assert git("log", "-1", "--format=%H %P", "main", cwd=local.bare).split()[::2] == [merged, sha]
-    assert (await local.records.find(record.id)).state is PullRequestState.MERGED
-    assert await local.host.merge_pull_request(local.repository, record) == merged
-
-
-async def test_a_closed_local_pull_request_is_not_merged(local):
-    a_fix(local)
-    await local.record(await local.host.open_pull_request(local.repository, WANTED))
-    record = await local.records.find_by_branch(local.repository.key, BRANCH)
-    await local.close(record.number)
-    failure = await refused(local.host.merge_pull_request(local.repository, record))
-    assert failure.code == "host_conflict"
-
-
-# --- GitHub ----------------------------------------------------------------------------------------
-
-
-async def test_github_is_merged_on_github(github):
-    failure = await refused(github.host.merge_pull_request(github.repository, pull_request()))
-    assert failure.code == "merge_on_host" and pull_request().url in failure.next_step
-
-
-async def test_what_was_merged_on_github_is_seen(github):
-    a_fix(github)
-    opened = await github.host.open_pull_request(github.repository, WANTED)
-    github.double.merge(NAME, opened.number)
-    found = await github.host.find_pull_request(github.repository, BRANCH, "main")
-    assert found.state is PullRequestState.MERGED
-
-
-async def test_an_open_one_comes_before_a_newer_closed_one(github):
-    a_fix(github)
-    await github.host.open_pull_request(github.repository, WANTED)
-    kept = github.double.pulls(NAME)
-    kept.append({**kept[0], "number": 2, "state": "closed"})
-    found = await github.host.find_pull_request(github.repository, BRANCH, "main")
-    assert (found.number, found.state) == (1, PullRequestState.OPEN)
-
-
-async def test_title_body_draft_labels_and_reviewers_arrive(github):
-    a_fix(github)
-    await github.host.open_pull_request(github.repository, NewPullRequest(**{**fields(), "draft": True}))
-    [kept] = github.double.pulls(NAME)
-    assert (kept["title"], kept["body"], kept["draft"]) == (WANTED.title, WANTED.body, True)
+async def test_title_body_draft_labels_and_reviewers_arrive(hosted):
+    opened = await hosted.open(draft=True)
+    [kept] = hosted.double.pulls(hosted.name)
+    assert kept["title"].removeprefix("Draft: ") == WANTED.title
+    assert (kept["body"], kept["draft"], opened.draft) == (WANTED.body, True, True)
     assert (kept["labels"], kept["reviewers"]) == (["ai-ops"], ["ada"])
 
 
-def fields() -> dict[str, Any]:
-    return {name: getattr(WANTED, name) for name in WANTED.__dataclass_fields__}
+async def test_a_push_by_git_and_a_pull_request_by_the_api_meet_in_one_repository(hosted):
+    base = await hosted.git.refresh(hosted.repository)
+    patch = "diff --git a/app.py b/app.py\n--- a/app.py\n+++ b/app.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"
+    sha = await hosted.git.commit(hosted.repository, base.sha, patch, "Fix")
+    await hosted.git.push(hosted.repository, sha, BRANCH)
+    opened = await hosted.host.open_pull_request(hosted.repository, WANTED)
+    assert opened.head_sha == sha
+    users = {request.user for request in hosted.double.git.requests}
+    assert users <= {"", "x-access-token" if hosted.repository.code_host == "github" else "oauth2"}
 
 
-async def test_a_reviewer_who_cannot_be_asked_spoils_nothing(github, caplog):
-    a_fix(github)
-    reviewers = ("ai-ops-bot", "stranger", "grace", "acme/platform")
-    opened = await github.host.open_pull_request(
-        github.repository, NewPullRequest(**{**fields(), "reviewers": reviewers})
+# --- what became of it -----------------------------------------------------------------------------
+
+
+async def test_an_open_one_is_shown_as_it_is(at):
+    opened = await at.open()
+    shown = await at.host.pull_request(at.repository, opened.number)
+    assert (shown.state, shown.branch, shown.base) == (PullRequestState.OPEN, BRANCH, "main")
+    assert (shown.url, shown.head_sha) == (opened.url, opened.head_sha)
+    assert (shown.draft, shown.conflicts, shown.merge_sha, shown.merged_at) == (False, False, "", None)
+    assert shown.author == await at.host.own_login(at.repository)
+
+
+async def test_what_a_person_merged_names_its_commit_on_the_base(at):
+    opened = await at.open()
+    sha = await at.merge(opened.number)
+    assert git("rev-parse", "main", cwd=at.bare) == sha
+    shown = await at.host.pull_request(at.repository, opened.number)
+    assert (shown.state, shown.merge_sha) == (PullRequestState.MERGED, sha)
+    found = await at.host.find_pull_request(at.repository, BRANCH, "main")
+    assert (found.state, found.merge_sha) == (PullRequestState.MERGED, sha)
+
+
+async def test_a_moved_base_that_conflicts_is_said(hosted):
+    opened = await hosted.open()
+    push_files(hosted.bare, {"app.py": "x = 3\n"}, "main")
+    shown = await hosted.host.pull_request(hosted.repository, opened.number)
+    assert shown.conflicts is True
+
+
+async def test_a_commit_that_a_person_pushed_is_the_new_head(hosted):
+    opened = await hosted.open()
+    sha = push_files(hosted.bare, {"app.py": "x = 4\n"}, BRANCH)
+    shown = await hosted.host.pull_request(hosted.repository, opened.number)
+    assert shown.head_sha == sha != opened.head_sha
+
+
+async def test_a_number_that_nobody_gave_is_not_found(at):
+    for call in (
+        at.host.pull_request(at.repository, 999),
+        at.host.update_pull_request(at.repository, 999, body="text"),
+        at.host.close_pull_request(at.repository, 999),
+        at.host.comments(at.repository, 999),
+        at.host.comment(at.repository, 999, "text", marker="m"),
+    ):
+        failure = await refused(call)
+        assert (type(failure), failure.code) == (PermanentError, "host_not_found")
+
+
+# --- changed ---------------------------------------------------------------------------------------
+
+
+async def test_its_text_can_be_changed_and_the_rest_stays(at):
+    opened = await at.open()
+    await at.host.update_pull_request(at.repository, opened.number, body="Another text.")
+    if at.double is not None:
+        [kept] = at.double.pulls(at.name)
+        assert (kept["body"], kept["title"], kept["labels"]) == ("Another text.", WANTED.title, ["ai-ops"])
+        assert kept["reviewers"] == ["ada"]
+    else:
+        record = await at.records.find_by_number(at.repository.key, opened.number)
+        assert record.body == "Another text."
+
+
+async def test_a_draft_becomes_ready_and_a_draft_again_and_doing_so_twice_changes_nothing(at):
+    opened = await at.open(draft=True)
+    for draft in (False, False, True, True, False):
+        await at.host.update_pull_request(at.repository, opened.number, draft=draft)
+        shown = await at.host.pull_request(at.repository, opened.number)
+        assert shown.draft is draft
+    if at.double is not None:
+        assert at.double.pulls(at.name)[0]["title"] == WANTED.title
+
+
+async def test_closing_twice_closes_once(at):
+    opened = await at.open()
+    for _ in range(2):
+        await at.host.close_pull_request(at.repository, opened.number)
+        shown = await at.host.pull_request(at.repository, opened.number)
+        assert shown.state is PullRequestState.CLOSED
+    if at.double is not None:
+        assert shown.closed_at is not None
+        assert at.double.count("PATCH") + at.double.count("PUT") == (
+            1 if at.repository.code_host == "github" else 2  # GitLab was asked for a reviewer so
+        )
+
+
+async def test_closing_what_was_merged_leaves_it_merged(at):
+    opened = await at.open()
+    await at.merge(opened.number)
+    await at.host.close_pull_request(at.repository, opened.number)
+    assert (await at.host.pull_request(at.repository, opened.number)).state is PullRequestState.MERGED
+
+
+# --- reviewers -------------------------------------------------------------------------------------
+
+
+async def test_one_reviewer_who_is_refused_does_not_keep_the_others_out(hosted):
+    opened = await hosted.open(reviewers=())
+    own = await hosted.host.own_login(hosted.repository)
+    asked = [own, "nobody", "stranger", "grace", "@ada", "grace"]
+    accepted = await hosted.host.request_reviewers(hosted.repository, opened.number, asked)
+    assert accepted == ("grace", "@ada")
+    assert sorted(hosted.double.pulls(hosted.name)[0]["reviewers"]) == ["ada", "grace"]
+
+
+async def test_who_is_asked_already_is_not_told_again(hosted):
+    opened = await hosted.open()
+    before = len([e for e in hosted.double.exchanges if e.method != "GET"])
+    assert await hosted.host.request_reviewers(hosted.repository, opened.number, ["ada"]) == ("ada",)
+    assert len([e for e in hosted.double.exchanges if e.method != "GET"]) == before
+
+
+async def test_nobody_is_asked_without_a_request(hosted):
+    opened = await hosted.open(reviewers=())
+    before = len(hosted.double.exchanges)
+    assert await hosted.host.request_reviewers(hosted.repository, opened.number, ()) == ()
+    assert [e.method for e in hosted.double.exchanges[before:] if e.method != "GET"] == []
+
+
+async def test_a_local_pull_request_has_no_reviewers(tmp_path):
+    async with local_host(tmp_path) as at:
+        opened = await at.open()
+        assert await at.host.request_reviewers(at.repository, opened.number, ["ada"]) == ()
+
+
+# --- comments --------------------------------------------------------------------------------------
+
+
+async def test_a_comment_written_twice_stands_once(at):
+    opened = await at.open()
+    first = await at.host.comment(at.repository, opened.number, "Done.", marker="revision:1")
+    second = await at.host.comment(at.repository, opened.number, "Done, again.", marker="revision:1")
+    other = await at.host.comment(at.repository, opened.number, "More.", marker="revision:2")
+    assert first == second
+    assert first.ours and other.ours and first.author == await at.host.own_login(at.repository)
+    listed = await at.host.comments(at.repository, opened.number)
+    assert [comment.id for comment in listed] == [first.id, other.id]
+    assert listed[0].body.startswith("Done.")
+
+
+async def test_what_people_write_is_read_oldest_first_and_from_a_moment_on(at):
+    opened = await at.open()
+    await at.say(opened.number, "ada", "Please rename it.")
+    await at.host.comment(at.repository, opened.number, "Done.", marker="m")
+    await at.say(opened.number, "ada", "Thanks.")
+    listed = await at.host.comments(at.repository, opened.number)
+    assert [(c.author, c.ours) for c in listed] == [
+        ("ada", False),
+        (await at.host.own_login(at.repository), True),
+        ("ada", False),
+    ]
+    assert [c.body for c in listed][::2] == ["Please rename it.", "Thanks."]
+    assert all(c.created_at.tzinfo for c in listed)
+    later = await at.host.comments(at.repository, opened.number, listed[2].created_at)
+    assert later[-1].id == listed[2].id
+    after = listed[2].created_at + timedelta(seconds=1)
+    assert list(await at.host.comments(at.repository, opened.number, after)) == []
+
+
+async def test_a_person_with_our_own_account_is_no_bot(hosted):
+    """A token may be a person's; what that person writes is a person's word."""
+    opened = await hosted.open()
+    own = await hosted.host.own_login(hosted.repository)
+    hosted.double.say(hosted.name, opened.number, own, "/ai-ops retry")
+    [comment] = await hosted.host.comments(hosted.repository, opened.number)
+    assert (comment.author, comment.ours) == (own, False)
+
+
+async def test_our_mark_in_somebody_elses_comment_is_not_ours(hosted):
+    opened = await hosted.open()
+    ours = await hosted.host.comment(hosted.repository, opened.number, "Done.", marker="m")
+    hosted.double.say(hosted.name, opened.number, "stranger", ours.body)
+    listed = await hosted.host.comments(hosted.repository, opened.number)
+    assert [comment.ours for comment in listed] == [True, False]
+    forged = hosted.double.say(hosted.name, opened.number, "stranger", ours.body)
+    again = await hosted.host.comment(hosted.repository, opened.number, "Done.", marker="m")
+    assert again.id == ours.id and str(forged["id"]) not in again.id
+
+
+async def test_a_marker_of_hostile_text_stays_hidden(at):
+    opened = await at.open()
+    marker = "--> <b>seen</b> @ada"
+    first = await at.host.comment(at.repository, opened.number, "Done.", marker=marker)
+    assert "seen" not in first.body and "@ada" not in first.body
+    again = await at.host.comment(at.repository, opened.number, "Done.", marker=marker)
+    assert again.id == first.id
+
+
+async def test_a_comment_on_a_line_is_answered_in_its_thread(hosted):
+    opened = await hosted.open()
+    hosted.double.on_line(hosted.name, opened.number, "ada", "app.py", 1, "Why 2?")
+    [asked] = await hosted.host.comments(hosted.repository, opened.number)
+    assert (asked.kind, asked.path, asked.line) == (CommentKind.LINE, "app.py", 1)
+    reply = await hosted.host.comment(
+        hosted.repository, opened.number, "Because.", marker="m", reply_to=asked.thread
     )
-    assert opened.state is PullRequestState.OPEN
-    assert github.double.pulls(NAME)[0]["reviewers"] == ["grace"]
-    assert "stranger" in caplog.text and "collaborators" in caplog.text
+    again = await hosted.host.comment(
+        hosted.repository, opened.number, "Because.", marker="m", reply_to=asked.thread
+    )
+    assert reply == again
+    listed = await hosted.host.comments(hosted.repository, opened.number)
+    assert [(c.thread, c.ours) for c in listed] == [(asked.thread, False), (asked.thread, True)]
 
 
-async def test_labels_that_are_refused_spoil_nothing(github, caplog):
-    a_fix(github)
-    github.double.faults = ApiFaults(status=403, method="POST", path="/labels")
-    opened = await github.host.open_pull_request(github.repository, WANTED)
-    assert opened.state is PullRequestState.OPEN
-    assert "labels" in caplog.text
+async def test_an_answer_to_a_thread_that_is_gone_goes_below(hosted):
+    opened = await hosted.open()
+    reply = await hosted.host.comment(
+        hosted.repository, opened.number, "Because.", marker="m", reply_to="424242"
+    )
+    listed = await hosted.host.comments(hosted.repository, opened.number)
+    assert [c.id for c in listed] == [reply.id] and reply.kind is CommentKind.COMMENT
 
 
-STATUSES = [
-    (401, {}, "host_unauthorized", PermanentError),
-    (403, {}, "host_forbidden", PermanentError),
-    (404, {}, "host_not_found", PermanentError),
-    (409, {}, "host_conflict", PermanentError),
-    (422, {}, "host_rejected", PermanentError),
-    (403, {"Retry-After": "7"}, "host_rate_limited", TemporaryError),
-    (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}, "host_rate_limited", TemporaryError),
-    (429, {"Retry-After": "7"}, "host_rate_limited", TemporaryError),
-    (429, {}, "host_rate_limited", TemporaryError),
-    (500, {}, "host_unavailable", TemporaryError),
-    (502, {}, "host_unavailable", TemporaryError),
-    (503, {}, "host_unavailable", TemporaryError),
-    (418, {}, "host_bad_answer", PermanentError),
+async def test_a_review_that_wants_changes_says_so(hosted):
+    opened = await hosted.open()
+    hosted.double.review(hosted.name, opened.number, "ada", "Not like this.")
+    listed = await hosted.host.comments(hosted.repository, opened.number)
+    assert any(c.wants_changes and c.kind is CommentKind.REVIEW and c.author == "ada" for c in listed)
+    assert "Not like this." in [c.body for c in listed]
+
+
+async def test_who_may_push_is_known_and_asked_for_once(hosted):
+    opened = await hosted.open()
+    for _ in range(3):
+        hosted.double.say(hosted.name, opened.number, "ada", "One.")
+        hosted.double.say(hosted.name, opened.number, "stranger", "Two.")
+    asked = len(hosted.double.exchanges)
+    listed = await hosted.host.comments(hosted.repository, opened.number)
+    assert [c.may_write for c in listed] == [True, False] * 3
+    questions = [e for e in hosted.double.exchanges[asked:] if "members" in e.path or "permission" in e.path]
+    assert len(questions) == 2
+    assert await hosted.host.may_write(hosted.repository, "Ada") is True
+    assert await hosted.host.may_write(hosted.repository, "nobody") is False
+
+
+async def test_a_hundred_and_fifty_comments_are_all_read(hosted):
+    opened = await hosted.open()
+    for number in range(150):
+        hosted.double.say(hosted.name, opened.number, "ada", f"Comment {number}")
+    listed = await hosted.host.comments(hosted.repository, opened.number)
+    assert [c.body for c in listed] == [f"Comment {number}" for number in range(150)]
+
+
+# --- checks ----------------------------------------------------------------------------------------
+
+
+async def test_without_ci_there_are_no_checks(at):
+    opened = await at.open()
+    checks = await at.host.checks(at.repository, opened.head_sha)
+    assert (checks.state, checks.runs) == (CheckState.NONE, ())
+
+
+STANDINGS = [
+    (["passed"], CheckState.PASSED),
+    (["passed", "skipped", "neutral"], CheckState.PASSED),
+    (["skipped"], CheckState.PASSED),
+    (["passed", "pending"], CheckState.PENDING),
+    (["failed", "pending", "passed"], CheckState.FAILED),
 ]
 
 
-@pytest.mark.parametrize(
-    ("status", "headers", "code", "family"), STATUSES, ids=[f"{s[0]}-{'-'.join(s[1])}" for s in STATUSES]
-)
-async def test_an_answer_of_github_has_a_name(github, status, headers, code, family):
-    a_fix(github)
-    github.double.faults = ApiFaults(status=status, headers=headers)
-    for call in (
-        github.host.find_pull_request(github.repository, BRANCH, "main"),
-        github.host.open_pull_request(github.repository, WANTED),
-        github.host.check(),
-    ):
-        failure = await refused(call)
-        assert (type(failure), failure.code) == (family, code)
-        assert failure.next_step
-        if "Retry-After" in headers:
-            assert failure.delay == 7.0
-    assert github.double.pulls(NAME) == []
+@pytest.mark.parametrize(("states", "whole"), STANDINGS, ids=["-".join(s[0]) for s in STANDINGS])
+async def test_checks_are_added_up(hosted, states, whole):
+    opened = await hosted.open()
+    for number, state in enumerate(states):
+        hosted.double.ci(hosted.name, opened.head_sha, f"check-{number}", state)
+    checks = await hosted.host.checks(hosted.repository, opened.head_sha)
+    assert checks.state is whole
+    assert [run.name for run in sorted(checks.runs, key=lambda run: run.name)] == [
+        f"check-{number}" for number in range(len(states))
+    ]
 
 
-async def test_a_secondary_limit_is_known_by_its_words(github):
-    words = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-    github.double.faults = ApiFaults(status=403, message=words)
-    failure = await refused(github.host.find_pull_request(github.repository, BRANCH, "main"))
-    assert failure.code == "host_rate_limited"
+async def test_a_check_that_was_run_again_counts_as_it_is_now(hosted):
+    opened = await hosted.open()
+    for state in ("failed", "passed"):
+        hosted.double.ci(hosted.name, opened.head_sha, "tests", state)
+        hosted.double.ci(hosted.name, opened.head_sha, "lint", state, status=True)
+    checks = await hosted.host.checks(hosted.repository, opened.head_sha)
+    assert [run.state for run in checks.runs] == [CheckState.PASSED] * 2
 
 
-async def test_a_wrong_token_is_unauthorized_and_never_shown(github):
-    host = GitHubHost(github.double.api_url, lambda: "ghp_wrong")
-    failure = await refused(host.check())
-    assert failure.code == "host_unauthorized" and "ghp_wrong" not in str(failure)
-    assert (await refused(GitHubHost(github.double.api_url, "").check())).code == "host_unauthorized"
+async def test_a_status_of_another_service_counts_too(hosted):
+    opened = await hosted.open()
+    hosted.double.ci(hosted.name, opened.head_sha, "tests", "passed")
+    hosted.double.ci(hosted.name, opened.head_sha, "coverage", "failed", status=True)
+    assert (await hosted.host.checks(hosted.repository, opened.head_sha)).state is CheckState.FAILED
 
 
-async def test_a_repository_that_is_not_there_or_is_none(github):
-    host = github.double.url.removeprefix("http://")
-    for key in (f"{host}/acme/none", f"{host}/acme", f"{host}/a/b/c"):
-        failure = await refused(github.host.find_pull_request(Repository(key, "", "github"), BRANCH, "main"))
-        assert failure.code == "host_not_found"
+async def test_the_end_of_a_failed_checks_log_is_read(hosted):
+    opened = await hosted.open()
+    log = "".join(f"line {number} é\n" for number in range(20_000)) + "AssertionError: 1 != 2\n"
+    hosted.double.ci(hosted.name, opened.head_sha, "tests", "failed", log=log)
+    [check] = (await hosted.host.checks(hosted.repository, opened.head_sha)).runs
+    read = await hosted.host.check_log(hosted.repository, check)
+    assert read.endswith("AssertionError: 1 != 2\n") and read.startswith("line ")
+    assert 60_000 < len(read.encode()) <= 64 * 1024
 
 
-@pytest.mark.parametrize("lost", [{"drop": True}, {"status": 502}], ids=["dropped", "502"])
-async def test_a_creation_whose_answer_is_lost_makes_one_pull_request(github, lost):
-    a_fix(github)
-    github.double.faults = ApiFaults(**lost, after=True, method="POST", path="/pulls", times=1)
-    opened = await github.host.open_pull_request(github.repository, WANTED)
-    assert opened.state is PullRequestState.OPEN
-    assert len(github.double.pulls(NAME)) == github.double.count("POST", "/pulls") == 1
+# --- accounts --------------------------------------------------------------------------------------
 
 
-async def test_a_creation_that_was_dropped_before_it_was_done_is_temporary(github):
-    a_fix(github)
-    github.double.faults = ApiFaults(drop=True, method="POST", path="/pulls")
-    failure = await refused(github.host.open_pull_request(github.repository, WANTED))
-    assert (type(failure), failure.code) == (TemporaryError, "host_unavailable")
-    assert github.double.count("POST", "/pulls") == 1
+async def test_check_describes_the_host(at):
+    who = await at.host.own_login(at.repository) if at.double else "local"
+    assert who in await at.host.check()
 
 
-async def test_a_422_after_creation_is_looked_into(github):
-    a_fix(github)
-    github.double.faults = ApiFaults(
-        status=422,
-        message="Could not resolve to a node with the global id of 'PR_1'.",
-        after=True,
-        method="POST",
-        path="/pulls",
-        times=1,
+async def test_the_author_of_a_commit_has_an_account(hosted):
+    assert await hosted.host.login_of(hosted.repository, git("rev-parse", "main", cwd=hosted.bare), "") in (
+        "ada",  # GitHub goes by the commit, GitLab by the address
+        "",
     )
-    opened = await github.host.open_pull_request(github.repository, WANTED)
-    assert opened.number == 1
+    sha = git("rev-parse", "main", cwd=hosted.bare)
+    assert await hosted.host.login_of(hosted.repository, sha, "ada@example.test") == "ada"
+    assert await hosted.host.login_of(hosted.repository, "0" * 40, "who@example.test") == ""
 
 
-async def test_several_at_once_make_one_pull_request(github):
-    a_fix(github)
-    wishes = (github.host.open_pull_request(github.repository, WANTED) for _ in range(6))
-    opened = await asyncio.gather(*wishes)
-    assert {one.number for one in opened} == {1}
-    assert len(github.double.pulls(NAME)) == 1
+async def test_people_merge_on_a_host(hosted):
+    opened = await hosted.open()
+    failure = await refused(hosted.host.merge_pull_request(hosted.repository, pull_request(url=opened.url)))
+    assert failure.code == "merge_on_host" and opened.url in failure.next_step
 
 
-async def test_the_list_is_asked_for_by_owner_and_branch(github):
-    await github.host.find_pull_request(github.repository, BRANCH, "main")
-    asked = github.double.exchanges[-1].query
-    assert (asked["head"], asked["state"], asked["base"]) == (f"acme:{BRANCH}", "all", "main")
-
-
-async def test_nobody_listening_is_temporary(github, unused_tcp_port):
-    host = GitHubHost(f"http://127.0.0.1:{unused_tcp_port}/api/v3", TOKEN, timeout_seconds=2)
-    failure = await refused(host.check())
-    assert (type(failure), failure.code) == (TemporaryError, "host_unavailable")
-
-
-async def test_something_that_is_no_github_is_a_bad_answer(github):
-    host = GitHubHost(f"{github.double.url}/{NAME}.git", TOKEN)
-    failure = await refused(host.find_pull_request(github.repository, BRANCH, "main"))
-    assert failure.code in ("host_bad_answer", "host_unauthorized", "host_not_found")
-
-
-async def test_a_push_by_git_and_a_pull_request_by_the_api_meet_in_one_repository(github):
-    base = await github.git.refresh(github.repository)
-    patch = "diff --git a/app.py b/app.py\n--- a/app.py\n+++ b/app.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"
-    sha = await github.git.commit(github.repository, base.sha, patch, "Fix")
-    await github.git.push(github.repository, sha, BRANCH)
-    opened = await github.host.open_pull_request(github.repository, WANTED)
-    assert opened.head_sha == sha
-    assert opened.url == f"{github.double.url}/{NAME}/pull/1"
-
-
-# --- the double ------------------------------------------------------------------------------------
-
-
-@dataclass
-class Description:
-    """GitHub's published description, to hold exchanges against."""
-
-    document: dict[str, Any]
-    registry: Registry = field(init=False)
-
-    def __post_init__(self) -> None:
-        resource = Resource(contents=self.document, specification=DRAFT202012)
-        self.registry = Registry().with_resource("urn:github", resource)
-
-    def operation(self, method: str, path: str) -> dict[str, Any]:
-        for template in sorted(self.document["paths"], key=lambda t: t.count("{")):
-            pattern = re.sub(r"\\{ref\\}", ".+", re.escape(template))
-            pattern = re.sub(r"\\{[^}]+\\}", "[^/]+", pattern)
-            if re.fullmatch(pattern, path) and method.lower() in self.document["paths"][template]:
-                return self.document["paths"][template][method.lower()]
-        raise AssertionError(f"GitHub does not describe {method} {path}")
-
-    def problems(self, schema: dict[str, Any], value: Any) -> list[str]:
-        validator = OAS30Validator(absolute(schema), registry=self.registry)
-        return [f"{e.json_path}: {e.message[:200]}" for e in validator.iter_errors(value)]
-
-
-def absolute(schema: Any) -> Any:
-    """Return a schema whose references name the whole document."""
-    if isinstance(schema, dict):
-        return {
-            k: f"urn:github{v}" if k == "$ref" else absolute(v)
-            for k, v in schema.items()
-            if k != "discriminator"
-        }
-    return [absolute(part) for part in schema] if isinstance(schema, list) else schema
-
-
-@pytest.fixture(scope="module")
-def description():
-    path = Path(__file__).parents[1] / "data" / "openapi" / "github.json"
-    return Description(json.loads(path.read_text()))
-
-
-async def test_every_exchange_is_as_github_describes_it(github, description):
-    a_fix(github)
-    host, double = github.host, github.double
-    await host.check()
-    await host.open_pull_request(github.repository, WANTED)
-    await host.find_pull_request(github.repository, BRANCH, "main")
-    await refused(host.open_pull_request(github.repository, NewPullRequest(**{**fields(), "branch": "none"})))
-    await asyncio.to_thread(ask_for_the_rest, double)
-    seen = set()
-    for exchange in double.exchanges:
-        path = exchange.path.removeprefix("/api/v3")
-        operation = description.operation(exchange.method, path)
-        seen.add((exchange.method, path if path.count("/") < 4 else re.sub(r"\d+|heads/.*", "#", path)))
-        answers = operation["responses"][str(exchange.status)]
-        if "$ref" in answers:
-            answers = description.document["components"]["responses"][answers["$ref"].rsplit("/", 1)[1]]
-        schema = answers["content"]["application/json"]["schema"]
-        assert description.problems(schema, exchange.answer) == [], f"{exchange.method} {path} answer"
-        if exchange.body is not None:
-            # "You can also pass an array of labels directly", says GitHub in words alone.
-            body = {"labels": exchange.body} if isinstance(exchange.body, list) else exchange.body
-            asked = operation["requestBody"]["content"]["application/json"]["schema"]
-            assert description.problems(asked, body) == [], f"{exchange.method} {path} request"
-    assert len(seen) >= 9
-
-
-def ask_for_the_rest(double: GitHubDouble) -> None:
-    """Ask what the host does not ask but other tests may."""
-    import github
-
-    with contextlib.closing(
-        github.Github(auth=github.Auth.Token(TOKEN), base_url=double.api_url, retry=None)
-    ) as api:
-        repository = api.get_repo(NAME)
-        assert repository.default_branch == "main"
-        assert repository.get_git_ref(f"heads/{BRANCH}").object.sha
-        pull = repository.get_pull(1)
-        pull.edit(title="Another title")
-        assert pull.title == "Another title"
-        assert [found.number for found in api.search_issues('"Another"')] == [1]
-        assert pull.merge().merged
-
-
-async def test_a_double_that_was_killed_comes_back_with_its_pull_requests(tmp_path):
-    root = tmp_path / "remote"
-    bare = create_repository(root, NAME, {"app.py": "x = 1\n"})
-    git("branch", BRANCH, "main", cwd=bare)
-    push_files(bare, {"app.py": "x = 2\n"}, BRANCH)
-
-    async def with_double(work):
-        module = [sys.executable, "-m", "tests.support.github_double", "--root", str(root)]
-        child = await asyncio.create_subprocess_exec(
-            *module, "--token", TOKEN, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
-        )
-        try:
-            url = (await child.stdout.readline()).decode().split()[-1]
-            repository = Repository(f"{url.removeprefix('http://')}/{NAME}", "", "github")
-            return await work(GitHubHost(f"{url}/api/v3", TOKEN), repository)
-        finally:
-            child.send_signal(signal.SIGKILL)
-            await child.wait()
-
-    opened = await with_double(lambda host, repository: host.open_pull_request(repository, WANTED))
-    found = await with_double(lambda host, repository: host.find_pull_request(repository, BRANCH, "main"))
-    assert (found.number, found.head_sha) == (opened.number, opened.head_sha)
+async def test_a_repository_of_another_host_is_not_looked_for_here(hosted):
+    elsewhere = replace(hosted.repository, key=f"elsewhere.example/{hosted.name}")
+    before = len(hosted.double.exchanges)
+    failure = await refused(hosted.host.find_pull_request(elsewhere, BRANCH, "main"))
+    assert failure.code == "host_not_found" and len(hosted.double.exchanges) == before

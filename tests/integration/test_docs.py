@@ -31,7 +31,8 @@ from ai_ops.server.auth import Scope
 from ai_ops.server.http_server import ROUTES
 from ai_ops.settings import Settings
 from ai_ops.vcs import failures as git_failures
-from ai_ops.vcs import github_failures
+from ai_ops.vcs import host_failures
+from ai_ops.vcs.github_failures import GITHUB
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("doc/*.md"), *ROOT.glob("examples/*.md")])
@@ -250,11 +251,7 @@ def test_every_command_stands_in_the_readme(command: str) -> None:
 def codes() -> set[str]:
     """Return every failure code that the code can raise."""
     found = set(failures.CODES) | SAID_OTHERWISE
-    found |= (
-        {rule.code for rule in git_failures._RULES}
-        | set(delivery._CODES.values())
-        | {code for code, _ in github_failures._BY_STATUS.values()}
-    )
+    found |= {rule.code for rule in git_failures._RULES} | set(delivery._CODES.values()) | host_codes()
     for path in (ROOT / "ai_ops").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)):
@@ -263,6 +260,16 @@ def codes() -> set[str]:
             if name in ("PermanentError", "TemporaryError") and isinstance(node.args[0].value, str):
                 found.add(node.args[0].value)
     return found
+
+
+def host_codes() -> set[str]:
+    """Return the codes that answers of a code host become."""
+    words = ("planned", "archived", "insufficient_scope", "repository is empty", "rate limit")
+    return {
+        host_failures.from_status(GITHUB, status, {}, said).code
+        for status in range(400, 512)
+        for said in words
+    }
 
 
 def test_every_failure_code_is_explained() -> None:

@@ -7,7 +7,8 @@ import pytest
 from ai_ops import preflight
 from ai_ops.settings import ConfigurationError, Settings, load
 from ai_ops.vcs.git import GitClient
-from ai_ops.wiring.adapters import hosts
+from ai_ops.wiring.code_hosts import hosts
+from tests.support.github_app import key_pair
 
 
 def found(tmp_path, **environment):
@@ -32,11 +33,29 @@ def test_every_code_host_has_an_adapter_or_is_refused(tmp_path):
     assert built == set(preflight.CODE_HOSTS)
 
 
-def test_a_code_host_without_an_adapter_is_named(tmp_path):
-    assert found(tmp_path, CODE_HOST="gitlab") == {
-        "CODE_HOST": "CODE_HOST (environment) is gitlab, which this version has no adapter for. "
-        "Set it to github or local."
-    }
+@pytest.mark.parametrize(
+    ("settings", "key", "words"),
+    [
+        ({"GITHUB_APP_ID": "7"}, "GITHUB_APP_ID", "has no private key. Set GITHUB_APP_PRIVATE_KEY_FILE"),
+        ({"GITHUB_APP_PRIVATE_KEY": "x"}, "GITHUB_APP_PRIVATE_KEY", "has no App"),
+        (
+            {"GITHUB_APP_ID": "7", "GITHUB_APP_PRIVATE_KEY": "not a key"},
+            "GITHUB_APP_PRIVATE_KEY",
+            "is no private key in PEM form",
+        ),
+        ({"GITLAB_BASE_URL": "https://gl.example/api/v4"}, "GITLAB_BASE_URL", "is the root of the API"),
+    ],
+    ids=["no key", "no App", "no PEM", "API root"],
+)
+def test_what_a_code_host_cannot_work_with_is_named(tmp_path, settings, key, words):
+    named = found(tmp_path, **settings)
+    assert list(named) == [key] and words in named[key]
+    assert "not a key" not in named[key]
+
+
+def test_every_code_host_starts(tmp_path):
+    assert found(tmp_path, CODE_HOST="gitlab", GITLAB_BASE_URL="https://gl.example/forge") == {}
+    assert found(tmp_path, GITHUB_APP_ID="7", GITHUB_APP_PRIVATE_KEY=key_pair()[0]) == {}
 
 
 @pytest.mark.parametrize(

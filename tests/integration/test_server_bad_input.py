@@ -249,13 +249,6 @@ async def test_a_repository_outside_the_allowed_ones_is_refused(tmp_path):
         await server.nothing_happened()
 
 
-async def test_a_code_host_this_server_has_no_adapter_for_is_refused_at_the_door(tmp_path):
-    async with running(tmp_path, allowed_repos=("https://git.example/acme/*",)) as server:
-        body = a_repair(repo_url="https://git.example/acme/shop", code_host="gitlab")
-        is_problem(await server.post("/v1/tasks", body), 422, "code_host_unavailable", "code_host")
-        await server.nothing_happened()
-
-
 @pytest.mark.parametrize("key", ["", "x" * 201, "\u00a0", "\u200b"], ids=["empty", "long", "space", "hidden"])
 async def test_an_idempotency_key_of_odd_characters_is_invalid(server, key):
     answer = await server.post("/v1/tasks", a_prompt(), headers={"Idempotency-Key": key})

@@ -4,8 +4,10 @@ import pytest
 
 from ai_ops.flow.repository import Repository
 from ai_ops.settings import Settings
+from ai_ops.vcs import gitlab
 from ai_ops.vcs.github import home_of
-from ai_ops.wiring.adapters import git_client, salt_of, triage_model
+from ai_ops.wiring.adapters import salt_of, triage_model
+from ai_ops.wiring.code_hosts import git_client, github_account, hosts
 
 
 @pytest.mark.parametrize(
@@ -15,6 +17,7 @@ from ai_ops.wiring.adapters import git_client, salt_of, triage_model
         ("https://git.example/api/v3", "git.example"),
         ("https://git.example:8443/api/v3", "git.example:8443"),
         ("http://127.0.0.1:5000/api/v3", "127.0.0.1:5000"),
+        ("https://api.acme.ghe.com", "acme.ghe.com"),
         ("", "github.com"),
     ],
 )
@@ -36,6 +39,54 @@ def test_the_token_goes_to_its_own_host_only(tmp_path, key, given):
     git = git_client(settings)
     credential = git._credentials(Repository(key, f"https://{key}", "github"))
     assert (credential is not None) is given
+
+
+@pytest.mark.parametrize(
+    ("base_url", "home"),
+    [
+        ("https://gitlab.com", "gitlab.com"),
+        ("https://gl.example:443/", "gl.example"),
+        ("https://gl.example/forge/", "gl.example/forge"),
+        ("http://127.0.0.1:5000", "127.0.0.1:5000"),
+        ("", "gitlab.com"),
+    ],
+)
+def test_a_gitlab_serves_the_projects_below_its_root(base_url, home):
+    assert gitlab.home_of(base_url) == home
+
+
+@pytest.mark.parametrize(
+    ("key", "code_host", "user"),
+    [
+        ("gl.example/forge/acme/web/shop", "gitlab", "oauth2"),
+        ("gl.example/forgery/acme/shop", "gitlab", None),
+        ("gl.example/acme/shop", "gitlab", None),
+        ("gitlab.com/acme/shop", "gitlab", None),
+        ("gl.example/forge/acme/shop", "github", None),
+        ("github.com/acme/shop", "github", "x-access-token"),
+        ("github.com/acme/shop", "gitlab", None),
+    ],
+)
+def test_each_token_goes_to_its_own_host_only(tmp_path, key, code_host, user):
+    settings = Settings(
+        github_token="planted-github-token",
+        gitlab_token="planted-gitlab-token",
+        gitlab_base_url="https://gl.example/forge",
+        data_dir=tmp_path,
+    )
+    credential = git_client(settings)._credentials(Repository(key, f"https://{key}", code_host))
+    assert (credential and credential.user_name) == user
+    assert user is None or credential.token == f"planted-{code_host}-token"
+
+
+def test_git_and_the_host_share_the_tokens_of_an_app(tmp_path):
+    settings = Settings(github_app_id="7", github_app_private_key="key", data_dir=tmp_path)
+    account = github_account(settings)
+    account.token = lambda name: f"ghs_of_{name}"
+    git = git_client(settings, account)
+    repository = Repository("github.com/acme/shop", "https://github.com/acme/shop", "github")
+    assert git._credentials(repository).token == "ghs_of_acme/shop"
+    assert hosts(settings, None, None, git, account)["github"]._account is account
 
 
 def test_the_salt_is_made_once_and_kept(tmp_path):

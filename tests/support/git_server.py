@@ -95,6 +95,10 @@ class GitFaults:
     redirect_to: str = ""
     only: str = ""
 
+    def away(self, method: str, path: str) -> bool:
+        """Say whether this request is meant; those that know a time say so of their own."""
+        return self.only in path
+
 
 @dataclass
 class GitRequest:
@@ -107,11 +111,18 @@ class GitRequest:
 
 
 class GitServer:
-    """Serves ``/<owner>/<name>.git`` from ``root``. Basic auth with ``token``; none when it is empty."""
+    """Serves ``/<owner>/<name>.git`` from ``root``. Basic auth with ``token``; none when it is empty.
 
-    def __init__(self, root: Path, token: str = "") -> None:
+    ``prefix`` stands before the path, as where a host is served below one. ``more_tokens`` are good too.
+    ``redirects``: an address without ``.git`` is redirected to the one with it, as on GitLab.
+    """
+
+    def __init__(self, root: Path, token: str = "", prefix: str = "") -> None:
         self.root = root
         self.token = token
+        self.prefix = prefix
+        self.more_tokens: set[str] = set()
+        self.redirects = False
         self.faults = GitFaults()
         self.requests: list[GitRequest] = []
         self.url = ""
@@ -130,8 +141,8 @@ class GitServer:
         """
         services = "info/refs|git-upload-pack|git-receive-pack"
         return [
-            web.route("*", r"/{owner}/{name}.git/{rest:.*}", self._serve),
-            web.route("*", rf"/{{owner}}/{{name}}/{{rest:{services}}}", self._serve),
+            web.route("*", rf"{self.prefix}/{{path:.+?}}.git/{{rest:.*}}", self._serve),
+            web.route("*", rf"{self.prefix}/{{path:[^/]+/.+}}/{{rest:{services}}}", self._serve_short),
         ]
 
     @contextlib.asynccontextmanager
@@ -150,14 +161,20 @@ class GitServer:
         if kind.lower() != "basic":
             return False, ""
         user, _, password = base64.b64decode(value).decode().partition(":")
-        return password == self.token, user
+        return password in {self.token, *self.more_tokens}, user
+
+    async def _serve_short(self, request: web.Request) -> web.StreamResponse:
+        if self.redirects:
+            whole = f"{self.prefix}/{request.match_info['path']}.git/{request.match_info['rest']}"
+            return web.Response(status=301, headers={"Location": f"{whole}?{request.query_string}"})
+        return await self._serve(request)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         good, user = self._authorised(request)
         self.requests.append(GitRequest(request.method, request.path_qs, user, dict(request.headers)))
         if not good:
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
-        faults = self.faults if self.faults.only in request.path_qs else GitFaults()
+        faults = self.faults if self.faults.away(request.method, request.path_qs) else GitFaults()
         if faults.redirect_to:
             return web.Response(status=302, headers={"Location": faults.redirect_to + request.path_qs})
         if faults.status:
@@ -177,7 +194,7 @@ class GitServer:
             | {
                 "GIT_PROJECT_ROOT": str(self.root),
                 "GIT_HTTP_EXPORT_ALL": "1",
-                "PATH_INFO": "/{owner}/{name}.git/{rest}".format_map(request.match_info),
+                "PATH_INFO": "/{path}.git/{rest}".format_map(request.match_info),
                 "QUERY_STRING": request.query_string,
                 "REQUEST_METHOD": request.method,
                 "CONTENT_TYPE": headers.get("Content-Type", ""),

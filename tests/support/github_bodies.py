@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+API = "/api/v3"
+
 _USER_LINKS = [
     "followers",
     "following",
@@ -159,9 +161,30 @@ def label(api: str, name: str) -> dict[str, Any]:
     }
 
 
-def pull_request(
-    api: str, name: str, kept: dict[str, Any], author: str, default_branch: str
-) -> dict[str, Any]:
+def node_id(name: str, number: int) -> str:
+    """Return what GraphQL calls a pull request."""
+    return f"PR_{name.replace('/', '_')}_{number}"
+
+
+def team(api: str, slug: str) -> dict[str, Any]:
+    """Return a team."""
+    url = f"{api}/teams/{slug}"
+    return {
+        **dict.fromkeys(["name", "slug"], slug),
+        "id": sum(slug.encode()),
+        "node_id": f"T_{slug}",
+        "url": url,
+        "html_url": url,
+        "members_url": f"{url}/members{{/member}}",
+        "repositories_url": f"{url}/repos",
+        "description": None,
+        "permission": "push",
+        "parent": None,
+        "type": "organization",
+    }
+
+
+def pull_request(api: str, name: str, kept: dict[str, Any], default_branch: str) -> dict[str, Any]:
     """Return a pull-request-simple from what the double keeps."""
     owner, number = name.partition("/")[0], kept["number"]
     url = f"{api}/repos/{name}/pulls/{number}"
@@ -189,7 +212,7 @@ def pull_request(
 
     return {
         "id": number,
-        "node_id": f"PR_{number}",
+        "node_id": node_id(name, number),
         "url": url,
         "html_url": html,
         "diff_url": f"{html}.diff",
@@ -207,10 +230,10 @@ def pull_request(
         "title": kept["title"],
         "body": kept["body"],
         "draft": kept["draft"],
-        "user": user(api, author),
+        "user": user(api, kept["author"]),
         "labels": [label(api, text) for text in kept["labels"]],
         "requested_reviewers": [user(api, login) for login in kept["reviewers"]],
-        "requested_teams": [],
+        "requested_teams": [team(api, slug) for slug in kept["teams"]],
         "assignee": None,
         "assignees": [],
         "milestone": None,
@@ -223,15 +246,15 @@ def pull_request(
     }
 
 
-def whole(simple: dict[str, Any]) -> dict[str, Any]:
+def whole(simple: dict[str, Any], mergeable: bool | None) -> dict[str, Any]:
     """Return the full pull-request: a simple one with what only the single view has."""
     counts = ["additions", "changed_files", "comments", "commits", "deletions", "review_comments"]
     return {
         **simple,
         **dict.fromkeys(counts, 1),
         "merged": simple["merged_at"] is not None,
-        "mergeable": None,
-        "mergeable_state": "unknown",
+        "mergeable": mergeable,
+        "mergeable_state": {None: "unknown", True: "clean", False: "dirty"}[mergeable],
         "maintainer_can_modify": True,
         "merged_by": None,
     }

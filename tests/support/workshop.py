@@ -56,7 +56,8 @@ from ai_ops.workspace.suite import SuiteRunner
 from ai_ops.workspace.toolbox import Toolbox
 from ai_ops.workspace.workspace_manager import WorkspaceManager
 from tests.support import shop
-from tests.support.git_server import create_repository, git
+from tests.support.git_server import create_repository, git, push_files
+from tests.support.host_settings import Setting
 from tests.support.store import sqlite_url
 
 SERVER_SECRET = "quite-an-ordinary-phrase"
@@ -150,7 +151,7 @@ class Workshop:
         return Event(
             str(uuid.uuid4()),
             datetime.now(UTC),
-            EventRepo(self.repository.url, "local"),
+            EventRepo(self.repository.url, self.repository.code_host),
             error,
             service="shop",
             level=level,
@@ -268,6 +269,7 @@ async def open_workshop(
     failures: tuple[BaseException, ...] = (),
     fixer: Any = None,
     steps: Callable[[Steps], Steps] = lambda steps: steps,
+    at: Setting | None = None,
     **policy: Any,
 ) -> AsyncIterator[Workshop]:
     """Build the tools, and an engine over them.
@@ -280,19 +282,25 @@ async def open_workshop(
         failures: what the fixer fails with first.
         fixer: another fixer.
         steps: put around the steps of each run.
+        at: where the repository lives instead of a folder: a code host.
         policy: what differs from ``POLICY``.
     """
     there = {**shop.files(), **(files or {})}
     there = {name: content for name, content in there.items() if content is not None}
-    remote = create_repository(folder, "remotes/shop", there)
-    repository = Repository("local/acme/shop", f"file://{remote}", "local")
+    if at is None:
+        remote = create_repository(folder, "remotes/shop", there)
+        repository = Repository("local/acme/shop", f"file://{remote}", "local")
+    else:
+        push_files(at.bare, there)
+        remote, repository = at.bare, at.repository
     database = await open_database(sqlite_url(folder))
     clock, redactor = MovedClock(), Redactor(literals=[SERVER_SECRET])
     allowed = replace(POLICY, **policy)
     budgets = Budgets(allowed.budget_usd_per_hour, allowed.budget_usd_per_day)
     trace = TraceStore(database, clock, redactor)
     outbox, pull_requests = OutboxRepository(database), PullRequestRepository(database, clock)
-    git_client = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
+    git_client = at.git if at else GitClient(folder / "mirrors", lambda _: None, allow_file=True)
+    local = LocalHost(pull_requests, CommentRepository(database, clock), git_client)
     sandbox = choose("bwrap")
     fixer = fixer or Asked(script or shop.script(), failures)
     pauses = PauseRepository(database, clock, "account")
@@ -310,7 +318,7 @@ async def open_workshop(
         setup_layers=SetupBuilder(sandbox, toolbox, folder / "data"),
         edits=edits,
         fixer=PacedFixer(fixer, pauses, clock),
-        hosts={"local": LocalHost(pull_requests, CommentRepository(database, clock), git_client)},
+        hosts={"local": local} | ({repository.code_host: at.host} if at else {}),
         mailroom=Mailroom(
             outbox, FileNotifier(folder / "outbox", "ai-ops@example.test"), clock, redactor.redact
         ),

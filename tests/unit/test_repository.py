@@ -329,3 +329,31 @@ def test_private_addresses_and_names_are_known(host):
 )  # fmt: skip
 def test_public_addresses_and_names_are_not_private(host):
     assert not private_host(host)
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("https://gl.example/forge/acme/shop.git", "gl.example/forge/acme/shop"),
+        ("https://gl.example/forge/acme/web/apps/shop", "gl.example/forge/acme/web/apps/shop"),
+        ("https://gl.example/forge/acme/issues/shop", "gl.example/forge/acme/issues/shop"),
+        ("git@gl.example:acme/web/shop.git", "gl.example/forge/acme/web/shop"),
+    ],
+)
+def test_a_gitlab_below_a_path_has_groups_in_groups(url, key):
+    found = GITLAB.resolve(url)
+    assert (found.key, found.url, found.code_host) == (key, f"https://{key}", "gitlab")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://gl.example/forge/acme/web/shop/-/merge_requests/1",
+        "https://gl.example/forge/acme/shop/-/tree/main",
+        "https://gl.example/forge/acme",
+    ],
+)
+def test_a_page_of_a_gitlab_is_no_project(url):
+    with pytest.raises(PermanentError) as caught:
+        GITLAB.resolve(url)
+    assert caught.value.code == "invalid_repo_url" and caught.value.next_step
