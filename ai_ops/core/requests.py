@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 
 from ai_ops.core.wording import one_line, shortened
 from ai_ops.flow.pull_request import CommentKind, HostedComment
 
 _MOST = 12_000
 _MOST_LINES = 50
+_AT_ONCE = timedelta(minutes=10)
+"""A review without words of its own has them in comments that were written with it."""
 
 
 def is_bot(author: str) -> bool:
@@ -28,20 +31,28 @@ def request_of(comment: HostedComment, words: str, among: Sequence[HostedComment
     """
     parts = [_placed(comment, words)]
     if comment.kind is CommentKind.REVIEW:
-        parts += [_placed(line, line.body) for line in _lines_of(comment, among)]
+        parts += [_placed(each, each.body) for each in _belonging(comment, among)]
     return shortened("\n\n".join(part for part in parts if part.strip()), _MOST, line_limit=2000)
 
 
-def _lines_of(review: HostedComment, among: Iterable[HostedComment]) -> Iterator[HostedComment]:
-    """Yield what the author wrote on lines up to a review's word, since the one before it."""
+def _belonging(review: HostedComment, among: Iterable[HostedComment]) -> Iterator[HostedComment]:
+    """Yield what the author wrote up to a review's word, since the one before it: on lines, and with it."""
     own = [each for each in among if each.author == review.author and each.id != review.id]
     before = max(
         (each.created_at for each in own if each.wants_changes and each.created_at < review.created_at),
         default=None,
     )
-    lines = (each for each in own if each.kind is CommentKind.LINE and each.created_at <= review.created_at)
-    found = [each for each in lines if before is None or each.created_at > before]
+    until = [each for each in own if each.created_at <= review.created_at and not each.wants_changes]
+    found = [
+        each for each in until if (before is None or each.created_at > before) and _of_review(each, review)
+    ]
     yield from found[-_MOST_LINES:]
+
+
+def _of_review(comment: HostedComment, review: HostedComment) -> bool:
+    if comment.kind is CommentKind.LINE:
+        return True
+    return not review.body.strip() and review.created_at - comment.created_at <= _AT_ONCE
 
 
 def _placed(comment: HostedComment, words: str) -> str:

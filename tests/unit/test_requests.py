@@ -29,6 +29,17 @@ def test_a_review_comes_with_its_lines_since_the_last_review():
     assert request_of(comments[4], "all in all", comments) == "all in all\n\nOn b.py:4:\nwords 3"
 
 
+def test_a_review_without_words_has_those_that_were_written_with_it():
+    comments = [
+        written(1, 1, CommentKind.COMMENT),
+        written(2, 19, CommentKind.COMMENT),
+        written(3, 19, CommentKind.COMMENT, author="bob"),
+        written(4, 20, path="a.py", line=1),
+        HostedComment("5", CommentKind.REVIEW, "ann", "", NOW + timedelta(minutes=20), wants_changes=True),
+    ]
+    assert request_of(comments[4], "", comments) == "words 2\n\nOn a.py:1:\nwords 4"
+
+
 def test_a_comment_on_a_line_says_where():
     comment = written(1, 1, path="a\n.py", line=3)
     assert request_of(comment, "why?", [comment]) == "On a .py:3:\nwhy?"

@@ -73,10 +73,11 @@ class Conversation:
         known = await self._seen.of(pull_request.id)
         host = self._tools.host_of(_repository(pull_request))
         comments = await host.comments(_repository(pull_request), pull_request.number, since(known))
+        plain = [each for each in comments if parse(each.body, self._prefix) is None]
         for comment in comments:
             if comment.id in known and known[comment.id].done:
                 continue
-            heard = await self._hear_hosted(pull_request.id, comment, comments)
+            heard = await self._hear_hosted(pull_request.id, comment, plain)
             await self._seen.put(pull_request.id, comment, done=not heard.waits)
 
     async def _hear_hosted(

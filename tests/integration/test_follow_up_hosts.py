@@ -1,0 +1,67 @@
+"""Comment, revision, proof and reply on GitHub and GitLab: doubles over real git, and the real clients."""
+
+import pytest
+
+from ai_ops.core import replies
+from ai_ops.core.follow_ups import under_way
+from ai_ops.core.orchestrator.conversation import Conversation
+from ai_ops.core.orchestrator.watching import Watching
+from ai_ops.flow.task import TaskState
+from ai_ops.store.deliveries import SeenCommentRepository
+from tests.integration.test_follow_up import REVISED, published, script
+from tests.support import shop
+from tests.support.git_server import git
+from tests.support.host_settings import github_host, gitlab_host
+
+
+@pytest.fixture(params=[github_host, gitlab_host], ids=["github", "gitlab"])
+async def at(request, tmp_path):
+    async with request.param(tmp_path / "host") as setting:
+        yield setting
+
+
+def listening(floor):
+    """Return what goes round the pull requests of a workshop and hears their comments."""
+    seen = SeenCommentRepository(floor.database)
+    conversation = Conversation(floor.tools, floor.engine, seen, "/ai-ops")
+    return Watching(floor.tools.pull_requests, floor.tools.hosts, (conversation,))
+
+
+async def ours(floor, at, pull):
+    found = await floor.tools.hosts[at.repository.code_host].comments(at.repository, pull.number)
+    return [each for each in found if each.ours]
+
+
+async def test_a_comment_is_followed_and_answered_once_and_strangers_are_told_once(workshop, at):
+    async with workshop(script(), at=at) as floor:
+        pull, watching = await published(floor), listening(floor)
+        for words in ("/ai-ops retry", "/ai-ops stop"):
+            at.double.say(at.name, pull.number, "mallory", words)
+        at.double.say(at.name, pull.number, "ada", "/ai-ops say float(0)")
+        await watching.round()
+        task = await floor.worked(await under_way(floor.tools.tasks, pull.id))
+        assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
+        await watching.round()
+
+        told, answer = await ours(floor, at, pull)
+        now = await floor.tools.pull_requests.find(pull.id)
+        assert replies.MAY_NOT_WRITE in told.body
+        assert f"Revision 2 is on the branch: {now.head_sha}." in answer.body
+        assert (now.held, now.revision) == ("", 2)
+        log = git("log", "--format=%H", f"main..{pull.branch}", cwd=at.bare).split()
+        assert log == [now.head_sha, pull.head_sha]
+        assert git("show", f"{pull.branch}:{shop.MODULE_PATH}", cwd=at.bare) == REVISED.strip()
+        hosted = await floor.tools.hosts[at.repository.code_host].pull_request(at.repository, pull.number)
+        assert hosted.head_sha == now.head_sha
+        assert await under_way(floor.tools.tasks, pull.id) is None
+
+
+async def test_a_review_that_requests_changes_is_followed_without_a_prefix(workshop, at):
+    async with workshop(script(), at=at) as floor:
+        pull, watching = await published(floor), listening(floor)
+        at.double.review(at.name, pull.number, "ada", "Please say float(0).")
+        await watching.round()
+        task = await under_way(floor.tools.tasks, pull.id)
+        assert (task.payload["author"], task.payload["reason"]) == ("ada", "comment")
+        await floor.worked(task)
+        assert (await floor.tools.pull_requests.find(pull.id)).revision == 2
