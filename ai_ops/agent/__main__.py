@@ -17,7 +17,8 @@ from ai_ops import __version__, config_places
 from ai_ops.agent.agent import Agent
 from ai_ops.agent.delivery import HttpDelivery
 from ai_ops.agent.memory import return_large_blocks
-from ai_ops.agent.options import CODE_HOSTS, STREAM_KINDS, load
+from ai_ops.agent.option_values import CODE_HOSTS, STREAM_KINDS
+from ai_ops.agent.options import load
 from ai_ops.core.wording import one_line, sentences
 from ai_ops.errors import AiOpsError
 from ai_ops.monitoring.detect import LogFilter
