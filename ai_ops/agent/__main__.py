@@ -9,13 +9,16 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from typing import NoReturn
 
-from ai_ops import config_places
+from ai_ops import __version__, config_places
 from ai_ops.agent.agent import Agent
 from ai_ops.agent.delivery import HttpDelivery
 from ai_ops.agent.memory import return_large_blocks
-from ai_ops.agent.options import CODE_HOSTS, STREAM_KINDS, load
+from ai_ops.agent.option_values import CODE_HOSTS, STREAM_KINDS
+from ai_ops.agent.options import load
 from ai_ops.core.wording import one_line, sentences
 from ai_ops.errors import AiOpsError
 from ai_ops.monitoring.detect import LogFilter
@@ -30,9 +33,21 @@ _RESEND_REJECTED = (
 )
 
 
+class _Flags(argparse.ArgumentParser):
+    """Says which flag a misspelt one may be."""
+
+    def error(self, message: str) -> NoReturn:
+        words = message.removeprefix("unrecognized arguments: ").split(" ") if "unrec" in message else []
+        known = [option for action in self._actions for option in action.option_strings]
+        for word in words:
+            if near := get_close_matches(word.partition("=")[0], known, n=1):
+                message += f" ({word.partition('=')[0]}: did you mean {near[0]}?)"
+        super().error(message)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command's flags; each overrides the environment, ``.env`` and ``ai-ops.toml``."""
-    flags = argparse.ArgumentParser(
+    flags = _Flags(
         prog="ai-ops agent",
         description="Follow logs and ship their errors to an AI-Ops server.",
         argument_default=None,
@@ -69,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     add("--from-start", action="store_true", help=_FROM_START)
     add("--once", action="store_true", help="read to the end, ship, and exit")
     add("--resend-rejected", action="store_true", help=_RESEND_REJECTED)
+    add("--version", action="version", version=f"ai-ops {__version__}")
     add("-v", "--verbose", action="store_true", help="say more")
     return flags
 

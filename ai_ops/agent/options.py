@@ -12,16 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from ai_ops import config_places
+from ai_ops.agent import option_values
+from ai_ops.agent.option_values import CODE_HOSTS, STREAM_KINDS
 from ai_ops.config_places import TOML_FILE
 from ai_ops.core.redaction.rules import Rule, rules_of
 from ai_ops.errors import PermanentError
 from ai_ops.monitoring.detect import DEFAULT_KEYWORDS, LogFilter
 
-CODE_HOSTS = ("github", "gitlab", "local")
-STREAM_KINDS = ("stdin", "journald", "elk", "docker")
 _SERVER_KINDS = ("otlp", "sentry")  # tables that tell the server which repository a sender means
 
 T = TypeVar("T")
@@ -108,7 +107,7 @@ class _Values:
 
     def text(self, key: str, default: str = "") -> str:
         """Return one line of text."""
-        return self.parsed(key, _line, default)
+        return self.parsed(key, option_values.line, default)
 
     def parsed(self, key: str, parse: Callable[[Any], T], default: T) -> T:
         """Return a value parsed by ``parse``, which raises ``ValueError`` with the reason."""
@@ -136,7 +135,7 @@ class _Values:
 
     def _secret(self, key: str, origin: str, value: str) -> str:
         try:
-            return _header(value.strip())
+            return option_values.header(value.strip())
         except ValueError as reason:
             self.problems.append(f"{key} ({origin}): {reason}")
             return ""
@@ -169,24 +168,28 @@ def load(
     sources = _sources(values, toml, flags)
     options = Options(
         sources=sources,
-        server_url=values.parsed("AGENT_SERVER_URL", _server_url, _server_here(values)),
+        server_url=values.parsed("AGENT_SERVER_URL", option_values.server_url, _server_here(values)),
         api_key=values.secret("AGENT_API_KEY"),
-        keywords=values.parsed("KEYWORDS", _words, DEFAULT_KEYWORDS),
-        log_filter=values.parsed("LOG_FILTER", _log_filter, LogFilter.BALANCED),
-        debounce_seconds=values.parsed("DEBOUNCE_SECONDS", _seconds, Options.debounce_seconds),
-        dedup_window_seconds=values.parsed("DEDUP_WINDOW_SECONDS", _seconds, Options.dedup_window_seconds),
-        max_error_queue_size=values.parsed("MAX_ERROR_QUEUE_SIZE", _positive, Options.max_error_queue_size),
+        keywords=values.parsed("KEYWORDS", option_values.words, DEFAULT_KEYWORDS),
+        log_filter=values.parsed("LOG_FILTER", option_values.log_filter, LogFilter.BALANCED),
+        debounce_seconds=values.parsed("DEBOUNCE_SECONDS", option_values.seconds, Options.debounce_seconds),
+        dedup_window_seconds=values.parsed(
+            "DEDUP_WINDOW_SECONDS", option_values.seconds, Options.dedup_window_seconds
+        ),
+        max_error_queue_size=values.parsed(
+            "MAX_ERROR_QUEUE_SIZE", option_values.positive, Options.max_error_queue_size
+        ),
         release=values.text("RELEASE"),
-        release_file=values.parsed("RELEASE_FILE", _path, None),
-        data_dir=values.parsed("DATA_DIR", _path, None) or Path("data"),
+        release_file=values.parsed("RELEASE_FILE", option_values.path, None),
+        data_dir=values.parsed("DATA_DIR", option_values.path, None) or Path("data"),
         node=values.text("NODE_NAME") or socket.gethostname(),
         from_start=bool(flags.get("FROM_START")),
         # Standard input has an end.
         once=bool(flags.get("ONCE")) or {source.kind for source in sources} == {"stdin"},
         elk_url=values.secret("ELK_URL"),
         elk_api_key=values.secret("ELK_API_KEY"),
-        elk_poll_seconds=values.parsed("ELK_POLL_SECONDS", _seconds, Options.elk_poll_seconds),
-        elk_late_seconds=values.parsed("ELK_LATE_SECONDS", _seconds, Options.elk_late_seconds),
+        elk_poll_seconds=values.parsed("ELK_POLL_SECONDS", option_values.seconds, Options.elk_poll_seconds),
+        elk_late_seconds=values.parsed("ELK_LATE_SECONDS", option_values.seconds, Options.elk_late_seconds),
         docker_host=values.text("DOCKER_HOST", Options.docker_host),
         resend_rejected=bool(flags.get("RESEND_REJECTED")),
         redact=_redact(values, toml.get("redact", [])),
@@ -204,8 +207,8 @@ def _sources(values: _Values, toml: Mapping[str, Any], flags: Mapping[str, Any])
 
     Those that were named by flags stand alone.
     """
-    repo_url = values.parsed("AGENT_REPO_URL", _repo_url, "")
-    code_host = values.parsed("CODE_HOST", _code_host, "")
+    repo_url = values.parsed("AGENT_REPO_URL", option_values.repo_url, "")
+    code_host = values.parsed("CODE_HOST", option_values.code_host, "")
     common: dict[str, Any] = {
         "repo_url": repo_url,
         "code_host": code_host,
@@ -213,13 +216,13 @@ def _sources(values: _Values, toml: Mapping[str, Any], flags: Mapping[str, Any])
         "environment": values.text("ENVIRONMENT"),
         "index": values.text("ELK_INDEX"),
         "query": values.text("ELK_QUERY"),
-        "units": values.parsed("JOURNALD_UNITS", _words, _NOTHING),
-        "containers": values.parsed("DOCKER_CONTAINERS", _words, _NOTHING),
+        "units": values.parsed("JOURNALD_UNITS", option_values.words, _NOTHING),
+        "containers": values.parsed("DOCKER_CONTAINERS", option_values.words, _NOTHING),
     }
     by_flag = any(flags.get(key) for key in ("LOG_FILE_PATH", "LOG_SOURCE"))
     paths, kinds = (
-        values.parsed("LOG_FILE_PATH", _words, _NOTHING),
-        values.parsed("LOG_SOURCE", _kinds, _NOTHING),
+        values.parsed("LOG_FILE_PATH", option_values.words, _NOTHING),
+        values.parsed("LOG_SOURCE", option_values.kinds, _NOTHING),
     )
     if by_flag:
         paths, kinds = (
@@ -262,7 +265,7 @@ def _source(values: _Values, place: str, table: Any, common: Mapping[str, Any]) 
     merged: dict[str, Any] = dict(common)
     for key, value in table.items():
         try:
-            parse: Callable[[Any], Any] = _PARSERS.get(key, _line)
+            parse: Callable[[Any], Any] = _PARSERS.get(key, option_values.line)
             merged[key] = parse(value)
         except ValueError as reason:
             bad.append(f"{place}: {key} {reason}")
@@ -300,115 +303,21 @@ def _redact(values: _Values, tables: Any) -> tuple[Rule, ...]:
         return ()
 
 
-def _line(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be text")
-    if any(ord(character) < 32 for character in value):
-        raise ValueError("must be one line without control characters")
-    return value.strip()
-
-
-def _header(value: str) -> str:
-    if not value.isascii() or not value.isprintable():
-        raise ValueError("must be printable ASCII on one line")
-    return value
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple):
-        raise ValueError("must be a list, or words with commas between them")
-    return tuple(word for part in parts if (word := _line(part)))
-
-
-def _kinds(value: Any) -> tuple[str, ...]:
-    kinds = tuple(kind for kind in _words(value) if kind != "file")
-    for kind in kinds:
-        if kind not in STREAM_KINDS:
-            raise ValueError(f"{kind!r} must be one of {', '.join(('file', *STREAM_KINDS))}")
-    return kinds
-
-
-def _seconds(value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is not a number of seconds") from None
-    if isinstance(value, bool) or not 0 <= number < 1e9:
-        raise ValueError("must be 0 or more seconds")
-    return number
-
-
-def _positive(value: Any) -> int:
-    try:
-        number = int(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is not a whole number") from None
-    if isinstance(value, bool) or number < 1:
-        raise ValueError("must be 1 or more")
-    return number
-
-
-def _path(value: Any) -> Path | None:
-    return Path(_line(str(value))).expanduser()
-
-
-def _code_host(value: Any) -> str:
-    if value not in CODE_HOSTS:
-        raise ValueError(f"{value!r} must be one of {', '.join(CODE_HOSTS)}")
-    return str(value)
-
-
-def _log_filter(value: Any) -> LogFilter:
-    try:
-        return LogFilter(str(value).lower())
-    except ValueError:
-        raise ValueError(f"{value!r} must be one of {', '.join(LogFilter)}") from None
-
-
 def _server_here(values: _Values) -> str:
     """Return the address of the server that is configured here, where the commands ask it too."""
     host, port = values.text("HTTP_HOST", "127.0.0.1"), values.text("HTTP_PORT", "8080")
     if host in ("0.0.0.0", "::"):  # noqa: S104 - listens everywhere; it is asked on loopback
         host = "127.0.0.1"
     try:
-        return _server_url(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+        return option_values.server_url(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
     except ValueError:  # the server's own fault, and named by it
         return Options.server_url
 
 
-def _server_url(value: Any) -> str:
-    url = _line(value).rstrip("/")
-    parts = urlsplit(url)
-    try:
-        port_is_fine = parts.port != 0
-    except ValueError:
-        port_is_fine = False
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must not hold credentials, a query or a fragment; the key goes into AGENT_API_KEY")
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
-        raise ValueError(f"{value!r} must look like https://host or https://host:port")
-    return url
-
-
-def _repo_url(value: Any) -> str:
-    """Return an address as events carry it: without a user, which may be a token. The server says more."""
-    url = _line(value)
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    if parts.password:
-        raise ValueError("must not hold a password or a token: the server uses its own")
-    if parts.scheme not in ("http", "https"):
-        return url
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
 _PARSERS: Mapping[str, Callable[[Any], Any]] = {
-    "ignore": _words,
-    "units": _words,
-    "containers": _words,
-    "repo_url": _repo_url,
+    "ignore": option_values.words,
+    "units": option_values.words,
+    "containers": option_values.words,
+    "repo_url": option_values.repo_url,
 }
 """How the keys of a ``[[source]]`` are read that are more than one line of text."""

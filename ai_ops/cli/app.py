@@ -7,6 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 import ai_ops
 from ai_ops.cli import (
@@ -25,6 +26,7 @@ from ai_ops.cli import (
     trace,
 )
 from ai_ops.cli.exits import CliError, Exit
+from ai_ops.cli.flags import without_values
 from ai_ops.cli.output import finish, note
 from ai_ops.errors import AiOpsError
 
@@ -59,8 +61,12 @@ def agent(arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        sys.stdout.write(f"ai-ops {ai_ops.__version__}\n")
+        _tell_version()
         raise typer.Exit
+
+
+def _tell_version() -> None:
+    sys.stdout.write(f"ai-ops {ai_ops.__version__}\n")
 
 
 @app.callback()
@@ -91,8 +97,11 @@ def run() -> int:
 
 
 def _run() -> int:
+    if sys.argv[-1] == "--version":  # of a subcommand too: there is one version
+        _tell_version()
+        return Exit.DONE
     try:
-        app()
+        without_values(get_command(app))()
         finish()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any, Protocol
 
 try:
@@ -47,14 +48,27 @@ def search_of(words: Iterable[bytes]) -> Search:
         words: what to find, in any case of ASCII letters; without line ends.
     """
     wanted = {word.upper() for word in words}
-    # A word that holds another one is found by it.
-    least = sorted(word for word in wanted if not any(o != word and o in word for o in wanted))
+    chosen = least(wanted)
     if hyperscan is None:
-        return FoldedSearch(least)
+        return FoldedSearch(chosen)
     try:
-        return _OnePass(least)
+        return _OnePass(chosen)
     except hyperscan.HyperscanError:  # a word that is too long for it
-        return FoldedSearch(least)
+        return FoldedSearch(chosen)
+
+
+def least(words: set[bytes]) -> list[bytes]:
+    """Return the words that hold no other one, which finds them too; looked up, not compared in pairs."""
+    lengths = sorted({len(word) for word in words if word})
+    return sorted(word for word in words if not _holds_another(word, words, lengths))
+
+
+def _holds_another(word: bytes, words: set[bytes], lengths: list[int]) -> bool:
+    return any(
+        word[at : at + length] in words
+        for length in takewhile(len(word).__gt__, lengths)
+        for at in range(len(word) - length + 1)
+    )
 
 
 class FoldedSearch:
@@ -62,7 +76,7 @@ class FoldedSearch:
 
     def __init__(self, words: Iterable[bytes]) -> None:
         folded = {word.translate(_FOLD) for word in words}
-        self._needles = tuple(sorted(w for w in folded if not any(o != w and o in w for o in folded)))
+        self._needles = tuple(least(folded))
 
     def hits(self, text: bytes) -> Hits:
         """Return the places of ``text`` that hold a word, or what looks like one when folded."""

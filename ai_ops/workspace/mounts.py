@@ -96,9 +96,22 @@ def mount_overlay(lower: Path, upper: Path, work: Path, target: Path) -> None:
 
 
 def unmount(target: Path) -> None:
-    """Take away a mount, also while something holds it open; harmless where there is none."""
-    if os.path.ismount(target):
+    """Take away a mount, also while something holds it open; harmless where there is none.
+
+    Raises:
+        TemporaryError: ``unmount_failed``.
+    """
+    if not os.path.ismount(target):
+        return
+    try:
         _call("umount2", os.fsencode(target), _MNT_DETACH | _UMOUNT_NOFOLLOW)
+    except OSError as error:
+        raise TemporaryError(
+            "unmount_failed",
+            f"{target.name} could not be unmounted: {error.strerror}",
+            next_step="Restart the server: its mounts end with it.",
+            delay=5.0,
+        ) from error
 
 
 def _call(name: str, *arguments: object) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,13 +43,15 @@ class Written:
 class Quota:
     """The account of one command. It begins when this is made.
 
-    ``excess`` may be called from any thread, by one at a time.
+    ``excess`` may be called from any thread; calls take their turns, because a watcher that was cancelled may
+    still be in one when the last question is asked.
     """
 
     def __init__(self, folders: Sequence[Path], limits: SandboxLimits) -> None:
         """Count what is written beneath ``folders``."""
         self._folders = _outermost(folder for folder in folders if folder.is_dir())
         self._limits = limits
+        self._turn = threading.Lock()
         self._since = time.time_ns() - _COARSE_NS
         self._before = {_device(folder): (folder, _used(folder)) for folder in self._folders}
         self._next_walk = time.monotonic() + _WALK_EVERY
@@ -60,6 +63,10 @@ class Quota:
             pids: the command's processes, whose open files are looked at.
             private: mount points of file systems that are this command's alone.
         """
+        with self._turn:
+            return self._excess(pids, private)
+
+    def _excess(self, pids: Iterable[int], private: Iterable[Path]) -> RunEnd | None:
         if any(_free_bytes(folder) < self._limits.disk_floor_bytes for folder, _ in self._before.values()):
             return RunEnd.DISK_LIMIT
         inside = sum((_used(place) for place in private), Written())

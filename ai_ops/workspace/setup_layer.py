@@ -20,7 +20,7 @@ from ai_ops.core.runners.model import SETUP_FOLDER
 from ai_ops.errors import PermanentError
 from ai_ops.flow.report import RunEnd
 from ai_ops.flow.repository import Repository
-from ai_ops.workspace.folders import fresh_folder, read_regular, remove_tree
+from ai_ops.workspace.folders import fresh_folder, read_regular, remove_tree, settle, sync_names
 from ai_ops.workspace.toolbox import MOUNT as TOOLBOX_MOUNT
 from ai_ops.workspace.toolbox import SITE_PACKAGES, Toolbox
 from ai_ops.workspace.toolchains import FindToolchain, Toolchain, find_toolchain, tool_environment
@@ -126,7 +126,7 @@ class SetupBuilder:
                 except BaseException:
                     await asyncio.to_thread(remove_tree, self._shelf / key)
                     raise
-                await asyncio.to_thread(complete.touch)
+                await asyncio.to_thread(_finish, layer, complete)
         return layer
 
     async def _build(
@@ -167,6 +167,13 @@ class SetupBuilder:
             f"the setup command ended with {how}:\n{result.output[-_TAIL:].strip()}",
             next_step=f"Correct `setup` in .ai-ops.yml.{advice}",
         )
+
+
+def _finish(layer: Path, complete: Path) -> None:
+    """Mark a layer as whole once it is on the disk: a power cut leaves no mark on half of one."""
+    settle(layer)
+    complete.touch()
+    sync_names(complete.parent)
 
 
 def _lock_hashes(checkout: Path, paths: Sequence[str]) -> list[tuple[str, str]]:

@@ -84,6 +84,34 @@ def test_version_is_told():
     assert (code, out.split()[0]) == (0, "ai-ops")
 
 
+@pytest.mark.parametrize("command", [("task", "list"), ("trace",), ("agent",)], ids=" ".join)
+def test_version_is_told_behind_any_command(command):
+    code, out, _ = ai_ops(*command, "--version")
+    assert (code, out) == (0, ai_ops("--version")[1])
+
+
+@pytest.mark.parametrize("command", [(), ("task", "list")], ids=["all", "a command"])
+def test_help_asks_for_no_value_of_a_flag(command):
+    _, out, _ = ai_ops(*command, "--help")
+    flags = [line for line in out.splitlines() if "--version" in line or "--json" in line]
+    assert flags and not any("<bool>" in line for line in flags)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        (("task", "list", "--jsn"), "--json"),
+        (("agent", "--servr-url", "x"), "--server-url"),
+        (("taks",), "task"),
+    ],
+    ids=lambda words: words if isinstance(words, str) else words[-1],
+)
+def test_a_misspelt_flag_or_command_is_told_with_what_it_may_be(wrong, meant):
+    code, _, err = ai_ops(*wrong)
+    assert code == 2
+    assert meant in err.rpartition("error" if "agent" in wrong else "Error")[2]
+
+
 def test_the_agent_has_its_own_help():
     code, out, _ = ai_ops("agent", "--help")
     assert code == 0

@@ -4,7 +4,9 @@ import os
 
 import pytest
 
-from ai_ops.workspace.folders import fresh_folder, read_regular, remove_tree
+from ai_ops.errors import TemporaryError
+from ai_ops.workspace import folders, mounts
+from ai_ops.workspace.folders import fresh_folder, move_into_place, read_regular, remove_tree, settle
 
 
 def test_links_are_removed_and_not_followed(tmp_path):
@@ -84,3 +86,36 @@ def test_only_a_regular_file_within_the_limit_is_read(tmp_path, kind):
 def test_a_regular_file_is_read(tmp_path):
     (tmp_path / "report").write_bytes(b"x" * 10)
     assert read_regular(tmp_path / "report", 10) == b"x" * 10
+
+
+def test_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    made, place, seen = tmp_path / ".made", tmp_path / "tree", []
+    made.mkdir()
+    (made / "file").write_text("x")
+
+    def settled(folder):
+        seen.append(("contents", folder.name, place.exists()))
+        settle(folder)
+
+    def named(folder):
+        seen.append(("names", folder, place.exists()))
+
+    monkeypatch.setattr(folders, "settle", settled)
+    monkeypatch.setattr(folders, "sync_names", named)
+    move_into_place(made, place)
+    assert seen == [("contents", ".made", False), ("names", tmp_path, True)]
+    assert (place / "file").read_text() == "x"
+
+
+def test_a_folder_that_cannot_be_written_out_gets_no_name(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        move_into_place(tmp_path / "gone", tmp_path / "tree")
+    assert not (tmp_path / "tree").exists()
+
+
+def test_a_mount_that_cannot_be_taken_away_is_a_named_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(mounts.os.path, "ismount", lambda _path: True)  # the kernel knows better
+    with pytest.raises(TemporaryError) as caught:
+        mounts.unmount(tmp_path)
+    assert caught.value.code == "unmount_failed"
+    assert caught.value.next_step

@@ -135,6 +135,25 @@ def test_code_that_is_nested_too_deeply_is_blocked_unless_it_was(tmp_path, path,
     assert ("unread_code", Severity.WARNING) in {(each.rule, each.severity) for each in found}
 
 
+NESTED = {
+    "javascript": ("a.js", "try { g(); } catch (e) {\n", "}"),
+    "java": ("A.java", "class A {{ try { g(); } catch (E e) {\n", "}}}"),
+}
+
+
+@pytest.mark.parametrize(("path", "begin", "end"), NESTED.values(), ids=NESTED)
+def test_handlers_within_handlers_are_read_so_deep_and_no_deeper(tmp_path, path, begin, end):
+    few, many = (begin * depth + end * depth for depth in (12, 13))
+    before = {path: "\n"}
+    rules = []
+    for code in (few, many):
+        after = {path: f"{code}\n"}
+        found = review(diff(tmp_path, before, after), reader(before), reader(after))
+        rules.append({each.rule for each in found if each.severity is Severity.BLOCKED})
+    assert "unread_code" not in rules[0]
+    assert rules[1] >= {"unread_code", "swallowed_exception"}
+
+
 def test_a_file_that_its_grammar_does_not_understand_is_read_by_its_words(tmp_path):
     before, after = {"A.java": "class A { }\n"}, {"A.java": "class A { ( try { } catch (Exception e) { }\n"}
     found = review(diff(tmp_path, before, after), reader(before), reader(after))

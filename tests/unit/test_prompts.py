@@ -46,6 +46,10 @@ def test_each_prompt_begins_with_it(text, purpose):
     assert text.split("\n")[0] == f"ai-ops: {purpose} v1 run=run1 round=2 block=nonce1"
 
 
+def test_a_reproduction_is_asked_to_try_another_value_too():
+    assert "a second\ntest with another value" in reproduce()
+
+
 @pytest.mark.parametrize("build", [reproduce, fix])
 def test_a_prompt_holds_log_files_grammar_and_the_words_it_wants(build):
     text = build(feedback="it passed on base", left_out=("big.py",))

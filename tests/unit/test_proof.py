@@ -249,6 +249,20 @@ def test_a_log_without_a_frame_of_the_application_is_unproved():
     assert rules(proof)[0] == "frame_not_logged"
 
 
+def test_a_fix_for_the_logged_value_alone_is_refuted_by_the_test_of_another():
+    other = "tests/test_new.py::test_another_value"
+    failing = replace(FAILING, id=other)
+    proof = judge(
+        reproduced(report(FAILING, failing)),
+        report(case(NEW, "passed"), failing),
+        report(case("tests/test_old.py::test_a", "passed")),
+        report(case("tests/test_old.py::test_a", "passed")),
+        ERROR,
+    )
+    assert proof.verdict is Verdict.REFUTED
+    assert [(each.rule, each.place) for each in proof.reasons][:1] == [("still_failing", other)]
+
+
 def test_failures_that_were_there_before_are_fine_and_named():
     broken = case("tests/test_old.py::test_x", "failed", "KeyError")
     proof = judged(before=report(*OLD, broken), suite=report(*OLD, broken))

@@ -1,6 +1,7 @@
 """What a command wrote is counted, and nothing else, whatever it does to hide it."""
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -178,3 +179,25 @@ def test_only_what_can_be_written_is_looked_at(tmp_path):
 
 def test_a_host_without_space_ends_the_run(tmp_path, begin):
     assert begin(tmp_path, disk_floor_bytes=2**60).excess() is RunEnd.DISK_LIMIT
+
+
+def test_who_asks_while_another_asks_waits(tmp_path, begin):
+    quota = begin(tmp_path)
+    inside, go, order = threading.Event(), threading.Event(), []
+
+    def slowly():
+        inside.set()
+        assert go.wait(30)
+        order.append("first")
+        yield tmp_path
+
+    first = threading.Thread(target=lambda: quota.excess(private=slowly()))
+    second = threading.Thread(target=lambda: (quota.excess(), order.append("second")))
+    first.start()
+    assert inside.wait(30)
+    second.start()
+    second.join(0.3)  # it would be through by now; it may also only be slow, which proves nothing
+    go.set()
+    first.join(30)
+    second.join(30)
+    assert order == ["first", "second"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_ops.monitoring.detect import DEFAULT_KEYWORDS, Detector
-from ai_ops.monitoring.search import FoldedSearch, search_of
+from ai_ops.monitoring.search import FoldedSearch, least, search_of
 
 WORDS = [b"ERROR", b"EXCEPTION", b"FATAL", b"PANIC", "错误".encode(), b"a.b*", b"(most recent"]
 SEARCHES = {"one pass": search_of(WORDS), "folded": FoldedSearch(word.upper() for word in WORDS)}
@@ -74,3 +74,33 @@ def test_threads_can_share_one_search():
 def test_trouble_is_come_to_whatever_the_keywords_are(word):
     for keywords in ((), DEFAULT_KEYWORDS, ("MY OWN",)):
         assert Detector(keywords).hits(f"12:00 {word}: x\n".encode()).next(0) >= 0
+
+
+@given(st.sets(st.binary(min_size=1, max_size=6).map(bytes.upper), max_size=30))
+def test_words_that_hold_others_are_left_to_those(words):
+    found = least(words)
+    assert found == sorted(w for w in words if not any(o != w and o in w for o in words))
+
+
+def test_the_work_to_begin_grows_as_the_words_do():
+    asked = []
+    for count in (500, 1000):
+        words = Counted(f"{number:08d}".encode() for number in range(count))
+        least(words)
+        asked.append(words.asked)
+    assert asked[1] <= 2 * asked[0]
+
+
+class Counted(set):
+    """A set that counts how often it is asked."""
+
+    asked = 0
+
+    def __contains__(self, word):
+        self.asked += 1
+        return super().__contains__(word)
+
+    def __iter__(self):
+        for word in super().__iter__():
+            self.asked += 1
+            yield word

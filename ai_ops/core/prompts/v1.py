@@ -72,7 +72,9 @@ with their number:
 _REPRODUCE = """\
 Write a test that fails on this code the way the log shows: with the same exception type, raised through
 the same function. It must call the real code, without catching or raising the exception itself, and pass
-once the cause is removed: assert what the right behaviour is. Do not repair anything yet."""
+once the cause is removed: assert what the right behaviour is. If the failure depends on a value, add a second
+test with another value that fails for the same cause, where you are sure what is right for it: a repair of
+the logged value alone must not pass. Do not repair anything yet."""
 _FIX = """\
 Repair the code: make the smallest change that removes the cause of the error in the log. A test that
 reproduces it is there already and must pass afterwards; no other test may fail. Do not hide the symptom:

@@ -11,6 +11,10 @@ from ai_ops.core.guard.syntax.languages import dialect_of
 from ai_ops.core.guard.syntax.tree import Spot
 
 _LONGEST = 2_000_000  # bytes; more is no source that anybody wrote
+_HANDLERS = frozenset({"catch_clause", "except_clause", "except_group_clause"})
+_MOST_HANDLERS = (
+    12  # in each other: the rules look at all that a handler holds, so each level costs the whole
+)
 _DEEPEST = 400  # levels, where code that people write has some fifty; a rule may ask about each pair of them
 
 
@@ -37,12 +41,13 @@ def read(path: str, source: str | None) -> Tree | None:
 
 
 def _is_too_deep(root: Node) -> bool:
-    waiting = [(root, 0)]
+    waiting = [(root, 0, 0)]
     while waiting:
-        node, depth = waiting.pop()
-        if depth > _DEEPEST:
+        node, depth, handlers = waiting.pop()
+        handlers += node.type in _HANDLERS
+        if depth > _DEEPEST or handlers > _MOST_HANDLERS:
             return True
-        waiting.extend((child, depth + 1) for child in node.children)
+        waiting.extend((child, depth + 1, handlers) for child in node.children)
     return False
 
 
