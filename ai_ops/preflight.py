@@ -19,9 +19,6 @@ from ai_ops.core.repository import local_root
 from ai_ops.errors import PermanentError
 from ai_ops.settings import ConfigurationError, Loaded
 
-CODE_HOSTS = ("github", "gitlab", "local")
-"""The code hosts that have an adapter in ``ai_ops.wiring``."""
-
 _DATABASES = ("sqlite", "postgres", "postgresql")
 # Looks like a relative path, or like an address only where a host has one word for a name: no scheme, no glob
 _BARE_PATH = re.compile(r"[\w-]+(/[\w.+-]*)*")

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     github_base_url: WebAddress = "https://api.github.com"
     """API root; for GitHub Enterprise ``https://host/api/v3``."""
     github_token: SecretStr | None = None
-    """Token with contents and pull-request write access."""
+    """Token that may write contents, pull requests and issues."""
     github_repo: str = ""
     """``owner/name``, the repository of events that name none."""
     github_webhook_secret: SecretStr | None = None
@@ -63,9 +63,9 @@ class Settings(BaseSettings):
     github_app_private_key: SecretStr | None = None
     """The App's PEM key."""
     gitlab_base_url: WebAddress = "https://gitlab.com"
-    """Root of the GitLab instance."""
+    """Root of the GitLab instance, as people open it."""
     gitlab_token: SecretStr | None = None
-    """Token with the ``api`` scope."""
+    """Token with the ``api`` scope and the role Developer."""
     gitlab_project: str = ""
     """``group/name``, the repository of events that name none."""
     gitlab_webhook_token: SecretStr | None = None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ai_ops.core.retry import MAX_TRIES, decide
+from ai_ops.core.retry import MAX_TRIES, OUTAGE_CODES, decide, tries_for
 from ai_ops.errors import PermanentError, TemporaryError
 
 
@@ -44,3 +44,22 @@ def test_runs_that_failed_together_come_back_apart_and_the_same_decision_stays_t
     assert len(waits) > 10
     assert all(3.0 <= wait <= 4.0 for wait in waits)
     assert decide(failure, 3, spread="run-1") == decide(failure, 3, spread="run-1")
+
+
+@pytest.mark.parametrize("code", sorted(OUTAGE_CODES))
+def test_an_outage_of_a_code_host_is_waited_out_for_hours_with_few_tries_in_each(code: str):
+    failure = TemporaryError(code, "away")
+    waits = [
+        decide(failure, attempt, max_tries=tries_for(failure)).delay_seconds
+        for attempt in range(1, tries_for(failure))
+    ]
+    assert 4 * 3600 < sum(waits) < 8 * 3600
+    within, passed = 0, 0.0
+    while passed < 3600:
+        passed += waits[within]
+        within += 1
+    assert within <= 21
+
+
+def test_another_failure_is_worth_five_tries():
+    assert tries_for(TemporaryError("disk_full", "full")) == MAX_TRIES
