@@ -82,6 +82,26 @@ async def test_what_is_open_no_more_is_joined_by_nobody(workshop, state):
         assert await comments(floor, first) == []
 
 
+@pytest.mark.parametrize("gone", [False, True], ids=["closed", "gone"])
+async def test_what_a_person_closed_on_the_host_a_moment_ago_is_joined_by_nobody(workshop, gone):
+    async with workshop() as floor:
+        await floor.repaired(error_of("search"))
+        (first,) = await floor.pulls()
+        host = floor.tools.hosts[HOST]
+        asked = host.pull_request
+
+        async def closed(repository, number):
+            if gone:
+                raise PermanentError("host_not_found", "there is none")
+            return replace(await asked(repository, number), state=PullRequestState.CLOSED)
+
+        host.pull_request = closed
+        await floor.repaired(error_of("basket"))
+        assert len(floor.branches()) == 2
+        states = {pull.id: pull.state for pull in await floor.pulls()}
+        assert states[first.id] is (PullRequestState.OPEN if gone else PullRequestState.CLOSED)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -119,6 +119,16 @@ async def test_a_repair_that_waited_for_a_place_is_judged_by_triage_like_any_oth
         assert await floor.tools.places.release_waiting() == []
 
 
+async def test_what_a_person_retried_and_ends_in_review_for_another_reason_waits_for_no_place(workshop):
+    async with workshop(shop.script(NO_FIX), max_rounds=1, max_open_pull_requests=1) as floor:
+        other = await crowded(floor)
+        task = await floor.repaired()
+        await floor.tools.pull_requests.set_state(other.id, PullRequestState.MERGED)
+        task = await floor.worked(await floor.done_to(task, "retry"))
+        assert (task.proof.verdict, task.waiting_for) == ("refuted", "")
+        assert await floor.tools.places.release_waiting() == []
+
+
 async def test_a_fix_that_lost_its_place_is_kept_and_published_by_itself(workshop):
     async with workshop() as floor:
         take = floor.tools.places.take

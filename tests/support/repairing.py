@@ -76,6 +76,8 @@ class Repairs:
                 budget_usd_per_day=10_000.0,
                 spike_tasks_per_hour=_NO_LIMIT,
                 storm_fingerprints=_NO_LIMIT,
+                pull_requests_per_hour_total=_NO_LIMIT,
+                pull_requests_per_day_total=_NO_LIMIT,
             )
             async with serving(with_free_port(settings)) as (self.system, listening):
                 self._url = listening.url

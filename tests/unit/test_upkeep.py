@@ -52,6 +52,31 @@ async def test_what_waited_is_queued_and_told(caplog):
     assert [message.partition(":")[0] for message in caplog.messages] == ["task a queued", "task b queued"]
 
 
+async def test_further_begins_and_duties_have_their_turn_whatever_another_one_does(monkeypatch):
+    monkeypatch.setattr(module, "_RELEASE_SECONDS", 0)
+    queue, cleared = Queue(), asyncio.Event()
+
+    async def fails():
+        raise TemporaryError("storage_unavailable", "away")
+
+    async def begins():
+        return [] if queue.tasks else [a_task("c")]
+
+    async def clears():
+        cleared.set()
+
+    upkeep = Upkeep(Waiting(), queue, Sweeper(), str, begins=(fails, begins), duties=(fails, clears))
+    running = asyncio.create_task(upkeep.run())
+    async with asyncio.timeout(10):
+        await cleared.wait()
+        while not queue.tasks:
+            await asyncio.sleep(0)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert [task.id for task in queue.tasks] == ["c"]
+
+
 async def test_a_failure_is_tried_again_at_the_next_turn(monkeypatch):
     monkeypatch.setattr(module, "_RELEASE_SECONDS", 0)
     monkeypatch.setattr(module, "_SWEEP_SECONDS", 0)

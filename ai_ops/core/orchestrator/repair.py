@@ -206,7 +206,7 @@ async def _withhold(job: Job, candidate: Candidate, why: str, *, waiting_for: st
     What waits for something is published by itself when that has come.
     """
     tools, task, findings = job.tools, job.task, candidate.findings
-    changes: dict[str, Any] = {"waiting_for": waiting_for}
+    changes: dict[str, Any] = {"waiting_for": waiting_for} if waiting_for else {}
     if findings.patch:
         await tools.trace.put_patch(job.run_id, "candidate", candidate.to_json())
         await tools.trace.put_artifact(job.run_id, "diff", findings.patch, "text/x-diff")
