@@ -35,6 +35,7 @@ from ai_ops.settings import Settings, load
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
+from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.github import GitHubHost
 from ai_ops.workspace.mounts import enter_private_mounts
 
@@ -96,6 +97,9 @@ async def serve(settings: Settings, fault: Fault, overlays: bool) -> None:
     crash_around(TraceStore, "step_done", fault, lambda run, name, round, outcome: (name, round, "committed"))
     crash_around(GitHubHost, "open_pull_request", fault, lambda *_: ("open_pull_request", 1, "inside"))
     crash_around(PullRequestRepository, "record", fault, lambda _: ("record", 1, "inside"))
+    crash_around(GitHubHost, "comment", fault, lambda *_: ("reply", 1, "inside"))
+    crash_around(GitHubHost, "update_pull_request", fault, lambda *_: ("record", 1, "inside"))
+    crash_around(GitClient, "push", fault, lambda *_: ("push", 1, "inside"))
     crash_around(TaskRepository, "move", fault, lambda _, to: (str(to), 1, "committed"))
     crash_around(SmtpNotifier, "deliver", fault, lambda _: ("notify", 1, "inside"))
     async with wiring.serving(settings, wrap=wrap, overlays=overlays):
