@@ -54,6 +54,18 @@ def test_two_traces_in_a_row_are_two_records(tmp_path):
     assert records_of(tmp_path, f"{PYTHON}\n{PYTHON}\n{JAVA}\n{JAVA}\n") == [PYTHON, PYTHON, JAVA, JAVA]
 
 
+RUBY = """cart.rb:3:in `total': no customer (KeyError)
+\tfrom cart.rb:7:in `<main>'"""
+CAUSE = """cart.rb:2:in `id': no id (ArgumentError)
+\tfrom cart.rb:3:in `total'
+\tfrom cart.rb:7:in `<main>'"""
+
+
+@pytest.mark.parametrize("crash", [RUBY, f"{RUBY}\n{CAUSE}"], ids=["alone", "with its cause"])
+def test_the_same_crash_of_ruby_again_is_a_record_of_its_own(tmp_path, crash):
+    assert records_of(tmp_path, f"{crash}\n{crash}\n{crash}\n") == [crash] * 3
+
+
 def test_an_exception_that_tells_its_cause_in_one_line_begins_a_record_behind_another_trace(tmp_path):
     nested = (SAMPLES / "csharp_nested_exc.txt").read_text().strip("\n")
     plain = (SAMPLES / "csharp_exc.txt").read_text().strip("\n")

@@ -69,19 +69,26 @@ def is_frame(line: str) -> bool:
 
 def reader(first: str) -> LineReader:
     """Return the reader of a backtrace that begins with this line."""
-    return _Reader()
+    return _Reader(first)
 
 
 class _Reader:
-    def __init__(self) -> None:
+    """Takes a backtrace with its causes. No error is its own cause: the same one again is another crash."""
+
+    def __init__(self, first: str) -> None:
         self._in_message = True
+        found = _placed(first[:2048])
+        self._told = {found.group()} if found else set()
 
     def step(self, line: str) -> Verdict:
         """Take one line without its envelope."""
         if is_frame(line) or _REPEATED.match(line):
             self._in_message = False
             return Verdict.BELONGS
-        if not self._in_message and ".rb:" in line and _HEAD.match(line[:2048]):
+        if not self._in_message and ".rb:" in line and (found := _HEAD.match(line[:2048])):
+            if found.group() in self._told:
+                return Verdict.FOREIGN
+            self._told.add(found.group())
             self._in_message = True
             return Verdict.BELONGS
         waits = self._in_message or not line.strip() or _RAILS.match(line[:2048])
