@@ -1,5 +1,6 @@
 """From log line to pull request; memory, idle CPU and start-up of server and agent."""
 
+import json
 import os
 import statistics
 import subprocess
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 
 from tests.bench.figures import Figure, idle_cpu_percent, resident_mb, start_seconds
-from tests.support.local_server import TRACEBACK, LocalServer
+from tests.support.local_server import FIXED, SCRIPT, TRACEBACK, LocalServer
 
 _REPAIRS = 5
 
@@ -66,7 +67,13 @@ def _flow(folder, server, env):
 
 
 def _line_to_pull_request(log, server, number):
-    """Log one new error and return the seconds until its pull request is there. No model is asked."""
+    """Log one new error and return the seconds until its pull request is there. No model is asked.
+
+    Each has a fix of its own: the same one would join the pull request of the first.
+    """
+    fixed = FIXED.replace("no reviews yet", f"no reviews yet on page {number}")
+    script = SCRIPT | {"fix": [SCRIPT["fix"][0] | {"files": {"shop/ratings.py": fixed}}]}
+    (server.folder / "script.json").write_text(json.dumps(script))
     known = {item["pull_request_id"] for item in server.call("/v1/pull-requests")["items"]}
     frame = f'  File "/srv/app/shop/page_{number}.py", line 3, in page_{number}\n    summary(product)\n'
     head, rest = TRACEBACK.split("\n", 1)
