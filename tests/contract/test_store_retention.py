@@ -17,10 +17,11 @@ from ai_ops.store import tables
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
+from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.retention import Retention
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
-from tests.support.store import event, pairs
+from tests.support.store import event, pairs, pull_request
 
 DAY = 86_400
 
@@ -181,6 +182,20 @@ async def test_the_trace_of_a_finished_task_goes_and_that_of_one_in_review_stays
     assert kept.outcome == ended_in
     await retention.sweep()
     assert retention.removed["traces"] == int(goes)
+
+
+async def test_the_run_that_made_an_open_pull_request_keeps_its_trace(database, clock):
+    trace, run = await recorded(database, clock, "t1", 1)
+    await trace.run_ended(run, "completed")
+    pulls = PullRequestRepository(database, clock)
+    await pulls.record(pull_request(run_id=run))
+    clock.forward(91 * DAY)
+    retention = Retention(database, clock, 0, 90)
+    await retention.sweep()
+    assert await trace.patch(run, "candidate") == "diff"
+    await pulls.set_state("pr-1", "merged")
+    await retention.sweep()
+    assert await trace.patch(run, "candidate") is None
 
 
 async def test_a_run_that_has_not_ended_or_ended_lately_keeps_its_trace(database, clock):

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -227,6 +228,22 @@ def test_a_task_names_its_pull_request_and_what_it_is_now(server):
     assert f"{task['pull_request_id']} (open)" in before
     assert f"{server.url}/v1/pull-requests/{task['pull_request_id']}" in before
     assert "a pull request was opened" in before
+
+
+def test_a_local_pull_request_is_talked_about(server):
+    (pull_request,) = read(server, "pr", "list")["items"]
+    known = pull_request["pull_request_id"]
+    code, diff, _ = ai_ops("pr", "diff", known, url=server.url)
+    assert (code, diff.rstrip("\n")) == (0, pull_request["diff"].rstrip("\n"))
+    code, out, err = ai_ops("pr", "comment", known, "/ai-ops explain", "--author", "ann", url=server.url)
+    assert (code, out) == (0, ""), err
+    assert f"ai-ops pr comments {known}" in err
+    deadline = time.monotonic() + 30
+    while len(read(server, "pr", "comments", known)["items"]) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    code, out, _ = ai_ops("pr", "comments", known, url=server.url)
+    assert (code, " ann:\n/ai-ops explain\n" in out) == (0, True)
+    assert " ai-ops:\n**Proved: " in out
 
 
 def test_a_local_pull_request_is_merged_once_and_again_without_harm(server):
