@@ -33,7 +33,7 @@ RULE_NAMES = {
     "swallowed_exception": "an error is caught, dropped or suppressed and nobody hears of it",
     "broadened_exception": "a handler takes more than before",
     "check_removed": "a check that raised or refused is gone",
-    "check_loosened": "a check refuses less than before",
+    "check_loosened": "a check refuses less than before, or a value is changed before the check sees it",
     "granted_to_nobody": "a function that judges says yes where there is nobody, or nothing, to judge",
     "check_changed": "a check has another condition, of which no rule can say whether it is looser",
     "authorization_removed": "what asks who may do something is gone",
