@@ -12,58 +12,19 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ai_ops.agent.dedup import Window
 from ai_ops.agent.rejected import RejectedFolder
+from ai_ops.agent.spool_database import add_to_total, checkpoint_of, opened, row_of, stored_path
 from ai_ops.agent.wire import encode
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.monitoring.checkpoint import Checkpoint
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS outbox (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, count INTEGER NOT NULL,
-  event BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS held (waiting INTEGER NOT NULL, bytes INTEGER NOT NULL);
-INSERT INTO held SELECT * FROM (SELECT count(*), coalesce(sum(length(event)), 0) FROM outbox)
-  WHERE NOT EXISTS (SELECT 1 FROM held);
-CREATE TRIGGER IF NOT EXISTS held_more AFTER INSERT ON outbox BEGIN
-  UPDATE held SET waiting = waiting + 1, bytes = bytes + length(NEW.event); END;
-CREATE TRIGGER IF NOT EXISTS held_less AFTER DELETE ON outbox BEGIN
-  UPDATE held SET waiting = waiting - 1, bytes = bytes - length(OLD.event); END;
-CREATE TABLE IF NOT EXISTS checkpoints (
-  device TEXT, inode TEXT, path TEXT NOT NULL, "offset" INTEGER NOT NULL, generation INTEGER NOT NULL,
-  identity TEXT NOT NULL, head_length INTEGER NOT NULL, head BLOB NOT NULL, tail_length INTEGER NOT NULL,
-  tail BLOB NOT NULL, seen_at REAL NOT NULL, target TEXT NOT NULL DEFAULT '',
-  done_at REAL NOT NULL DEFAULT 0, skipping INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY (device, inode, generation)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS windows (
-  key TEXT PRIMARY KEY, opened_at REAL NOT NULL, count INTEGER NOT NULL, counted_since REAL NOT NULL,
-  event BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS patterns (pattern TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS positions (
-  stream TEXT PRIMARY KEY, position TEXT NOT NULL, seen_at REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = 3;
-"""
-_FORGET_STREAM_SECONDS = 365 * 86_400.0  # unlike a file, a stream is only mentioned when something happens
-_FROM_VERSION_1 = """
-BEGIN;
-ALTER TABLE checkpoints RENAME TO checkpoints_1;
-{schema}
-INSERT INTO checkpoints SELECT *, '', 0, 0 FROM checkpoints_1;
-DROP TABLE checkpoints_1;
-COMMIT;
-"""
-_FROM_VERSION_2 = """
-BEGIN;
-ALTER TABLE checkpoints ADD COLUMN skipping INTEGER NOT NULL DEFAULT 0;
-PRAGMA user_version = 3;
-COMMIT;
-"""
 MAX_BYTES = 256 << 20
+_FORGET_STREAM_SECONDS = 365 * 86_400.0  # unlike a file, a stream is only mentioned when something happens
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +100,7 @@ class Spool:
             raise _unwritable(folder, error) from None
         self._rejected = RejectedFolder(folder / "rejected")
         try:
-            self._database = _open(folder / "spool.db")
+            self._database = opened(folder / "spool.db")
             self._waiting, self._bytes = self._measure()
             self._rejected.settle(self._waits)
         except sqlite3.DatabaseError as error:
@@ -183,7 +144,7 @@ class Spool:
                 'SELECT device, inode, path, "offset", generation, identity, head_length, head,'
                 " tail_length, tail, seen_at, target, done_at, skipping FROM checkpoints"
             ).fetchall()
-        return [_checkpoint(row) for row in rows]
+        return [checkpoint_of(row) for row in rows]
 
     def patterns(self) -> list[str]:
         """Return the patterns whose files have all been seen."""
@@ -222,7 +183,7 @@ class Spool:
             )
             database.executemany(
                 "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [_row(checkpoint) for checkpoint in change.checkpoints.values()],
+                [row_of(checkpoint) for checkpoint in change.checkpoints.values()],
             )
             database.executemany(
                 "INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?, ?)",
@@ -237,13 +198,13 @@ class Spool:
                 [(key,) for key, w in change.windows.items() if w is None],
             )
             database.executemany(
-                "INSERT OR IGNORE INTO patterns VALUES (?)", [(_named(p),) for p in change.patterns]
+                "INSERT OR IGNORE INTO patterns VALUES (?)", [(stored_path(p),) for p in change.patterns]
             )
             database.executemany(
                 "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
                 [(stream, position, time.time()) for stream, position in change.positions.items()],
             )
-            _add(database, "dropped", dropped)
+            add_to_total(database, "dropped", dropped)
         return dropped
 
     def oldest(self, limit: int, max_bytes: int) -> list[Waiting]:
@@ -314,7 +275,7 @@ class Spool:
                 " ON CONFLICT (event_id) DO UPDATE SET event = excluded.event",
                 [(o.event_id, o.count, o.event) for o in events],
             )
-            _add(database, "rejected", -rejected)
+            add_to_total(database, "rejected", -rejected)
 
     def stats(self) -> SpoolStats:
         """Return what waits and the totals."""
@@ -329,7 +290,7 @@ class Spool:
             return
         with self._transaction() as database:
             database.executemany("DELETE FROM outbox WHERE id = ?", [(event.id,) for event in events])
-            _add(database, total, sum(event.count for event in events))
+            add_to_total(database, total, sum(event.count for event in events))
 
     def _waits(self, event_id: str) -> bool:
         with self._lock:
@@ -362,19 +323,6 @@ class Spool:
                 raise _unavailable(self._folder / "spool.db", str(error)) from None
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    path.chmod(0o600)
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version == 2:
-        database.executescript(_FROM_VERSION_2)
-    database.executescript(_FROM_VERSION_1.replace("{schema}", _SCHEMA) if version == 1 else _SCHEMA)
-    return database
-
-
 def _own(path: Path) -> int:
     """Lock the folder: two agents on one spool would send everything twice."""
     handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
@@ -394,42 +342,6 @@ def _own(path: Path) -> int:
     return handle
 
 
-def _row(checkpoint: Checkpoint) -> tuple[Any, ...]:
-    # Device and inode are unsigned 64-bit on some systems, too wide for an SQLite integer.
-    c = checkpoint
-    return (
-        str(c.device),
-        str(c.inode),
-        _named(c.path),
-        c.offset,
-        c.generation,
-        c.identity,
-        c.head_length,
-        c.head,
-        c.tail_length,
-        c.tail,
-        c.seen_at,
-        _named(c.target),
-        c.done_at,
-        c.skipping,
-    )
-
-
-def _checkpoint(row: Sequence[Any]) -> Checkpoint:
-    """Return the checkpoint that ``_row`` gave."""
-    found = Checkpoint(int(row[0]), int(row[1]), *row[2:])
-    return replace(found, path=os.fsdecode(found.path), target=os.fsdecode(found.target))
-
-
-def _named(path: str) -> str | bytes:
-    """Return a path as a database keeps it: a file's name is any bytes, and text is UTF-8."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(path)
-    return path
-
-
 def _unwritable(path: Path, error: OSError) -> PermanentError:
     return PermanentError(
         "spool_unwritable",
@@ -440,11 +352,3 @@ def _unwritable(path: Path, error: OSError) -> PermanentError:
 
 def _unavailable(path: Path, reason: str) -> TemporaryError:
     return TemporaryError("spool_unavailable", f"{path}: {reason}", next_step="Is the disk full?")
-
-
-def _add(database: sqlite3.Connection, name: str, value: int) -> None:
-    if value:
-        database.execute(
-            "INSERT INTO totals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = max(0, value + ?)",
-            (name, max(0, value), value),
-        )
