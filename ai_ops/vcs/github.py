@@ -154,8 +154,12 @@ class GitHubHost:
         return await asyncio.to_thread(self._who)
 
     async def check(self) -> str:
-        """Reach the host and say who we are there."""
-        who = await asyncio.to_thread(self._account.login)
+        """Reach the host and say who we are there.
+
+        Raises:
+            PermanentError: ``host_scope_missing`` for a classic token that may not write.
+        """
+        who = await asyncio.to_thread(self._account.check)
         return f"GitHub at {self._base_url} as {who}"
 
     def _full_name(self, repository: Repository) -> str:

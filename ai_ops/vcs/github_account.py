@@ -22,7 +22,7 @@ _REFRESHED_BEFORE_END = timedelta(minutes=10)  # longer than any one request or 
 
 
 class GitHubAccount(Protocol):
-    """Who we are. Both methods block, and raise named failures only."""
+    """Who we are. All methods block, and raise named failures only."""
 
     def token(self, name: str) -> str:
         """Return the token to use now for ``owner/name``; empty when there is none."""
@@ -30,6 +30,10 @@ class GitHubAccount(Protocol):
 
     def login(self) -> str:
         """Return the account that our pull requests and comments bear."""
+        ...
+
+    def check(self) -> str:
+        """Return the login, or say what the token lacks, as far as GitHub tells it."""
         ...
 
 
@@ -70,9 +74,28 @@ class TokenAccount:
 
     def login(self) -> str:
         """Return the login of the token's owner."""
+        return self._asked()[0]
+
+    def check(self) -> str:
+        """Return the login; a classic token that may not write to repositories is refused.
+
+        Raises:
+            PermanentError: ``host_scope_missing``.
+        """
+        login, scopes = self._asked()
+        if scopes is not None and not {"repo", "public_repo"} & set(scopes):
+            raise PermanentError(
+                "host_scope_missing",
+                f"the token of {login} has the scopes {', '.join(filter(None, scopes)) or 'none'}",
+                next_step="Give GITHUB_TOKEN another one: a classic token needs the scope repo.",
+            )
+        return login
+
+    def _asked(self) -> tuple[str, list[str] | None]:
+        """Return the login and the scopes, which only a classic token has."""
         with closing(api(self._base_url, github.Auth.Token(self.token("")), self._timeout)) as asked:
             try:
-                login = asked.get_user().login
+                login, scopes = asked.get_user().login, asked.oauth_scopes
             except VENDOR_ERRORS as error:
                 raise named(error) from None
         if not login:
@@ -81,7 +104,7 @@ class TokenAccount:
                 "GitHub does not say whose token it is",
                 next_step="Check that GITHUB_BASE_URL is the root of a GitHub API.",
             )
-        return login
+        return login, scopes
 
 
 class AppAccount:
@@ -130,6 +153,10 @@ class AppAccount:
         """Return ``slug[bot]``."""
         with self._asking() as app:
             return f"{app.get_app().slug}[bot]"
+
+    def check(self) -> str:
+        """Return ``slug[bot]``; what it may do is said by its installations."""
+        return self.login()
 
     def _fresh(self, name: str) -> str:
         with self._asking() as app:

@@ -173,7 +173,9 @@ async def test_a_write_whose_answer_is_lost_has_one_effect(at, write, lost):
             return at.host.comment(at.repository, number, "So.", marker="m", reply_to=asked.thread)
 
     double.faults = ApiFaults(**lost, after=True, method=CHANGING, times=1)
-    with contextlib.suppress(TemporaryError):
+    # What makes something new looks again by itself; what sets something may simply be set again.
+    looks_again = write in ("open", "comment", "reply")
+    with contextlib.nullcontext() if looks_again else contextlib.suppress(TemporaryError):
         await work()
     assert double.faults.times == 0
     await work()

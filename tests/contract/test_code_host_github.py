@@ -219,3 +219,23 @@ async def test_a_failed_status_that_is_not_listed_counts(at):
         at.double.ci(at.name, opened.head_sha, f"service-{number:02d}", state, status=True)
     checks = await at.host.checks(at.repository, opened.head_sha)
     assert checks.state is CheckState.FAILED and len(checks.runs) == 31
+
+
+@pytest.mark.parametrize(
+    ("scopes", "code"),
+    [
+        ("repo, read:org", None),
+        ("public_repo", None),
+        ("read:org", "host_scope_missing"),
+        ("", "host_scope_missing"),
+    ],
+    ids=["repo", "public", "reading", "none"],
+)
+async def test_a_classic_token_without_its_scope_is_named_by_doctor(at, scopes, code):
+    at.double.answer_headers = {"X-OAuth-Scopes": scopes}
+    if code is None:
+        assert "ai-ops-bot" in await at.host.check()
+    else:
+        failure = await refused(at.host.check())
+        assert (type(failure), failure.code) == (PermanentError, code)
+        assert "ai-ops-bot" in failure.message and "repo" in failure.next_step

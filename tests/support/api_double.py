@@ -100,6 +100,7 @@ class ApiDouble:
         self.git = GitServer(root, token, git_prefix)
         self.faults = ApiFaults()
         self.exchanges: list[Exchange] = []
+        self.answer_headers: dict[str, str] = {}
         self.url = ""
         # One thread of its own: clients in this process may hold all of the loop's.
         self._threads = ThreadPoolExecutor(1)
@@ -147,7 +148,7 @@ class ApiDouble:
             raw = await request.read()
             body = json.loads(raw) if raw else None
             faults = self.faults
-            fault, headers = faults.hits(request), {"X-GitHub-Request-Id": "1"}
+            fault, headers = faults.hits(request), {"X-GitHub-Request-Id": "1"} | self.answer_headers
             status, answer = 0, None
             if fault and faults.delay:
                 await asyncio.sleep(faults.delay)

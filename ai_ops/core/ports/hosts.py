@@ -21,7 +21,8 @@ class CodeHost(Protocol):
     """Where pull requests live.
 
     Codes: ``host_unauthorized`` (401), ``host_forbidden`` (403), ``host_not_found`` (404),
-    ``host_conflict`` (409), ``host_rejected`` (422), ``host_rate_limited`` (temporary),
+    ``host_scope_missing``, ``host_archived`` (403 too), ``host_empty_repository``, ``host_conflict`` (409),
+    ``host_rejected`` (422), ``host_rate_limited`` (temporary),
     ``host_unavailable`` (temporary: 5xx, refused, timeout), ``host_bad_answer``.
     """
 
