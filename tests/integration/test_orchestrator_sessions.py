@@ -56,9 +56,7 @@ async def test_a_round_goes_on_with_the_session_of_the_one_before_and_a_fix_begi
         assert fixer.purposes == ["reproduce:1", "fix:1", "fix:2", "fix:3"]
         gone_on_with = [request.session for request in fixer.requests]
         assert gone_on_with == [None, None, Session(IDS.format(2), RECORD), Session(IDS.format(2), RECORD)]
-        assert [request.keep_session for request in fixer.requests] == [
-            True
-        ] * 4  # a revision goes on with it
+        assert [request.keep_session for request in fixer.requests] == [True] * 4  # a revision goes on
         first, second = fixer.requests[1].prompt, fixer.requests[2].prompt
         assert LOGGED in first
         assert LOGGED not in second
