@@ -402,7 +402,7 @@ def test_a_value_that_is_changed_before_its_check_is_found(blocked, line):
         ("src/Age.java", AGE, "n = Math.max(0, n);"),
         (
             "a.go",
-            'package a\nfunc F(n int) error {\n\tif n > 150 {\n\t\treturn Errorf("n")\n\t}\n\treturn nil }\n',
+            'package a\nfunc F(n int) error {\n\tif n > 150 {\n\treturn fmt.Errorf("n") }\n\treturn nil }\n',
             "n = min(n, 150)",
         ),
         (
