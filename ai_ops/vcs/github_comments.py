@@ -55,7 +55,7 @@ class GitHubComments:
             return there
         try:
             return self._written(marked(body, marker), reply_to)
-        except VENDOR_ERRORS as error:
+        except (AiOpsError, *VENDOR_ERRORS) as error:
             failure = named(error)
         if not isinstance(failure, PermanentError):
             there = self._found_after(failure, marker)

@@ -575,12 +575,23 @@ def test_doctor_asks_for_no_claude_credential_where_answers_are_scripted(tmp_pat
 
 
 def test_doctor_names_bad_settings_and_says_nothing_that_rests_on_them(tmp_path):
-    bad = {"SCRIPTED_ANSWERS": "no.yml", "CODE_HOST": "gitlab", "DATA_DIR": "/dev/null/x"}
-    code, found = findings(tmp_path, **bad)
+    bad = {
+        "SCRIPTED_ANSWERS": "no.yml",
+        "GITLAB_BASE_URL": "https://gl.example/api/v4",
+        "DATA_DIR": "/dev/null/x",
+    }
+    code, found = findings(tmp_path, CODE_HOST="gitlab", **bad)
     assert code == 1
     assert [found[f"{name} (environment)"]["state"] for name in bad] == ["failed"] * 3
     assert not found.keys() & {"claude", "code host gitlab", "database", "disk"}
     assert found["git"]["state"] == "ok"
+
+
+def test_doctor_misses_the_token_of_the_host_that_is_used(tmp_path):
+    code, found = findings(tmp_path, CODE_HOST="gitlab")
+    assert code == 1
+    assert found["code host gitlab"]["state"] == "failed"
+    assert "GITLAB_TOKEN" in found["code host gitlab"]["mend"]
 
 
 def test_doctor_looks_at_nothing_while_settings_cannot_be_read(tmp_path):
