@@ -29,6 +29,7 @@ from ai_ops.flow.repository import Repository
 from ai_ops.vcs import github_checks, github_pulls
 from ai_ops.vcs.github_account import DEFAULT_BASE_URL, GitHubAccount, TokenAccount, api
 from ai_ops.vcs.github_comments import GitHubComments
+from ai_ops.vcs.github_conditional import Conditional
 from ai_ops.vcs.github_failures import VENDOR_ERRORS, named
 from ai_ops.vcs.hosting import Remembered
 
@@ -64,6 +65,7 @@ class GitHubHost:
         if isinstance(account, str) or callable(account):
             account = TokenAccount(self._base_url, account, timeout_seconds)
         self._account: GitHubAccount = account
+        self._answers = Conditional()
         self._own_login: Remembered[str, str] = Remembered(_REMEMBERED_SECONDS)
         self._writers: Remembered[tuple[str, str], bool] = Remembered(_REMEMBERED_SECONDS)
 
@@ -94,7 +96,7 @@ class GitHubHost:
     async def pull_request(self, repository: Repository, number: int) -> HostedPullRequest:
         """Return a pull request as it is now."""
         name = self._full_name(repository)
-        return await self._call(name, lambda at: github_pulls.show(at, number))
+        return await self._call(name, lambda at: github_pulls.show(at, number, self._answers))
 
     async def update_pull_request(
         self, repository: Repository, number: int, *, body: str | None = None, draft: bool | None = None
@@ -183,7 +185,8 @@ class GitHubHost:
         return self._own_login.get("", self._account.login)
 
     def _comments(self, at: GithubRepository, name: str, number: int) -> GitHubComments:
-        return GitHubComments(at, number, self._who(), lambda login: self._may_write(at, name, login))
+        may_write = lambda login: self._may_write(at, name, login)  # noqa: E731
+        return GitHubComments(at, number, self._who(), may_write, self._answers)
 
     def _may_write(self, at: GithubRepository, name: str, login: str) -> bool:
         def ask() -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from github.GithubObject import NotSet
 from github.IssueComment import IssueComment
 from github.PullRequestComment import PullRequestComment
 from github.PullRequestReview import PullRequestReview
@@ -13,6 +12,7 @@ from github.Repository import Repository as GithubRepository
 
 from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.pull_request import CommentKind, HostedComment
+from ai_ops.vcs.github_conditional import Conditional
 from ai_ops.vcs.github_failures import VENDOR_ERRORS, named
 from ai_ops.vcs.hosting import is_ours, mark_of, marked
 
@@ -25,12 +25,20 @@ class GitHubComments:
         number: which one it is.
         own_login: the account that we act as.
         may_write: whether an account may push there.
+        answers: what need not be sent again.
     """
 
     def __init__(
-        self, repository: GithubRepository, number: int, own_login: str, may_write: Callable[[str], bool]
+        self,
+        repository: GithubRepository,
+        number: int,
+        own_login: str,
+        may_write: Callable[[str], bool],
+        answers: Conditional,
     ) -> None:
         self._repository = repository
+        self._number = number
+        self._answers = answers
         self._pull = repository.get_pull(number)
         self._issue = repository.get_issue(number)
         self._own_login = own_login
@@ -38,10 +46,13 @@ class GitHubComments:
 
     def since(self, since: datetime | None) -> list[HostedComment]:
         """Return what was written at or after a moment, oldest first."""
-        after = NotSet if since is None else since.astimezone(UTC)
+        after = {} if since is None else {"since": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+        asks = self._repository.requester
+        below = self._answers.all(self._repository, f"/issues/{self._number}/comments", after)
+        on_lines = self._answers.all(self._repository, f"/pulls/{self._number}/comments", after)
         found = [
-            *(self._below(one) for one in self._issue.get_comments(since=after)),
-            *(self._line(one) for one in self._pull.get_review_comments(since=after)),
+            *(self._below(IssueComment(asks, {}, one, completed=True)) for one in below),
+            *(self._line(PullRequestComment(asks, {}, one, completed=True)) for one in on_lines),
             *self._reviews(),
         ]
         # GitHub goes by when a comment was last edited, in whole seconds.
@@ -108,7 +119,8 @@ class GitHubComments:
 
     def _reviews(self) -> Iterator[HostedComment]:
         """Yield what reviews say; one that only carries comments on lines says nothing itself."""
-        for one in self._pull.get_reviews():
+        for found in self._answers.all(self._repository, f"/pulls/{self._number}/reviews"):
+            one = PullRequestReview(self._repository.requester, {}, found)
             wants_changes = one.state == "CHANGES_REQUESTED"
             if one.submitted_at is not None and (one.body or wants_changes):
                 yield self._comment(

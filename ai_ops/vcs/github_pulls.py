@@ -10,6 +10,7 @@ from github.Repository import Repository as GithubRepository
 
 from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequestState
+from ai_ops.vcs.github_conditional import Conditional
 from ai_ops.vcs.github_failures import VENDOR_ERRORS, named
 
 # Looking again after these is of no use: nothing was made, or looking is refused too.
@@ -49,9 +50,10 @@ def open_one(repository: GithubRepository, name: str, wanted: NewPullRequest) ->
     return opened
 
 
-def show(repository: GithubRepository, number: int) -> HostedPullRequest:
+def show(repository: GithubRepository, number: int, answers: Conditional) -> HostedPullRequest:
     """Return a pull request as it is now. ``mergeable`` is null until GitHub has tried the merge."""
-    pull = repository.get_pull(number)
+    found = answers.get(repository, f"/pulls/{number}")
+    pull = GithubPullRequest(repository.requester, {}, found, completed=True)
     return hosted(pull, adopted=True, conflicts=pull.mergeable is False)
 
 

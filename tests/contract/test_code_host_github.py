@@ -239,3 +239,28 @@ async def test_a_classic_token_without_its_scope_is_named_by_doctor(at, scopes, 
         failure = await refused(at.host.check())
         assert (type(failure), failure.code) == (PermanentError, code)
         assert "ai-ops-bot" in failure.message and "repo" in failure.next_step
+
+
+async def test_what_has_not_changed_is_not_sent_again_and_what_has_is(at):
+    opened = await at.open()
+    at.double.say(at.name, opened.number, "ada", "Why?")
+    first = await look(at, opened.number)
+    seen = at.double.unchanged
+    assert await look(at, opened.number) == first
+    assert at.double.unchanged == seen + 4  # the pull request and three lists
+    at.double.say(at.name, opened.number, "ada", "And how?")
+    _, comments = await look(at, opened.number)
+    assert [comment.body for comment in comments] == ["Why?", "And how?"]
+
+
+async def look(at, number):
+    shown = await at.host.pull_request(at.repository, number)
+    return shown, list(await at.host.comments(at.repository, number))
+
+
+async def test_more_comments_than_a_page_holds_are_all_read(at):
+    opened = await at.open()
+    for number in range(103):
+        at.double.say(at.name, opened.number, "ada", f"{number}")
+    _, comments = await look(at, opened.number)
+    assert [comment.body for comment in comments] == [str(number) for number in range(103)]

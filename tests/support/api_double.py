@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -101,6 +102,7 @@ class ApiDouble:
         self.faults = ApiFaults()
         self.exchanges: list[Exchange] = []
         self.answer_headers: dict[str, str] = {}
+        self.unchanged = 0  # answers that were 304
         self.url = ""
         # One thread of its own: clients in this process may hold all of the loop's.
         self._threads = ThreadPoolExecutor(1)
@@ -167,6 +169,11 @@ class ApiDouble:
                 request.transport.abort()
             if isinstance(answer, Answer):
                 return web.Response(status=status, text=answer.text, headers=headers | dict(answer.headers))
+            if request.method == "GET" and status == 200:
+                headers["ETag"] = f'"{hashlib.sha256(json.dumps(answer).encode()).hexdigest()}"'
+                if request.headers.get("If-None-Match") == headers["ETag"]:
+                    self.unchanged += 1
+                    return web.Response(status=304, headers=headers)
             return web.json_response(answer, status=status or 500, headers=headers)
 
         return handle
