@@ -159,13 +159,11 @@ async def _hung(connection: Transaction, notification: Notification) -> Notifica
     if not notification.thread or notification.way is not Way.MAIL:
         return notification
     same = (_C.thread == notification.thread) & (_C.recipient == notification.recipient)
-    first = select(_C.message_id, _C.in_reply_to, _C.subject).where(same).order_by(_C.seq).limit(1)
+    first = select(_C.message_id, _C.in_reply_to).where(same).order_by(_C.seq).limit(1)
     row = (await connection.execute(first)).first()
     if row is None:
         return notification
-    # Mail readers keep a thread together only where the subject stays.
-    subject = row.subject if row.subject.startswith("Re: ") else f"Re: {row.subject}"
-    return replace(notification, in_reply_to=row.in_reply_to or row.message_id, subject=subject)
+    return replace(notification, in_reply_to=row.in_reply_to or row.message_id)
 
 
 async def _find(connection: Transaction, notification_id: str) -> Notification | None:

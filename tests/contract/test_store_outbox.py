@@ -116,15 +116,15 @@ async def test_one_that_was_released_never_becomes_part_of_a_digest(outbox):
     assert (await outbox.find(single.id)).digest == ""
 
 
-async def test_the_mails_of_a_thread_answer_its_first_one_under_one_subject(outbox):
+async def test_the_mails_of_a_thread_answer_its_first_one_and_say_their_own_news(outbox):
     (first,) = await outbox.put(message("one", thread="i1", subject="Failed"))
     (second,) = await outbox.put(message("two", thread="i1", subject="Pull request"))
     (third,) = await outbox.put(message("three", thread="i1", subject="Resolved"))
     (other,) = await outbox.put(message("four", thread="i2", subject="Another"))
     (late,) = await outbox.put(message("two", ("b@x",), thread="i1", subject="Pull request"))
     assert (first.in_reply_to, first.subject) == ("", "Failed")
-    assert (second.in_reply_to, second.subject) == (first.message_id, "Re: Failed")
-    assert (third.in_reply_to, third.subject) == (first.message_id, "Re: Failed")
+    assert (second.in_reply_to, second.subject) == (first.message_id, "Pull request")
+    assert (third.in_reply_to, third.subject) == (first.message_id, "Resolved")
     assert (other.in_reply_to, other.subject) == ("", "Another")
     assert (late.in_reply_to, late.subject) == ("", "Pull request"), "this receiver has not seen the first"
 

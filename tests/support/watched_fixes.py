@@ -29,6 +29,7 @@ from ai_ops.store.database import Database
 from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.outbox import OutboxRepository
+from ai_ops.store.places import PlaceRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.vcs.git import GitClient
@@ -188,6 +189,7 @@ class WatchedFix:
             redact=lambda text: text.replace("hunter2", "***"),
             ledger=nothing,
             pauses=nothing,
+            places=PlaceRepository(self.database, self.clock),
         )
         engine: Any = self.engine
         return FixWatching(tools, engine, **{"grace": timedelta(hours=24), **options})
@@ -211,8 +213,8 @@ class WatchedFix:
         return found[0]
 
     async def mails(self) -> list[str]:
-        """Return the subjects of the mails that there are."""
-        return [each.subject for each in await self.outbox.due(self.clock.time + timedelta(days=400))]
+        """Return the subjects of the mails that there are, oldest first."""
+        return [each.subject for each in reversed((await self.outbox.list()).items)]
 
     async def said(self) -> list[str]:
         """Return what we said below the merged pull request."""
