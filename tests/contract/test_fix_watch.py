@@ -152,10 +152,9 @@ async def test_a_resolved_issue_is_opened_by_a_build_with_the_fix_and_by_no_othe
     await fix.fails(merge)
     assert (await fix.look()).state == "recurred"
     assert ((await fix.issue()).state, (await fix.issue()).episode) == ("open", 2)
-    assert [subject.split(":")[0] for subject in await fix.mails()] == [
-        "[AI-Ops] Resolved",
-        "[AI-Ops] Came back",
-    ]
+    back, resolved = (await fix.outbox.list()).items
+    assert resolved.subject.startswith("[AI-Ops] Resolved") and "did not hold" in back.text
+    assert back.in_reply_to == resolved.message_id
 
 
 async def test_a_revert_is_opened_where_that_is_wished_and_merged_by_nobody(fix):

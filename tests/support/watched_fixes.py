@@ -29,6 +29,7 @@ from ai_ops.store.database import Database
 from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.outbox import OutboxRepository
+from ai_ops.store.places import PlaceRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.vcs.git import GitClient
@@ -66,6 +67,7 @@ class WatchedFix:
         self.issues = IssueRepository(database, self.clock)
         self.tasks = TaskRepository(database, self.clock)
         self.pulls = PullRequestRepository(database, self.clock)
+        self.places: Any = PlaceRepository(database, self.clock)
         self.cases = BugCaseRepository(database)
         self.watches: Any = FixWatchRepository(database, self.clock, IntakeRules())
         self.comments = CommentRepository(database, self.clock)
@@ -161,13 +163,14 @@ class WatchedFix:
         """Go to so many days after the merge."""
         self.clock.time = self.merged_at + timedelta(days=days)
 
-    def duty(self, **options: Any) -> FixWatching:
-        """Return a duty as a server makes one when it starts."""
+    def tools(self) -> Tools:
+        """Return the tools, as far as there are any."""
         nothing: Any = None
-        tools = Tools(
+        return Tools(
             tasks=self.tasks,
             issues=self.issues,
             pull_requests=self.pulls,
+            places=self.places,
             bug_cases=self.cases,
             fix_watches=self.watches,
             trace=nothing,
@@ -189,8 +192,11 @@ class WatchedFix:
             ledger=nothing,
             pauses=nothing,
         )
+
+    def duty(self, **options: Any) -> FixWatching:
+        """Return a duty as a server makes one when it starts."""
         engine: Any = self.engine
-        return FixWatching(tools, engine, **{"grace": timedelta(hours=24), **options})
+        return FixWatching(self.tools(), engine, **{"grace": timedelta(hours=24), **options})
 
     async def look(self, days: float | None = None, **options: Any) -> FixWatch:
         """Let the duty go round once, at that day, and return the watch."""
@@ -211,8 +217,8 @@ class WatchedFix:
         return found[0]
 
     async def mails(self) -> list[str]:
-        """Return the subjects of the mails that there are."""
-        return [each.subject for each in await self.outbox.due(self.clock.time + timedelta(days=400))]
+        """Return the subjects of the mails that there are, oldest first."""
+        return [each.subject for each in reversed((await self.outbox.list()).items)]
 
     async def said(self) -> list[str]:
         """Return what we said below the merged pull request."""
