@@ -191,10 +191,13 @@ async def finish(job: Job, standing: Standing, landing: Landing, findings: Findi
     if not findings.patch or same or not allowed:
         words = "the change stays as it is" if same else f"nothing was pushed: {proof.verdict}"
         return await _end(job, wanted, known, replies.not_pushed(proof, summary), words, proof)
-    sha = await land(job, landing, findings)
-    if not sha:
+    landed = await land(job, landing, findings)
+    if landed.state is not PullRequestState.OPEN:
+        words = f"the pull request is {landed.state}"
+        return await _end(job, wanted, known, replies.ended(landed.state), words, proof)
+    if not landed.sha:
         return await _end(job, wanted, known, replies.OVERTAKEN, "a person has taken over", proof)
-    text = replies.pushed(proof, summary, landing.revision, sha)
+    text = replies.pushed(proof, summary, landing.revision, landed.sha)
     return await _end(job, wanted, known, text, f"revision {landing.revision} was pushed", proof)
 
 
