@@ -110,7 +110,8 @@ class GitHubComments:
         """Yield what reviews say; one that only carries comments on lines says nothing itself."""
         for one in self._pull.get_reviews():
             wants_changes = one.state == "CHANGES_REQUESTED"
-            if one.submitted_at is not None and (one.body or wants_changes):
+            says = bool(one.body) or wants_changes or one.state == "APPROVED"
+            if one.submitted_at is not None and says:
                 yield self._comment(
                     one, CommentKind.REVIEW, "review", one.submitted_at, wants_changes=wants_changes
                 )
