@@ -38,6 +38,11 @@ def revert_branch(merge_sha: str) -> str:
     return f"{REVERTS}{merge_sha[:12]}"
 
 
+def is_revert(branch: str) -> bool:
+    """Whether a branch of ours takes a merged change back: it mends no error, and nothing proves it."""
+    return branch.startswith(REVERTS)
+
+
 def message_id(key: str, domain: str = "ai-ops.invalid") -> str:
     """Return the Message-ID of a notification: one key, one id."""
     return f"<{uuid.uuid5(uuid.NAMESPACE_URL, f'ai-ops:mail:{key}')}@{domain}>"

@@ -40,9 +40,9 @@ class OutboxRepository:
             return await keep(connection, notification)
 
     async def waiting(self, limit: int = 2000) -> Sequence[WaitingNotification]:
-        """Return those that were not released: urgent ones, then new ones, then those that wait; oldest first.
+        """Return those that were not released: urgent ones, then new ones, then those that wait.
 
-        So no storm that waits for its digest keeps the limit from what must not wait.
+        Each oldest first. So no storm that waits for its digest fills the limit before what must not wait.
         """
         names = ("id", "recipient", "created_at", "urgent", "subject", "url", "next_attempt_at")
         first = (_C.urgent.desc(), _C.next_attempt_at.is_not(None), _C.seq)

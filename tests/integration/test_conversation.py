@@ -251,6 +251,27 @@ async def test_a_change_that_is_proposed_for_another_branch_already_is_not_propo
         assert answer.endswith("http://ai-ops.test/v1/pull-requests/other")
 
 
+@pytest.mark.parametrize("words", ["say float(0)", "retry", "open for release/1"])
+async def test_a_wish_about_a_revert_is_answered_and_leads_to_no_run(workshop, words):
+    """There is no error to reproduce and nothing to prove: a run could only fail, and nobody be told."""
+    async with workshop(script()) as floor:
+        first = await published(floor)
+        push_files(floor.remote, {"x": "x"}, "ai-ops/revert-0123456789ab")
+        revert = dataclasses.replace(
+            first,
+            id="revert",
+            number=77,
+            branch="ai-ops/revert-0123456789ab",
+            fingerprint="",
+            episode=0,
+            issue_id=None,
+        )
+        talk = Talk(floor, await floor.tools.pull_requests.record(revert))
+        await talk.says(f"/ai-ops {words}")
+        assert await talk.answers() == [replies.ONLY_REVERTS]
+        assert await talk.tasks() == []
+
+
 @pytest.mark.parametrize(
     ("branch", "word"),
     [("--upload-pack=x", "bad_branch_name"), ("nowhere", "git_not_found"), ("main", "is for that branch")],

@@ -176,7 +176,7 @@ async def test_one_that_is_no_longer_open_is_left(workshop, state):
 @pytest.mark.parametrize("state", [PullRequestState.MERGED, PullRequestState.CLOSED])
 @pytest.mark.parametrize("noticed", [True, False], ids=["on record", "on the host alone"])
 async def test_one_that_ends_while_it_is_revised_stays_as_it_was_merged_or_closed(workshop, state, noticed):
-    """What is on record of it is what was merged: the fix watch bars that change, and says how to revert it."""
+    """What is on record of it is what was merged: the fix watch bars that change."""
     async with workshop(script()) as floor:
         pull = await published(floor)
         host, ask = floor.tools.hosts["local"], floor.fixer.ask
