@@ -9,6 +9,9 @@ import uuid
 # As ``fix_branch`` makes it, also where a deployment made a host name of it.
 FIX_BRANCH = re.compile(r"ai-ops[/_-]fix[/_-][0-9a-f]{12}[/_-]\d+")
 
+REVERTS = "ai-ops/revert-"
+"""What the branches begin with that take a merged change back."""
+
 
 def run_id(task_id: str, number: int) -> str:
     """Return the id of a task's run, which is its trace id: the same after every restart."""
@@ -32,7 +35,12 @@ def port_branch(branch: str, base: str) -> str:
 
 def revert_branch(merge_sha: str) -> str:
     """Return the branch that takes a merged change back."""
-    return f"ai-ops/revert-{merge_sha[:12]}"
+    return f"{REVERTS}{merge_sha[:12]}"
+
+
+def is_revert(branch: str) -> bool:
+    """Whether a branch of ours takes a merged change back: it mends no error, and nothing proves it."""
+    return branch.startswith(REVERTS)
 
 
 def message_id(key: str, domain: str = "ai-ops.invalid") -> str:

@@ -22,6 +22,10 @@ OVERTAKEN = (
 STOPPED = "I leave this pull request alone from now on. It stays open, and you can merge or close it."
 TAKEN_OVER = "The pull request is yours. I have closed what I had to do for it, and push nothing more."
 SAME_BRANCH = "Nothing to do: this pull request is for that branch."
+ONLY_REVERTS = (
+    "Nothing was changed: this pull request only takes a change back, so there is no error to prove another "
+    "change by. Change it by hand, merge it, or close it."
+)
 NO_ISSUE = "Nothing was changed: this pull request belongs to no error that could be ignored."
 
 

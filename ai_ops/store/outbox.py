@@ -40,9 +40,13 @@ class OutboxRepository:
             return await keep(connection, notification)
 
     async def waiting(self, limit: int = 2000) -> Sequence[WaitingNotification]:
-        """Return those that were not released, oldest first."""
+        """Return those that were not released: urgent ones, then new ones, then those that wait.
+
+        Each oldest first. So no storm that waits for its digest fills the limit before what must not wait.
+        """
         names = ("id", "recipient", "created_at", "urgent", "subject", "url", "next_attempt_at")
-        query = select(*(_C[name] for name in names)).where(_UNDECIDED).order_by(_C.seq).limit(limit)
+        first = (_C.urgent.desc(), _C.next_attempt_at.is_not(None), _C.seq)
+        query = select(*(_C[name] for name in names)).where(_UNDECIDED).order_by(*first).limit(limit)
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [WaitingNotification(**row) for row in rows]

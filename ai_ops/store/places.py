@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Exists, delete, exists, func, insert, select, text, update
 
-from ai_ops.core.identity import fix_branch
+from ai_ops.core.identity import REVERTS, fix_branch
 from ai_ops.core.ports import Clock, Place
 from ai_ops.core.publishing_limits import NO_PLACE, Published, PublishingLimits, no_room
 from ai_ops.flow.pull_request import PullRequestState
@@ -50,12 +50,17 @@ class PlaceRepository:
             await connection.execute(delete(tables.places).where(*this, ~_opened(), ~_working()))
 
     async def left(self) -> Sequence[Place]:
-        """Return the places whose task has ended without a pull request; forget those of days long past."""
+        """Return the places whose task has ended without a pull request; forget those of days long past.
+
+        A revert is the work of the fix watch, and its place bears the task of the merged change, which has
+        ended: it is left when the watch has not come to an end with it for an hour.
+        """
         columns = (_P.repo_key, _P.branch, _P.base, _P.task_id)
-        past = self._clock.now() - 2 * _DAY
+        now = self._clock.now()
+        past, watched = now - 2 * _DAY, _P.branch.startswith(REVERTS) & (_P.taken_at > now - _HOUR)
         async with self._database.write() as connection:
             await connection.execute(delete(tables.places).where(_P.taken_at < past, _opened()))
-            rows = await connection.execute(select(*columns).where(~_opened(), ~_working()))
+            rows = await connection.execute(select(*columns).where(~_opened(), ~_working(), ~watched))
             return [Place(*row) for row in rows]
 
     async def release_waiting(self) -> Sequence[Task]:

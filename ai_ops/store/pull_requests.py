@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, insert, select, text, update
@@ -18,6 +19,7 @@ from ai_ops.store.lane import Transaction
 from ai_ops.store.paging import page
 from ai_ops.store.rows import pull_request_from, pull_request_row, pull_request_value
 
+_MAY_OPEN_AGAIN = timedelta(days=30)
 _FIXED = frozenset({"id", "repo_key", "branch", "created_at", "updated_at"})
 _CHANGEABLE = frozenset(field.name for field in fields(PullRequest)) - _FIXED
 
@@ -139,9 +141,17 @@ class PullRequestRepository:
         """Return those of ours that are open in a repository, as far as we know, oldest first."""
         return await self._open(tables.pull_requests.c.repo_key == repo_key)
 
+    async def lately_closed(self) -> Sequence[PullRequest]:
+        """Return those closed unmerged within a month, oldest first: a person may open one again."""
+        since = tables.pull_requests.c.closed_at > self._clock.now() - _MAY_OPEN_AGAIN
+        return await self._all(PullRequestState.CLOSED, since)
+
     async def _open(self, *where: ColumnElement[bool]) -> Sequence[PullRequest]:
+        return await self._all(PullRequestState.OPEN, *where)
+
+    async def _all(self, state: PullRequestState, *where: ColumnElement[bool]) -> Sequence[PullRequest]:
         c = tables.pull_requests.c
-        query = select(tables.pull_requests).where(c.state == PullRequestState.OPEN, *where)
+        query = select(tables.pull_requests).where(c.state == state, *where)
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(c.created_at))).mappings().all()
         return [pull_request_from(row) for row in rows]

@@ -122,7 +122,8 @@ class GitHubComments:
         for found in self._answers.all(self._repository, f"/pulls/{self._number}/reviews"):
             one = PullRequestReview(self._repository.requester, {}, found)
             wants_changes = one.state == "CHANGES_REQUESTED"
-            if one.submitted_at is not None and (one.body or wants_changes):
+            says = bool(one.body) or wants_changes or one.state == "APPROVED"
+            if one.submitted_at is not None and says:
                 yield self._comment(
                     one, CommentKind.REVIEW, "review", one.submitted_at, wants_changes=wants_changes
                 )

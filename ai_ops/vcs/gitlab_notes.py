@@ -14,6 +14,7 @@ from ai_ops.vcs.gitlab_failures import VENDOR_ERRORS, named
 from ai_ops.vcs.hosting import is_ours, mark_of, marked
 
 _REVIEW = "requested changes"  # what GitLab itself notes of a review that wants some
+_APPROVAL = "approved this merge request"
 
 
 class GitLabNotes:
@@ -89,7 +90,7 @@ class GitLabNotes:
         """Yield the notes with the discussion of each; of GitLab's own only those that are a review's."""
         for discussion in self._merge.discussions.list(get_all=True):
             for note in discussion.attributes["notes"]:
-                if not note["system"] or note["body"].strip().lower() == _REVIEW:
+                if not note["system"] or _said(note) in (_REVIEW, _APPROVAL):
                     yield {**note, "discussion": discussion.id}
 
     def _comment(self, note: dict[str, Any]) -> HostedComment:
@@ -110,8 +111,12 @@ class GitLabNotes:
             line=position.get("new_line") or position.get("old_line") or 0,
             may_write=ours or self._may_write(author),
             ours=ours,
-            wants_changes=system,
+            wants_changes=system and _said(note) == _REVIEW,
         )
+
+
+def _said(note: dict[str, Any]) -> str:
+    return str(note["body"]).strip().lower()
 
 
 def _written_at(note: dict[str, Any]) -> datetime:

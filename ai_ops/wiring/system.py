@@ -198,7 +198,8 @@ async def build(
         paced = replace(tools, hosts=paced_hosts(tools.hosts, settings.watch_requests_per_minute))
         seen, prefix = SeenCommentRepository(database), settings.pr_comment_command_prefix
         conversation = Conversation(paced, engine, seen, prefix)
-        expiring = Expiring(pull_requests, paced.hosts, clock, settings.pull_request_expiry_days)
+        days = settings.pull_request_expiry_days
+        expiring = Expiring(pull_requests, tools.tasks, paced.hosts, clock, days)
         watchers = (Holding(paced), conversation, CiWatch(paced, engine), expiring)
         watching = Watching(pull_requests, paced.hosts, watchers)
         retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)

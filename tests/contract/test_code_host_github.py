@@ -106,10 +106,12 @@ async def test_reviews_say_what_was_written_and_empty_ones_nothing(at):
     at.double.review(at.name, opened.number, "ada", "", "COMMENTED")
     at.double.review(at.name, opened.number, "ada", "", "CHANGES_REQUESTED")
     at.double.review(at.name, opened.number, "ada", "Nice.", "APPROVED")
+    at.double.review(at.name, opened.number, "ada", "", "APPROVED")
     listed = await at.host.comments(at.repository, opened.number)
     assert [(c.kind, c.body, c.wants_changes) for c in listed] == [
         (CommentKind.REVIEW, "", True),
         (CommentKind.REVIEW, "Nice.", False),
+        (CommentKind.REVIEW, "", False),
     ]
 
 

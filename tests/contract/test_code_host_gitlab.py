@@ -120,12 +120,14 @@ async def test_a_log_that_was_erased_is_empty(at):
     assert await at.host.check_log(at.repository, Check("job-424242", "x", CheckState.FAILED)) == ""
 
 
-async def test_what_gitlab_notes_by_itself_is_nobodys_comment(at):
+async def test_of_what_gitlab_notes_by_itself_only_a_reviews_word_counts(at):
     opened = await at.open()
     at.double.review(at.name, opened.number, "ada", "")
     at.double._note(at.name, opened.number, "ada", "assigned to @grace", system=True)
-    [review] = await at.host.comments(at.repository, opened.number)
+    at.double._note(at.name, opened.number, "grace", "approved this merge request", system=True)
+    [review, approval] = await at.host.comments(at.repository, opened.number)
     assert (review.wants_changes, review.body) == (True, "")
+    assert (approval.wants_changes, approval.body, approval.author) == (False, "", "grace")
 
 
 async def test_a_token_that_may_only_read_is_named_by_doctor_and_by_a_write(at):

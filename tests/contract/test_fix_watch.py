@@ -7,11 +7,14 @@ import pytest
 from sqlalchemy import update
 
 from ai_ops.core.fix_watch import assess
-from ai_ops.core.ports import BugCaseFilter, TaskFilter
+from ai_ops.core.orchestrator.places import LeftPlaces
+from ai_ops.core.ports import BugCaseFilter, Place, TaskFilter
+from ai_ops.core.publishing_limits import PublishingLimits
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.store import outbox, tables
 from ai_ops.store.fix_watches import FixWatchRepository
+from ai_ops.store.places import PlaceRepository
 from tests.support.git_server import git, push_files
 from tests.support.watched_fixes import BROKEN, WatchedFix
 
@@ -152,10 +155,9 @@ async def test_a_resolved_issue_is_opened_by_a_build_with_the_fix_and_by_no_othe
     await fix.fails(merge)
     assert (await fix.look()).state == "recurred"
     assert ((await fix.issue()).state, (await fix.issue()).episode) == ("open", 2)
-    assert [subject.split(":")[0] for subject in await fix.mails()] == [
-        "[AI-Ops] Resolved",
-        "[AI-Ops] Came back",
-    ]
+    back, resolved = (await fix.outbox.list()).items
+    assert resolved.subject.startswith("[AI-Ops] Resolved") and "did not hold" in back.text
+    assert back.in_reply_to == resolved.message_id
 
 
 async def test_a_revert_is_opened_where_that_is_wished_and_merged_by_nobody(fix):
@@ -506,3 +508,60 @@ async def test_what_a_watch_concludes_is_one_commit(fix, concluding, monkeypatch
     assert (issue.state, issue.episode, await fix.issues.decisions(issue.id)) == ("open", 1, [])
     await fix.look(10)
     assert (await fix.watch()).state == {"resolve": "resolved", "recur": "recurred"}[concluding]
+
+
+class OverThere:
+    """A host that knows what was opened there, whether we have a record of it or not."""
+
+    def __init__(self, inner):
+        self._inner, self.opened = inner, {}
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    async def find_pull_request(self, repository, branch, base):
+        return self.opened.get(branch) or await self._inner.find_pull_request(repository, branch, base)
+
+    async def open_pull_request(self, repository, wanted):
+        return self.opened.setdefault(wanted.branch, await self._inner.open_pull_request(repository, wanted))
+
+
+@pytest.mark.parametrize("point", ["before open_pull_request", "after open_pull_request"])
+async def test_a_revert_that_a_kill_left_is_not_taken_for_the_fix_of_the_error(fix, point):
+    merge = await fix.merged()
+    fix.day(0.5)
+    await fix.fails(merge)
+    fix.places = PlaceRepository(fix.database, fix.clock, PublishingLimits(open_at_once=1))
+    host = OverThere(fix.host)
+    fix.host = Mortal(host, point)
+    with pytest.raises(Killed):
+        await fix.duty(reverts=True).round()
+    fix.host = host
+    await LeftPlaces(fix.tools()).clear()  # what is left is cleared up before the watch goes on
+    taken = await fix.places.take(Place(fix.repository.key, "ai-ops/fix-other", "main", "another"))
+    assert "1 pull request of ours open" in taken  # the revert keeps its place
+    await fix.look(reverts=True)
+    newest, merged = (await fix.pulls.list()).items
+    assert (newest.branch, newest.issue_id, newest.fingerprint) == (f"ai-ops/revert-{merge[:12]}", None, "")
+    repair = await fix.tasks.find(merged.task_id)
+    assert repair.pull_request_id in (None, merged.id)
+    assert await fix.pulls.issues_of(newest.id) == []
+    fix.day(3)
+    await LeftPlaces(fix.tools()).clear()
+    assert await fix.places.left() == []
+
+
+async def test_the_place_of_a_revert_that_nobody_makes_any_more_is_given_back(fix):
+    merge = await fix.merged()
+    revert = Place(
+        fix.repository.key,
+        f"ai-ops/revert-{merge[:12]}",
+        "main",
+        (await fix.pulls.find(fix.pull_request_id)).task_id,
+    )
+    await fix.places.take(revert)
+    assert await fix.places.left() == []
+    fix.clock.forward(2 * 3600)
+    assert await fix.places.left() == [revert]
+    await LeftPlaces(fix.tools()).clear()
+    assert await fix.places.left() == []

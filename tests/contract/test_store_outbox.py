@@ -92,6 +92,17 @@ async def test_what_is_held_says_why_and_stays_undecided(outbox):
     assert await due(outbox, LATER) == ["a@x"]
 
 
+async def test_what_is_urgent_and_what_was_not_looked_at_stand_before_a_storm_that_waits(outbox):
+    storm = [(await outbox.put(message(f"storm-{number}")))[0] for number in range(3)]
+    await outbox.hold([each.id for each in storm], LATER, "the daily digest")
+    (new,) = await outbox.put(message("new", ("webhook:ops",)))
+    (urgent,) = await outbox.put(message("urgent", urgent=True))
+    found = [each.id for each in await outbox.waiting(limit=3)]
+    assert found == [urgent.id, new.id, storm[0].id]
+    await outbox.hold([urgent.id], LATER, "tried")
+    assert (await outbox.waiting(limit=1))[0].id == urgent.id
+
+
 async def test_a_digest_shares_its_lot_with_its_parts(outbox):
     parts = [(await outbox.put(message(f"k{n}")))[0] for n in range(3)]
     digest = message("digest:1", kind=NotificationKind.DIGEST, released_at=START)

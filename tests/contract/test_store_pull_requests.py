@@ -1,6 +1,7 @@
 """Pull requests on a real database."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -34,6 +35,15 @@ async def test_only_open_ones_of_the_repository_are_counted(pull_requests):
     await pull_requests.set_state("pr-2", PullRequestState.CLOSED)
     assert len(await pull_requests.open_in(APP.key)) == 1
     assert (await pull_requests.find("pr-1")).state == "merged"
+
+
+async def test_those_closed_unmerged_within_a_month_may_be_opened_again(pull_requests):
+    closed = {1: timedelta(days=1), 2: timedelta(days=29), 3: timedelta(days=31)}
+    for number, ago in closed.items():
+        await pull_requests.record(pull_request(number, state=PullRequestState.CLOSED, closed_at=START - ago))
+    await pull_requests.record(pull_request(4))
+    await pull_requests.record(pull_request(5, state=PullRequestState.MERGED, merged_at=START))
+    assert [one.number for one in await pull_requests.lately_closed()] == [1, 2]
 
 
 async def test_a_revision_changes_what_it_brings_and_nothing_that_names_it(pull_requests):

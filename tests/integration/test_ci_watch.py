@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -113,6 +114,19 @@ async def test_a_failure_of_the_fix_is_followed_up_once_with_the_end_of_its_log(
         assert wanted.request.endswith("AssertionError: 1 != 2")
         assert SECRET not in wanted.request and len(wanted.request) < 10_000
         assert await one.said() == []
+
+
+async def test_a_revert_whose_checks_fail_is_left_to_people(tmp_path):
+    async with open_branch(tmp_path) as one:
+        branch = "ai-ops/revert-0123456789ab"
+        head = one.pushed({"cart.py": "def total(items):\n    return 0\n"}, branch)
+        revert = replace(await one.now(), id="revert", number=2, branch=branch, head_sha=head)
+        await one.tools.pull_requests.record(revert)
+        one.ci(head, test=F)
+        one.ci(one.base, test=P)
+        await one.round(2)
+        assert (await one.tools.pull_requests.find("revert")).ci.verdict is CiVerdict.OURS
+        assert await one.follow_ups() == []
 
 
 async def test_two_rounds_at_once_ask_once_and_say_once(tmp_path):

@@ -225,6 +225,53 @@ async def test_the_same_change_is_proposed_for_another_branch(workshop):
         assert answer.endswith(f"http://ai-ops.test/v1/pull-requests/{ported.id}")
 
 
+async def test_a_change_that_is_proposed_for_another_branch_already_is_not_proposed_there_twice(workshop):
+    async with workshop(script()) as floor:
+        push_files(floor.remote, {"NOTES.md": "old\n"}, "release/1")
+        talk = await talking(floor)
+        known = await talk.now()
+        other = dataclasses.replace(
+            known,
+            id="other",
+            number=77,
+            url="/v1/pull-requests/other",
+            branch="ai-ops/fix-other-1",
+            base="release/1",
+            fingerprint="other",
+            issue_id=None,
+        )
+        push_files(floor.remote, {"x": "x"}, other.branch)
+        await floor.tools.pull_requests.record(other)
+        await talk.says("/ai-ops open for another branch release/1")
+        task = await talk.done()
+        assert (task.state, task.pull_request_id) == (TaskState.COMPLETED, "other")
+        assert {each.id for each in await floor.pulls()} == {known.id, "other"}
+        assert sorted(floor.branches()) == sorted([known.branch, other.branch, "release/1"])
+        (answer,) = await talk.answers()
+        assert answer.endswith("http://ai-ops.test/v1/pull-requests/other")
+
+
+@pytest.mark.parametrize("words", ["say float(0)", "retry", "open for release/1"])
+async def test_a_wish_about_a_revert_is_answered_and_leads_to_no_run(workshop, words):
+    """There is no error to reproduce and nothing to prove: a run could only fail, and nobody be told."""
+    async with workshop(script()) as floor:
+        first = await published(floor)
+        push_files(floor.remote, {"x": "x"}, "ai-ops/revert-0123456789ab")
+        revert = dataclasses.replace(
+            first,
+            id="revert",
+            number=77,
+            branch="ai-ops/revert-0123456789ab",
+            fingerprint="",
+            episode=0,
+            issue_id=None,
+        )
+        talk = Talk(floor, await floor.tools.pull_requests.record(revert))
+        await talk.says(f"/ai-ops {words}")
+        assert await talk.answers() == [replies.ONLY_REVERTS]
+        assert await talk.tasks() == []
+
+
 @pytest.mark.parametrize(
     ("branch", "word"),
     [("--upload-pack=x", "bad_branch_name"), ("nowhere", "git_not_found"), ("main", "is for that branch")],

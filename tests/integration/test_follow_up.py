@@ -1,5 +1,7 @@
 """A follow-up of a pull request: revised, proved anew, pushed on top, and answered in the thread."""
 
+from dataclasses import replace
+
 import pytest
 
 from ai_ops.core import replies
@@ -168,6 +170,32 @@ async def test_one_that_is_no_longer_open_is_left(workshop, state):
         await floor.tools.pull_requests.set_state(pull.id, state)
         task = await floor.worked(await wished(floor, pull))
         assert (task.state, task.outcome_reason) == (TaskState.COMPLETED, f"the pull request is {state}")
+        assert await said(floor, pull) == [replies.ended(state)]
+
+
+@pytest.mark.parametrize("state", [PullRequestState.MERGED, PullRequestState.CLOSED])
+@pytest.mark.parametrize("noticed", [True, False], ids=["on record", "on the host alone"])
+async def test_one_that_ends_while_it_is_revised_stays_as_it_was_merged_or_closed(workshop, state, noticed):
+    """What is on record of it is what was merged: the fix watch bars that change."""
+    async with workshop(script()) as floor:
+        pull = await published(floor)
+        host, ask = floor.tools.hosts["local"], floor.fixer.ask
+        shown = host.pull_request
+
+        async def elsewhere(repository, number):
+            return replace(await shown(repository, number), state=state)
+
+        async def meanwhile(request, watch):
+            if request.purpose == "revise" and noticed:
+                await floor.tools.pull_requests.set_state(pull.id, state)
+            elif request.purpose == "revise":
+                host.pull_request = elsewhere
+            return await ask(request, watch)
+
+        floor.fixer.ask = meanwhile
+        task = await floor.worked(await wished(floor, pull))
+        assert (task.state, task.outcome_reason) == (TaskState.COMPLETED, f"the pull request is {state}")
+        await unchanged(floor, pull)
         assert await said(floor, pull) == [replies.ended(state)]
 
 

@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import pytest
 
+from ai_ops.core.follow_ups import wish
 from ai_ops.core.identity import fix_branch, pull_request_id
 from ai_ops.core.orchestrator.expiring import Expiring
 from ai_ops.core.orchestrator.places import LeftPlaces
 from ai_ops.core.orchestrator.watching import Watching
 from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.flow.follow_up import FollowUp, FollowUpReason
 from ai_ops.flow.pull_request import HostedPullRequest, PullRequestState
 from ai_ops.flow.task import TaskState, Verdict
+from tests.integration.test_follow_up import wished
 from tests.integration.test_orchestrator_crash import lived_through
 from tests.support import shop
 from tests.support.store import pull_request
@@ -240,7 +243,7 @@ async def after(floor, days, *, watch_days=30):
     """Go round the open pull requests some days later."""
     floor.tools.clock.forward(days * DAY)
     tools = floor.tools
-    expiring = Expiring(tools.pull_requests, tools.hosts, tools.clock, watch_days)
+    expiring = Expiring(tools.pull_requests, tools.tasks, tools.hosts, tools.clock, watch_days)
     await Watching(tools.pull_requests, tools.hosts, (expiring,)).round()
     return (await floor.pulls())[0]
 
@@ -285,7 +288,19 @@ async def reopen(floor, pull):
     await settled(floor, pull, PullRequestState.OPEN)
 
 
-@pytest.mark.parametrize("care", [write, push, hold, reopen])
+async def ask_by_the_api(floor, pull):
+    """A person's wish that stands on no host."""
+    task = await wished(floor, pull)
+    await floor.tools.tasks.move(task.id, TaskState.CANCELLED)
+
+
+async def have_a_check_repaired(floor, pull):
+    """Work that is under way."""
+    wanted = FollowUp(pull.id, FollowUpReason.CHECKS, "red", "checks:1")
+    assert await wish(floor.tools.tasks, pull, wanted)
+
+
+@pytest.mark.parametrize("care", [write, push, hold, reopen, ask_by_the_api, have_a_check_repaired])
 async def test_a_pull_request_that_somebody_cares_for_is_never_closed(workshop, care):
     async with workshop() as floor:
         await floor.repaired()
@@ -299,6 +314,7 @@ async def test_the_comments_of_bots_are_nobodys(workshop):
         await floor.repaired()
         (pull,) = await floor.pulls()
         await write(floor, pull, "coverage[bot]")
+        await write(floor, pull, "project_12_bot_5f1c")
         await write(floor, pull, "ai-ops", ours=True)
         assert (await after(floor, 31)).state is PullRequestState.CLOSED
 

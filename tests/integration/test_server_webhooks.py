@@ -19,7 +19,12 @@ EVENT = {"X-GitHub-Event": "issue_comment"}
 @pytest.fixture
 async def server(tmp_path):
     async with running(tmp_path, webhooks=WebhookSecrets(SECRET, SECRET)) as started:
-        for number, more in ((7, {}), (8, {"head_sha": "c" * 40}), (9, {"state": "closed"})):
+        for number, more in (
+            (7, {}),
+            (8, {"head_sha": "c" * 40}),
+            (9, {"state": "closed"}),
+            (10, {"state": "merged"}),
+        ):
             record = pull_request(number, repo_key="github.com/acme/shop", repo_url=REPO, **more)
             await started.pull_requests.record(record)
         yield started
@@ -63,7 +68,7 @@ ELSEWHERE = {
     "a repository that is not ours": (COMMENT | {"repository": {"html_url": "https://evil.test/a/b"}}, EVENT),
     "another repository": (COMMENT | {"repository": {"html_url": "https://github.com/acme/other"}}, EVENT),
     "a pull request that is not ours": (COMMENT | {"issue": {"number": 3, "pull_request": {}}}, EVENT),
-    "a closed one": (COMMENT | {"issue": {"number": 9, "pull_request": {}}}, EVENT),
+    "a merged one": (COMMENT | {"issue": {"number": 10, "pull_request": {}}}, EVENT),
     "another event": (COMMENT, {"X-GitHub-Event": "push"}),
     "a list": ([COMMENT], EVENT),
 }  # fmt: skip
@@ -75,6 +80,14 @@ async def test_a_webhook_about_nothing_of_ours_is_taken_and_changes_nothing(serv
     answer = await server.post("/v1/webhooks/github", body=body, key="", headers=by_github(body) | event)
     assert (answer.status, answer.json["pull_requests"]) == (202, [])
     assert server.nudges.nudged == []
+
+
+async def test_a_pull_request_that_was_closed_and_is_opened_again_is_looked_at(server):
+    body = json.dumps(HOME | {"action": "reopened", "pull_request": {"number": 9}}).encode()
+    headers = by_github(body) | {"X-GitHub-Event": "pull_request"}
+    answer = await server.post("/v1/webhooks/github", body=body, key="", headers=headers)
+    assert (answer.status, answer.json["pull_requests"]) == (202, ["pr-9"])
+    assert server.nudges.nudged == ["pr-9"]
 
 
 async def test_a_status_finds_the_pull_request_by_its_head(server):

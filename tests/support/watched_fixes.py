@@ -67,6 +67,7 @@ class WatchedFix:
         self.issues = IssueRepository(database, self.clock)
         self.tasks = TaskRepository(database, self.clock)
         self.pulls = PullRequestRepository(database, self.clock)
+        self.places: Any = PlaceRepository(database, self.clock)
         self.cases = BugCaseRepository(database)
         self.watches: Any = FixWatchRepository(database, self.clock, IntakeRules())
         self.comments = CommentRepository(database, self.clock)
@@ -162,13 +163,14 @@ class WatchedFix:
         """Go to so many days after the merge."""
         self.clock.time = self.merged_at + timedelta(days=days)
 
-    def duty(self, **options: Any) -> FixWatching:
-        """Return a duty as a server makes one when it starts."""
+    def tools(self) -> Tools:
+        """Return the tools, as far as there are any."""
         nothing: Any = None
-        tools = Tools(
+        return Tools(
             tasks=self.tasks,
             issues=self.issues,
             pull_requests=self.pulls,
+            places=self.places,
             bug_cases=self.cases,
             fix_watches=self.watches,
             trace=nothing,
@@ -191,8 +193,11 @@ class WatchedFix:
             pauses=nothing,
             places=PlaceRepository(self.database, self.clock),
         )
+
+    def duty(self, **options: Any) -> FixWatching:
+        """Return a duty as a server makes one when it starts."""
         engine: Any = self.engine
-        return FixWatching(tools, engine, **{"grace": timedelta(hours=24), **options})
+        return FixWatching(self.tools(), engine, **{"grace": timedelta(hours=24), **options})
 
     async def look(self, days: float | None = None, **options: Any) -> FixWatch:
         """Let the duty go round once, at that day, and return the watch."""

@@ -26,6 +26,9 @@ class Records:
     async def open(self):
         return [row for row in self.rows.values() if row.state is PullRequestState.OPEN]
 
+    async def lately_closed(self):
+        return [row for row in self.rows.values() if row.state is PullRequestState.CLOSED]
+
     async def update(self, id, **changes):
         self.rows[id] = replace(self.rows[id], **changes)
         return self.rows[id]
@@ -92,10 +95,24 @@ def numbers(watcher):
 
 
 async def test_every_open_pull_request_is_looked_at_and_no_other():
-    records = Records(pull_request(1), pull_request(2, state=PullRequestState.CLOSED), pull_request(3))
+    records = Records(pull_request(1), pull_request(2, state=PullRequestState.MERGED), pull_request(3))
     watcher = Seen()
     await Watching(records, {"github": Host()}, [watcher]).round()
     assert numbers(watcher) == [1, 3]
+
+
+async def test_one_that_a_person_opened_again_is_seen_without_a_webhook_at_one_look_a_round():
+    closed = [pull_request(number, state=PullRequestState.CLOSED) for number in (1, 2, 3)]
+    host, watcher, records = Host(), Seen(), Records(*closed)
+    host.states = dict.fromkeys((1, 3), PullRequestState.CLOSED)
+    watching = Watching(records, {"github": host}, [watcher])
+    await watching.round()
+    assert len(host.asked) == 1
+    for _ in range(5):
+        await watching.round()
+    assert set(host.asked) == {1, 2, 3}
+    assert [row.state for row in records.rows.values()] == ["closed", "open", "closed"]
+    assert 2 in numbers(watcher)
 
 
 async def test_what_became_of_one_is_recorded_before_anybody_is_told():
@@ -216,9 +233,9 @@ async def test_one_that_is_asked_for_between_rounds_is_looked_at_at_once():
     async def never(seconds):
         await asyncio.Event().wait()
 
-    records = Records(pull_request(1, state=PullRequestState.CLOSED))
+    records = Records(pull_request(1, state=PullRequestState.MERGED))
     host = Host()
-    host.states[1] = PullRequestState.CLOSED
+    host.states[1] = PullRequestState.MERGED
     watching = Watching(records, {"github": host, "gitlab": Host()}, [Seen(note)], sleep=never)
     going = asyncio.create_task(watching.run())
     for _ in range(20):

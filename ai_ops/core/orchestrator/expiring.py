@@ -9,11 +9,16 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
-from ai_ops.core.ports import Clock, CodeHost, PullRequests
+from ai_ops.core.ports import Clock, CodeHost, PullRequests, TaskFilter, Tasks
+from ai_ops.core.requests import is_bot
+from ai_ops.flow.follow_up import FollowUpReason
 from ai_ops.flow.pull_request import HostedComment, HostedPullRequest, PullRequest, PullRequestState
 from ai_ops.flow.repository import Repository
+from ai_ops.flow.task import UNFINISHED, Task, TaskKind
 
 log = logging.getLogger(__name__)
+
+_MOST_TASKS = 50
 
 
 class Expiring:
@@ -21,15 +26,22 @@ class Expiring:
 
     Args:
         pull_requests: our records.
+        tasks: where follow-ups are.
         hosts: the code hosts by name.
         clock: the time.
         days: how long a pull request may wait for a person; 0: for ever.
     """
 
     def __init__(
-        self, pull_requests: PullRequests, hosts: Mapping[str, CodeHost], clock: Clock, days: float
+        self,
+        pull_requests: PullRequests,
+        tasks: Tasks,
+        hosts: Mapping[str, CodeHost],
+        clock: Clock,
+        days: float,
     ) -> None:
         self._pull_requests = pull_requests
+        self._tasks = tasks
         self._hosts = hosts
         self._clock = clock
         self._days = days
@@ -43,7 +55,9 @@ class Expiring:
             return
         host = self._hosts[pull_request.code_host]
         repository = Repository(pull_request.repo_key, pull_request.repo_url, pull_request.code_host)
-        if await _somebody_cares(host, repository, pull_request, hosted):
+        if await self._is_followed_up(pull_request) or await _somebody_cares(
+            host, repository, pull_request, hosted
+        ):
             if pull_request.expired_at is not None:
                 await self._pull_requests.update(pull_request.id, expired_at=None)
             return
@@ -56,6 +70,11 @@ class Expiring:
         await self._pull_requests.update(pull_request.id, state=PullRequestState.CLOSED, closed_at=now)
         log.info("pull request %s expired: nobody looked at it for %g days", pull_request.url, self._days)
 
+    async def _is_followed_up(self, pull_request: PullRequest) -> bool:
+        """Whether a person asked for something, which need not stand on the host, or we work on it now."""
+        wanted = TaskFilter(kinds=(TaskKind.FOLLOW_UP,), pull_request_id=pull_request.id)
+        return any(map(_counts, (await self._tasks.list(wanted, limit=_MOST_TASKS)).items))
+
     def _is_old(self, pull_request: PullRequest) -> bool:
         age = self._clock.now() - pull_request.created_at
         return self._days > 0 and age >= timedelta(days=self._days)
@@ -64,14 +83,18 @@ class Expiring:
 async def _somebody_cares(
     host: CodeHost, repository: Repository, known: PullRequest, hosted: HostedPullRequest
 ) -> bool:
-    """Whether a person has taken part: by a commit, a comment, or by opening it again after it was closed."""
+    """Whether a person has taken part: by a commit, a comment, a review, or by opening it again."""
     if known.held or known.closed_at is not None or hosted.head_sha not in ("", known.head_sha):
         return True
     return any(map(_is_human, await host.comments(repository, known.number)))
 
 
+def _counts(task: Task) -> bool:
+    return task.state in UNFINISHED or task.payload.get("reason") == FollowUpReason.COMMENT
+
+
 def _is_human(comment: HostedComment) -> bool:
-    return not comment.ours and not comment.author.endswith("[bot]")
+    return not comment.ours and not is_bot(comment.author)
 
 
 def _words(days: float) -> str:

@@ -17,8 +17,8 @@ from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.fix import Fix, find_change, judge
 from ai_ops.core.orchestrator.landing import Landing, answer, land
 from ai_ops.core.orchestrator.project import load_project
-from ai_ops.core.orchestrator.publish import Candidate, commit, publish
-from ai_ops.core.orchestrator.repair import investigate, job_of
+from ai_ops.core.orchestrator.publish import Candidate, commit
+from ai_ops.core.orchestrator.repair import investigate, job_of, publish_or_join
 from ai_ops.core.orchestrator.reporting import Findings, redacted
 from ai_ops.core.orchestrator.reproduce import Reproduction, known_reproduction
 from ai_ops.core.orchestrator.revise import Revision, last_session
@@ -149,7 +149,7 @@ async def _port(job: Job, standing: Standing) -> Ending:
         reviewers=settings.reviewers,
     )
     committed = await commit(job, candidate, person_asked=True)
-    published = await publish(job, candidate, committed.sha)
+    published = await publish_or_join(job, candidate, committed)
     url = absolute(published.changes["pr_url"], job.tools.policy.public_url)
     await answer(job, known, replies.ported(url, base.branch), wanted.thread)
     return published
@@ -191,10 +191,13 @@ async def finish(job: Job, standing: Standing, landing: Landing, findings: Findi
     if not findings.patch or same or not allowed:
         words = "the change stays as it is" if same else f"nothing was pushed: {proof.verdict}"
         return await _end(job, wanted, known, replies.not_pushed(proof, summary), words, proof)
-    sha = await land(job, landing, findings)
-    if not sha:
+    landed = await land(job, landing, findings)
+    if landed.state is not PullRequestState.OPEN:
+        words = f"the pull request is {landed.state}"
+        return await _end(job, wanted, known, replies.ended(landed.state), words, proof)
+    if not landed.sha:
         return await _end(job, wanted, known, replies.OVERTAKEN, "a person has taken over", proof)
-    text = replies.pushed(proof, summary, landing.revision, sha)
+    text = replies.pushed(proof, summary, landing.revision, landed.sha)
     return await _end(job, wanted, known, text, f"revision {landing.revision} was pushed", proof)
 
 

@@ -14,7 +14,7 @@ from ai_ops.core.orchestrator.scene import Job
 from ai_ops.core.orchestrator.style import message_of, template_of
 from ai_ops.core.ports import Outcome
 from ai_ops.errors import PermanentError
-from ai_ops.flow.pull_request import PullRequest
+from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.flow.repository import Base
 
 
@@ -32,12 +32,19 @@ class Landing:
     run_id: str
 
 
-async def land(job: Job, landing: Landing, findings: Findings) -> str:
-    """Publish a judged change of a pull request, once.
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The commit; empty when nothing was pushed, because a person has taken over, pushed or ended it.
 
-    Returns:
-        the commit; empty when a person has taken over meanwhile, or pushed: then nothing was pushed.
+    ``state`` is that of the pull request.
     """
+
+    sha: str = ""
+    state: PullRequestState = PullRequestState.OPEN
+
+
+async def land(job: Job, landing: Landing, findings: Findings) -> Landed:
+    """Publish a judged change of a pull request, once."""
     tools, pull_request = job.tools, landing.pull_request
 
     async def make() -> Outcome:
@@ -50,6 +57,9 @@ async def land(job: Job, landing: Landing, findings: Findings) -> str:
         now = await tools.pull_requests.find(pull_request.id)
         if now is None or now.held:
             return {"pushed": False, "words": "a person has taken over"}
+        state = await _state(job, now)
+        if state is not PullRequestState.OPEN:
+            return {"pushed": False, "state": state, "words": f"the pull request is {state}"}
         await _commit(job, landing, findings)  # the mirror may have been made anew
         try:
             await tools.git.push(job.repository, sha, pull_request.branch, onto=landing.parents[0])
@@ -59,14 +69,22 @@ async def land(job: Job, landing: Landing, findings: Findings) -> str:
             return {"pushed": False, "words": failure.message}
         return {"pushed": True, "words": pull_request.branch}
 
-    if not (await job.steps.run("push", 1, push))["pushed"]:
-        return ""
+    pushed = await job.steps.run("push", 1, push)
+    if not pushed["pushed"]:
+        return Landed(state=PullRequestState(pushed.get("state", PullRequestState.OPEN)))
 
     async def record() -> Outcome:
         return await _record(job, landing, findings, sha)
 
     await job.steps.run("record", 1, record)
-    return sha
+    return Landed(sha)
+
+
+async def _state(job: Job, known: PullRequest) -> PullRequestState:
+    """Ask the host: what a person merged or closed while we worked stays as they saw it."""
+    if known.state is not PullRequestState.OPEN:
+        return known.state
+    return (await job.tools.host_of(job.repository).pull_request(job.repository, known.number)).state
 
 
 async def _commit(job: Job, landing: Landing, findings: Findings) -> str:

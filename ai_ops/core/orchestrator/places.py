@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ai_ops.core.identity import pull_request_id
+from ai_ops.core.identity import is_revert, pull_request_id
 from ai_ops.core.orchestrator.scene import Job
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.watching import as_recorded
@@ -66,6 +66,8 @@ class LeftPlaces:
         if task is None or hosted is None:
             await tools.places.release(place.repo_key, place.branch)
             return
+        if is_revert(place.branch):
+            return  # the task's own is the one that was merged; the fix watch puts this one on record
         kept = await tools.pull_requests.record(await self._found(task, hosted))
         await tools.tasks.update(task.id, pull_request_id=kept.id, pr_url=kept.url)
         log.info("task %s had opened %s, which is on record now", task.id, kept.url)

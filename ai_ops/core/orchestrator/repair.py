@@ -69,7 +69,7 @@ async def repair(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     committed = await commit(job, candidate)
     if committed.withheld:
         return await _withhold(job, candidate, committed.withheld, waiting_for=NO_PLACE)
-    return await _public(job, candidate, committed)
+    return await publish_or_join(job, candidate, committed)
 
 
 async def publish_approved(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
@@ -87,10 +87,10 @@ async def publish_approved(tools: Tools, steps: Steps, task: Task, run_id: str) 
             f"a {candidate.findings.proof.verdict} change is not published, whoever asks",
             next_step="Retry the task.",
         )
-    return await _public(job, candidate, await commit(job, candidate, person_asked=True))
+    return await publish_or_join(job, candidate, await commit(job, candidate, person_asked=True))
 
 
-async def _public(job: Job, candidate: Candidate, committed: Commit) -> Ending:
+async def publish_or_join(job: Job, candidate: Candidate, committed: Commit) -> Ending:
     """Propose a change, unless the pull request of another error does so already."""
     if committed.joins:
         return await join(job, candidate.findings, committed.joins)

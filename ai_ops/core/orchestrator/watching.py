@@ -36,8 +36,8 @@ class Watcher(Protocol):
     async def look(self, pull_request: PullRequest, hosted: HostedPullRequest) -> None:
         """Look at one of our pull requests: our record of it, brought up to date, and what the host says.
 
-        Called again and again while it is open, and once after it was merged or closed. What it does is
-        safe to repeat. Never called twice at a time for one pull request.
+        Called again and again while it is open, once after it was merged or closed, and now and then while
+        it stays closed. What it does is safe to repeat. Never called twice at a time for one pull request.
         """
         ...
 
@@ -70,7 +70,7 @@ class Watching:
         await asyncio.gather(*(lane.run(every_seconds) for lane in self._lanes))
 
     async def round(self) -> None:
-        """Look at every open pull request once."""
+        """Look at every open pull request once, and at one of those that were closed lately."""
         await asyncio.gather(*(lane.round() for lane in self._lanes))
 
     def nudge(self, pull_request_id: str) -> None:
@@ -104,6 +104,7 @@ class _Lane:
         self._nudged: dict[str, None] = {}
         self._woken = asyncio.Event()
         self._failures = 0
+        self._turn = 0
 
     def nudge(self, pull_request_id: str) -> None:
         self._nudged[pull_request_id] = None
@@ -125,6 +126,14 @@ class _Lane:
                 await self._serve()
                 await self._look(pull_request)
         await self._serve()
+        await self._look_at_a_closed_one()
+
+    async def _look_at_a_closed_one(self) -> None:
+        """Look at one in each round, in turn: a person may have opened it again, where no webhook says so."""
+        closed = [one for one in await self._pull_requests.lately_closed() if one.code_host == self.name]
+        if closed:
+            self._turn += 1
+            await self._look(closed[self._turn % len(closed)])
 
     async def _serve(self) -> None:
         """Look at those that were asked for; what belongs to another lane is not ours to look at."""

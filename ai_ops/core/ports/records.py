@@ -256,6 +256,10 @@ class PullRequests(Protocol):
         """Return those of ours that are open in a repository, as far as we know, oldest first."""
         ...
 
+    async def lately_closed(self) -> Sequence[PullRequest]:
+        """Return those closed unmerged within a month, oldest first: a person may open one again."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -18,7 +18,7 @@ class Outbox(Protocol):
         ...
 
     async def waiting(self, limit: int = 2000) -> Sequence[WaitingNotification]:
-        """Return those that were not released, oldest first."""
+        """Return those that were not released: urgent ones, then new ones, then those that wait."""
         ...
 
     async def released_since(self, moment: datetime) -> Mapping[str, Sequence[datetime]]:

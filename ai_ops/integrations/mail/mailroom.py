@@ -110,7 +110,8 @@ class Mailroom:
         sent = await self._outbox.released_since(now - self._pacing.memory)
         people = [each for each in waiting if way_of(each.recipient) is not Way.WEBHOOK]
         by_receiver = attrgetter("recipient")
-        for recipient, group in groupby(sorted(people, key=by_receiver), by_receiver):
+        people.sort(key=attrgetter("recipient", "created_at"))
+        for recipient, group in groupby(people, by_receiver):
             await self._decide_for(recipient, list(group), sent.get(recipient, ()), now)
 
     async def _decide_for(

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from ai_ops.errors import PermanentError
+from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.bodies import BODY_LIMIT, parse_json, read_bytes
 from ai_ops.server.problems import ProblemError, json_response
@@ -75,7 +76,7 @@ async def _take(
 
 
 async def _ours(services: Services, sender: str, hint: Hint) -> list[str]:
-    """Return the ids of our open pull requests that a hint names."""
+    """Return the ids of our pull requests that a hint names: open ones, and one that may be open again."""
     try:
         repository = services.repository(hint.repo_url, sender)
     except PermanentError as refused:
@@ -83,7 +84,12 @@ async def _ours(services: Services, sender: str, hint: Hint) -> list[str]:
         return []
     numbers, shas = set(hint.numbers), set(hint.shas)
     found = await services.pull_requests.open_in(repository.key)
-    return [each.id for each in found if each.number in numbers or each.head_sha in shas]
+    ids = [each.id for each in found if each.number in numbers or each.head_sha in shas]
+    for number in numbers - {each.number for each in found}:
+        known = await services.pull_requests.find_by_number(repository.key, number)
+        if known is not None and known.state is PullRequestState.CLOSED:
+            ids.append(known.id)
+    return ids
 
 
 ROUTES = (
