@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -433,14 +433,22 @@ def _invalid(error: ValidationError, origins: Mapping[str, str]) -> Iterable[Pro
         key, *rest = detail["loc"]
         name = str(key).upper()
         if name in setting_names.TABLES and rest:
-            name = ", ".join([f"[[{key}]] {int(rest[0]) + 1}", *map(str, rest[1:])])
+            name = _in_table(str(key), rest)
         yield Problem(name, origins.get(str(key), "default"), _reason(detail["type"], detail))
+
+
+def _in_table(key: str, path: Sequence[int | str]) -> str:
+    """Return the place in a table, as ``[[webhook]] 1, events 2``: people count from 1."""
+    name = f"[[{key}]]"
+    for part in path:
+        name += f" {part + 1}" if isinstance(part, int) else f", {part}"
+    return name
 
 
 def _reason(kind: str, detail: Mapping[str, Any]) -> str:
     """Return what pydantic found in words for an operator; the value is not repeated, it may be a secret."""
     told = detail.get("ctx", {})
-    if kind == "literal_error":
+    if kind in ("literal_error", "enum"):
         return f"must be one of {str(told['expected']).replace(chr(39), '').replace(' or ', ', ')}"
     if kind == "value_error":
         return str(told["error"])
@@ -452,7 +460,11 @@ def _reason(kind: str, detail: Mapping[str, Any]) -> str:
     if kind in bound:
         return bound[kind].format_map(told)
     plain = {"int": "must be a whole number", "float": "must be a number", "bool": "must be true or false"}
-    named = {"extra_forbidden": "is not a key of a source", "missing": "is missing"}
+    named = {
+        "extra_forbidden": f"is not a key of [[{detail['loc'][0]}]]",
+        "missing": "is missing",
+        "string_pattern_mismatch": "must be up to 40 lower-case letters, digits, - and _",
+    }
     return named.get(kind) or plain.get(kind.partition("_")[0]) or _clause(detail["msg"])
 
 

@@ -34,6 +34,7 @@ def list_notifications(
     columns = [
         Column("notification_id", "NOTIFICATION"),
         Column("state", "STATE"),
+        Column("kind", "KIND", rank=5),
         Column("recipient", "RECEIVER", rank=1),
         Column("subject", "SUBJECT", least=24, rank=2),
         Column("next", "NEXT TRY (UTC)", rank=4),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +25,7 @@ from ai_ops.cli.output import (
     watched,
 )
 from ai_ops.cli.tables import Column
+from ai_ops.core.markdown import unescaped
 
 app = typer.Typer(no_args_is_help=True, help="Review pull requests.")
 
@@ -111,18 +114,31 @@ def comment_on_pull_request(
 
 @app.command("comments")
 def list_comments(pull_request_id: PullRequestId, as_json: JsonFlag = False) -> None:
-    """List what is written on one pull request, oldest first."""
+    """List what is written on one pull request, oldest first; answers below what they answer."""
     items = connect().get(f"/v1/pull-requests/{quoted(pull_request_id)}/comments")["items"]
     if as_json:
         emit_json({"items": items})
         return
     if not items:
         note("no comments")
-    for item in items:
+    print_comments(items)
+
+
+def print_comments(items: Iterable[dict[str, Any]]) -> None:
+    """Print comments for people; what we wrote ourselves without the escapes of its Markdown."""
+    for item in _by_thread(items):
         place = f" on {item['path']}:{item['line']}" if item["path"] else ""
         line(f"{moment(item['created_at'])} {item['author']}{place}:")
-        line(item["body"].rstrip("\n"))
+        line((unescaped(item["body"]) if item["ours"] else item["body"]).rstrip("\n"))
         line()
+
+
+def _by_thread(items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield comments thread by thread, in the order in which the threads began."""
+    threads: dict[str, list[dict[str, Any]]] = {}
+    for item in items:
+        threads.setdefault(item["thread"] or item["comment_id"], []).append(item)
+    return chain.from_iterable(threads.values())
 
 
 @app.command("close")

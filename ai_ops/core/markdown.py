@@ -7,6 +7,7 @@ too, where hosts squash: so even in a block nobody is called, nothing closed and
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 
@@ -88,6 +89,11 @@ def block(untrusted: str, language: str = "", limit: int = 6000) -> str:
     shown = unheard(shown)
     fence = "`" * max(3, _longest_run(shown, "`") + 1)
     return f"{fence}{language}\n{shown.rstrip(chr(10))}\n{fence}"
+
+
+def unescaped(ours: str) -> str:
+    """Return Markdown of ours for a terminal: entities are their characters again, and gaps are gone."""
+    return html.unescape(ours).replace(GAP, "")
 
 
 def unheard(shown: str) -> str:

@@ -62,7 +62,12 @@ class ScriptedFixer:
         if entry is None and request.purpose is Purpose.TRIAGE:
             entry = _NO_OPINION
         if entry is None:
-            raise PermanentError("script_silent", f"the script has no answer to {request.purpose.value}")
+            purpose = request.purpose.value
+            raise PermanentError(
+                "script_silent",
+                f"the script has no answer to {purpose}",
+                next_step=f"Add an entry {purpose} to the file that SCRIPTED_ANSWERS names, and ask again.",
+            )
         usage = Usage(**entry.get("usage", {}))
         if "failure" in entry:
             error = _named(str(entry["failure"]))

@@ -204,7 +204,7 @@ def pull_request(value: PullRequest, public_url: str) -> dict[str, Any]:
         "held": value.held or None,
         "revision": value.revision,
         "ready_when_green": value.ready_when_green,
-        "ci": ci(value.ci),
+        "ci": ci(value.ci) if value.code_host != "local" else None,
         "expired_at": moment(value.expired_at),
         "created_at": moment(value.created_at),
         "updated_at": moment(value.updated_at),

@@ -47,6 +47,11 @@ async def test_one_that_was_not_looked_at_yet_says_nothing_of_ci(server):
     assert (answer["ci"], answer["held"]) == (None, None)
 
 
+async def test_a_local_one_awaits_no_ci(server):
+    answer = await shown(server, code_host="local", ci=replace(OURS, verdict=CiVerdict.WAITING))
+    assert answer["ci"] is None
+
+
 @pytest.mark.parametrize(
     ("changes", "lines"),
     [

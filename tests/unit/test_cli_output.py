@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ai_ops.cli.output import plain, reasons
+from ai_ops.cli.pr import print_comments
+from ai_ops.core import markdown, replies
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,33 @@ def test_a_reason_without_a_place_has_no_gap(capsys: pytest.CaptureFixture[str])
     told = [{"rule": "suite_clean", "place": "", "text": "fine"}, {"rule": "x", "place": "a.py", "text": "y"}]
     reasons({"reasons": told})
     assert capsys.readouterr().out == "  - suite_clean: fine\n  - x a.py: y\n"
+
+
+def comment(number: int, body: str, thread: int, *, ours: bool = False) -> dict[str, object]:
+    return {
+        "comment_id": f"c{number}", "thread": f"c{thread}", "body": body, "ours": ours, "path": None,
+        "line": None, "author": "ai-ops" if ours else "ann", "created_at": f"2026-01-01T12:00:0{number}Z",
+    }  # fmt: skip
+
+
+def test_an_answer_stands_below_what_it_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    print_comments([comment(1, "one", 1), comment(2, "two", 2), comment(3, "to one", 1, ours=True)])
+    said = [line for line in capsys.readouterr().out.splitlines() if line and not line.endswith(":")]
+    assert said == ["one", "to one", "two"]
+
+
+def test_what_we_wrote_is_shown_without_its_escapes_and_what_others_wrote_as_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ours = f"{replies.commands('/ai-ops')}\n{markdown.text('len(stars) @ann')}{markdown.text(chr(60) + '!')}"
+    print_comments([comment(1, ours, 1, ours=True), comment(2, "&#40; &#27;[2J", 2)])
+    shown = capsys.readouterr().out
+    assert "- `/ai-ops explain`: " in shown
+    assert "len(stars) @ann<!" in shown
+    assert "&#40; &#27;[2J" in shown
+    assert "\ufffd" not in shown
+
+
+def test_what_we_wrote_still_moves_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_comments([comment(1, "&#27;[2J &#x202e;", 1, ours=True)])
+    assert not {"\x1b", "\u202e"} & set(capsys.readouterr().out)

@@ -153,6 +153,20 @@ def test_what_is_no_time_is_refused_with_a_code(expression, zone, code):
     assert refused.value.code == code and refused.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        pytest.param("0 5-70 * * *", "'5-70' is no hour", id="one field"),
+        pytest.param("0 0 * * 8", "'8' is no day of week", id="the last field"),
+        pytest.param("0 0 30 2 *", "no date is ever like that", id="never"),
+        pytest.param("0 0 *", "five fields: minute, hour, day of month, month, day of week", id="too few"),
+    ],
+)
+def test_a_refusal_says_which_field_is_wrong(expression, why):
+    with pytest.raises(PermanentError, match=why):
+        parse(expression, "UTC")
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet="0123456789*,-/#?LW@abcdefgmonfrijan ", max_size=30))
 def test_no_expression_breaks_the_reader(text):

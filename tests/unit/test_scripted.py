@@ -101,6 +101,7 @@ async def test_a_purpose_without_an_entry_is_named() -> None:
     with pytest.raises(PermanentError) as caught:
         await ask(SCRIPT, purpose=Purpose.EXPLAIN)
     assert caught.value.code == "script_silent"
+    assert "entry explain" in caught.value.next_step
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from ai_ops.settings import ConfigurationError, Settings, forget_secrets, load, 
 from ai_ops.wiring import redactor
 from ai_ops.wiring.adapters import commit_rules
 
+WEBHOOK = '[[webhook]]\nname = "ops"\nurl = "https://ops.example"\nsecret = "x"\n'
+
 
 def loaded(tmp_path, environment=None, flags=None, dotenv="", toml=""):
     if dotenv:
@@ -190,6 +192,24 @@ def test_own_rules_of_redaction_are_read_from_toml(tmp_path):
             "not a key",
         ),
         (
+            {"toml": f'{WEBHOOK}secrett = "y"\n'},
+            "[[webhook]] 1, secrett",
+            "ai-ops.toml",
+            "is not a key of [[webhook]]",
+        ),
+        (
+            {"toml": f'{WEBHOOK}events = ["failed", "faild"]\n'},
+            "[[webhook]] 1, events 2",
+            "ai-ops.toml",
+            "must be one of pull_request, needs_review, failed, waiting, notice, digest",
+        ),
+        (
+            {"toml": WEBHOOK.replace("ops", "Ops", 1)},
+            "[[webhook]] 1, name",
+            "ai-ops.toml",
+            "lower-case letters",
+        ),
+        (
             {"toml": '[[redact]]\nname = "x"\npattern = "(a+)+b"\n'},
             "[[redact]] 1, pattern",
             "ai-ops.toml",
@@ -218,6 +238,9 @@ def test_own_rules_of_redaction_are_read_from_toml(tmp_path):
         "local-roots",
         "queue",
         "source-field",
+        "webhook-field",
+        "webhook-event",
+        "webhook-name",
         "redact-pattern",
         "expected-reason",
         "expected-nothing",

@@ -231,4 +231,5 @@ def _next_step(job: Job, candidate: Candidate, *, waits: bool) -> str:
         return f"It is published by itself when there is room. To publish it now: ai-ops task approve {task}"
     if is_publishable(candidate, require_proof=False):
         return f"Read the change, then: ai-ops task approve {task} (publishes it), reject or retry."
-    return f"Nothing of it can be published. To try again: ai-ops task retry {task}; to end it: reject."
+    again, end = f"ai-ops task retry {task}", f"ai-ops task reject {task}"
+    return f"Nothing of it can be published. To try again: {again}; to end it: {end}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from croniter import CroniterError, croniter
+from croniter import CroniterBadDateError, CroniterError, croniter
 
 from ai_ops.errors import PermanentError
 
@@ -29,6 +29,7 @@ _NAMED = {
 }
 _MOST = 200  # characters
 _AROUND = timedelta(hours=26)  # no change of the clock is longer, not even that of Samoa's date
+_FIELDS = ("minute", "hour", "day of month", "month", "day of week")
 _FIELD = re.compile(r"[0-9A-Za-z*,/L#?-]+")
 
 
@@ -93,13 +94,27 @@ def parse(expression: str, timezone: str) -> Cron:
     text = _NAMED.get(text.lower(), text)
     fields = text.split()
     if len(text) > _MOST or len(fields) != 5 or not all(_FIELD.fullmatch(field) for field in fields):
-        raise _bad(expression, "it needs five fields: minute, hour, day of month, month, day of week")
+        raise _bad(expression, f"it needs five fields: {', '.join(_FIELDS)}")
     try:
         croniter.expand(text)
         _following(text, datetime(2026, 1, 1))
-    except (CroniterError, ValueError, KeyError, IndexError, ZeroDivisionError) as error:
-        raise _bad(expression, str(error)[:200] or "it cannot be read") from None
+    except CroniterBadDateError:
+        raise _bad(expression, "no date is ever like that") from None
+    except (CroniterError, ValueError, KeyError, IndexError, ZeroDivisionError):
+        raise _bad(expression, _fault(fields)) from None
     return Cron(text, _zone(timezone))
+
+
+def _fault(fields: list[str]) -> str:
+    """Return which field cannot be read, where one alone can be blamed."""
+    for at, name in enumerate(_FIELDS):
+        alone = ["*"] * len(_FIELDS)
+        alone[at] = fields[at]
+        try:
+            croniter.expand(" ".join(alone))
+        except (CroniterError, ValueError, KeyError, IndexError, ZeroDivisionError):
+            return f"{fields[at]!r} is no {name}"
+    return "it cannot be read"
 
 
 def _bad(expression: str, why: str) -> PermanentError:
