@@ -191,7 +191,6 @@ class WatchedFix:
             redact=lambda text: text.replace("hunter2", "***"),
             ledger=nothing,
             pauses=nothing,
-            places=PlaceRepository(self.database, self.clock),
         )
 
     def duty(self, **options: Any) -> FixWatching:
