@@ -11,7 +11,7 @@ from ai_ops.core import replies
 from ai_ops.core import report as words
 from ai_ops.core.orchestrator.reporting import Findings, build_report
 from ai_ops.core.orchestrator.scene import Job
-from ai_ops.core.orchestrator.style import message_of
+from ai_ops.core.orchestrator.style import message_of, template_of
 from ai_ops.core.ports import Outcome
 from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import PullRequest, PullRequestState
@@ -99,8 +99,10 @@ async def _commit(job: Job, landing: Landing, findings: Findings) -> str:
 async def _record(job: Job, landing: Landing, findings: Findings, sha: str) -> Outcome:
     """Bring our record and the text on the host up to date; done again, both say the same."""
     tools, known = job.tools, landing.pull_request
-    report = await build_report(job, findings)
-    body = words.body(report, f"ai-ops:{known.fingerprint}:{known.episode}")
+    report = await build_report(job, findings, reviewers=known.reviewers)
+    files = await tools.git.list_files(job.repository, landing.base.sha)
+    template = await template_of(job, landing.base, files)
+    body = words.body(report, f"ai-ops:{known.fingerprint}:{known.episode}", template)
     await tools.pull_requests.update(
         known.id,
         run_id=landing.run_id,
