@@ -18,6 +18,7 @@ from tests.integration.test_follow_up import REVISED, published, script
 from tests.support import shop
 from tests.support.git_server import git, push_files
 
+OTHER_TEST = "tests/test_mean_of_nothing.py"
 ROLES = {
     "stranger": {"may_write": False},
     "helper[bot]": {},
@@ -201,12 +202,14 @@ async def test_a_retry_repairs_the_error_anew_on_top_of_the_branch(workshop):
         await talk.says("/ai-ops retry")
         task = await talk.done()
         assert task.outcome_reason == "the change stays as it is"
-        answers.update(shop.script({"files": {shop.MODULE_PATH: REVISED}}))
+        test = {OTHER_TEST: shop.TEST}
+        answers.update(shop.script({"files": {shop.MODULE_PATH: REVISED}}, reproduce=test))
         await talk.says("/ai-ops retry.")
         task = await talk.done()
         assert (task.proof.verdict, task.outcome_reason) == ("proved", "revision 2 was pushed")
         now = await talk.now()
         assert now.run_id == task.trace_id
+        assert now.reproduction == (OTHER_TEST,)  # what is told apart from the change itself
         assert git("show", f"{now.branch}:{shop.MODULE_PATH}", cwd=floor.remote) == REVISED.strip()
 
 

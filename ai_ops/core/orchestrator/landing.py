@@ -113,6 +113,7 @@ async def _record(job: Job, landing: Landing, findings: Findings, sha: str) -> O
         proof=report.proof,
         cause=report.cause,
         summary=report.summary,
+        reproduction=report.reproduction,
         revision=landing.revision,
     )
     await tools.host_of(job.repository).update_pull_request(job.repository, known.number, body=body)
