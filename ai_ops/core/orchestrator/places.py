@@ -84,7 +84,8 @@ class LeftPlaces:
         made = {"checkout": "", "commit": "", "push": ""}
         for step in await self._tools.trace.steps(run_id(task.id, task.run_number)):
             if step.name in made and step.output:
-                made[step.name] = str(step.output.get("sha") or (step.output.get("base") or {}).get("sha", ""))
+                named = step.output.get("base") if step.name == "checkout" else step.output
+                made[step.name] = str((named or {}).get("sha", ""))
         return made["checkout"], made["push"] or made["commit"]
 
     async def _found(self, task: Task, hosted: HostedPullRequest) -> PullRequest:
