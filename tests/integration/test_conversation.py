@@ -181,6 +181,19 @@ async def test_an_ignored_error_is_answered_and_its_pull_request_closed(workshop
         assert decision.who == f"ann, on pull request #{talk.pull.number}"
 
 
+async def test_an_error_is_ignored_on_a_pull_request_that_is_left_alone_and_that_stays_open(workshop):
+    async with workshop(script()) as floor:
+        talk = await talking(floor)
+        await talk.says("/ai-ops stop")
+        await talk.says("/ai-ops retry")
+        await talk.says("/ai-ops ignore this error")
+        issue = await floor.tools.issues.find(talk.pull.issue_id)
+        assert (issue.state, (await talk.now()).state) == (IssueState.IGNORED, PullRequestState.OPEN)
+        stopped, stepped_back, answer = await talk.answers()
+        assert (stopped, stepped_back) == (replies.STOPPED, replies.STEPPED_BACK)
+        assert f"ai-ops issue reopen {issue.id}" in answer and "close" not in answer
+
+
 async def test_an_explanation_and_the_list_of_commands_need_no_model(workshop):
     async with workshop(script()) as floor:
         talk = await talking(floor)
