@@ -193,7 +193,9 @@ class Conversation:
             return await self._answer(pull_request, comment, replies.failed(refused.as_dict()))
         await self._withdraw(pull_request)
         closes = not pull_request.held
-        heard = await self._answer(pull_request, comment, replies.ignored(pull_request.issue_id, closes=closes))
+        heard = await self._answer(
+            pull_request, comment, replies.ignored(pull_request.issue_id, closes=closes)
+        )
         if closes:
             repository = _repository(pull_request)
             await self._tools.host_of(repository).close_pull_request(repository, pull_request.number)
