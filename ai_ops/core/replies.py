@@ -108,10 +108,11 @@ def ended(state: str) -> str:
     return f"Nothing was changed: this pull request is {markdown.text(state)}."
 
 
-def ignored(issue_id: str) -> str:
-    """Return that an error is ignored, and how that is taken back."""
+def ignored(issue_id: str, *, closes: bool) -> str:
+    """Return that an error is ignored, whether we close the pull request too, and how it is taken back."""
+    closed = ", and I close this pull request" if closes else ""
     return (
-        "This error is ignored from now on: it is counted and not repaired, and I close this pull request. "
+        f"This error is ignored from now on: it is counted and not repaired{closed}. "
         f"To have it repaired again: {markdown.code(f'ai-ops issue reopen {issue_id}')}"
     )
 

@@ -177,6 +177,35 @@ async def test_a_revert_is_opened_where_that_is_wished_and_merged_by_nobody(fix)
     assert git("rev-parse", "main", cwd=fix.bare) == later
 
 
+async def test_what_nobody_can_name_is_not_reverted_by_a_pull_request(fix):
+    """A merge that was only noticed, whose commit the host does not say: time shows that it failed."""
+    await fix.merged()
+    await fix.pulls.update(fix.pull_request_id, merge_sha="")
+    fix.host = Nameless(fix.host)
+    fix.day(3)
+    await fix.fails("")
+    again = await fix.look(reverts=True)
+    assert (again.state, again.revert_url) == ("recurred", "")
+    assert len((await fix.pulls.list()).items) == 1
+    (said,) = await fix.said()
+    assert "git revert" not in said and "No pull request" not in said
+    fix.clock.forward(2 * 3600)
+    assert await fix.places.left() == []
+
+
+class Nameless:
+    """A host that does not say by which commit something was merged."""
+
+    def __init__(self, inner):
+        self._inner = inner
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    async def pull_request(self, repository, number):
+        return replace(await self._inner.pull_request(repository, number), merge_sha="")
+
+
 async def test_a_revert_that_does_not_apply_is_left_to_people(fix):
     await fix.merged()
     later = push_files(fix.bare, {"calc.py": "def half(n):\n    return n // 2\n"})

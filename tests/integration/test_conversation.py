@@ -18,6 +18,7 @@ from tests.integration.test_follow_up import REVISED, published, script
 from tests.support import shop
 from tests.support.git_server import git, push_files
 
+OTHER_TEST = "tests/test_mean_of_nothing.py"
 ROLES = {
     "stranger": {"may_write": False},
     "helper[bot]": {},
@@ -180,6 +181,19 @@ async def test_an_ignored_error_is_answered_and_its_pull_request_closed(workshop
         assert decision.who == f"ann, on pull request #{talk.pull.number}"
 
 
+async def test_an_error_is_ignored_on_a_pull_request_that_is_left_alone_and_that_stays_open(workshop):
+    async with workshop(script()) as floor:
+        talk = await talking(floor)
+        await talk.says("/ai-ops stop")
+        await talk.says("/ai-ops retry")
+        await talk.says("/ai-ops ignore this error")
+        issue = await floor.tools.issues.find(talk.pull.issue_id)
+        assert (issue.state, (await talk.now()).state) == (IssueState.IGNORED, PullRequestState.OPEN)
+        stopped, stepped_back, answer = await talk.answers()
+        assert (stopped, stepped_back) == (replies.STOPPED, replies.STEPPED_BACK)
+        assert f"ai-ops issue reopen {issue.id}" in answer and "close" not in answer
+
+
 async def test_an_explanation_and_the_list_of_commands_need_no_model(workshop):
     async with workshop(script()) as floor:
         talk = await talking(floor)
@@ -201,12 +215,14 @@ async def test_a_retry_repairs_the_error_anew_on_top_of_the_branch(workshop):
         await talk.says("/ai-ops retry")
         task = await talk.done()
         assert task.outcome_reason == "the change stays as it is"
-        answers.update(shop.script({"files": {shop.MODULE_PATH: REVISED}}))
+        test = {OTHER_TEST: shop.TEST}
+        answers.update(shop.script({"files": {shop.MODULE_PATH: REVISED}}, reproduce=test))
         await talk.says("/ai-ops retry.")
         task = await talk.done()
         assert (task.proof.verdict, task.outcome_reason) == ("proved", "revision 2 was pushed")
         now = await talk.now()
         assert now.run_id == task.trace_id
+        assert now.reproduction == (OTHER_TEST,)  # what is told apart from the change itself
         assert git("show", f"{now.branch}:{shop.MODULE_PATH}", cwd=floor.remote) == REVISED.strip()
 
 

@@ -8,7 +8,7 @@ from ai_ops.core import replies
 from ai_ops.core.follow_ups import under_way, wish
 from ai_ops.flow.fixing import FixMode
 from ai_ops.flow.follow_up import FollowUp, FollowUpAction, FollowUpReason
-from ai_ops.flow.pull_request import PullRequestState
+from ai_ops.flow.pull_request import PullRequestState, Reviewer
 from ai_ops.flow.task import TaskState
 from tests.integration.test_orchestrator_sessions import IDS, RECORD, in_sessions
 from tests.support import shop
@@ -62,6 +62,19 @@ async def test_a_revision_is_proved_anew_and_lies_on_top_of_the_branch(workshop)
         assert answer.startswith(f"Revision 2 is on the branch: {now.head_sha}. **Proved")
         assert len(floor.mails()) == 1
         assert floor.leftovers() == []
+
+
+async def test_the_text_of_a_revision_keeps_the_repositorys_template_and_the_reviewers(workshop):
+    form = {".github/pull_request_template.md": "## What\n\n## Checklist\n- [ ] I read it\n"}
+    async with workshop(script(), files=form) as floor:
+        pull = await published(floor)
+        people = (Reviewer("wrote the crashing line, 2026-10-02", "ada", name="Ada", asked=True),)
+        await floor.tools.pull_requests.update(pull.id, reviewers=people)
+        await floor.worked(await wished(floor, pull))
+        now = await floor.tools.pull_requests.find(pull.id)
+        assert now.revision == 2
+        assert "## Checklist" in pull.body and "## Checklist" in now.body
+        assert "wrote the crashing line" in now.body
 
 
 async def unchanged(floor, pull):

@@ -16,6 +16,7 @@ from ai_ops.flow.task import TaskState, Verdict
 from tests.integration.test_follow_up import wished
 from tests.integration.test_orchestrator_crash import lived_through
 from tests.support import shop
+from tests.support.git_server import git
 from tests.support.store import pull_request
 
 DAY = 86_400
@@ -214,6 +215,9 @@ async def test_a_pull_request_that_was_opened_by_a_run_that_failed_is_put_on_rec
 
         (pull,) = await floor.pulls()
         assert (pull.number, pull.branch) == (7, fix_branch(task.fingerprint, 1))
+        ours, base = (git("rev-parse", name, cwd=floor.remote) for name in (pull.branch, "main"))
+        # A person may have pushed meanwhile: what is on record is what we did.
+        assert (pull.base_sha, pull.head_sha) == (base, ours)
         assert (await floor.found(task)).pull_request_id == pull.id
         assert await floor.tools.places.left() == []
 

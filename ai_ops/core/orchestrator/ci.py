@@ -113,8 +113,8 @@ class _One:
         return decision
 
     async def _base(self) -> BaseChecks:
-        began = self.pull_request.base_sha
-        newest = await self._newest_base() or began
+        newest = await self._newest_base() or self.pull_request.base_sha
+        began = self.pull_request.base_sha or newest  # of one that a failed run left it may not be known
         at = await self._host.checks(self._repository, newest)
         before: Checks = at if newest == began else await self._host.checks(self._repository, began)
         return BaseChecks(began, before, newest, at)

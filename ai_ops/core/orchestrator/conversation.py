@@ -116,7 +116,8 @@ class Conversation:
             words: the wish of a revision.
         """
         held = self._held(comment, command.verb)
-        if pull_request.held and pull_request.held != held:
+        leaves = command.verb is Verb.IGNORE  # it is about the error, not about what a person has taken over
+        if pull_request.held and pull_request.held != held and not leaves:
             await say_once(self._tools, pull_request, f"held:{pull_request.id}", replies.STEPPED_BACK)
             return Heard(answer=replies.STEPPED_BACK)
         if command.verb is Verb.PORT and command.branch == pull_request.base:
@@ -179,7 +180,10 @@ class Conversation:
         return self._tools.redact(one_line(comment.author, 100))
 
     async def _ignore(self, pull_request: PullRequest, comment: HostedComment) -> Heard:
-        """Ignore the error, then answer, then close: of one that is closed nobody hears any more."""
+        """Ignore the error, then answer, then close: of one that is closed nobody hears any more.
+
+        What a person has taken over stays open.
+        """
         if pull_request.issue_id is None:
             return await self._answer(pull_request, comment, replies.NO_ISSUE)
         who = f"{self._who(comment)}, on pull request #{pull_request.number}"
@@ -188,9 +192,13 @@ class Conversation:
         except PermanentError as refused:  # it was merged into another one, or is no longer there
             return await self._answer(pull_request, comment, replies.failed(refused.as_dict()))
         await self._withdraw(pull_request)
-        heard = await self._answer(pull_request, comment, replies.ignored(pull_request.issue_id))
-        repository = _repository(pull_request)
-        await self._tools.host_of(repository).close_pull_request(repository, pull_request.number)
+        closes = not pull_request.held
+        heard = await self._answer(
+            pull_request, comment, replies.ignored(pull_request.issue_id, closes=closes)
+        )
+        if closes:
+            repository = _repository(pull_request)
+            await self._tools.host_of(repository).close_pull_request(repository, pull_request.number)
         return heard
 
     async def _withdraw(self, pull_request: PullRequest) -> None:

@@ -99,8 +99,8 @@ async def _commit(job: Job, landing: Landing, findings: Findings) -> str:
 async def _record(job: Job, landing: Landing, findings: Findings, sha: str) -> Outcome:
     """Bring our record and the text on the host up to date; done again, both say the same."""
     tools, known = job.tools, landing.pull_request
-    files = await tools.git.list_files(job.repository, landing.base.sha)
     report = await build_report(job, findings, reviewers=known.reviewers)
+    files = await tools.git.list_files(job.repository, landing.base.sha)
     template = await template_of(job, landing.base, files)
     body = words.body(report, f"ai-ops:{known.fingerprint}:{known.episode}", template)
     await tools.pull_requests.update(
@@ -113,6 +113,7 @@ async def _record(job: Job, landing: Landing, findings: Findings, sha: str) -> O
         proof=report.proof,
         cause=report.cause,
         summary=report.summary,
+        reproduction=report.reproduction,
         revision=landing.revision,
     )
     await tools.host_of(job.repository).update_pull_request(job.repository, known.number, body=body)

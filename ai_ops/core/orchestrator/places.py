@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ai_ops.core.identity import is_revert, pull_request_id
+from ai_ops.core.identity import is_revert, pull_request_id, run_id
 from ai_ops.core.orchestrator.scene import Job
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.watching import as_recorded
@@ -76,8 +76,21 @@ class LeftPlaces:
         repository = Repository(task.repo_key, task.repo_url, task.code_host)
         return await self._tools.host_of(repository).find_pull_request(repository, place.branch, place.base)
 
+    async def _made(self, task: Task) -> tuple[str, str]:
+        """Return the base and the commit of the task's last run, as far as it came; else they are empty.
+
+        Without the base nobody could follow the pull request up. A commit above ours is a person's.
+        """
+        made = {"checkout": "", "commit": "", "push": ""}
+        for step in await self._tools.trace.steps(run_id(task.id, task.run_number)):
+            if step.name in made and step.output:
+                named = step.output.get("base") if step.name == "checkout" else step.output
+                made[step.name] = str((named or {}).get("sha", ""))
+        return made["checkout"], made["push"] or made["commit"]
+
     async def _found(self, task: Task, hosted: HostedPullRequest) -> PullRequest:
         issue = await self._tools.issues.find(task.issue_id or "")
+        base_sha, ours = await self._made(task)
         now = self._tools.clock.now()
         return PullRequest(
             id=pull_request_id(task.repo_key, hosted.branch),
@@ -88,8 +101,8 @@ class LeftPlaces:
             url=hosted.url,
             branch=hosted.branch,
             base=hosted.base,
-            base_sha="",
-            head_sha=hosted.head_sha,
+            base_sha=base_sha,
+            head_sha=ours or hosted.head_sha,
             title=issue.title if issue else hosted.branch,
             body="",
             diff="",

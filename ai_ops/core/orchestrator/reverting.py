@@ -38,7 +38,7 @@ async def propose(tools: Tools, watch: FixWatch, pull_request: PullRequest, *, o
     try:
         if watch.merge_sha:
             parents, patch = await tools.builds.reversal(repository, watch.merge_sha)
-        if opens:
+        if opens and watch.merge_sha:
             reverted = await _open(tools, host, repository, watch, pull_request, patch)
     except PermanentError as failure:
         log.warning("pull request %s is not reverted by another: %s", pull_request.id, failure)
