@@ -187,6 +187,7 @@ class WatchedFix:
             policy=POLICY,
             redact=lambda text: text.replace("hunter2", "***"),
             ledger=nothing,
+            places=nothing,
             pauses=nothing,
         )
         engine: Any = self.engine
@@ -211,8 +212,8 @@ class WatchedFix:
         return found[0]
 
     async def mails(self) -> list[str]:
-        """Return the subjects of the mails that there are."""
-        return [each.subject for each in await self.outbox.due(self.clock.time + timedelta(days=400))]
+        """Return the subjects of the mails that there are, oldest first."""
+        return [each.subject for each in reversed((await self.outbox.list()).items)]
 
     async def said(self) -> list[str]:
         """Return what we said below the merged pull request."""
