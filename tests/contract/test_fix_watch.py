@@ -152,10 +152,9 @@ async def test_a_resolved_issue_is_opened_by_a_build_with_the_fix_and_by_no_othe
     await fix.fails(merge)
     assert (await fix.look()).state == "recurred"
     assert ((await fix.issue()).state, (await fix.issue()).episode) == ("open", 2)
-    assert [subject.split(":")[0] for subject in await fix.mails()] == [
-        "[AI-Ops] Resolved",
-        "[AI-Ops] Came back",
-    ]
+    resolved, came_back = await fix.mails()
+    assert resolved.startswith("[AI-Ops] Resolved: ")
+    assert came_back == f"Re: {resolved}"  # in the issue's thread of mails
 
 
 async def test_a_revert_is_opened_where_that_is_wished_and_merged_by_nobody(fix):
