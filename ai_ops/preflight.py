@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from ai_ops.config_places import Problem
 from ai_ops.core.model_names import is_allowed
 from ai_ops.core.repository import local_root
+from ai_ops.core.repository_url import private_host
 from ai_ops.errors import PermanentError
 from ai_ops.settings import ConfigurationError, Loaded
 
@@ -55,7 +56,7 @@ def problems(loaded: Loaded) -> tuple[Problem, ...]:
 
 def warnings(loaded: Loaded) -> tuple[Problem, ...]:
     """Return what a server starts on and was hardly meant."""
-    return (*_half_mail(loaded), *_sandbox(loaded))
+    return (*_half_mail(loaded), *_sandbox(loaded), *_private_webhooks(loaded))
 
 
 def _half_mail(loaded: Loaded) -> tuple[Problem, ...]:
@@ -90,6 +91,16 @@ def _sandbox(loaded: Loaded) -> Iterator[Problem]:
         mend = "Set SANDBOX=auto, or leave it out."
         reason = f"has no effect with SANDBOX={settings.sandbox}"
         yield Problem("SANDBOX_IMAGE", loaded.origin("sandbox_image"), reason, mend)
+
+
+def _private_webhooks(loaded: Loaded) -> Iterator[Problem]:
+    """Yield webhooks that nothing will be sent to, as far as their addresses say by themselves."""
+    for table in loaded.settings.webhook:
+        host = urlsplit(table.url).hostname or ""
+        if private_host(host) and not table.private:
+            reason = f"leads to {host}, in a private network: nothing is sent there"
+            mend = "If it is meant to, set private = true in its table."
+            yield Problem(f"[[webhook]] {table.name}", loaded.origin("webhook"), reason, mend)
 
 
 def listening_problems(loaded: Loaded) -> tuple[Problem, ...]:

@@ -34,3 +34,4 @@ see_to_bubblewrap
 echo "setup: installing the pinned packages (about a minute the first time)"
 "$venv/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+echo "setup: ready. Go on with: . $venv/bin/activate, then make demo"

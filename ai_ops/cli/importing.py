@@ -123,17 +123,7 @@ class _Reader:
 
     def task(self, place: str, entry: Mapping[str, Any]) -> Import:
         """Return the prompt task that an entry of a queue.json asks for."""
-        known = (
-            "id",
-            "prompt",
-            "workspace",
-            "timeout",
-            "autoApprove",
-            "allowedTools",
-            "scheduled",
-            "scheduledId",
-        )
-        self._known(place, entry, known)
+        self._known(place, entry, _OF_A_QUEUE)
         self._flag(place, entry, "autoApprove", default=False)  # no task of ours asks before it uses a tool
         body: dict[str, Any] = {
             "prompt": self._prompt(place, entry),

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ai_ops.cli.tables import Column, lay_out
+from ai_ops.core.wording import counted
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print the data as JSON.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")]
@@ -85,13 +86,28 @@ def reasons(proof: Mapping[str, Any]) -> None:
         line(f"  - {reason['rule']}{severity}{where}: {reason['text']}")
 
 
+_UNTIL = {
+    "waiting_for_deploy": "from then on silence counts, even if no build with the fix was seen",
+    "quiet": "resolved then, if the error stays away",
+}
+
+
 def watched(watches: Iterable[Mapping[str, Any]]) -> None:
     """Print whether merged fixes hold, each with until when that is open, and why."""
     for watch in watches:
-        until = f" until {moment(watch['until'])} UTC" if watch["until"] else ""
         state = str(watch["state"]).replace("_", " ")
-        said = f"{state} since {moment(watch['since'])} UTC{until}: {watch['reason']}"
-        fields([("fix watch", said), ("revert", watch["revert_url"])])
+        said = f"{state} since {moment(watch['since'])} UTC: {watch['reason']}"
+        rows = [("fix watch", said)]
+        if watch["until"] and watch["state"] in _UNTIL:
+            rows.append(("until", f"{moment(watch['until'])} UTC: {_UNTIL[watch['state']]}"))
+        if old := watch["old_build_events"]:
+            rows.append(
+                (
+                    "old builds",
+                    f"logged it {counted(old, 'time')} since the merge: not counted against the fix",
+                )
+            )
+        fields([*rows, ("revert", watch["revert_url"])])
 
 
 def moment(value: str | None) -> str | None:

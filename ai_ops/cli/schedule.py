@@ -209,8 +209,11 @@ def import_file(
             Column("reason", "REASON", least=24, rank=1),
         ]
         table(results, columns)
+    if dry_run:
+        note("the server was not asked: it may still refuse what it does not allow")
     if failed:
-        raise CliError(Exit.REFUSED, f"{len(failed)} of {len(results)} were refused; the others are there")
+        others = "; the others are there" if len(failed) < len(results) else ""
+        raise CliError(Exit.REFUSED, f"{len(failed)} of {len(results)} were refused{others}")
 
 
 def _imported(wanted: Import, *, dry_run: bool) -> dict[str, Any]:

@@ -96,6 +96,17 @@ def test_the_files_of_another_tool_are_imported_once(server, tmp_path):
     assert code == 0 and json.loads(out)["name"] == "q1"
 
 
+def test_an_import_that_is_refused_whole_says_so_and_a_dry_run_promises_nothing(server, tmp_path):
+    foreign = {"id": "f", "cron": "@daily", "prompt": "p", "workspace": "https://elsewhere.example/a/b"}
+    scheduled = tmp_path / "scheduled.json"
+    scheduled.write_text(json.dumps({"tasks": [foreign]}))
+    code, _, err = ai_ops("schedule", "import", str(scheduled), "--dry-run", url=server.url)
+    assert (code, "may still refuse" in err) == (0, True)
+    code, out, err = ai_ops("schedule", "import", str(scheduled), url=server.url)
+    assert (code, "ALLOWED_REPOS" in out) == (4, True)
+    assert err.rstrip().endswith("1 of 1 were refused")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -249,3 +249,19 @@ def test_a_sandbox_that_is_not_the_wanted_one_is_a_warning(
     told = preflight.warnings(load(environment=environment, folder=tmp_path))
     assert len(told) == bool(words)
     assert words in " ".join(map(str, told))
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "warned"),
+    [
+        pytest.param("http://127.0.0.1:9/hook", "", True, id="loopback"),
+        pytest.param("https://ops.internal/hook", "", True, id="a name of a private network"),
+        pytest.param("http://10.0.0.7/hook", "private = true", False, id="private and meant"),
+        pytest.param("https://ops.example.com/hook", "", False, id="public"),
+    ],
+)
+def test_a_webhook_that_nothing_would_be_sent_to_is_a_warning(tmp_path, url, more, warned):
+    table = f'[[webhook]]\nname = "ops"\nurl = "{url}"\nsecret = "a-secret-of-my-own-32-characters"\n{more}\n'
+    (tmp_path / "ai-ops.toml").write_text(table)
+    told = preflight.warnings(load(environment={}, folder=tmp_path))
+    assert [warning.key for warning in told if "private" in warning.mend] == ["[[webhook]] ops"] * warned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ai_ops.cli.output import plain, reasons
+from ai_ops.cli.output import plain, reasons, watched
 from ai_ops.cli.pr import print_comments
 from ai_ops.core import markdown, replies
 
@@ -59,3 +59,26 @@ def test_what_we_wrote_is_shown_without_its_escapes_and_what_others_wrote_as_it_
 def test_what_we_wrote_still_moves_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     print_comments([comment(1, "&#27;[2J &#x202e;", 1, ours=True)])
     assert not {"\x1b", "\u202e"} & set(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("state", "until", "lines"),
+    [
+        pytest.param(
+            "waiting_for_deploy", "2026-01-02T12:00:00Z", ["from then on silence counts"], id="waits"
+        ),
+        pytest.param("quiet", "2026-01-02T12:00:00Z", ["resolved then"], id="quiet"),
+        pytest.param("recurred", None, [], id="over"),
+    ],
+)
+def test_a_fix_watch_says_what_its_time_means(
+    capsys: pytest.CaptureFixture[str], state: str, until: str | None, lines: list[str]
+) -> None:
+    watch = {"state": state, "since": "2026-01-01T12:00:00Z", "until": until, "reason": "x", "revert_url": ""}
+    watched([watch | {"old_build_events": 1}])
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].startswith(f"fix watch:       {state.replace('_', ' ')} since 2026-01-01 12:00:00 UTC: x")
+    assert [line for line in shown if line.startswith("until:")] == [
+        line for line in shown if any(words in line for words in lines)
+    ]
+    assert "old builds:      logged it 1 time since the merge: not counted against the fix" in shown
