@@ -15,7 +15,6 @@ from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import fix_branch, pull_request_id
 from ai_ops.core.orchestrator.fix_watching import FixWatching
 from ai_ops.core.orchestrator.tools import Tools
-from ai_ops.core.publishing_limits import PublishingLimits
 from ai_ops.flow.event import Event, EventRepo
 from ai_ops.flow.fix_watch import FixWatch
 from ai_ops.flow.issue import Issue
@@ -191,7 +190,6 @@ class WatchedFix:
             policy=POLICY,
             redact=lambda text: text.replace("hunter2", "***"),
             ledger=nothing,
-            places=PlaceRepository(self.database, self.clock, PublishingLimits()),
             pauses=nothing,
         )
 
