@@ -29,8 +29,8 @@ def list_issues(limit: LimitOption = 50, wait: WaitOption = 0, as_json: JsonFlag
         Column("title", "TITLE", least=24, rank=1),
         Column("count", "SEEN"),
         Column("last", "LAST SEEN (UTC)", rank=5),
-        Column("state", "STATE", rank=3),
-        Column("triage_class", "TRIAGE", rank=2),
+        Column("state", "STATE", rank=2),
+        Column("triage_class", "TRIAGE", rank=3),
         Column("repo_key", "REPOSITORY", rank=4),
     ]
     rows = (

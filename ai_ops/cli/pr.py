@@ -109,7 +109,7 @@ def comment_on_pull_request(
     if as_json:
         emit_json(written)
     else:
-        note(f"written; read the answer with: ai-ops pr comments {pull_request_id}")
+        note(f"written; what begins with the prefix is answered: ai-ops pr comments {pull_request_id}")
 
 
 @app.command("comments")
