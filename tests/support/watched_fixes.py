@@ -188,6 +188,7 @@ class WatchedFix:
             redact=lambda text: text.replace("hunter2", "***"),
             ledger=nothing,
             pauses=nothing,
+            folders=nothing,
         )
         engine: Any = self.engine
         return FixWatching(tools, engine, **{"grace": timedelta(hours=24), **options})
