@@ -169,7 +169,7 @@ async def _record(proposal: _Proposal, hosted: HostedPullRequest, sha: str, body
             episode=0,
             created_at=now,
             updated_at=now,
-            draft=hosted.draft,
+            draft=True,
             proof=proposal.judged.proof,
             summary=tools.redact(proposal.worked.summary),
             **as_recorded(hosted),  # a person may have closed it before we died and came back
