@@ -37,8 +37,8 @@ def _egress_hosts(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-def _folders(value: tuple[str, ...]) -> tuple[Path, ...]:
-    places = tuple(_at_home(Path(each)) for each in value)
+def _folders(value: tuple[Path, ...]) -> tuple[Path, ...]:
+    places = tuple(map(_at_home, value))
     if not all(place.is_absolute() for place in places):
         raise ValueError("must hold absolute paths, with commas between them")
     if any(place == Path(place.anchor) for place in places):
@@ -136,7 +136,7 @@ Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 EgressHosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_egress_hosts)]
 """Entries of ``EGRESS_ALLOW``, see ``core.egress``."""
 
-Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split), BeforeValidator(_folders)]
+Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split), AfterValidator(_folders)]
 """Absolute paths."""
 
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_secrets)]

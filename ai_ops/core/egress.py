@@ -1,8 +1,8 @@
 """Which hosts a task in the sandbox may reach: ``EGRESS_ALLOW``, read strictly, as pure decisions.
 
-An entry is a name (``pypi.org``), all names below one (``*.pythonhosted.org``, which leaves out the name
-itself), or an address, each with a port where it is not 80 or 443. A name that leads into a private network
-is refused whoever listed it; an address that is spelled out is meant.
+An entry is a name (``packages.example``), all names below one (``*.hosted.example``, which leaves out the
+name itself), or an address, each with a port where it is not 80 or 443. A name that leads into a private
+network is refused whoever listed it; an address that is spelled out is meant.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def parse_rule(entry: str) -> HostRule:
     below = bare.startswith("*.")
     host = normal(bare[2:] if below else bare)
     if not host or (below and (_address(host) or "." not in host)):
-        raise ValueError("must hold names like pypi.org, *.example.org or host:8443, without scheme and path")
+        raise ValueError(
+            "must hold names like host.example, *.example.org or host:8443, without scheme and path"
+        )
     return HostRule(host, below, port)
 
 

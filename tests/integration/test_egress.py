@@ -127,27 +127,27 @@ async def test_a_name_is_looked_up_once_and_reached_at_that_very_address(tmp_pat
     ("raw", "status", "told"),
     [
         (b"CONNECT other.test:443 HTTP/1.1\r\n\r\n", b"403", True),
-        (b"CONNECT pypi.org:22 HTTP/1.1\r\n\r\n", b"403", True),
+        (b"CONNECT packages.example:22 HTTP/1.1\r\n\r\n", b"403", True),
         (b"CONNECT evil.example.org:443 HTTP/1.1\r\n\r\n", b"403", True),
         (b"CONNECT gone.example.org:443 HTTP/1.1\r\n\r\n", b"403", True),
         (b"CONNECT 127.1:443 HTTP/1.1\r\n\r\n", b"403", True),
-        (b"CONNECT pypi.org:x HTTP/1.1\r\n\r\n", b"400", False),
+        (b"CONNECT packages.example:x HTTP/1.1\r\n\r\n", b"400", False),
         (get("http://other.test/"), b"403", True),
         (get("/etc/passwd"), b"400", False),
-        (get("https://pypi.org/"), b"400", False),
-        (get("http://pypi.org@other.test/"), b"400", False),
-        (get("http://pypi.org/", "Content-Length: 1", "Content-Length: 2"), b"411", False),
-        (get("http://pypi.org/", "Transfer-Encoding: chunked"), b"411", False),
-        (get("http://pypi.org/", "Content-Length: -1"), b"400", False),
-        (get("http://pypi.org/", "X-Y : z"), b"400", False),
-        (get("http://pypi.org/", "A: b\nHost: c"), b"400", False),
+        (get("https://packages.example/"), b"400", False),
+        (get("http://packages.example@other.test/"), b"400", False),
+        (get("http://packages.example/", "Content-Length: 1", "Content-Length: 2"), b"411", False),
+        (get("http://packages.example/", "Transfer-Encoding: chunked"), b"411", False),
+        (get("http://packages.example/", "Content-Length: -1"), b"400", False),
+        (get("http://packages.example/", "X-Y : z"), b"400", False),
+        (get("http://packages.example/", "A: b\nHost: c"), b"400", False),
         (b"nonsense\r\n\r\n", b"400", False),
     ],
     ids=lambda value: repr(value)[:40],
 )
 async def test_what_may_not_pass_is_refused_and_told(tmp_path, raw, status, told):
     names = Names(evil_example_org="10.1.2.3", gone_example_org=None)
-    async with a_proxy(tmp_path, ["pypi.org", "*.example.org"], names) as (path, refused):
+    async with a_proxy(tmp_path, ["packages.example", "*.example.org"], names) as (path, refused):
         answer = await said(path, raw)
     assert answer.split()[1] == status
     assert bool(refused) is told
@@ -156,8 +156,8 @@ async def test_what_may_not_pass_is_refused_and_told(tmp_path, raw, status, told
 
 async def test_a_head_without_an_end_reaches_nothing(tmp_path):
     names = Names()
-    async with a_proxy(tmp_path, ["pypi.org"], names) as (path, _):
-        assert await said(path, b"GET http://pypi.org/" + b"a" * 200_000) == b""
+    async with a_proxy(tmp_path, ["packages.example"], names) as (path, _):
+        assert await said(path, b"GET http://packages.example/" + b"a" * 200_000) == b""
     assert names.asked == []
 
 

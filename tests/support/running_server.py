@@ -259,7 +259,7 @@ async def running(
     repositories = RepositoryRules(code_host=code_host, allowed_repos=allowed_repos)
     schedules = ScheduleRepository(database, clock)
     services = Services(
-        planning=Planning(POLICY, TaskFolders((folder / "projects",)), ("pypi.org",)),
+        planning=Planning(POLICY, TaskFolders((folder / "projects",)), ("packages.example",)),
         issues=issues,
         tasks=tasks,
         pull_requests=pull_requests,

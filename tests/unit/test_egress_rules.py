@@ -5,17 +5,17 @@ import pytest
 from ai_ops.core.egress import EgressRules, parse_rule
 
 ALLOW = EgressRules.of(
-    ["pypi.org", "*.pythonhosted.org", "mirror.test:8443", "192.0.2.7", "[2001:db8::1]:8080"]
+    ["packages.example", "*.hosted.example", "mirror.test:8443", "192.0.2.7", "[2001:db8::1]:8080"]
 )
 
 
 @pytest.mark.parametrize(
     ("host", "port"),
     [
-        ("pypi.org", 443),
-        ("PyPI.org.", 80),
-        ("files.pythonhosted.org", 443),
-        ("a.b.pythonhosted.org", 443),
+        ("packages.example", 443),
+        ("Packages.Example.", 80),
+        ("files.hosted.example", 443),
+        ("a.b.hosted.example", 443),
         ("mirror.test", 8443),
         ("192.0.2.7", 443),
         ("[2001:db8::1]", 8080),
@@ -29,20 +29,20 @@ def test_what_is_listed_may_be_reached(host, port):
 @pytest.mark.parametrize(
     ("host", "port"),
     [
-        ("www.pypi.org", 443),
-        ("pypi.org", 22),
-        ("pypi.org.evil.test", 443),
-        ("evilpypi.org", 443),
-        ("pythonhosted.org", 443),
-        ("evilpythonhosted.org", 443),
-        (".pythonhosted.org", 443),
+        ("www.packages.example", 443),
+        ("packages.example", 22),
+        ("packages.example.evil.test", 443),
+        ("evilpackages.example", 443),
+        ("hosted.example", 443),
+        ("evilhosted.example", 443),
+        (".hosted.example", 443),
         ("mirror.test", 443),
         ("192.0.2.8", 443),
         ("3221225991", 443),
         ("0xc0000207", 443),
         ("192.0.519", 443),
-        ("pypi.org\r\nHost: x", 443),
-        ("pypi.org@evil.test", 443),
+        ("packages.example\r\nHost: x", 443),
+        ("packages.example@evil.test", 443),
         ("", 443),
         ("a" * 300, 443),
     ],
@@ -52,7 +52,7 @@ def test_what_is_not_listed_may_not(host, port):
 
 
 def test_nothing_is_reached_without_rules():
-    assert EgressRules().refuses("pypi.org", 443) == "it is not in EGRESS_ALLOW"
+    assert EgressRules().refuses("packages.example", 443) == "it is not in EGRESS_ALLOW"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_nothing_is_reached_without_rules():
     ids=",".join,
 )
 def test_a_name_that_leads_into_a_private_network_is_refused_whoever_listed_it(addresses):
-    assert "private" in ALLOW.refuses_addresses("pypi.org", addresses)
+    assert "private" in ALLOW.refuses_addresses("packages.example", addresses)
 
 
 def test_an_address_that_is_spelled_out_is_meant():
@@ -78,14 +78,14 @@ def test_an_address_that_is_spelled_out_is_meant():
 
 
 def test_a_name_without_an_address_is_said():
-    assert ALLOW.refuses_addresses("pypi.org", [])
+    assert ALLOW.refuses_addresses("packages.example", [])
 
 
 @pytest.mark.parametrize(
     "entry",
     [
-        "https://pypi.org",
-        "pypi.org/simple",
+        "https://packages.example",
+        "packages.example/simple",
         "*",
         "*.org",
         "*.10.0.0.1",

@@ -39,7 +39,7 @@ def test_a_type_says_what_a_task_may_do(kind, tools, rules, writes, egress):
         (MEDIUM, ["Bash(rm:*)"], ("Bash",), ()),
         (MEDIUM, ["WebFetch"], (), ()),
         (HEAVY, ["Read", "Bash(make test)"], ("Read", "Bash"), ("Bash(make test)",)),
-        (HEAVY, ["WebFetch(domain:pypi.org)"], ("WebFetch",), ("WebFetch(domain:pypi.org)",)),
+        (HEAVY, ["WebFetch(domain:packages.example)"], ("WebFetch",), ("WebFetch(domain:packages.example)",)),
         (HEAVY, ["Bash", "Bash"], ("Bash",), ("Bash",)),
         (HEAVY, ["bash", "Bash)", "Bash(a)(b)", "Task", "mcp__x__y", "--tools=Bash"], (), ()),
     ],
@@ -80,11 +80,11 @@ def test_the_command_line_can_be_typed_and_holds_no_prompt():
 def test_the_plan_of_a_task_is_what_is_asked_later():
     payload = {"type": "heavy_context", "budget_usd": 0.5, "timeout_seconds": 60, "pull_request": True}
     planned = plan_request(payload, POLICY, budget_usd=0.5)
-    shown = Planning(POLICY, TaskFolders(()), ("pypi.org",)).shown(payload)
+    shown = Planning(POLICY, TaskFolders(()), ("packages.example",)).shown(payload)
     assert shown["command"] == command_line(planned, ())
     assert (shown["recovery"], shown["egress_allow"], shown["wall_seconds"]) == (
         "checkpoint",
-        ["pypi.org"],
+        ["packages.example"],
         60,
     )
     assert (planned.pauses, planned.keep_session, planned.max_turns) == (True, True, 40)
@@ -94,7 +94,9 @@ def test_the_plan_of_a_task_is_what_is_asked_later():
 def test_only_heavy_tasks_work_in_chunks_and_reach_hosts(kind):
     planned = plan_request({"type": kind}, POLICY, budget_usd=1.0)
     assert (planned.pauses, planned.keep_session, planned.egress) == (False, False, False)
-    assert Planning(POLICY, TaskFolders(()), ("pypi.org",)).shown({"type": kind})["egress_allow"] == []
+    assert (
+        Planning(POLICY, TaskFolders(()), ("packages.example",)).shown({"type": kind})["egress_allow"] == []
+    )
 
 
 def test_a_payload_without_a_type_may_do_least():
