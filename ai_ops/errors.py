@@ -23,6 +23,8 @@ class AiOpsError(Exception):
         self.next_step = next_step
         self.cost_usd = 0.0
         """What a model call had cost when it failed, in US dollars; its fixer fills it in."""
+        self.session: object = None
+        """The conversation as far as it came, where its fixer keeps one; it can be gone on with."""
 
     def as_dict(self) -> dict[str, str]:
         """Return the failure as it stands on tasks, steps and answers."""

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from ai_ops.core.commit_rules import is_person
+from ai_ops.core.egress import EgressRules
 
 
 def _split(value: Any) -> Any:
@@ -29,6 +30,20 @@ def _split_secrets(value: Any) -> Any:
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     return _split(value)
+
+
+def _egress_hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    EgressRules.of(value)
+    return value
+
+
+def _folders(value: tuple[Path, ...]) -> tuple[Path, ...]:
+    places = tuple(map(_at_home, value))
+    if not all(place.is_absolute() for place in places):
+        raise ValueError("must hold absolute paths, with commas between them")
+    if any(place == Path(place.anchor) for place in places):
+        raise ValueError("must not hold the root of the file system")
+    return places
 
 
 def _web_address(value: str) -> str:
@@ -117,6 +132,12 @@ TimeZone = Annotated[str, AfterValidator(_zone)]
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A comma-separated list."""
+
+EgressHosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_egress_hosts)]
+"""Entries of ``EGRESS_ALLOW``, see ``core.egress``."""
+
+Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split), AfterValidator(_folders)]
+"""Absolute paths."""
 
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_secrets)]
 """A comma-separated list of secrets."""

@@ -27,7 +27,9 @@ from ai_ops.errors import PermanentError
 from ai_ops.setting_tables import ChannelTable, ExpectedTable, RedactTable, SourceTable, WebhookTable
 from ai_ops.setting_values import (
     ClockTime,
+    EgressHosts,
     FilePath,
+    Folders,
     GitAddress,
     GitName,
     GitPerson,
@@ -260,8 +262,10 @@ class Settings(BaseSettings):
     """How many files it may write."""
     setup_network: bool = False
     """Whether a repository's ``setup`` command may use the network."""
-    egress_allow: Words = ()
-    """Hosts that heavy tasks may reach."""
+    egress_allow: EgressHosts = ()
+    """Hosts that heavy tasks may reach: names, ``*.name`` for those below one, addresses; ``host:port``."""
+    task_folders: Folders = ()
+    """Folders of this server beneath which tasks may work; empty: in none."""
     require_proof: bool = True
     """Only a proved fix opens a pull request; false lets ``unproved`` through as a draft."""
     max_rounds: int = Field(default=2, ge=1, le=10)

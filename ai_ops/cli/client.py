@@ -27,7 +27,7 @@ _EXIT_OF_STATUS = {
     409: Exit.REFUSED,
     422: Exit.USAGE,
 }
-_EXIT_OF_CODE = {"ambiguous_id": Exit.USAGE}
+_EXIT_OF_CODE = {"ambiguous_id": Exit.USAGE, "folder_not_allowed": Exit.REFUSED}
 
 
 class ApiClient:

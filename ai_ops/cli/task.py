@@ -124,9 +124,22 @@ def create_task(
     description: Annotated[str, typer.Option(help="What Claude is to do.")],
     task_type: Annotated[
         str, typer.Option("--type", help="lightweight, medium_context or heavy_context.")
-    ] = "lightweight",
+    ] = "heavy_context",
     priority: Annotated[str, typer.Option(help="low, normal, high or urgent.")] = "normal",
     repo_url: Annotated[str | None, typer.Option(help="Repository to work on.")] = None,
+    folder: Annotated[str | None, typer.Option(help="Folder of the server to work in.")] = None,
+    allowed_tool: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this tool of the type's, as Read or 'Bash(git log:*)'; repeats."),
+    ] = None,
+    budget_usd: Annotated[float | None, typer.Option(help="What it may cost, in US dollars.")] = None,
+    timeout_seconds: Annotated[float | None, typer.Option(help="How long it may take.")] = None,
+    pull_request: Annotated[
+        bool, typer.Option("--pull-request", help="Open a pull request of what it writes.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the Claude command it would run, and create nothing.")
+    ] = False,
     follow_it: FollowFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -138,9 +151,19 @@ def create_task(
         "type": task_type,
         "priority": priority,
     }
-    if repo_url:
-        body["repo_url"] = repo_url
+    wished = {
+        "repo_url": repo_url,
+        "folder": folder,
+        "allowed_tools": allowed_tool or None,
+        "budget_usd": budget_usd,
+        "timeout_seconds": timeout_seconds,
+        "pull_request": pull_request or None,
+    }
+    body |= {name: value for name, value in wished.items() if value is not None}
     client = connect()
+    if dry_run:
+        _show_plan(client.post("/v1/tasks?dry_run=true", body), as_json=as_json)
+        return
     task = client.post("/v1/tasks", body)
     if not as_json:
         line(task["task_id"])
@@ -152,6 +175,18 @@ def create_task(
         print_task(task)
     if follow_it:
         exit_as(task)
+
+
+def _show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        emit_json(plan)
+        return
+    line(plan["command"])
+    does = "may write" if plan["writes"] else "reads only"
+    note(f"{plan['type']}; {does}; cut off, it goes on by {plan['recovery']}")
+    if plan["egress"]:
+        note(f"reaches: {', '.join(plan['egress_allow']) or 'no host (EGRESS_ALLOW is empty)'}")
+    note("nothing was created")
 
 
 def _cancelled(task: dict[str, Any]) -> str:

@@ -6,8 +6,8 @@ import hashlib
 import re
 import uuid
 
-# As ``fix_branch`` makes it, also where a deployment made a host name of it.
-FIX_BRANCH = re.compile(r"ai-ops[/_-]fix[/_-][0-9a-f]{12}[/_-]\d+")
+# As ``fix_branch`` and ``task_branch`` make it, also where a deployment made a host name of it.
+FIX_BRANCH = re.compile(r"ai-ops[/_-](?:fix|task)[/_-][0-9a-f]{12}[/_-]\d+")
 
 REVERTS = "ai-ops/revert-"
 """What the branches begin with that take a merged change back."""
@@ -26,6 +26,11 @@ def pull_request_id(repo_key: str, branch: str) -> str:
 def fix_branch(fingerprint: str, episode: int) -> str:
     """Return the branch of an issue's repair in one episode."""
     return f"ai-ops/fix-{fingerprint[:12]}-{episode}"
+
+
+def task_branch(task_id: str, run_number: int) -> str:
+    """Return the branch of what a prompt task wrote in one run."""
+    return f"ai-ops/task-{task_id.replace('-', '')[-12:]}-{run_number}"
 
 
 def port_branch(branch: str, base: str) -> str:

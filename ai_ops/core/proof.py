@@ -220,6 +220,16 @@ def judge(
     return Proof(verdict, reasons)
 
 
+def judge_suite(before: SuiteReport, after: SuiteReport) -> Proof:
+    """Judge a change that mends no logged error by the suite alone: refuted, or at best unproved.
+
+    The reasons are those of ``judge`` about the suite; ``suite_clean`` when nothing speaks against it.
+    """
+    against, missing, notes = _judge_suite(before, after, ())
+    verdict = Verdict.REFUTED if against else Verdict.UNPROVED
+    return Proof(verdict, _capped([*against, *missing, *notes]))
+
+
 def unsteady_on_base(again: ReproductionVerdict, test_ids: Sequence[str]) -> tuple[Reason, ...]:
     """Return which tests of a reproduction did not fail again, in a second run on the base commit."""
     return tuple(

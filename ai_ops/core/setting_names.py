@@ -110,6 +110,7 @@ NAMES = frozenset(
         "SANDBOX_MEMORY_MB",
         "SANDBOX_PROCESSES",
         "SETUP_NETWORK",
+        "TASK_FOLDERS",
         "EGRESS_ALLOW",
         "REQUIRE_PROOF",
         "MAX_ROUNDS",

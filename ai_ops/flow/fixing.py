@@ -62,7 +62,9 @@ class FixRequest:
     ``tools`` are the CLI's tool names, empty for none. ``checkout`` is the folder Claude sees at
     ``/workspace`` (None when it needs no files); it is writable only when ``writes`` is true.
     ``budget_usd`` is what this one call may spend. ``session`` is the conversation to go on with, None to
-    begin one; with ``keep_session`` the answer holds the conversation.
+    begin one; with ``keep_session`` the answer holds the conversation. ``rules`` are the uses of tools that
+    need no permission. With ``egress`` there is a way to the hosts that the server allows. With ``pauses`` an
+    answer that has used its turns up is unfinished and no failure.
     """
 
     run_id: str
@@ -81,13 +83,17 @@ class FixRequest:
     idle_seconds: float = 120.0
     session: Session | None = None
     keep_session: bool = False
+    rules: tuple[str, ...] = ()
+    egress: bool = False
+    pauses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FixAnswer:
     """What came back: all text of the assistant in order, and what it used.
 
-    ``session`` is there when it was to be kept and could be.
+    ``session`` is there when it was to be kept and could be. ``unfinished`` when there is more to do in it.
+    ``refused`` are the places, ``host:port`` and why, that were to be reached and may not be.
     """
 
     text: str
@@ -97,8 +103,10 @@ class FixAnswer:
     duration_seconds: float = 0.0
     model: str = ""
     session: Session | None = None
+    unfinished: bool = False
+    refused: tuple[str, ...] = ()
 
 
 # Called with (kind, data) for each thing seen while the fixer works: ``text``, ``tool_use``,
-# ``tool_result``. The data is JSON and not yet redacted.
+# ``tool_result``, or ``error`` of what was refused on the way. The data is JSON and not yet redacted.
 Watch = Callable[[str, dict[str, Any]], Awaitable[None]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,21 +20,27 @@ from typing import cast
 from claude_agent_sdk import ClaudeAgentOptions, Message, query
 
 from ai_ops import process
+from ai_ops.core.egress import Refusal
 from ai_ops.core.failures import CliEnd, CliFacts, classify
 from ai_ops.core.ports import Bind, Sandbox, SandboxSpec
-from ai_ops.errors import PermanentError
+from ai_ops.core.task_commands import build_flags
+from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
-from ai_ops.integrations import claude_cli, claude_sessions
+from ai_ops.integrations import claude_cli, claude_sessions, egress_bridge
 from ai_ops.integrations.claude_account import GatewaySession
 from ai_ops.integrations.claude_args import parse_args
 from ai_ops.integrations.claude_cli import CliTransport
 from ai_ops.integrations.claude_gateway import ClaudeGateway
 from ai_ops.integrations.claude_messages import Listener
+from ai_ops.integrations.egress import EgressProxy
 from ai_ops.integrations.private_folder import private_folder
 
 _HOME = "/home/ai-ops"
 _PROGRAM = "/opt/ai-ops/claude"
 _SOCKET = "/run/ai-ops/model.sock"
+_EGRESS = "/run/ai-ops/egress.sock"
+_BRIDGE = "/opt/ai-ops/egress_bridge.py"
+_MOST_REFUSALS = 100
 _WORKSPACE = "/workspace"
 _TICK_SECONDS = 0.25
 
@@ -45,6 +52,7 @@ class _Desk:
     home: Path
     empty: Path
     socket: Path
+    egress: Path
 
 
 class ClaudeFixer:
@@ -58,6 +66,7 @@ class ClaudeFixer:
         model: used when a request names none; empty is the CLI's own choice.
         allowed_models: globs of model ids, empty for all (``CLAUDE_ALLOWED_MODELS``).
         retries: how often the CLI itself repeats a failed API call.
+        egress: the way to the web of requests that have one; None is no way for any.
 
     Raises:
         PermanentError: ``model_bad_flag`` for ``args``.
@@ -73,6 +82,7 @@ class ClaudeFixer:
         model: str = "",
         allowed_models: Sequence[str] = (),
         retries: int = 3,
+        egress: EgressProxy | None = None,
     ) -> None:
         self._gateway = gateway
         self._sandbox = sandbox
@@ -81,6 +91,7 @@ class ClaudeFixer:
         self._model = model
         self._allowed_models = tuple(allowed_models)
         self._retries = retries
+        self._egress = egress
         self._checked: set[tuple[Path, int]] = set()
 
     async def ask(self, request: FixRequest, watch: Watch) -> FixAnswer:
@@ -94,9 +105,11 @@ class ClaudeFixer:
         request = replace(request, model=request.model or self._model)
         listener = Listener(watch)
         kept = None
+        refusals: dict[Refusal, None] = {}
         async with (
             _desk() as desk,
             self._open(desk, request) as session,
+            self._reaching(desk, request, watch, refusals),
             self._sandbox.prepare(self._spec(request, program, desk)) as prepared,
         ):
             transport = CliTransport(prepared, process.clean_environment())
@@ -110,8 +123,9 @@ class ClaudeFixer:
             if not facts.has_result and code is not None and not await prepared.stood(code):
                 raise _no_sandbox(facts.stderr.strip())
         error = classify(facts, datetime.now(UTC))
-        if error is not None:
-            error.cost_usd = session.usage.cost_usd
+        unfinished = error is not None and _paused(request, error)
+        if error is not None and not unfinished:
+            error.cost_usd, error.session = session.usage.cost_usd, kept
             raise error
         return FixAnswer(
             text=facts.text,
@@ -121,12 +135,31 @@ class ClaudeFixer:
             duration_seconds=time.monotonic() - started,
             model=listener.model,
             session=kept,
+            unfinished=unfinished,
+            refused=tuple(refusal.words for refusal in refusals),
         )
 
     def _open(
         self, desk: _Desk, request: FixRequest
     ) -> contextlib.AbstractAsyncContextManager[GatewaySession]:
         return self._gateway.open(desk.socket, request.run_id, request.budget_usd, self._allowed_models)
+
+    @contextlib.asynccontextmanager
+    async def _reaching(
+        self, desk: _Desk, request: FixRequest, watch: Watch, refusals: dict[Refusal, None]
+    ) -> AsyncIterator[None]:
+        """Open the call's way to the web, if it has one, and tell each place once that it refuses."""
+        if not request.egress or self._egress is None:
+            yield
+            return
+
+        async def tell(refusal: Refusal) -> None:
+            if refusal not in refusals and len(refusals) < _MOST_REFUSALS:
+                refusals[refusal] = None
+                await watch("error", {"message": refusal.words})
+
+        async with self._egress.open(desk.egress, tell):
+            yield
 
     async def _program(self) -> Path:
         """Return the CLI's program, its version checked once per build of it."""
@@ -147,15 +180,36 @@ class ClaudeFixer:
         ]
         if request.writes and (checkout / ".git").exists():
             binds.append(Bind(checkout / ".git", f"{_WORKSPACE}/.git"))
+        argv: tuple[str, ...] = (_PROGRAM, *build_flags(request, self._extra))
+        if request.egress and self._egress is not None:
+            interpreter, more = _bridge(desk)
+            argv, binds = (interpreter, "-I", "-S", _BRIDGE, _EGRESS, *argv), [*more, *binds]
+        silence = 2 * request.idle_seconds
+        fetches = "WebFetch" in request.tools
         return SandboxSpec(
-            argv=(_PROGRAM, *claude_cli.build_flags(request, self._extra)),
+            argv=argv,
             binds=tuple(binds),
             cwd=_WORKSPACE,
-            env=claude_cli.build_environment(_HOME, _SOCKET, 2 * request.idle_seconds, self._retries),
+            env=claude_cli.build_environment(_HOME, _SOCKET, silence, self._retries, fetches=fetches),
             wall_seconds=request.wall_seconds,
             idle_seconds=request.idle_seconds,
             niceness=0,  # somebody waits for its next word, and takes silence for a hang
         )
+
+
+def _bridge(desk: _Desk) -> tuple[str, list[Bind]]:
+    """Return the interpreter that runs the bridge inside, and what has to be visible for it."""
+    home = Path(sys.base_prefix).resolve()
+    interpreter = home / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    binds = [Bind(desk.egress, _EGRESS), Bind(Path(egress_bridge.__file__).resolve(), _BRIDGE)]
+    if not home.is_relative_to("/usr"):
+        binds.insert(0, Bind(home, str(home)))
+    return str(interpreter), binds
+
+
+def _paused(request: FixRequest, error: AiOpsError) -> bool:
+    """Whether what stopped a call is only that its turns are used up, and it may go on in another."""
+    return request.pauses and error.code == "model_turns_spent"
 
 
 @contextlib.asynccontextmanager
@@ -166,7 +220,7 @@ async def _desk() -> AsyncIterator[_Desk]:
 
 
 def _furnish(root: Path) -> _Desk:
-    desk = _Desk(root / "home", root / "empty", root / "model.sock")
+    desk = _Desk(root / "home", root / "empty", root / "model.sock", root / "egress.sock")
     desk.home.mkdir(mode=0o700)
     desk.empty.mkdir(mode=0o700)
     return desk

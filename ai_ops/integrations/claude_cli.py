@@ -1,4 +1,4 @@
-"""The Claude CLI as a child of ours: which program, which flags, which environment, and its pipes.
+"""The Claude CLI as a child of ours: which program, which environment, and its pipes.
 
 The SDK's own transport hands the parent's whole environment to the child and gives it ten seconds to
 leave. Ours starts it with nothing but what stands here, in a process group of its own that dies with us,
@@ -13,7 +13,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -23,14 +23,16 @@ from claude_agent_sdk import CLIConnectionError, CLIJSONDecodeError, ProcessErro
 from ai_ops import process
 from ai_ops.core.failures import failure
 from ai_ops.core.ports import Prepared
-from ai_ops.flow.fixing import FixRequest
 from ai_ops.flow.report import RunEnd
 
 LEAST_VERSION: Final = (2, 1, 248)
 """The first CLI with ``--restricted`` and ``--permission-prompts``."""
 
 PLACEHOLDER_KEY: Final = "ssh-placeholder"
-"""What the CLI takes for a key when another process holds the real one."""
+"""What the CLI takes for a key when another process holds the real one. It fetches no pages with it."""
+
+_FETCHING_KEY: Final = "sk-ant-held-by-the-gateway"
+"""What it takes for a key of its own, so that it has its tool for pages. It opens nothing either."""
 
 MODEL_URL: Final = "http://model.invalid"
 """Where the CLI believes the API is; every byte goes to the socket instead."""
@@ -39,7 +41,6 @@ _LINE_BYTES = 64 * 2**20
 _OUTPUT_BYTES = 512 * 2**20  # of one call, both streams
 _STDERR_BYTES = 64 * 1024
 _REAP_SECONDS = 5.0
-_BUDGET_SLACK = 1.25  # the gateway's word comes first: the CLI's own limit loses the answer
 
 
 def locate(command: str = "") -> Path:
@@ -80,35 +81,9 @@ async def version(program: Path) -> str:
     return found[0]
 
 
-def build_flags(request: FixRequest, extra: Sequence[str]) -> list[str]:
-    """Return the CLI's flags for a request. ``extra`` stands before ours: of two, the last counts."""
-    flags = [
-        "--print",
-        *extra,
-        "--restricted",
-        "--setting-sources=",
-        "--strict-mcp-config",
-        "--disable-slash-commands",
-        f"--tools={','.join(request.tools)}",
-        "--permission-mode=acceptEdits",
-        "--permission-prompts=none",
-        f"--max-budget-usd={request.budget_usd * _BUDGET_SLACK:.4f}",
-        "--input-format=stream-json",
-        "--output-format=stream-json",
-        "--verbose",
-    ]
-    if request.session is not None:
-        flags.append(f"--resume={request.session.id}")
-    elif not request.keep_session:
-        flags.append("--no-session-persistence")
-    if request.model:
-        flags.append(f"--model={request.model}")
-    if not any(flag.startswith("--max-turns=") for flag in extra):
-        flags.append(f"--max-turns={request.max_turns}")
-    return flags
-
-
-def build_environment(home: str, socket: str, silence_seconds: float, retries: int) -> dict[str, str]:
+def build_environment(
+    home: str, socket: str, silence_seconds: float, retries: int, *, fetches: bool = False
+) -> dict[str, str]:
     """Return the CLI's whole environment. The key in it is a word that opens nothing."""
     milliseconds = str(int(silence_seconds * 1000))
     return {
@@ -118,7 +93,7 @@ def build_environment(home: str, socket: str, silence_seconds: float, retries: i
         "HOME": home,
         "ANTHROPIC_UNIX_SOCKET": socket,
         "ANTHROPIC_BASE_URL": MODEL_URL,
-        "ANTHROPIC_API_KEY": PLACEHOLDER_KEY,
+        "ANTHROPIC_API_KEY": _FETCHING_KEY if fetches else PLACEHOLDER_KEY,
         "API_TIMEOUT_MS": milliseconds,
         "CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS": milliseconds,
         "CLAUDE_CODE_MAX_RETRIES": str(retries),

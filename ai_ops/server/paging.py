@@ -46,6 +46,14 @@ def query_text(request: web.Request, field: str) -> str:
     return value
 
 
+def flag(request: web.Request, field: str) -> bool:
+    """Return a yes or no of the query; not given is no."""
+    value = request.query.get(field, "false")
+    if value not in ("true", "false"):
+        raise invalid((field, "must be true or false"))
+    return value == "true"
+
+
 def path_id(request: web.Request, name: str = "id") -> str:
     """Return an id of the path; what cannot be one is simply not found."""
     value = request.match_info[name]

@@ -23,6 +23,7 @@ _STATUS_OF_CODE = {
     "repo_not_allowed": 422,
     "unknown_code_host": 422,
     "code_host_mismatch": 422,
+    "folder_not_allowed": 422,
     "task_not_found": 404,
     "issue_not_found": 404,
     "trace_not_found": 404,
@@ -48,6 +49,7 @@ _FIELD_OF_CODE = {
     "repo_not_allowed": "repo_url",
     "unknown_code_host": "code_host",
     "code_host_mismatch": "code_host",
+    "folder_not_allowed": "folder",
 }
 _MAX_ERRORS = 50
 _MAX_FIELD = 200

@@ -68,6 +68,7 @@ class NewTaskBody(BaseModel):
     allowed_tools: Annotated[list[Short], Field(max_length=50)] | None = None
     budget_usd: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | None = None
+    pull_request: bool = False
 
     def misfits(self) -> list[tuple[str, str]]:
         """Return what does not fit together, as (field, reason)."""
@@ -81,7 +82,17 @@ class NewTaskBody(BaseModel):
             found.append(("repo_url", "a repair needs it"))
         if self.repo_url is None and self.code_host:
             found.append(("code_host", "says something about repo_url only"))
+        if self.folder and self.repo_url is not None and not repair:
+            found.append(("folder", "give either a repository or a folder"))
+        if self.pull_request and not repair:
+            found += self._not_proposed()
         return found
+
+    def _not_proposed(self) -> list[tuple[str, str]]:
+        if self.repo_url is None:
+            return [("pull_request", "it needs repo_url")]
+        reads = self.type == "lightweight"
+        return [("pull_request", "a lightweight task writes nothing")] if reads else []
 
 
 _OF_A_REPAIR = ("fix_mode", "service", "environment", "release")
@@ -185,7 +196,7 @@ class RetrievalBody(BaseModel):
         return [(name, "an issue has its own") for name in foreign] if self.issue_id is not None else []
 
 
-_OF_A_PROMPT = ("name", "description", "type", "folder", "allowed_tools", "timeout_seconds")
+_OF_A_PROMPT = ("name", "description", "type", "folder", "allowed_tools", "timeout_seconds", "pull_request")
 
 
 class _EventModel(BaseModel):

@@ -61,6 +61,7 @@ def task(
         "name": payload.get("name", ""),
         "description": payload.get("description", ""),
         "type": payload.get("type"),
+        "folder": payload.get("folder"),
         "storm": payload.get("storm"),
         "schedule_id": payload.get("schedule_id"),
         "trace_id": value.trace_id,

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from ai_ops.core.commit_rules import CommitRules
+from ai_ops.core.egress import EgressRules
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.model_names import is_allowed
 from ai_ops.core.orchestrator.tools import Policy
@@ -21,6 +22,7 @@ from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.fixing import FixMode
+from ai_ops.integrations.claude_args import parse_args
 from ai_ops.integrations.claude_direct import DirectFixer
 from ai_ops.integrations.claude_gateway import ClaudeGateway
 from ai_ops.integrations.claude_gateway import Credential as ClaudeCredential
@@ -29,10 +31,12 @@ from ai_ops.integrations.mail.files import FileNotifier
 from ai_ops.integrations.mail.smtp import SmtpNotifier, SmtpOptions
 from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.settings import Settings
+from ai_ops.vcs.pinning import look_up
 from ai_ops.wiring import telling
 from ai_ops.workspace.choosing import AutoSandbox, choose
 from ai_ops.workspace.profile import SandboxLimits
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
+from ai_ops.workspace.task_folders import TaskFolders
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +81,7 @@ def fixer(settings: Settings, sandbox: Sandbox, ledger: Ledger) -> Fixer:
 
     def build_claude() -> Fixer:
         from ai_ops.integrations.claude import ClaudeFixer
+        from ai_ops.integrations.egress import EgressProxy
 
         return ClaudeFixer(
             gateway,
@@ -85,6 +90,7 @@ def fixer(settings: Settings, sandbox: Sandbox, ledger: Ledger) -> Fixer:
             args=settings.claude_args,
             model=settings.claude_model,
             allowed_models=settings.claude_allowed_models,
+            egress=EgressProxy(EgressRules.of(settings.egress_allow), look_up),
         )
 
     allowed = settings.claude_allowed_models
@@ -139,6 +145,11 @@ def chosen_sandbox(settings: Settings) -> BubblewrapSandbox | OffSandbox | AutoS
     return choose(settings.sandbox, limits, owner=settings.workspaces_dir, image=settings.sandbox_image)
 
 
+def task_folders(settings: Settings) -> TaskFolders:
+    """Return the folders of this server that tasks may work in."""
+    return TaskFolders(settings.task_folders, (settings.data_dir, settings.workspaces_dir))
+
+
 def policy(settings: Settings, salt: str, public_url: str) -> Policy:
     """Return what this server allows."""
     return Policy(
@@ -164,6 +175,7 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         commits=commit_rules(settings),
         mail_reviewers=settings.email_enabled and settings.mail_reviewers,
         mail_domains=settings.mail_domains,
+        claude_args=parse_args(settings.claude_args),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 
+from ai_ops.core.orchestrator.planning import Planning
 from ai_ops.errors import PermanentError
 from ai_ops.server.auth import Keyring, require_safe_listening
 from ai_ops.server.http_server import Listening, build_app, listen
@@ -53,6 +54,7 @@ def services(system: System) -> Services:
         schedules=system.schedules,
         scheduling=system.scheduling,
         public_url=tools.policy.public_url,
+        planning=Planning(tools.policy, tools.folders, settings.egress_allow),
         senders=Senders(tuple(_senders(settings))),
     )
 

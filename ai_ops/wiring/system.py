@@ -62,6 +62,7 @@ from ai_ops.wiring.adapters import (
     redactor,
     repository_rules,
     salt_of,
+    task_folders,
 )
 from ai_ops.wiring.code_hosts import git_client, github_account, hosts
 from ai_ops.workspace import edits
@@ -175,6 +176,7 @@ async def build(
             redact=redact.redact,
             ledger=ledger,
             pauses=pauses,
+            folders=task_folders(settings),
         )
         worker = Worker(tools)
         engine = DurableEngine(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ai_ops.core.ports import Sandbox
-from ai_ops.errors import PermanentError
+from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.fixing import FixAnswer, Session
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
 from tests.support.claude_calls import FIRST_LINE, Call, fix_request, use
@@ -96,3 +96,29 @@ async def test_a_session_that_the_api_does_not_take_is_named(checkout: Path) -> 
         await Call(refusing).ask(fix_request(checkout, session=first.session))
     assert caught.value.code == "model_session_lost"
     assert words in caught.value.message
+
+
+async def test_a_call_that_a_limit_cut_off_leaves_a_session_that_can_be_gone_on_with(checkout: Path) -> None:
+    limited = {"error": {"status": 429, "type": "rate_limit_error", "message": "slow down"}}
+    call = Call({"text": "I look.", **use("Read", file_path="a.py")}, limited)
+    with pytest.raises(TemporaryError) as caught:
+        await call.ask(fix_request(checkout, keep_session=True))
+    session = caught.value.session
+    assert isinstance(session, Session)
+
+    again = Call({"text": "Done."})
+    request = fix_request(checkout, prompt=f"{SECOND}\nGo on.", round=2, session=session)
+    assert (await again.ask(request)).text == "Done."
+    conversation = json.dumps(said(again))
+    for words in ("Mend it, please.", "I look.", "Go on."):
+        assert words in conversation
+
+
+async def test_a_call_whose_turns_are_used_up_pauses_where_that_is_wanted(checkout: Path) -> None:
+    turns = [{"text": "I look.", **use("Read", file_path="a.py")}, {"text": "done"}]
+    answer = await Call(*turns).ask(fix_request(checkout, keep_session=True, pauses=True, max_turns=1))
+    assert answer.unfinished
+    assert answer.session is not None
+    with pytest.raises(PermanentError) as caught:
+        await Call(*turns).ask(fix_request(checkout, keep_session=True, max_turns=1))
+    assert caught.value.code == "model_turns_spent"

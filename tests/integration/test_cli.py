@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from openapi_schema_validator import OAS31Validator
 
 from ai_ops.core.identity import run_id
 from ai_ops.core.ports import NewTask
@@ -279,6 +280,69 @@ def test_a_prompt_task_is_created_and_answered(server):
     assert task["state"] == "completed", task
     code, out, _ = ai_ops("trace", "show", task["trace_id"], "--artifact", "answer", url=server.url)
     assert (code, out.strip()) == (0, "A shop.")
+
+
+PLAN = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["type", "command", "tools", "rules", "writes", "egress", "egress_allow", "recovery",
+                 "budget_usd", "wall_seconds", "idle_seconds", "folder", "pull_request"],
+    "properties": {
+        "type": {"enum": ["lightweight", "medium_context", "heavy_context"]},
+        "command": {"type": "string", "pattern": "^claude --print "},
+        "tools": {"type": "array", "items": {"type": "string"}},
+        "rules": {"type": "array", "items": {"type": "string"}},
+        "writes": {"type": "boolean"},
+        "egress": {"type": "boolean"},
+        "egress_allow": {"type": "array", "items": {"type": "string"}},
+        "recovery": {"enum": ["restart", "last_lines", "checkpoint"]},
+        "budget_usd": {"type": "number"},
+        "wall_seconds": {"type": "number"},
+        "idle_seconds": {"type": "number"},
+        "folder": {"type": ["string", "null"]},
+        "pull_request": {"type": "boolean"},
+    },
+}  # fmt: skip
+
+
+def test_a_dry_run_shows_the_command_line_and_creates_nothing(server):
+    before = read(server, "task", "list")["items"]
+    asked = ("task", "create", "Look", "--description", "What is here?", "--dry-run")
+    plan = read(
+        server, *asked, "--allowed-tool", "Read", "--allowed-tool", "Bash(make test)", "--budget-usd", "0.5"
+    )
+    OAS31Validator(PLAN).validate(plan)
+    assert (plan["type"], plan["tools"], plan["rules"]) == (
+        "heavy_context",
+        ["Read", "Bash"],
+        ["Bash(make test)"],
+    )
+    code, out, err = ai_ops(*asked, url=server.url)
+    assert code == 0
+    assert out.startswith("claude --print --restricted ")
+    assert out.count("\n") == 1
+    assert err.splitlines() == [
+        "heavy_context; may write; cut off, it goes on by checkpoint",
+        "reaches: no host (EGRESS_ALLOW is empty)",
+        "nothing was created",
+    ]
+    assert read(server, "task", "list")["items"] == before
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [(["--folder", "/etc"], 4), (["--pull-request"], 2), (["--budget-usd", "x"], 2)],
+    ids=["folder", "no repository", "no number"],
+)
+def test_a_dry_run_says_what_would_be_refused(server, more, code):
+    asked = ("task", "create", "Look", "--description", "?", "--dry-run")
+    found, out, err = ai_ops(*asked, *more, url=server.url)
+    assert (found, out) == (code, ""), err
+    assert err
+
+
+def test_without_a_server_a_dry_run_is_unreachable():
+    assert ai_ops("task", "create", "a", "--description", "b", "--dry-run", url="http://127.0.0.1:9")[0] == 5
 
 
 def test_following_shows_the_steps_and_then_the_task(server):

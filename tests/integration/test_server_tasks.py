@@ -351,3 +351,51 @@ async def test_a_task_says_what_its_newest_run_has_found_so_far(server):
         "reproduction": ["tests/test_a.py"],
         "tried": ["fix 1: still_failing: it fails"],
     }
+
+
+# What a prompt task may ask for, and its plan
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "code"),
+    [
+        ({"folder": "/etc"}, "folder", "folder_not_allowed"),
+        ({"folder": "projects"}, "folder", "folder_not_allowed"),
+        ({"folder": "/x", "repo_url": REPO}, "folder", "invalid_request"),
+        ({"pull_request": True}, "pull_request", "invalid_request"),
+        ({"pull_request": True, "repo_url": REPO, "type": "lightweight"}, "pull_request", "invalid_request"),
+        ({"pull_request": "yes", "repo_url": REPO}, "pull_request", "invalid_request"),
+    ],
+    ids=["outside", "relative", "two places", "nowhere", "nothing written", "no boolean"],
+)
+async def test_a_prompt_task_that_could_not_work_is_refused(server, wrong, field, code):
+    answer = await server.post("/v1/tasks", a_prompt(**wrong))
+    assert (answer.status, answer.json["code"]) == (422, code)
+    assert [error["field"] for error in answer.json["errors"]] == [field]
+
+
+async def test_a_folder_beneath_a_root_is_taken_by_its_real_path(server, tmp_path):
+    (tmp_path / "projects/shop").mkdir(parents=True)
+    answer = await server.post("/v1/tasks", a_prompt(folder=f"{tmp_path}/projects/./shop"))
+    assert (answer.status, answer.json["folder"]) == (201, str(tmp_path / "projects/shop"))
+
+
+async def test_a_dry_run_shows_the_command_and_creates_nothing(server):
+    body = a_prompt(type="medium_context", budget_usd=0.5, repo_url=REPO, pull_request=True)
+    answer = await server.post("/v1/tasks?dry_run=true", body)
+    assert answer.status == 200
+    plan = answer.json
+    assert plan["command"].startswith("claude --print --restricted ")
+    assert "Bash(git log:*)" in plan["command"]
+    assert (plan["recovery"], plan["writes"], plan["egress_allow"]) == ("last_lines", True, [])
+    assert (await server.get("/v1/tasks")).json["items"] == []
+    assert server.worker.seen == []
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [("dry_run=maybe", a_prompt()), ("dry_run=true", a_repair()), ("dry_run=true", a_prompt(folder="/etc"))],
+    ids=["no flag", "a repair", "a folder outside"],
+)
+async def test_a_dry_run_is_refused_as_the_task_would_be(server, query, body):
+    assert (await server.post(f"/v1/tasks?{query}", body)).status == 422

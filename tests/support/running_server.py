@@ -20,6 +20,7 @@ from ai_ops.core.clock import SystemClock
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.conversation import Conversation
+from ai_ops.core.orchestrator.planning import Planning
 from ai_ops.core.orchestrator.scheduling import Scheduling
 from ai_ops.core.ports import CodeHost, Steps
 from ai_ops.core.redaction import Redactor
@@ -50,7 +51,9 @@ from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.github import GitHubHost
 from ai_ops.vcs.local import LocalHost
+from ai_ops.workspace.task_folders import TaskFolders
 from tests.support.store import sqlite_url
+from tests.support.workshop import POLICY
 
 SERVER_KEY = "server-key-for-tests-0001"
 AGENT_KEY = "agent-key-for-tests-0001"
@@ -256,6 +259,7 @@ async def running(
     repositories = RepositoryRules(code_host=code_host, allowed_repos=allowed_repos)
     schedules = ScheduleRepository(database, clock)
     services = Services(
+        planning=Planning(POLICY, TaskFolders((folder / "projects",)), ("packages.example",)),
         issues=issues,
         tasks=tasks,
         pull_requests=pull_requests,

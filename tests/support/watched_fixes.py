@@ -191,6 +191,7 @@ class WatchedFix:
             redact=lambda text: text.replace("hunter2", "***"),
             ledger=nothing,
             pauses=nothing,
+            folders=nothing,
         )
 
     def duty(self, **options: Any) -> FixWatching:

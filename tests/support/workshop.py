@@ -57,6 +57,7 @@ from ai_ops.workspace import edits
 from ai_ops.workspace.choosing import choose
 from ai_ops.workspace.setup_layer import SetupBuilder
 from ai_ops.workspace.suite import SuiteRunner
+from ai_ops.workspace.task_folders import TaskFolders
 from ai_ops.workspace.toolbox import Toolbox
 from ai_ops.workspace.workspace_manager import WorkspaceManager
 from tests.support import shop
@@ -371,6 +372,7 @@ async def open_workshop(
         redact=redactor.redact,
         ledger=LedgerRepository(database, clock, budgets),
         pauses=pauses,
+        folders=TaskFolders((folder / "projects",), (folder / "data",)),
     )
     waits: list[tuple[TaskState, float]] = []
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ai_ops.core import task_commands
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixMode, FixRequest, Purpose, Session
 from ai_ops.integrations import claude_cli
@@ -59,12 +60,12 @@ def test_other_arguments_are_refused(text: str) -> None:
 
 
 def test_our_flags_stand_after_the_operators() -> None:
-    flags = claude_cli.build_flags(request(model="opus"), ("--model=haiku",))
+    flags = task_commands.build_flags(request(model="opus"), ("--model=haiku",))
     assert flags.index("--model=haiku") < flags.index("--restricted") < flags.index("--model=opus")
 
 
 def test_the_profile_that_confines_is_always_there() -> None:
-    flags = claude_cli.build_flags(request(tools=()), ())
+    flags = task_commands.build_flags(request(tools=()), ())
     assert {
         "--restricted",
         "--setting-sources=",
@@ -91,12 +92,12 @@ SESSION = Session("7efbdfc3-0f23-4304-ba97-e1187a22a18d", b"")
     ids=["neither", "to be kept", "to go on with", "both"],
 )
 def test_a_session_is_written_only_where_it_is_needed(wanted: dict[str, Any], flags: set[str]) -> None:
-    built = claude_cli.build_flags(request(**wanted), ())
+    built = task_commands.build_flags(request(**wanted), ())
     assert {flag for flag in built if "session" in flag or "resume" in flag} == flags
 
 
 def test_the_operators_turns_count() -> None:
-    flags = claude_cli.build_flags(request(), ("--max-turns=90",))
+    flags = task_commands.build_flags(request(), ("--max-turns=90",))
     assert [flag for flag in flags if flag.startswith("--max-turns")] == ["--max-turns=90"]
 
 

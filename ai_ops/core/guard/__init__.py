@@ -45,6 +45,7 @@ __all__ = [
     "not_tests",
     "review",
     "review_reproduction",
+    "review_task",
 ]
 
 Rule = Callable[[Change], Iterable[Finding]]
@@ -83,6 +84,7 @@ RULES: tuple[Rule, ...] = (
     suite.skipped,
     suite.reproduction,
 )
+_TASK_RULES: tuple[Rule, ...] = (*_FILE_RULES, protecting.removed_protection, protecting.disabled_protection)
 _REPRODUCTION_RULES: tuple[Rule, ...] = (
     *_FILE_RULES,
     suite.only_new_files,
@@ -177,6 +179,38 @@ def review_reproduction(
             {},
             redact or default_redact,
             collected=collected,
+        ),
+    )
+    return _in_order(found, policy)
+
+
+def review_task(
+    diff: str,
+    base: Reader,
+    after: Reader,
+    *,
+    protected: Sequence[str] = (),
+    redact: Callable[[str], str] | None = None,
+    policy: Policy | None = None,
+) -> tuple[Finding, ...]:
+    """Return what the rules find in a change that a person asked for, of any kind and without an error.
+
+    They are those about files, secrets and protection: what a repair may not do to tests and handlers may be
+    just what was asked for. The arguments are those of ``review``.
+    """
+    policy = policy or Policy()
+    found = _review(
+        _TASK_RULES,
+        diff,
+        lambda files: Change(
+            files,
+            len(diff),
+            base,
+            after,
+            (*protected, *policy.protected_paths),
+            policy.limits(Limits()),
+            {},
+            redact or default_redact,
         ),
     )
     return _in_order(found, policy)

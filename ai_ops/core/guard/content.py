@@ -70,7 +70,7 @@ def secrets(change: Change) -> Iterator[Finding]:
             redacted = change.redact(text)
             if redacted == text:
                 continue
-            if redacted != _weakly(text):
+            if tokens(text) != text or redacted != _weakly(text):  # a name beside a token does not hide it
                 yield Finding("secret_in_diff", place, "the line holds a credential")
             else:
                 words = "the line may hold a credential or personal data"

@@ -44,6 +44,16 @@ async def load_project(tools: Tools, repository: Repository, base: Base, languag
     return Project(repository, base, files, settings, plan)
 
 
+async def load_settings(tools: Tools, repository: Repository, base: Base) -> ProjectFile:
+    """Read what a repository says of itself, whether it has tests or not.
+
+    Raises:
+        PermanentError: ``project_file_invalid``.
+    """
+    files = tuple(await tools.git.list_files(repository, base.sha))
+    return parse_project_file(await _read(tools, repository, base, PROJECT_FILE, files))
+
+
 async def _read(
     tools: Tools, repository: Repository, base: Base, path: str, files: tuple[str, ...]
 ) -> bytes | None:

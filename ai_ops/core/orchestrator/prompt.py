@@ -1,90 +1,64 @@
-"""A prompt task in its simplest form: read-only tools, the answer as an artifact."""
+"""A prompt task: prepare, work in as many pieces as it takes, then deliver, or propose what was written."""
 
 from __future__ import annotations
 
-from ai_ops.core import prompts
-from ai_ops.core.failures import failure
-from ai_ops.core.identity import nonce
-from ai_ops.core.orchestrator.ending import Ending
-from ai_ops.core.orchestrator.money import Purse, accounted, call_budget
-from ai_ops.core.orchestrator.records import usage_to_json
-from ai_ops.core.orchestrator.tools import Tools
-from ai_ops.core.ports import Outcome, Steps
-from ai_ops.core.wording import counted
-from ai_ops.flow.fixing import FixMode, FixRequest, Purpose
-from ai_ops.flow.repository import Base, Repository
-from ai_ops.flow.task import Task, TaskState
+import asyncio
+from dataclasses import asdict
 
-READ_TOOLS = ("Read", "Glob", "Grep")
+from ai_ops.core.orchestrator.chunks import Work, Worked
+from ai_ops.core.orchestrator.ending import Ending
+from ai_ops.core.orchestrator.errand import Errand, Prepared
+from ai_ops.core.orchestrator.judging import Change
+from ai_ops.core.orchestrator.proposing import propose
+from ai_ops.core.orchestrator.tools import Tools
+from ai_ops.core.ports import Outcome, Place, Steps
+from ai_ops.core.wording import counted
+from ai_ops.flow.repository import Base
+from ai_ops.flow.task import Task, TaskState
 
 
 async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
-    """Prepare, work, deliver."""
-    repository = Repository(task.repo_key, task.repo_url, task.code_host) if task.repo_url else None
+    """Do what a person or a schedule asked for, with the powers of the task's type."""
+    errand = Errand(tools, steps, task, run_id)
 
     async def prepare() -> Outcome:
-        await tools.sandbox.probe()
-        if repository is None:
-            return {"base": None, "words": "no repository"}
-        base = await tools.git.refresh(repository)
-        return {"base": {"sha": base.sha, "branch": base.branch}, "words": base.sha[:12]}
+        return await _prepare(errand)
 
-    base = (await steps.run("prepare", 1, prepare))["base"]
+    start = await steps.run("prepare", 1, prepare)
+    if start.get("no_place"):
+        reason = f"no place for its pull request: {start['no_place']}; retry it when there is room"
+        return Ending(TaskState.NEEDS_HUMAN_REVIEW, reason)
+    prepared = Prepared(errand, Base(**start["base"]) if start["base"] else None)
+    worked = await Work(prepared).done()
+    repository, base = errand.repository, prepared.base
+    if errand.proposes and worked.made.strip() and repository is not None and base is not None:
+        return await propose(Change(errand, repository, base, worked.made), worked)
+    return await _deliver(errand, worked)
 
-    async def work() -> Outcome:
-        async with accounted(tools, run_id) as purse:
-            return await _work(tools, task, run_id, repository, Base(**base) if base else None, purse)
 
-    await steps.run("work", 1, work)
+async def _prepare(errand: Errand) -> Outcome:
+    """Look at where it works before money is spent, and take the place of its pull request."""
+    tools, repository = errand.tools, errand.repository
+    await tools.sandbox.probe()
+    if errand.folder:
+        folder = await asyncio.to_thread(tools.folders.open, errand.folder)
+        return {"base": None, "words": str(folder)}
+    if repository is None:
+        return {"base": None, "words": "no repository"}
+    base = await tools.git.refresh(repository)
+    no_place = ""
+    if errand.proposes:
+        tools.host_of(repository)  # one that opens no pull requests is said now
+        place = Place(repository.key, errand.branch, base.branch, errand.task.id)
+        no_place = await tools.places.take(place)
+    return {"base": asdict(base), "no_place": no_place, "words": no_place or base.sha[:12]}
 
+
+async def _deliver(errand: Errand, worked: Worked) -> Ending:
     async def deliver() -> Outcome:
-        kept = await tools.trace.artifact(run_id, "answer")
+        kept = await errand.tools.trace.artifact(errand.run_id, "answer")
         return {"artifact": "answer", "words": counted(len(kept.text) if kept else 0, "character")}
 
-    await steps.run("deliver", 1, deliver)
-    return Ending(TaskState.COMPLETED, "answered; the answer is the artifact named answer")
-
-
-async def _work(
-    tools: Tools, task: Task, run_id: str, repository: Repository | None, base: Base | None, purse: Purse
-) -> Outcome:
-    payload = task.payload
-    budget = await call_budget(tools, purse, payload.get("budget_usd"))
-    allowed = payload.get("allowed_tools")
-    if repository is not None and base is not None:
-        checkout = await tools.workspaces.ensure(run_id, "prompt", repository, base.sha)
-    else:
-        checkout = await tools.workspaces.scratch(run_id, "prompt")
-    id_of_request = nonce(run_id, "task", 1, tools.policy.nonce_salt)
-    text = prompts.task(
-        prompts.Head(run_id, 1, id_of_request, id_of_request[:16], FixMode.AGENTIC),
-        str(payload.get("prompt", "")),
-        name=str(payload.get("name") or ""),
-        description=str(payload.get("description") or ""),
-    )
-    await tools.trace.put_artifact(run_id, "prompt", text)
-    request = FixRequest(
-        run_id=run_id,
-        purpose=Purpose.TASK,
-        round=1,
-        nonce=id_of_request,
-        mode=FixMode.AGENTIC,
-        prompt=text,
-        checkout=checkout,
-        tools=tuple(name for name in READ_TOOLS if allowed is None or name in allowed),
-        writes=False,
-        budget_usd=budget,
-        model=tools.policy.model,
-        wall_seconds=float(payload.get("timeout_seconds") or tools.policy.wall_seconds),
-        idle_seconds=tools.policy.idle_seconds,
-    )
-
-    async def watch(kind: str, data: dict[str, object]) -> None:
-        await tools.trace.emit(run_id, kind, data)
-
-    answer = await tools.fixer.ask(request, watch)
-    purse.add(answer.usage)
-    if not answer.text.strip():
-        raise failure("model_empty_answer")
-    await tools.trace.put_artifact(run_id, "answer", answer.text, "text/markdown")
-    return {"usage": usage_to_json(purse.usage), "words": counted(answer.turns, "turn")}
+    await errand.steps.run("deliver", 1, deliver)
+    reason = f"answered; the answer is the artifact named answer; {worked.left}{worked.not_reached}"
+    return Ending(TaskState.COMPLETED, reason)

@@ -86,6 +86,18 @@ class Edits(Protocol):
         ...
 
 
+class Folders(Protocol):
+    """The folders of this server that prompt tasks may work in."""
+
+    def open(self, folder: str) -> Path:
+        """Return a folder's real path; ``folder_not_allowed`` where no task may work."""
+        ...
+
+    def changed(self, folder: Path, since: datetime) -> Sequence[str]:
+        """Return the files beneath a folder that were written since then."""
+        ...
+
+
 class Mailroom(Protocol):
     """Puts into words what people are told, and delivers what waits in the outbox."""
 
@@ -113,6 +125,7 @@ class Policy:
     ``fuzzy_edits`` a search may stand where the lines are only nearly the same. A head of a branch waits
     ``ci_wait_seconds`` for its CI, and a pull request has ``ci_repair_rounds`` repairs of what fails there.
     ``mail_domains`` are where reviewers may be written to; empty: see ``core.orchestrator.reviewers``.
+    ``claude_args`` are the operator's flags of the CLI.
     """
 
     fix_mode: FixMode
@@ -137,6 +150,7 @@ class Policy:
     commits: CommitRules = field(default_factory=CommitRules)
     mail_reviewers: bool = True
     mail_domains: tuple[str, ...] = ()
+    claude_args: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +181,7 @@ class Tools:
     redact: Callable[[str], str]
     ledger: Ledger
     pauses: Pauses
+    folders: Folders
 
     def host_of(self, repository: Repository) -> CodeHost:
         """Return the code host of a repository.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from ai_ops.core.identity import fix_branch, run_id
+from ai_ops.core.identity import fix_branch, run_id, task_branch
 from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.failing import fail, warn
 from ai_ops.core.orchestrator.follow_up import follow_up
@@ -110,6 +110,8 @@ class Worker:
             return
         if task.kind is TaskKind.REPAIR:  # a failed run's place is looked after before it is given back
             await tools.places.release(task.repo_key, fix_branch(task.fingerprint, task.episode))
+        elif task.payload.get("pull_request"):
+            await tools.places.release(task.repo_key, task_branch(task.id, task.run_number))
         if ending.state is TaskState.NEEDS_HUMAN_REVIEW:
             rule = ending.proof.reasons[0].rule if ending.proof.reasons else "withheld"
             warn(task, ending.state, rule, reason)

@@ -7,7 +7,16 @@ new version, so that recorded conversations stay true.
 from ai_ops.core.context import ContextFile
 from ai_ops.core.prompts.parts import Head, first_line
 from ai_ops.core.prompts.triage_v1 import parse_triage, triage
-from ai_ops.core.prompts.v1 import VERSION, again, fix, reproduce, revise, revise_in_session, task
+from ai_ops.core.prompts.v1 import (
+    VERSION,
+    again,
+    fix,
+    reproduce,
+    revise,
+    revise_in_session,
+    task,
+    task_goes_on,
+)
 from ai_ops.core.prompts.words import Words, parse_words
 
 __all__ = [
@@ -24,5 +33,6 @@ __all__ = [
     "revise",
     "revise_in_session",
     "task",
+    "task_goes_on",
     "triage",
 ]

@@ -42,6 +42,12 @@ what causes the error, with file and line
 <summary>
 what you did, in one or two sentences
 </summary>"""
+_SUMMARY = "End your answer with <summary>, what you did and found in a few sentences, and </summary>."
+_COMMITS = """\
+The repository is checked out at /workspace. Do not commit: the server takes what you leave there."""
+_GO_ON = """\
+You were stopped between two turns. Your files are as your last recorded turn left them; programs that ran
+are gone. Go on where you stopped, until the task is done."""
 _TOOLS = """\
 The repository is checked out at /workspace. Read it and edit its files there with your tools. Nothing
 else counts: what you change in the checkout is your answer."""
@@ -353,7 +359,15 @@ def again(purpose: Purpose, head: Head, feedback: str) -> str:
     )
 
 
-def task(head: Head, prompt: str, *, name: str = "", description: str = "", resumed: str = "") -> str:
+def task(
+    head: Head,
+    prompt: str,
+    *,
+    name: str = "",
+    description: str = "",
+    resumed: str = "",
+    commits: bool = False,
+) -> str:
     """Return a person's own task: their words are the request.
 
     Args:
@@ -362,6 +376,7 @@ def task(head: Head, prompt: str, *, name: str = "", description: str = "", resu
         name: the task's name.
         description: what it is about.
         resumed: the last lines of an earlier run that was cut off; they are data.
+        commits: whether what is left in the checkout is taken by the server.
     """
     earlier = ""
     if resumed:
@@ -372,6 +387,23 @@ def task(head: Head, prompt: str, *, name: str = "", description: str = "", resu
         f"# {name}" if name else "",
         description,
         prompt,
+        _COMMITS if commits else "",
         earlier,
-        "End your answer with <summary>, what you did and found in a few sentences, and </summary>.",
+        _SUMMARY,
+    )
+
+
+def task_goes_on(head: Head, done: str) -> str:
+    """Ask for more of a task in its session, which was stopped between two turns.
+
+    Args:
+        head: run, round and the random words of this request.
+        done: what was said last; the files are as they were then.
+    """
+    said = fence('name="said last"', clean(done).text, head.fence) if done else ""
+    return joined(
+        first_line(Purpose.TASK, head.run_id, head.round, head.nonce, VERSION),
+        _GO_ON,
+        joined(data_rule(head.fence), said).rstrip() if said else "",
+        _SUMMARY,
     )

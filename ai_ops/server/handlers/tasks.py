@@ -19,7 +19,7 @@ from ai_ops.server.auth import RequestHandler, Route, Scope
 from ai_ops.server.bodies import read_model
 from ai_ops.server.headers import idempotency_key
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import choices, page, query_id
+from ai_ops.server.paging import choices, flag, page, query_id
 from ai_ops.server.problems import ProblemError, invalid, json_response
 from ai_ops.server.schemas import NewTaskBody
 from ai_ops.server.services import SERVICES, Services
@@ -34,6 +34,10 @@ async def post_task(request: web.Request) -> web.StreamResponse:
         raise invalid(*misfits)
     # Redaction and parsing of a long text take their time; the loop goes on answering meanwhile.
     new = await asyncio.to_thread(_new_task, body, services, key)
+    if flag(request, "dry_run"):
+        if new.kind != TaskKind.PROMPT:
+            raise invalid(("dry_run", "is for prompt tasks; for errors there is `ai-ops replay`"))
+        return json_response(services.planning.shown(new.payload))
     return await create_task(services, new)
 
 
@@ -83,13 +87,8 @@ def new_prompt(body: NewTaskBody, services: Services, key: str | None) -> NewTas
     """Return the prompt task that a checked body means, without secrets.
 
     Raises:
-        ProblemError: 422 ``folder_not_allowed``.
-        PermanentError: why its repository may not be worked on.
+        PermanentError: ``folder_not_allowed``, or why its repository may not be worked on.
     """
-    if body.folder:
-        reason = "this server works on repositories only; give repo_url"
-        errors = [{"field": "folder", "reason": reason}]
-        raise ProblemError(422, "folder_not_allowed", f"folder: {reason}", errors=errors)
     repository = services.repository(body.repo_url, body.code_host) if body.repo_url else None
     redact = services.redactor.redact
     payload = {
@@ -100,6 +99,8 @@ def new_prompt(body: NewTaskBody, services: Services, key: str | None) -> NewTas
         "allowed_tools": None if body.allowed_tools is None else [redact(t) for t in body.allowed_tools],
         "budget_usd": body.budget_usd,
         "timeout_seconds": body.timeout_seconds,
+        "folder": str(services.planning.open(body.folder)) if body.folder else None,
+        "pull_request": body.pull_request,
     }
     return NewTask(TaskKind.PROMPT, repository, body.priority, payload, None, key)
 
