@@ -100,6 +100,10 @@ class Mailroom(Protocol):
         """Return the message of other news, as ``render``."""
         ...
 
+    async def deliver_unkept(self, notification: Notification) -> None:
+        """Send at once and once, without the outbox; failures are told in the log."""
+        ...
+
     async def deliver_due(self) -> frozenset[str]:
         """Try everything that is due once; failures stay in the outbox. Returns the keys of what was sent."""
         ...
