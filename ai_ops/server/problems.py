@@ -24,6 +24,7 @@ _STATUS_OF_CODE = {
     "unknown_code_host": 422,
     "code_host_mismatch": 422,
     "task_not_found": 404,
+    "worker_not_found": 404,
     "issue_not_found": 404,
     "trace_not_found": 404,
     "artifact_not_found": 404,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
 
 from ai_ops.core.orchestrator.cleaning import Cleaning, Forget, RunFolders
 from ai_ops.core.orchestrator.crew import Crew
@@ -16,11 +21,15 @@ from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Clock, Engine
 from ai_ops.core.supervision import WorkerRules
 from ai_ops.core.tally import Tally
+from ai_ops.engine.data_lock import DataLock
+from ai_ops.errors import PermanentError
 from ai_ops.flow.health import HealthRules, Reached
 from ai_ops.integrations.alert_file import AlertFile
 from ai_ops.integrations.reachability import reach
 from ai_ops.settings import Settings
+from ai_ops.store import restore
 from ai_ops.store.alerts import AlertRepository
+from ai_ops.store.backup import Places
 from ai_ops.store.database import Database
 from ai_ops.store.figures import FigureRepository
 from ai_ops.store.retention import Retention
@@ -99,7 +108,8 @@ def oversight(
         repairs={"disk": cleaning.repair, "inodes": cleaning.repair},
         every_seconds=settings.health_check_seconds,
     )
-    return Oversight(crew, supervisor, health, alerts, figures, gauges, cleaning)
+    look = partial(asyncio.to_thread, host_use.look, data_dir)
+    return Oversight(crew, supervisor, health, alerts, figures, cleaning, look)
 
 
 def peers(settings: Settings) -> dict[str, Callable[[], Awaitable[Reached]]]:
@@ -112,3 +122,45 @@ def peers(settings: Settings) -> dict[str, Callable[[], Awaitable[Reached]]]:
     if settings.scripted_answers is None:
         found["model"] = partial(reach, settings.anthropic_base_url)
     return dict(found)
+
+
+def backup_places(settings: Settings) -> Places:
+    """Return where the files of a backup lie.
+
+    Raises:
+        PermanentError: ``backup_unsupported``.
+    """
+    url = make_url(settings.database)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise PermanentError(
+            "backup_unsupported",
+            "The tables are in PostgreSQL, which has tools of its own for this.",
+            next_step="Use pg_dump and pg_restore while no server runs; DATA_DIR/engine.db is made again.",
+        )
+    return Places(settings.data_dir.absolute(), Path(url.database).absolute())
+
+
+def finish_restoring(data_dir: Path) -> None:
+    """Finish a restoring that a crash broke off, before anything is opened.
+
+    Raises:
+        PermanentError: ``data_dir_in_use``.
+    """
+    if restore.is_broken_off(data_dir):
+        with restoring(data_dir):
+            restore.finish(data_dir)
+
+
+@contextlib.contextmanager
+def restoring(data_dir: Path) -> Iterator[None]:
+    """Hold a data folder's lock while entered: no server works there.
+
+    Raises:
+        PermanentError: ``data_dir_in_use``.
+    """
+    lock = DataLock(data_dir)
+    lock.take()
+    try:
+        yield
+    finally:
+        lock.release()

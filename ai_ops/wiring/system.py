@@ -121,6 +121,7 @@ async def build(
     clock = SystemClock()
     redact = redactor(settings)
     salt = await asyncio.to_thread(salt_of, settings.data_dir)
+    await asyncio.to_thread(overseeing.finish_restoring, settings.data_dir)
     database = await open_database(settings.database)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.close)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ from ai_ops.core.orchestrator.cleaning import Cleaning
 from ai_ops.core.orchestrator.crew import Crew
 from ai_ops.core.orchestrator.health_watch import HealthWatch
 from ai_ops.core.orchestrator.supervising import Supervisor
-from ai_ops.core.ports import Alerts, Figures, Gauges
+from ai_ops.core.ports import Alerts, Figures
+from ai_ops.flow.health import HostUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class Oversight:
     health: HealthWatch
     alerts: Alerts
     figures: Figures
-    gauges: Gauges
     cleaning: Cleaning
+    host: Callable[[], Awaitable[HostUse]]
 
     @property
     def duties(self) -> Sequence[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
