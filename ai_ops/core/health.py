@@ -40,7 +40,7 @@ def _disk(free: int, floor: int) -> HealthCheck:
     if free >= floor:
         return HealthCheck("disk", words)
     low = Severity.P1 if free < floor / 5 else Severity.P2
-    return HealthCheck("disk", f"{words}, {floor / 1000**3:g} GB is the floor", low, _SPACE)
+    return HealthCheck("disk", f"{words}, {floor / 1000**3:.10g} GB is the floor", low, _SPACE)
 
 
 def _inodes(free: int, total: int) -> HealthCheck:

@@ -1,4 +1,4 @@
-"""Workers that outgrow their memory or show no life are replaced: real processes, real tables, both engines."""
+"""Workers that outgrow their memory or show no life are replaced, with real processes and tables."""
 
 import asyncio
 import os

@@ -45,7 +45,7 @@ class Measuring:
         self._crew = crew
         self._pauses = pauses
         self._clock = clock
-        self._peers = peers or {}
+        self._peers = {} if peers is None else peers
         self._monotonic = monotonic
         self._before: tuple[datetime, float] | None = None
 
