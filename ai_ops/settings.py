@@ -290,8 +290,14 @@ class Settings(BaseSettings):
     """Whether an edit may be placed where the lines are only nearly those it searches for."""
     bug_case_reach: Literal["repository", "owner", "all"] = "repository"
     """Whose bugs of the past the fixer is told of: the repository's, its owner's other ones' too, or all."""
+    retry_tries: int = Field(default=5, ge=1, le=100)
+    """How often a step is tried in all while its failure may pass by itself."""
+    retry_first_seconds: float = Field(default=1, gt=0)
+    """The wait before the second try; each further one is twice as long …"""
+    retry_longest_seconds: float = Field(default=300, gt=0)
+    """… up to this."""
     sandbox_output_mb: int = Field(default=50, ge=1)
-    """How much it may print."""
+    """How much one such command, or one call of Claude's CLI, may print."""
     test_wall_seconds: float = Field(default=900, gt=0)
     """The longest a test command may take."""
     budget_usd_per_run: float = Field(default=2.0, ge=0)

@@ -58,6 +58,7 @@ class ClaudeFixer:
         model: used when a request names none; empty is the CLI's own choice.
         allowed_models: globs of model ids, empty for all (``CLAUDE_ALLOWED_MODELS``).
         retries: how often the CLI itself repeats a failed API call.
+        output_bytes: what one call may print.
 
     Raises:
         PermanentError: ``model_bad_flag`` for ``args``.
@@ -73,6 +74,7 @@ class ClaudeFixer:
         model: str = "",
         allowed_models: Sequence[str] = (),
         retries: int = 3,
+        output_bytes: int = claude_cli.OUTPUT_BYTES,
     ) -> None:
         self._gateway = gateway
         self._sandbox = sandbox
@@ -81,6 +83,7 @@ class ClaudeFixer:
         self._model = model
         self._allowed_models = tuple(allowed_models)
         self._retries = retries
+        self._output_bytes = output_bytes
         self._checked: set[tuple[Path, int]] = set()
 
     async def ask(self, request: FixRequest, watch: Watch) -> FixAnswer:
@@ -99,7 +102,7 @@ class ClaudeFixer:
             self._open(desk, request) as session,
             self._sandbox.prepare(self._spec(request, program, desk)) as prepared,
         ):
-            transport = CliTransport(prepared, process.clean_environment())
+            transport = CliTransport(prepared, process.clean_environment(), self._output_bytes)
             if request.session is not None:
                 await asyncio.to_thread(claude_sessions.put, desk.home, request.session)
             end = await _converse(request, transport, listener, session)

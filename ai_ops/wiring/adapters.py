@@ -19,6 +19,7 @@ from ai_ops.core.ports import Fixer, Ledger, Notifier, Sandbox
 from ai_ops.core.publishing_limits import PublishingLimits
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
+from ai_ops.core.retry import RetryRules
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.fixing import FixMode
 from ai_ops.integrations.claude_direct import DirectFixer
@@ -85,6 +86,7 @@ def fixer(settings: Settings, sandbox: Sandbox, ledger: Ledger) -> Fixer:
             args=settings.claude_args,
             model=settings.claude_model,
             allowed_models=settings.claude_allowed_models,
+            output_bytes=settings.sandbox_output_mb * 10**6,
         )
 
     allowed = settings.claude_allowed_models
@@ -164,6 +166,9 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         commits=commit_rules(settings),
         mail_reviewers=settings.email_enabled and settings.mail_reviewers,
         mail_domains=settings.mail_domains,
+        retries=RetryRules(
+            settings.retry_tries, settings.retry_first_seconds, settings.retry_longest_seconds
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""``ai-ops worker``, ``alert`` and ``system`` as they are typed: what they print, in which shape, exit codes."""
+"""``ai-ops worker``, ``alert`` and ``system`` as they are typed: output, its shape, and exit codes."""
 
 import json
 import sqlite3

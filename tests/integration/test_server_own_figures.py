@@ -54,6 +54,8 @@ async def test_every_metric_stands_in_the_page_of_operations(tmp_path):
         found = await families(server)
     page = (DOC / "operations.md").read_text()
     for name, family in found.items():
+        if name.endswith("_created"):  # when a counter began; the library adds it
+            continue
         assert f"`{name}{'_total' if family.type == 'counter' else ''}" in page, name
 
 

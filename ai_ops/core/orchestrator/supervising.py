@@ -102,7 +102,7 @@ class Supervisor:
         leave = not asked and next_run(losses, self._rules) is NextRun.ASK_A_PERSON
         try:
             if leave:
-                await self._leave(post.task, poisoned(losses, loss))
+                await self._leave(post.task, poisoned(losses, loss).as_dict())
             else:
                 await self._engine.restart(post.task, f"its worker was replaced: {loss.detail}")
         finally:

@@ -33,6 +33,7 @@ from ai_ops.core.ports import (
 )
 from ai_ops.core.project import TestPlan
 from ai_ops.core.report import Report
+from ai_ops.core.retry import RetryRules
 from ai_ops.errors import PermanentError
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.edits import FileChange
@@ -141,6 +142,7 @@ class Policy:
     commits: CommitRules = field(default_factory=CommitRules)
     mail_reviewers: bool = True
     mail_domains: tuple[str, ...] = ()
+    retries: RetryRules = field(default_factory=RetryRules)
 
 
 @dataclass(frozen=True, slots=True)
