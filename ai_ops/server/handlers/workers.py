@@ -41,7 +41,7 @@ async def restart_worker(request: web.Request) -> web.StreamResponse:
 
 
 def _number(request: web.Request) -> int:
-    text = request.match_info["number"]
+    text = request.match_info["id"]
     if not (text.isascii() and text.isdigit() and len(text) <= 6):
         raise ProblemError(404, "worker_not_found", "Workers are named by their number")
     return int(text)
@@ -82,6 +82,6 @@ def _loss(kept: RecordedLoss) -> dict[str, Any]:
 
 ROUTES = (
     Route("GET", "/v1/workers", Scope.READ, list_workers),
-    Route("GET", "/v1/workers/{number}", Scope.READ, get_worker),
-    Route("POST", "/v1/workers/{number}/restart", Scope.WRITE, restart_worker),
+    Route("GET", "/v1/workers/{id}", Scope.READ, get_worker),
+    Route("POST", "/v1/workers/{id}/restart", Scope.WRITE, restart_worker),
 )
