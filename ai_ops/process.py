@@ -12,8 +12,9 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,31 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
+@dataclass(slots=True)
+class Children:
+    """The children started within ``gathered``. ``words`` counts the chunks that they have printed."""
+
+    pids: set[int] = field(default_factory=set)
+    words: int = 0
+
+
+_gathering: ContextVar[Children | None] = ContextVar("children", default=None)
+
+
+@contextlib.contextmanager
+def gathered() -> Iterator[Children]:
+    """Gather the children that this task, and tasks it begins, start while entered.
+
+    Those of ``run`` are taken out when they have ended; of the others some may be gone.
+    """
+    children = Children()
+    token = _gathering.set(children)
+    try:
+        yield children
+    finally:
+        _gathering.reset(token)
+
+
 class _Output:
     """Collects what a child prints, keeps the time of the last word and the total."""
 
@@ -112,6 +138,8 @@ class _Output:
     async def drain(self, stream: asyncio.StreamReader, number: int) -> None:
         while chunk := await stream.read(_CHUNK):
             self.last_word = time.monotonic()
+            if children := _gathering.get():
+                children.words += 1
             if self._left <= 0:
                 self.too_much.set()
                 continue
@@ -185,7 +213,7 @@ async def start(
     """
     pipe = asyncio.subprocess.PIPE
     begin = launch(argv, env, cwd, _kernel(limits or Limits()))
-    return await asyncio.create_subprocess_exec(
+    child = await asyncio.create_subprocess_exec(
         *begin.argv,
         stdin=pipe,
         stdout=pipe,
@@ -197,6 +225,9 @@ async def start(
         preexec_fn=begin.prepare,
         pass_fds=tuple(pass_fds),
     )
+    if children := _gathering.get():
+        children.pids.add(child.pid)
+    return child
 
 
 async def _begun(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
@@ -257,6 +288,8 @@ async def run(
             pass_fds=tuple(pass_fds),
         )
     )
+    children = _gathering.get() or Children()
+    children.pids.add(child.pid)
     if on_start:
         on_start(child.pid)
     output = _Output(limits.output_bytes, on_output)
@@ -272,6 +305,7 @@ async def run(
         end = End.EXITED if exiting.done() else watching.result()
     finally:
         kill_group(child.pid)
+        children.pids.discard(child.pid)
         watching.cancel()
         feeding.cancel()
         reaping = asyncio.create_task(child.wait())

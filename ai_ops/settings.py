@@ -202,12 +202,32 @@ class Settings(BaseSettings):
     """Traces of ended runs older than this are removed; runs keep their cost. 0: never."""
     max_concurrent_tasks: int = Field(default=2, ge=1)
     """Tasks worked on at the same time."""
+    worker_memory_mb: int = Field(default=5000, ge=64)
+    """Memory that a worker's processes may use together; one that outgrows it is replaced."""
+    worker_silent_seconds: float = Field(default=1200, gt=0)
+    """A worker without a sign of life for so long is replaced; never before a test command may end."""
+    worker_most_losses: int = Field(default=3, ge=1)
+    """A run that lost so many workers is left to a person."""
+    heartbeat_seconds: float = Field(default=30, gt=0)
+    """How often workers are looked at."""
+    health_check_seconds: float = Field(default=60, gt=0)
+    """How often the installation's health is checked."""
+    disk_floor_gb: float = Field(default=5, ge=0)
+    """Less free disk than this is an alert, and old data is removed at once."""
+    cache_retention_days: float = Field(default=30, ge=0)
+    """Mirrors and set-up layers that nobody used for so long are removed. 0: never."""
     queue_high: int = Field(default=10, ge=1)
     """More pending tasks than this: prompt tasks that are not urgent are refused."""
     queue_low: int = Field(default=5, ge=0)
     """At this many they are accepted again."""
     log_format: Literal["console", "json"] = "console"
     """How the server logs."""
+    log_file: FilePath | None = None
+    """A file that the server logs to as well."""
+    log_file_mb: int = Field(default=50, ge=1)
+    """At this size it is rotated, and ``DATA_DIR/alerts.jsonl`` too."""
+    log_files: int = Field(default=7, ge=2)
+    """How many files there are of each, with the one that is written."""
     report_language: Literal["en", "zh"] = "en"
     """Language of reports."""
 
@@ -240,7 +260,7 @@ class Settings(BaseSettings):
     """Models that may be asked; empty: any."""
     scripted_answers: FilePath | None = None
     """A script for the deterministic fixer, used instead of Claude; for rehearsals and tests."""
-    claude_wall_seconds: float = Field(default=1800, gt=0)
+    claude_wall_seconds: float = Field(default=18_000, gt=0)
     """The longest one call to Claude may take."""
     claude_idle_seconds: float = Field(default=120, gt=0)
     """The longest it may be silent."""
@@ -274,6 +294,14 @@ class Settings(BaseSettings):
     """Whether an edit may be placed where the lines are only nearly those it searches for."""
     bug_case_reach: Literal["repository", "owner", "all"] = "repository"
     """Whose bugs of the past the fixer is told of: the repository's, its owner's other ones' too, or all."""
+    retry_tries: int = Field(default=5, ge=1, le=100)
+    """How often a step is tried in all while its failure may pass by itself."""
+    retry_first_seconds: float = Field(default=1, gt=0)
+    """The wait before the second try; each further one is twice as long …"""
+    retry_longest_seconds: float = Field(default=300, gt=0)
+    """… up to this."""
+    sandbox_output_mb: int = Field(default=50, ge=1)
+    """How much one such command, or one call of Claude's CLI, may print."""
     test_wall_seconds: float = Field(default=900, gt=0)
     """The longest a test command may take."""
     budget_usd_per_run: float = Field(default=2.0, ge=0)

@@ -11,6 +11,7 @@ from typer.main import get_command
 
 import ai_ops
 from ai_ops.cli import (
+    alert,
     bug,
     config,
     demo,
@@ -22,8 +23,10 @@ from ai_ops.cli import (
     replay,
     schedule,
     serve,
+    system,
     task,
     trace,
+    worker,
 )
 from ai_ops.cli.exits import CliError, Exit
 from ai_ops.cli.flags import without_values
@@ -48,6 +51,9 @@ app.add_typer(pr.app, name="pr")
 app.add_typer(bug.app, name="bug")
 app.add_typer(notification.app, name="notification")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(worker.app, name="worker")
+app.add_typer(alert.app, name="alert")
+app.add_typer(system.app, name="system")
 app.add_typer(config.app, name="config")
 
 

@@ -46,7 +46,7 @@ def local(
 ) -> None:
     """Follow logs and repair their errors in this one process."""
     from ai_ops.agent.options import load as load_options
-    from ai_ops.cli.logs import configure, warn_of, warn_of_idle
+    from ai_ops.cli.logs import configure, file_of, warn_of, warn_of_idle
     from ai_ops.preflight import require_startable, warnings
     from ai_ops.settings import forget_secrets, load
 
@@ -72,7 +72,7 @@ def local(
     from ai_ops.wiring import redactor  # some libraries start programs when imported
     from ai_ops.workspace.mounts import enter_private_mounts
 
-    configure(settings.log_format, redactor(settings))
+    configure(settings.log_format, redactor(settings), file_of(settings))
     warn_of(warnings(loaded))
     warn_of_idle(loaded.idle)
     overlays = enter_private_mounts(settings.workspaces_dir)  # before there is a second thread

@@ -29,7 +29,7 @@ def server(
     host: Host = None, port: Port = None, data_dir: DataDir = None, code_host: CodeHostOption = None
 ) -> None:
     """Run the server: takes events and tasks, repairs, opens pull requests."""
-    from ai_ops.cli.logs import configure, warn_of, warn_of_idle
+    from ai_ops.cli.logs import configure, file_of, warn_of, warn_of_idle
     from ai_ops.preflight import require_startable, warnings
     from ai_ops.settings import forget_secrets, load
 
@@ -40,7 +40,7 @@ def server(
     from ai_ops.workspace.mounts import enter_private_mounts
 
     settings = with_free_port(loaded.settings)
-    configure(settings.log_format, redactor(settings))
+    configure(settings.log_format, redactor(settings), file_of(settings))
     warn_of(warnings(loaded))
     warn_of_idle(loaded.idle)
     overlays = enter_private_mounts(settings.workspaces_dir)  # before there is a second thread

@@ -216,6 +216,19 @@ class DurableEngine:
         await self._interrupt(name)
         await self._duty.close(task)
 
+    async def restart(self, task: Task, reason: str) -> None:
+        """Interrupt the task's present run, and queue it again if the task still wants it.
+
+        When the queue's own database does not answer, the reconciler finds the interrupted run.
+        """
+        await self._interrupt(workflow_id(task))
+        try:
+            async with self._queueing:
+                if await self._duty.reopened(task, reason):
+                    await self._begin_anew(task)
+        except TemporaryError as error:
+            _LOG.warning("task %s is queued later: %s", task.id, error)
+
     async def queue_depth(self) -> int:
         """Return how many runs wait for their turn or a place."""
         return await self._dbos.queued() + self._slots.waiting

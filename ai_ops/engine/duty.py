@@ -78,6 +78,13 @@ class Duty:
         else:
             await self.close(task)
 
+    async def reopened(self, task: Task, reason: str) -> Task | None:
+        """Return the task, pending again, whose run was interrupted; None when the run is not wanted."""
+        now = await self.wanted(task.id, task.run_number)
+        if now is not None and now.state is TaskState.PROCESSING:
+            await self.move(now, TaskState.PENDING, outcome_reason=reason)
+        return now
+
     async def fail(self, task: Task, failure: Mapping[str, str]) -> None:
         """Move the task to ``failed``; harmless when it is over already."""
         if self.failing is not None:

@@ -89,6 +89,14 @@ class MemoryEngine:
             await asyncio.wait({one})
         await self._duty.close(task)
 
+    async def restart(self, task: Task, reason: str) -> None:
+        """Interrupt the task's present run, and queue it again if the task still wants it."""
+        if one := self._running.get(workflow_id(task)):
+            one.cancel()
+            await asyncio.wait({one})
+        if await self._duty.reopened(task, reason):
+            await self.enqueue(task)
+
     async def queue_depth(self) -> int:
         """Return how many runs wait for their turn or a place."""
         return len(self._running) - len(self._working)

@@ -67,6 +67,7 @@ class ClaudeFixer:
         allowed_models: globs of model ids, empty for all (``CLAUDE_ALLOWED_MODELS``).
         retries: how often the CLI itself repeats a failed API call.
         egress: the way to the web of requests that have one; None is no way for any.
+        output_bytes: what one call may print.
 
     Raises:
         PermanentError: ``model_bad_flag`` for ``args``.
@@ -83,6 +84,7 @@ class ClaudeFixer:
         allowed_models: Sequence[str] = (),
         retries: int = 3,
         egress: EgressProxy | None = None,
+        output_bytes: int = claude_cli.OUTPUT_BYTES,
     ) -> None:
         self._gateway = gateway
         self._sandbox = sandbox
@@ -92,6 +94,7 @@ class ClaudeFixer:
         self._allowed_models = tuple(allowed_models)
         self._retries = retries
         self._egress = egress
+        self._output_bytes = output_bytes
         self._checked: set[tuple[Path, int]] = set()
 
     async def ask(self, request: FixRequest, watch: Watch) -> FixAnswer:
@@ -112,7 +115,7 @@ class ClaudeFixer:
             self._reaching(desk, request, watch, refusals),
             self._sandbox.prepare(self._spec(request, program, desk)) as prepared,
         ):
-            transport = CliTransport(prepared, process.clean_environment())
+            transport = CliTransport(prepared, process.clean_environment(), self._output_bytes)
             if request.session is not None:
                 await asyncio.to_thread(claude_sessions.put, desk.home, request.session)
             end = await _converse(request, transport, listener, session)

@@ -38,7 +38,8 @@ MODEL_URL: Final = "http://model.invalid"
 """Where the CLI believes the API is; every byte goes to the socket instead."""
 
 _LINE_BYTES = 64 * 2**20
-_OUTPUT_BYTES = 512 * 2**20  # of one call, both streams
+OUTPUT_BYTES = 50_000_000
+"""What one call may print unless it is said otherwise, both streams together."""
 _STDERR_BYTES = 64 * 1024
 _REAP_SECONDS = 5.0
 
@@ -111,8 +112,9 @@ class CliTransport(Transport):
     ``last_activity`` is the monotonic time of its last word, ``return_code`` is None while it lives.
     """
 
-    def __init__(self, command: Prepared, env: Mapping[str, str]) -> None:
+    def __init__(self, command: Prepared, env: Mapping[str, str], output_bytes: int = OUTPUT_BYTES) -> None:
         self.last_activity = time.monotonic()
+        self._output_bytes = output_bytes
         self._command = command
         self._env = dict(env)
         self._watching: asyncio.Task[RunEnd] | None = None
@@ -129,7 +131,7 @@ class CliTransport(Transport):
     @property
     def excess(self) -> RunEnd | None:
         """Return the limit on what the child uses that it has passed. It lives until it is killed."""
-        if self._heard_bytes > _OUTPUT_BYTES:
+        if self._heard_bytes > self._output_bytes:
             return RunEnd.OUTPUT_LIMIT
         watching = self._watching
         return watching.result() if watching and watching.done() and not watching.cancelled() else None

@@ -16,6 +16,7 @@ from ai_ops.server.handlers import (
     comments,
     events,
     health,
+    housekeeping,
     issues,
     notifications,
     pull_requests,
@@ -25,6 +26,7 @@ from ai_ops.server.handlers import (
     tasks,
     traces,
     webhooks,
+    workers,
 )
 from ai_ops.server.problems import ProblemError, answer, problem_middleware
 from ai_ops.server.readiness import READINESS, Readiness
@@ -46,6 +48,8 @@ ROUTES = (
     *bug_cases.ROUTES,
     *notifications.ROUTES,
     *schedules.ROUTES,
+    *workers.ROUTES,
+    *housekeeping.ROUTES,
 )
 _SHUTDOWN_SECONDS = 2.0
 

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from ai_ops.server.own_figures import OwnFigures
 from ai_ops.server.services import Services
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -45,6 +46,8 @@ class Metrics:
     def __init__(self, services: Services) -> None:
         self.registry = CollectorRegistry()
         removed, watched = services.removed, services.watched
+        self.own = OwnFigures(services.oversight, services.clock)
+        self.registry.register(self.own)
         self.registry.register(
             _Kept(
                 "ai_ops_removed",
@@ -123,6 +126,7 @@ class Metrics:
 
     async def refresh(self, services: Services) -> None:
         """Read the gauges."""
+        await self.own.refresh()
         await self._refresh_pull_requests(services)
         self.queue_depth.set(await services.engine.queue_depth())
         for reason, number in (await services.issues.waiting()).items():

@@ -25,6 +25,7 @@ _STATUS_OF_CODE = {
     "code_host_mismatch": 422,
     "folder_not_allowed": 422,
     "task_not_found": 404,
+    "worker_not_found": 404,
     "issue_not_found": 404,
     "trace_not_found": 404,
     "artifact_not_found": 404,

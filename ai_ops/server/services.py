@@ -11,6 +11,7 @@ from typing import Protocol
 from aiohttp import web
 
 from ai_ops.core.orchestrator.conversation import Conversation
+from ai_ops.core.orchestrator.oversight import Oversight
 from ai_ops.core.orchestrator.planning import Planning
 from ai_ops.core.orchestrator.scheduling import Scheduling
 from ai_ops.core.ports import (
@@ -91,6 +92,7 @@ class Services:
     ids: Ids
     schedules: Schedules
     scheduling: Scheduling
+    oversight: Oversight
     public_url: str
     planning: Planning
     bug_case_reach: Reach = Reach.REPOSITORY

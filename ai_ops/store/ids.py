@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from ai_ops.store import tables
+from ai_ops.store import crew_tables, tables
 from ai_ops.store.database import Database
 
 _TABLES = {
@@ -17,6 +17,7 @@ _TABLES = {
     "bug_case": tables.bug_cases,
     "notification": tables.notifications,
     "schedule": tables.schedules,
+    "alert": crew_tables.alerts,
 }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 _FOLDER = Path(__file__).with_name("migrations")
@@ -17,3 +18,9 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def knows(revision: str) -> bool:
+    """Whether this version of the code can bring a schema of that revision up to date."""
+    script = ScriptDirectory(str(_FOLDER))
+    return any(each.revision == revision for each in script.walk_revisions())

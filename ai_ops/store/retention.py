@@ -18,7 +18,7 @@ from sqlalchemy import Select, Table, delete, exists, or_, select
 from ai_ops.core.ports import Clock
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import TaskState
-from ai_ops.store import releases, tables
+from ai_ops.store import crew_tables, releases, tables
 from ai_ops.store.database import Database
 
 _ROWS = 500
@@ -48,21 +48,24 @@ class Retention:
         self.removed = {"events": 0, "traces": 0}
         """What was removed since the start."""
 
-    async def sweep(self) -> None:
-        """Remove all that is too old.
+    async def sweep(self, days: float | None = None) -> None:
+        """Remove all that is too old, or older than so many days.
 
         Raises:
             TemporaryError: ``storage_unavailable``; what was removed before stays removed.
         """
         now = self._clock.now()
-        if self._event_days:
+        event_days, trace_days = (self._event_days, self._trace_days) if days is None else (days, days)
+        if event_days:
             for table in (tables.events, tables.counted_events):
-                await self._forget_events(table, now - timedelta(days=self._event_days))
-            await self._forget_releases(now - timedelta(days=self._event_days))
+                await self._forget_events(table, now - timedelta(days=event_days))
+            await self._forget_releases(now - timedelta(days=event_days))
         await self._forget_deliveries(now - _DELIVERIES_KEPT)
-        if self._trace_days:
-            await self._forget_traces(now - timedelta(days=self._trace_days))
-            await self._forget_calls(now - max(timedelta(days=self._trace_days), _BUDGETS_LOOK_BACK))
+        if trace_days:
+            await self._forget_traces(now - timedelta(days=trace_days))
+            await self._forget_calls(now - max(timedelta(days=trace_days), _BUDGETS_LOOK_BACK))
+            await self._forget_oldest(crew_tables.worker_losses, "at", now - timedelta(days=trace_days))
+            await self._forget_oldest(crew_tables.alerts, "resolved_at", now - timedelta(days=trace_days))
 
     async def _forget_events(self, table: Table, before: datetime) -> None:
         """Remove the oldest. Nearly all were received in the order of their numbers: no index is needed.
@@ -96,6 +99,16 @@ class Retention:
         while removed == _ROWS:
             async with self._database.write() as connection:
                 gone = await connection.execute(delete(tables.webhook_deliveries).where(c.key.in_(oldest)))
+            removed = gone.rowcount
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _forget_oldest(self, table: Table, moment: str, before: datetime) -> None:
+        """Remove rows by a moment that has an index."""
+        oldest = select(table.c.seq).where(table.c[moment] < before).limit(_ROWS)
+        removed = _ROWS
+        while removed == _ROWS:
+            async with self._database.write() as connection:
+                gone = await connection.execute(delete(table).where(table.c.seq.in_(oldest)))
             removed = gone.rowcount
             await asyncio.sleep(_PAUSE_SECONDS)
 

@@ -63,6 +63,10 @@ class GitClient:
         self._http_hosts = plain
         self._author = author or Author()
 
+    async def forget_unused(self, before: float) -> int:
+        """Remove the mirrors that nobody used since ``before``, in seconds since 1970; return how many."""
+        return await self._mirrors.forget_unused(before)
+
     @asynccontextmanager
     async def _mirror(self, repository: Repository) -> AsyncIterator[Mirror]:
         address = address_of(repository, allow_file=self._allow_file, http_hosts=self._http_hosts)

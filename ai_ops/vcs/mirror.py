@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -216,11 +217,20 @@ class Mirrors:
                 self._swept.add(git_dir.name)
             if not (git_dir / "HEAD").is_file():
                 await asyncio.to_thread(skeleton, git_dir)
+            await asyncio.to_thread(os.utime, git_dir / "HEAD")  # used last
             try:
                 yield Mirror(repository, address, Place(git_dir), self.runner, credential, self.pinning)
             except BaseException:
                 self._swept.discard(git_dir.name)  # a git that was killed may have left locks
                 raise
+
+    async def forget_unused(self, before: float) -> int:
+        """Remove the mirrors that nobody used since ``before``, in seconds since 1970; return how many."""
+        removed = 0
+        for git_dir in await asyncio.to_thread(lambda: sorted(self.folder.glob("*.git"))):
+            async with self._locks.setdefault(git_dir.name, asyncio.Lock()):
+                removed += await asyncio.to_thread(_remove_unused, git_dir, before)
+        return removed
 
     async def healed(self, mirror: Mirror, work: Callable[[], Awaitable[T]]) -> T:
         """Do ``work``; when the mirror proves damaged, clone it anew and do it once more."""
@@ -237,6 +247,20 @@ class Mirrors:
 def _empty(git_dir: Path) -> None:
     shutil.rmtree(git_dir, ignore_errors=True)
     skeleton(git_dir)
+
+
+def _remove_unused(git_dir: Path, before: float) -> bool:
+    """Remove a mirror unless it was used since; it loses its name first, so no half of one is ever used."""
+    try:
+        if (git_dir / "HEAD").stat().st_mtime >= before:
+            return False
+    except FileNotFoundError:
+        return False
+    gone = git_dir.with_name(f".gone-{git_dir.name}")
+    shutil.rmtree(gone, ignore_errors=True)
+    git_dir.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+    return True
 
 
 def _sweep(git_dir: Path) -> None:

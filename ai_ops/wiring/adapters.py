@@ -20,6 +20,7 @@ from ai_ops.core.ports import Fixer, Ledger, Notifier, Sandbox
 from ai_ops.core.publishing_limits import PublishingLimits
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
+from ai_ops.core.retry import RetryRules
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.fixing import FixMode
 from ai_ops.integrations.claude_args import parse_args
@@ -91,6 +92,7 @@ def fixer(settings: Settings, sandbox: Sandbox, ledger: Ledger) -> Fixer:
             model=settings.claude_model,
             allowed_models=settings.claude_allowed_models,
             egress=EgressProxy(EgressRules.of(settings.egress_allow), look_up),
+            output_bytes=settings.sandbox_output_mb * 10**6,
         )
 
     allowed = settings.claude_allowed_models
@@ -176,6 +178,9 @@ def policy(settings: Settings, salt: str, public_url: str) -> Policy:
         mail_reviewers=settings.email_enabled and settings.mail_reviewers,
         mail_domains=settings.mail_domains,
         claude_args=parse_args(settings.claude_args),
+        retries=RetryRules(
+            settings.retry_tries, settings.retry_first_seconds, settings.retry_longest_seconds
+        ),
     )
 
 

@@ -53,6 +53,7 @@ def services(system: System) -> Services:
         ids=IdRepository(system.database),
         schedules=system.schedules,
         scheduling=system.scheduling,
+        oversight=system.oversight,
         public_url=tools.policy.public_url,
         planning=Planning(tools.policy, tools.folders, settings.egress_allow),
         senders=Senders(tuple(_senders(settings))),

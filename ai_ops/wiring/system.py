@@ -14,9 +14,11 @@ from ai_ops.core.clock import SystemClock
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.ci import CiWatch
 from ai_ops.core.orchestrator.conversation import Conversation
+from ai_ops.core.orchestrator.crew import WatchedFixer, WatchedWorker
 from ai_ops.core.orchestrator.expiring import Expiring
 from ai_ops.core.orchestrator.fix_watching import FixWatching
 from ai_ops.core.orchestrator.holding import Holding
+from ai_ops.core.orchestrator.oversight import Oversight
 from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.pacing import paced_hosts
 from ai_ops.core.orchestrator.places import LeftPlaces
@@ -50,7 +52,7 @@ from ai_ops.store.retention import Retention
 from ai_ops.store.schedules import ScheduleRepository
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
-from ai_ops.wiring import telling
+from ai_ops.wiring import overseeing, telling
 from ai_ops.wiring.adapters import (
     account,
     chosen_sandbox,
@@ -98,6 +100,7 @@ class System:
     conversation: Conversation
     schedules: ScheduleRepository
     scheduling: Scheduling
+    oversight: Oversight
 
     async def ready(self) -> None:
         """Write to the database and take it back; a failure is named."""
@@ -119,6 +122,7 @@ async def build(
     clock = SystemClock()
     redact = redactor(settings)
     salt = await asyncio.to_thread(salt_of, settings.data_dir)
+    await asyncio.to_thread(overseeing.finish_restoring, settings.data_dir)
     database = await open_database(settings.database)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
@@ -143,6 +147,14 @@ async def build(
             wishes=telling.wishes(settings),
         )
         workspaces = WorkspaceManager(settings.workspaces_dir, git, overlays=overlays)
+        setup_layers = SetupBuilder(
+            sandbox,
+            toolbox,
+            settings.data_dir,
+            network=settings.setup_network,
+            find=toolchains_of(sandbox),
+        )
+        crew = overseeing.crew(settings, clock)
         tools = Tools(
             tasks=TaskRepository(database, clock),
             issues=IssueRepository(database, clock, intake_rules(settings)),
@@ -157,17 +169,15 @@ async def build(
             builds=git,
             workspaces=workspaces,
             suites=SuiteRunner(
-                sandbox, toolbox, wall_seconds=settings.test_wall_seconds, find=toolchains_of(sandbox)
-            ),
-            setup_layers=SetupBuilder(
                 sandbox,
                 toolbox,
-                settings.data_dir,
-                network=settings.setup_network,
+                wall_seconds=settings.test_wall_seconds,
+                output_limit=settings.sandbox_output_mb * 10**6,
                 find=toolchains_of(sandbox),
             ),
+            setup_layers=setup_layers,
             edits=edits,
-            fixer=PacedFixer(fixer(settings, sandbox, ledger), pauses, clock),
+            fixer=WatchedFixer(PacedFixer(fixer(settings, sandbox, ledger), pauses, clock), crew),
             hosts=hosts(settings, pull_requests, comments, git, on_github),
             mailroom=mailroom,
             sandbox=sandbox,
@@ -182,7 +192,7 @@ async def build(
         engine = DurableEngine(
             f"sqlite:///{settings.data_dir.absolute() / 'engine.db'}",
             settings.data_dir,
-            wrap(worker) if wrap else worker,
+            WatchedWorker(wrap(worker) if wrap else worker, tools.tasks, crew),
             tools.tasks,
             trace,
             failing=worker.fail,
@@ -205,6 +215,10 @@ async def build(
         watchers = (Holding(paced), conversation, CiWatch(paced, engine), expiring)
         watching = Watching(pull_requests, paced.hosts, watchers)
         retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)
+        caches = {"mirrors": git.forget_unused, "setup_layers": setup_layers.forget_unused}
+        oversight = overseeing.oversight(
+            settings, tools, engine, database, crew, retention, workspaces, caches
+        )
         rules = repository_rules(settings)
         schedules = ScheduleRepository(database, clock)
         scheduling = Scheduling(schedules, tools.tasks, engine, clock, rules.resolve)
@@ -223,13 +237,14 @@ async def build(
             conversation,
             schedules,
             scheduling,
+            oversight,
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)
         upkeep = Upkeep(
             tools.issues,
             engine,
-            retention,
+            oversight.cleaning,
             redact.redact,
             begins=(tools.issues.reconsider, tools.places.release_waiting),
             duties=(LeftPlaces(tools).clear,),
@@ -239,6 +254,8 @@ async def build(
         stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
         stack.push_async_callback(_cancel, asyncio.create_task(scheduling.run(), name="scheduling"))
         stack.push_async_callback(_cancel, asyncio.create_task(watching.run(), name="watching"))
+        for name, duty in oversight.duties:
+            stack.push_async_callback(_cancel, asyncio.create_task(duty(), name=name))
         holding = FixWatching(
             tools,
             engine,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,7 +128,19 @@ class SetupBuilder:
                     await asyncio.to_thread(remove_tree, self._shelf / key)
                     raise
                 await asyncio.to_thread(_finish, layer, complete)
+            await asyncio.to_thread(os.utime, complete)  # used last
         return layer
+
+    async def forget_unused(self, before: float) -> int:
+        """Remove the layers that nobody asked for since ``before``, in seconds since 1970; return how many.
+
+        Tests may still run in one that was asked for; so ``before`` lies further back than tests may take.
+        """
+        removed = 0
+        for shelf in await asyncio.to_thread(lambda: sorted(self._shelf.glob("*/complete"))):
+            async with self._busy[shelf.parent.name]:
+                removed += await asyncio.to_thread(_remove_unused, shelf, before)
+        return removed
 
     async def _build(
         self, command: str, checkout: Path, layer: Path, tools: Sequence[str], toolchain: Toolchain
@@ -167,6 +180,18 @@ class SetupBuilder:
             f"the setup command ended with {how}:\n{result.output[-_TAIL:].strip()}",
             next_step=f"Correct `setup` in .ai-ops.yml.{advice}",
         )
+
+
+def _remove_unused(complete: Path, before: float) -> bool:
+    """Remove a layer unless it was used since; its mark goes first, so no half of one is ever used."""
+    try:
+        if complete.stat().st_mtime >= before:
+            return False
+    except FileNotFoundError:
+        return False
+    complete.unlink()
+    remove_tree(complete.parent)
+    return True
 
 
 def _finish(layer: Path, complete: Path) -> None:

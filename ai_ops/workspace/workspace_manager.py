@@ -72,19 +72,25 @@ class WorkspaceManager:
         await asyncio.to_thread(_remove_run, self._run_folder(run_id))
         await self._trees.clear(self._root)
 
-    async def sweep(self, live: set[str]) -> tuple[str, ...]:
-        """Remove the folders of runs that are not in ``live``, left by a crash; return their ids."""
-        swept = await asyncio.to_thread(self._sweep, frozenset(live))
+    async def sweep(self, live: set[str], before: float | None = None) -> tuple[str, ...]:
+        """Remove the folders of runs that are not in ``live``, left by a crash; return their ids.
+
+        With ``before``, in seconds since 1970, those that were used since stay: their run may be new.
+        """
+        swept = await asyncio.to_thread(self._sweep, frozenset(live), before)
         await self._trees.clear(self._root)
         return swept
 
-    def _sweep(self, live: frozenset[str]) -> tuple[str, ...]:
+    def _sweep(self, live: frozenset[str], before: float | None) -> tuple[str, ...]:
         if not self._root.is_dir():
             return ()
         dead = [
             folder
             for folder in sorted(self._root.iterdir())
-            if folder.name not in live and not folder.is_symlink() and (folder / _MARK).is_file()
+            if folder.name not in live
+            and not folder.is_symlink()
+            and (folder / _MARK).is_file()
+            and (before is None or (folder / _MARK).stat().st_mtime < before)
         ]
         for folder in dead:
             _remove_run(folder)

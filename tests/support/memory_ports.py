@@ -36,7 +36,7 @@ class MemoryTasks:
     async def find(self, task_id: str) -> Task | None:
         return self.rows.get(task_id)
 
-    async def move(self, task_id: str, to: TaskState, **changes: Any) -> Task:
+    async def move(self, task_id: str, to: TaskState, *, mail: Any = None, **changes: Any) -> Task:
         task = self.rows[task_id]
         if to not in TRANSITIONS[task.state]:
             raise PermanentError("illegal_transition", f"{task.state} → {to}")

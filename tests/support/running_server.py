@@ -20,11 +20,13 @@ from ai_ops.core.clock import SystemClock
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.conversation import Conversation
+from ai_ops.core.orchestrator.crew import Crew, WatchedWorker
 from ai_ops.core.orchestrator.planning import Planning
 from ai_ops.core.orchestrator.scheduling import Scheduling
 from ai_ops.core.ports import CodeHost, Steps
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
+from ai_ops.core.tally import Tally
 from ai_ops.engine.memory import MemoryEngine
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.run import Run
@@ -51,7 +53,9 @@ from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.github import GitHubHost
 from ai_ops.vcs.local import LocalHost
+from ai_ops.workspace.process_trees import ProcessNursery
 from ai_ops.workspace.task_folders import TaskFolders
+from tests.support.oversight import an_oversight
 from tests.support.store import sqlite_url
 from tests.support.workshop import POLICY
 
@@ -236,7 +240,9 @@ async def running(
     comments, nudges = CommentRepository(database, clock), Nudges()
     trace = TraceStore(database, clock, redactor)
     worker = SmallWorker(tasks, trace)
-    engine = MemoryEngine(worker, tasks, trace, max_concurrent=4)
+    crew = Crew(4, clock, ProcessNursery(), Tally())
+    engine = MemoryEngine(WatchedWorker(worker, tasks, crew), tasks, trace, max_concurrent=4)
+    outbox = OutboxRepository(database)
     git = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
     hosts: dict[str, CodeHost] = {
         "local": LocalHost(pull_requests, comments, git),
@@ -271,7 +277,7 @@ async def running(
         bug_cases=BugCaseRepository(database),
         fix_watches=FixWatchRepository(database, clock),
         trace=trace,
-        outbox=OutboxRepository(database),
+        outbox=outbox,
         pauses=PauseRepository(database, clock, "account"),
         engine=engine,
         hosts=hosts,
@@ -283,6 +289,7 @@ async def running(
         ids=IdRepository(database),
         schedules=schedules,
         scheduling=Scheduling(schedules, tasks, engine, clock, repositories.resolve),
+        oversight=an_oversight(folder, database, crew, tasks, engine, outbox, clock),
         public_url=PUBLIC_URL,
         node_rates=node_rates or NodeRates(),
         senders=senders or Senders(),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ai_ops.core.retry import MAX_TRIES, OUTAGE_CODES, decide, tries_for
+from ai_ops.core.retry import MAX_TRIES, OUTAGE_CODES, OUTAGE_TRIES, RetryRules, decide, tries_for
 from ai_ops.errors import PermanentError, TemporaryError
 
 
@@ -63,3 +63,12 @@ def test_an_outage_of_a_code_host_is_waited_out_for_hours_with_few_tries_in_each
 
 def test_another_failure_is_worth_five_tries():
     assert tries_for(TemporaryError("disk_full", "full")) == MAX_TRIES
+
+
+def test_an_operator_may_say_how_often_and_how_long():
+    rules = RetryRules(max_tries=3, first_seconds=2.0, longest_seconds=3.0)
+    failure = TemporaryError("git_failed", "no")
+    waits = [decide(failure, attempt, rules=rules) for attempt in (1, 2, 3)]
+    assert [(each.retry, each.delay_seconds) for each in waits] == [(True, 2.0), (True, 3.0), (False, 0.0)]
+    assert tries_for(failure, rules) == 3
+    assert tries_for(TemporaryError("host_unavailable", "no"), rules) == OUTAGE_TRIES

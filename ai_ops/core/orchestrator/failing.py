@@ -28,24 +28,27 @@ from ai_ops.flow.task import Priority, Proof, Task, TaskState
 log = logging.getLogger(__name__)
 
 
-async def fail(tools: Tools, task: Task, failure: Mapping[str, str]) -> None:
+async def fail(
+    tools: Tools, task: Task, failure: Mapping[str, str], *, to: TaskState = TaskState.FAILED
+) -> None:
     """Move a task to ``failed``; its mail enters the outbox with the same commit, so it is sent once or not.
 
     Args:
         tools: what the run worked with.
         task: the task, in the run that failed.
         failure: ``{"code", "message", "next_step"}``.
+        to: ``needs_human_review`` where a person has to say whether it is tried again.
     """
     words = {name: tools.redact(text) for name, text in failure.items()}
     reason = f"{words['code']}: {words['message']}"
     mail = await _mail(tools, task, words)
     try:
-        await tools.tasks.move(task.id, TaskState.FAILED, mail=mail, outcome_reason=reason, failure=words)
+        await tools.tasks.move(task.id, to, mail=mail, outcome_reason=reason, failure=words)
     except PermanentError as refused:
         # A person was faster: the task was cancelled meanwhile.
         log.info("task %s: %s", task.id, refused)
         return
-    warn(task, TaskState.FAILED, words["code"], words["message"])
+    warn(task, to, words["code"], words["message"])
 
 
 def warn(task: Task, state: TaskState, code: str, reason: str) -> None:

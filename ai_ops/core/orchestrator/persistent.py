@@ -86,7 +86,9 @@ class Persistent:
             log.warning("no mail says what task %s waits with: %s", self._task.id, untold)
 
     def _failure(self, failure: TemporaryError, tries: int) -> retry.RetryDecision:
-        return retry.decide(failure, tries, spread=self._task.id, max_tries=retry.tries_for(failure))
+        rules = self._tools.policy.retries
+        most = retry.tries_for(failure, rules)
+        return retry.decide(failure, tries, spread=self._task.id, max_tries=most, rules=rules)
 
     def _limit(self, failure: TemporaryError, times: int) -> retry.RetryDecision:
         """Wait for the end of a limit. Waiting is no failed try: the run is never lost for it."""

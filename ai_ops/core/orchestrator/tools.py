@@ -33,6 +33,7 @@ from ai_ops.core.ports import (
 )
 from ai_ops.core.project import TestPlan
 from ai_ops.core.report import Report
+from ai_ops.core.retry import RetryRules
 from ai_ops.errors import PermanentError
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.edits import FileChange
@@ -112,6 +113,10 @@ class Mailroom(Protocol):
         """Return the message of other news, as ``render``."""
         ...
 
+    async def deliver_unkept(self, notification: Notification) -> None:
+        """Send at once and once, without the outbox; failures are told in the log."""
+        ...
+
     async def deliver_due(self) -> frozenset[str]:
         """Try everything that is due once; failures stay in the outbox. Returns the keys of what was sent."""
         ...
@@ -151,6 +156,7 @@ class Policy:
     mail_reviewers: bool = True
     mail_domains: tuple[str, ...] = ()
     claude_args: tuple[str, ...] = ()
+    retries: RetryRules = field(default_factory=RetryRules)
 
 
 @dataclass(frozen=True, slots=True)

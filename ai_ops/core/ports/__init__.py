@@ -6,6 +6,8 @@ All failures are ``TemporaryError`` or ``PermanentError`` with the codes named h
 """
 
 from ai_ops.core.ports.asking import Fixer, Granted, Ledger, Pauses
+from ai_ops.core.ports.crew import ChildTree, Nursery, TreeUse, WorkerLosses
+from ai_ops.core.ports.health import AlertLog, Alerts, Figures, Gauges, StoredFigures
 from ai_ops.core.ports.hosts import CodeHost
 from ai_ops.core.ports.records import (
     BugCaseFilter,
@@ -35,10 +37,13 @@ from ai_ops.core.ports.telling import Notifier, Outbox
 from ai_ops.core.ports.watches import Builds, FixWatches
 
 __all__ = [
+    "AlertLog",
+    "Alerts",
     "Bind",
     "BugCaseFilter",
     "BugCases",
     "Builds",
+    "ChildTree",
     "Clock",
     "CodeHost",
     "Comments",
@@ -46,8 +51,10 @@ __all__ = [
     "Deliveries",
     "Engine",
     "Fail",
+    "Figures",
     "FixWatches",
     "Fixer",
+    "Gauges",
     "Git",
     "Granted",
     "History",
@@ -58,6 +65,7 @@ __all__ = [
     "Merged",
     "NewTask",
     "Notifier",
+    "Nursery",
     "Outbox",
     "Outcome",
     "Page",
@@ -73,9 +81,12 @@ __all__ = [
     "SeenComment",
     "SeenComments",
     "Steps",
+    "StoredFigures",
     "TaskFilter",
     "Tasks",
     "Trace",
+    "TreeUse",
     "Worker",
+    "WorkerLosses",
     "Workspaces",
 ]

@@ -72,6 +72,13 @@ class Engine(Protocol):
         """Interrupt the task's present run at once. Call it after the task was moved (cancelled, paused)."""
         ...
 
+    async def restart(self, task: Task, reason: str) -> None:
+        """Interrupt the task's present run, and queue it again if the task still wants it.
+
+        The steps it committed are kept; ``reason`` stands on the task until it begins.
+        """
+        ...
+
     async def queue_depth(self) -> int:
         """Return how many runs wait for their turn."""
         ...

@@ -82,6 +82,20 @@ class Mailroom:
         who = tuple(each for each in made.recipients if made.kind in self._wishes.get(each, everything))
         return replace(made, recipients=who)
 
+    async def deliver_unkept(self, notification: Notification) -> None:
+        """Send to each recipient at once and once: news of an outbox that cannot be written are not kept.
+
+        A failure is told in the log.
+        """
+        for recipient in notification.recipients:
+            one = replace(notification, recipient=recipient, recipients=(recipient,))
+            try:
+                where = await self._notifier(one).deliver(one)
+            except AiOpsError as failure:
+                log.warning("%s %s: %s", one.way, one.key, self._redact(str(failure)))
+            else:
+                log.info("%s %s %s", one.way, one.key, where)
+
     async def deliver_due(self) -> frozenset[str]:
         """Try everything that is due once, and return the keys of what was sent to all who were tried."""
         async with self._deciding:
