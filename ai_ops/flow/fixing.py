@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ai_ops.flow.judgement import ToolJudge
 from ai_ops.flow.run import Usage
 
 
@@ -62,7 +63,9 @@ class FixRequest:
     ``tools`` are the CLI's tool names, empty for none. ``checkout`` is the folder Claude sees at
     ``/workspace`` (None when it needs no files); it is writable only when ``writes`` is true.
     ``budget_usd`` is what this one call may spend. ``session`` is the conversation to go on with, None to
-    begin one; with ``keep_session`` the answer holds the conversation.
+    begin one; with ``keep_session`` the answer holds the conversation. ``judge`` is asked before each tool
+    call: what it blocks is not done and Claude is told why; where it wants a person, the call ends
+    (``command_held``).
     """
 
     run_id: str
@@ -81,6 +84,7 @@ class FixRequest:
     idle_seconds: float = 120.0
     session: Session | None = None
     keep_session: bool = False
+    judge: ToolJudge | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from ai_ops.core.commands.analysis import analyse
-from ai_ops.core.commands.findings import RULES, Decision, Finding, Rule, Severity, decision_of, strictest
+from ai_ops.core.commands.findings import RULES, Finding, Rule, decision_of, strictest
+from ai_ops.core.commands.words import commands_in, judge_path, judge_words
 
-__all__ = ["RULES", "Decision", "Finding", "Rule", "Severity", "analyse", "decision_of", "strictest"]
+__all__ = [
+    "RULES",
+    "Finding",
+    "Rule",
+    "analyse",
+    "commands_in",
+    "decision_of",
+    "judge_path",
+    "judge_words",
+    "strictest",
+]

@@ -4,25 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-
-class Decision(StrEnum):
-    """What is done about a command: nothing, a person is asked, or it is refused."""
-
-    ALLOW = "allow"
-    ASK = "ask"
-    BLOCK = "block"
-
-
-class Severity(StrEnum):
-    """How bad it would be."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
+from ai_ops.flow.judgement import Decision, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +48,7 @@ RULES: Final[Mapping[str, Rule]] = {
         Rule("database_loss", _CRITICAL, _ASK, "drops, empties or rewrites a database"),
         Rule("obfuscated", _HIGH, _ASK, "hides what it runs"),
         Rule("hidden_command", _MEDIUM, _ASK, "runs what cannot be known before"),
+        Rule("dangerous_words", _HIGH, _ASK, "asks in plain words for what could not be undone"),
         Rule("too_long", _MEDIUM, _ASK, "is longer than a command that could be read whole"),
     )
 }

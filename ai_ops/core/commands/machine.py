@@ -70,11 +70,14 @@ def _protections(call: Call) -> Iterator[str]:
         yield "defence_evasion"
 
 
+_STOP_WORD = re.compile(r"-(?!-help)|now$|\+?\d+(:\d+)?$")
+
+
 def stops(call: Call) -> Iterator[str]:
     """Find what stops the machine, or many processes at once."""
     name, args = call.name, call.args
     if (
-        (name in ("shutdown", "reboot", "halt", "poweroff") and "--help" not in args)
+        (name in ("shutdown", "reboot", "halt", "poweroff") and all(map(_STOP_WORD.match, args)))
         or (name in ("init", "telinit") and call.plain[:1] in (("0",), ("6",), ("1",)))
         or (
             name == "systemctl"

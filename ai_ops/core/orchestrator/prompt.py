@@ -6,14 +6,17 @@ from ai_ops.core import prompts
 from ai_ops.core.failures import failure
 from ai_ops.core.identity import nonce
 from ai_ops.core.orchestrator.ending import Ending
+from ai_ops.core.orchestrator.guarding import HELD
 from ai_ops.core.orchestrator.money import Purse, accounted, call_budget
 from ai_ops.core.orchestrator.records import usage_to_json
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome, Steps
 from ai_ops.core.wording import counted
+from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixMode, FixRequest, Purpose
+from ai_ops.flow.judgement import Decision
 from ai_ops.flow.repository import Base, Repository
-from ai_ops.flow.task import Task, TaskState
+from ai_ops.flow.task import Proof, Reason, Task, TaskState
 
 READ_TOOLS = ("Read", "Glob", "Grep")
 
@@ -30,12 +33,21 @@ async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
         return {"base": {"sha": base.sha, "branch": base.branch}, "words": base.sha[:12]}
 
     base = (await steps.run("prepare", 1, prepare))["base"]
+    if tools.guarding is not None:
+        judged = await tools.guarding.words(task, run_id)
+        if judged.decision is not Decision.ALLOW:
+            return waits_for_person(f"{judged.rule}: {judged.text}")
 
     async def work() -> Outcome:
         async with accounted(tools, run_id) as purse:
             return await _work(tools, task, run_id, repository, Base(**base) if base else None, purse)
 
-    await steps.run("work", 1, work)
+    try:
+        await steps.run("work", 1, work)
+    except PermanentError as failure:
+        if failure.code != HELD:
+            raise
+        return waits_for_person(failure.message)
 
     async def deliver() -> Outcome:
         kept = await tools.trace.artifact(run_id, "answer")
@@ -43,6 +55,13 @@ async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
 
     await steps.run("deliver", 1, deliver)
     return Ending(TaskState.COMPLETED, "answered; the answer is the artifact named answer")
+
+
+def waits_for_person(found: str) -> Ending:
+    """Return how a run ends that met a command which a person has to look at."""
+    rule, _, text = found.partition(": ")
+    proof = Proof(None, (Reason(rule, "", text, "blocked"),))
+    return Ending(TaskState.NEEDS_HUMAN_REVIEW, f"a command waits for a person: {found}", proof)
 
 
 async def _work(
@@ -77,6 +96,7 @@ async def _work(
         model=tools.policy.model,
         wall_seconds=float(payload.get("timeout_seconds") or tools.policy.wall_seconds),
         idle_seconds=tools.policy.idle_seconds,
+        judge=tools.guarding.tools(task, run_id) if tools.guarding else None,
     )
 
     async def watch(kind: str, data: dict[str, object]) -> None:

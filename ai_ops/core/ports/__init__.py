@@ -31,10 +31,12 @@ from ai_ops.core.ports.records import (
 from ai_ops.core.ports.repositories import Git, History, Workspaces
 from ai_ops.core.ports.running import Clock, Engine, Fail, Outcome, Steps, Trace, Worker
 from ai_ops.core.ports.sandbox import Bind, Prepared, Sandbox, SandboxResult, SandboxSpec
+from ai_ops.core.ports.security import Audit, Findings
 from ai_ops.core.ports.telling import Notifier, Outbox
 from ai_ops.core.ports.watches import Builds, FixWatches
 
 __all__ = [
+    "Audit",
     "Bind",
     "BugCaseFilter",
     "BugCases",
@@ -46,6 +48,7 @@ __all__ = [
     "Deliveries",
     "Engine",
     "Fail",
+    "Findings",
     "FixWatches",
     "Fixer",
     "Git",
