@@ -21,6 +21,7 @@ from ai_ops.cli import (
     pr,
     replay,
     schedule,
+    security,
     serve,
     task,
     trace,
@@ -48,6 +49,7 @@ app.add_typer(pr.app, name="pr")
 app.add_typer(bug.app, name="bug")
 app.add_typer(notification.app, name="notification")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(security.app, name="security")
 app.add_typer(config.app, name="config")
 
 

@@ -19,8 +19,8 @@ from ai_ops.flow.judgement import Role
 class Policy:
     """One policy. Globs everywhere; an empty list limits nothing.
 
-    ``folders`` are beneath the checkout or absolute; ``hours`` are two times in ``timezone``, over midnight when
-    the first is later; ``days`` are 0 (Monday) to 6.
+    ``folders`` are beneath the checkout or absolute; ``hours`` are two times in ``timezone``, over midnight
+    when the first is later; ``days`` are 0 (Monday) to 6.
     """
 
     name: str

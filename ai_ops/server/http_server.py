@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ai_ops.server import auth, headers, metrics
+from ai_ops.server import auditing, auth, headers, metrics
 from ai_ops.server.handlers import (
     bug_cases,
     comments,
@@ -20,6 +20,7 @@ from ai_ops.server.handlers import (
     notifications,
     pull_requests,
     schedules,
+    security,
     senders,
     stream,
     tasks,
@@ -46,6 +47,7 @@ ROUTES = (
     *bug_cases.ROUTES,
     *notifications.ROUTES,
     *schedules.ROUTES,
+    *security.ROUTES,
 )
 _SHUTDOWN_SECONDS = 2.0
 
@@ -58,6 +60,7 @@ def build_app(services: Services) -> web.Application:
             metrics.middleware(figures),
             problem_middleware,
             auth.middleware(services.keyring),
+            auditing.middleware(services.guarding.audit),
         ]
     )
     app[SERVICES] = services

@@ -11,6 +11,7 @@ from typing import Protocol
 from aiohttp import web
 
 from ai_ops.core.orchestrator.conversation import Conversation
+from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.orchestrator.scheduling import Scheduling
 from ai_ops.core.ports import (
     BugCases,
@@ -90,6 +91,7 @@ class Services:
     ids: Ids
     schedules: Schedules
     scheduling: Scheduling
+    guarding: Guarding
     public_url: str
     bug_case_reach: Reach = Reach.REPOSITORY
     node_rates: NodeRates = field(default_factory=NodeRates)

@@ -52,6 +52,7 @@ def services(system: System) -> Services:
         ids=IdRepository(system.database),
         schedules=system.schedules,
         scheduling=system.scheduling,
+        guarding=system.guarding,
         public_url=tools.policy.public_url,
         senders=Senders(tuple(_senders(settings))),
     )

@@ -16,6 +16,7 @@ from ai_ops.core.orchestrator.ci import CiWatch
 from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.orchestrator.expiring import Expiring
 from ai_ops.core.orchestrator.fix_watching import FixWatching
+from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.orchestrator.holding import Holding
 from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.pacing import paced_hosts
@@ -48,8 +49,10 @@ from ai_ops.store.places import PlaceRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.retention import Retention
 from ai_ops.store.schedules import ScheduleRepository
+from ai_ops.store.secrets import SecretStore
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
+from ai_ops.wiring import guarding as guards
 from ai_ops.wiring import telling
 from ai_ops.wiring.adapters import (
     account,
@@ -97,6 +100,8 @@ class System:
     conversation: Conversation
     schedules: ScheduleRepository
     scheduling: Scheduling
+    guarding: Guarding
+    secrets: SecretStore
 
     async def ready(self) -> None:
         """Write to the database and take it back; a failure is named."""
@@ -129,6 +134,8 @@ async def build(
         budgets = Budgets(settings.budget_usd_per_hour, settings.budget_usd_per_day)
         ledger = LedgerRepository(database, clock, budgets)
         pauses = PauseRepository(database, clock, account(settings, salt))
+        guarding = await guards.guarding(settings, database, clock, redact.redact)
+        secrets = await guards.secret_store(settings, database, clock)
         pull_requests = PullRequestRepository(database, clock)
         comments = CommentRepository(database, clock)
         outbox = OutboxRepository(database)
@@ -175,6 +182,7 @@ async def build(
             redact=redact.redact,
             ledger=ledger,
             pauses=pauses,
+            guarding=guarding,
         )
         worker = Worker(tools)
         engine = DurableEngine(
@@ -220,6 +228,8 @@ async def build(
             conversation,
             schedules,
             scheduling,
+            guarding,
+            secrets,
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)

@@ -18,8 +18,17 @@ from tests.support.store import START
 
 SECRET = "hunter2-hunter2-hunter2"
 FINDING = Finding(
-    "f1", START, "destructive_delete", Severity.CRITICAL, Decision.ASK, "Bash", "rm -rf /", "d" * 64, "t1", "r1"
-)  # fmt: skip
+    "f1",
+    START,
+    "destructive_delete",
+    Severity.CRITICAL,
+    Decision.ASK,
+    "Bash",
+    "rm -rf /",
+    "d" * 64,
+    "t1",
+    "r1",
+)
 OPEN = ("DROP TRIGGER audit_log_no_update", "DROP TRIGGER audit_log_no_delete")
 
 

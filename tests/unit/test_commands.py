@@ -226,6 +226,7 @@ def test_a_command_is_found_in_the_words_of_a_task(text: str, rule: str) -> None
         "Kill the N+1 query in orders/views.py and drop the unused index in a migration.",
         "```python\nprint('hello')\n```\nWhat does this print?",
         "Update the docs: how do we rotate API keys?",
+        "`pytest -q` fails since `$config` is not set.\n$config comes from conftest.py",
         "Fix the fork() handling in src/worker.c > see issue 12",
     ],
 )

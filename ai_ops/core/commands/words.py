@@ -57,7 +57,7 @@ def _pieces(text: str) -> Iterator[str]:
     for pattern in (_TICKS, _ORDER):
         for found in pattern.finditer(rest):
             yield found[1].strip("'\"`")
-    for line in rest.splitlines():
+    for line in _TICKS.sub(" ", rest).splitlines():
         typed = _PROMPT.sub("", line)
         if typed != line or _LIKE_SHELL.search(line):
             yield typed.strip("'\" ")
@@ -68,7 +68,8 @@ def judge_words(text: str) -> tuple[Finding, ...]:
     found: dict[str, Finding] = {}
     for command in commands_in(text):
         for finding in analyse(command):
-            found.setdefault(finding.rule, finding)
+            if finding.rule != "hidden_command":  # words hold variables and code of every kind
+                found.setdefault(finding.rule, finding)
     if (plain := _PLAIN.search(text)) and not _TELLS.search(text[max(0, plain.start() - 60) : plain.start()]):
         found.setdefault("dangerous_words", Finding("dangerous_words", plain[0]))
     return tuple(found.values())

@@ -64,7 +64,7 @@ class Guarding:
         Raises:
             PermanentError: ``policy_violated``, ``command_blocked``.
         """
-        role = Role(task.payload.get("role", Role.OPERATOR))
+        role = _role(task)
         await self._keep_policies(_wish(task.payload, task.repo_key, role), task.id)
         judged, found = self._judge_words(task.payload)
         text = _text(task.payload)
@@ -77,7 +77,7 @@ class Guarding:
 
     def tools(self, task: Task, run_id: str) -> ToolJudge:
         """Return who judges the tool calls of a run."""
-        role = Role(task.payload.get("role", Role.OPERATOR))
+        role = _role(task)
 
         async def judge(tool: str, given: dict[str, Any]) -> Judgement:
             text = _input(tool, given)
@@ -167,6 +167,11 @@ class Guarding:
         if kept.id == finding.id:
             detail = {"rule": found.rule, "place": place, "text": judged.text, "obfuscated": found.obfuscated}
             await self.audit.append("rule", f"command.{judged.decision}", task_id, detail)
+
+
+def _role(task: Task) -> Role:
+    """Return whose wish a task is: a schedule's, or that of somebody with the key."""
+    return Role.SCHEDULE if task.payload.get("schedule_id") else Role.ADMIN
 
 
 def _blocked(judged: Judgement) -> PermanentError:
