@@ -14,13 +14,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ai_ops.core.commands import deleting, machine, programs, sending, stores
+from ai_ops.core.commands import (
+    credentials,
+    deleting,
+    machine,
+    packages,
+    programs,
+    repositories,
+    sending,
+    stores,
+)
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.expanding import MOST_VALUE, Field, expand
 from ai_ops.core.commands.findings import Finding
 from ai_ops.core.commands.outputs import decodes, printed
+from ai_ops.core.commands.parts import Command, Kind, Word
 from ai_ops.core.commands.places import placed
-from ai_ops.core.commands.reading import MOST_CHARACTERS, Command, Kind, Word, read
+from ai_ops.core.commands.reading import MOST_CHARACTERS, read
 from ai_ops.core.commands.unwrapping import SHELLS, base, unwrap
 
 _DEEPEST = 8
@@ -32,10 +42,32 @@ _HIDDEN = re.compile(
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)\+?=")
 _OPEN_NAME = re.compile(r"\$([a-z_]\w*|[0-9@*])$|[a-z]\$[^/]*$")
 _WORTH_HIDING: Final = (
-    "rm", "sh", "bash", "dd", "curl", "wget", "nc", "ncat", "cat", "chmod", "chown", "mkfs", "shred",
+    "rm",
+    "sh",
+    "bash",
+    "dd",
+    "curl",
+    "wget",
+    "nc",
+    "ncat",
+    "cat",
+    "chmod",
+    "chown",
+    "mkfs",
+    "shred",
     "python3",
-    "perl", "sudo", "su", "kill", "base64", "socat", "telnet", "ssh", "scp", "shutdown", "reboot",
-)  # fmt: skip
+    "perl",
+    "sudo",
+    "su",
+    "kill",
+    "base64",
+    "socat",
+    "telnet",
+    "ssh",
+    "scp",
+    "shutdown",
+    "reboot",
+)
 _RUNS_TEXT: Final = SHELLS | {
     "eval",
     "source",
@@ -56,13 +88,13 @@ _RULES: Final = (
     sending.shells,
     sending.downloads,
     sending.leaks,
-    sending.credentials,
+    credentials.credentials,
     machine.later,
     machine.traces,
     machine.stops,
     machine.exhaustion,
-    stores.packages,
-    stores.repositories,
+    packages.packages,
+    repositories.repositories,
     stores.infrastructure,
     stores.databases,
     programs.programs,

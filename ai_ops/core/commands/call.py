@@ -63,6 +63,14 @@ class Call:
         for arg in args:
             yield placed(arg, self.folder)
 
+    def sets(self) -> Iterator[tuple[str, str]]:
+        """Yield the variables that it is given, or that it sets for those after it."""
+        yield from self.variables.items()
+        if self.name in ("export", "env", "declare"):
+            yield from (
+                (name, value) for name, found, value in (arg.partition("=") for arg in self.args) if found
+            )
+
     @staticmethod
     def _is(option: str, arg: str) -> bool:
         if option.startswith("--"):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ai_ops.core.commands.reading import Kind, Part, Word
+from ai_ops.core.commands.parts import Kind, Part, Word
 
 _KNOWN = {"HOME": "~", "PWD": ".", "IFS": " ", "TMPDIR": "/tmp", "SHELL": "sh", "BASH": "bash", "0": "sh"}  # noqa: S108
 _REFERENCE = re.compile(r"(!?)([A-Za-z_]\w*|[0-9@*#?$!-])(.*)", re.DOTALL)

@@ -62,7 +62,7 @@ def _protections(call: Call) -> Iterator[str]:
         )
         or (name in ("iptables", "ip6tables", "nft") and not call.has("-L", "-S", "--list"))
         or (name == "ufw" and "status" not in call.args)
-        or name in ("setenforce", "auditctl", "aa-disable", "aa-teardown")
+        or name in ("setenforce", "auditctl", "aa-disable", "aa-teardown", "chattr")
         or (name in ("kill", "pkill", "killall") and _GUARDS.search(text))
         or (name in ("powershell", "pwsh") and re.search(r"-e\w*p\w*\s+(bypass|unrestricted)", text, re.I))
         or (name in ("Set-MpPreference", "netsh") and re.search("disable|off", text, re.I))

@@ -7,7 +7,7 @@ import binascii
 import re
 from collections.abc import Sequence
 
-from ai_ops.core.commands.reading import unescape
+from ai_ops.core.commands.parts import unescape
 
 _DECODERS = frozenset(
     {"base64", "base32", "xxd", "rev", "tr", "gunzip", "zcat", "openssl", "uudecode", "hexdump"}

@@ -24,7 +24,7 @@ _CREDENTIAL = re.compile(
     | (^|/)(Login\ Data|cookies\.sqlite|logins\.json|key4\.db|Cookies)$ | /etc/kubernetes/.*\.(conf|key)
     | (^|/)run/secrets/ | (^|/)\.terraform\.d/credentials | (^|/)\.npmrc$ | /etc/ssl/private | (^
     |/)etc/krb5\.keytab
-    | (^|/)\.bash_history$ | (^|/)\.password-store""",
+    | (^|/)\.\w*_history$ | (^|/)\.password-store""",
     re.VERBOSE | re.IGNORECASE,
 )
 _ENVIRONMENT_FILE = re.compile(

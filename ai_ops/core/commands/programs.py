@@ -42,7 +42,9 @@ _SOCKET = re.compile(
     r"socket|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|require\(.net.\)|io\.popen",
     re.IGNORECASE,
 )
-_A_SHELL = re.compile(r"/bin/(ba)?sh|spawn\(.(ba)?sh|dup2|pty\.spawn|cmd\.exe|exec\b", re.IGNORECASE)
+_A_SHELL = re.compile(
+    r"/bin/(ba)?sh|`(ba)?sh\b|spawn\(.(ba)?sh|dup2|pty\.spawn|cmd\.exe|exec\b", re.IGNORECASE
+)
 _FETCHES = re.compile(
     r"urlopen|urlretrieve|requests\.get|httpx|LWP|Net::HTTP|open-uri|https?\.get|fetch\(|DownloadString|file_get_contents\(.https?",
     re.IGNORECASE,

@@ -7,61 +7,11 @@ Compound commands are flattened: what stands in a branch or a loop is read as if
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from enum import Enum, auto
+
+from ai_ops.core.commands.parts import NUMBER, Command, Kind, Part, Redirect, Word, unescape
 
 MOST_CHARACTERS = 64_000
 """A longer text is read up to here, and said to be too long."""
-
-
-class Kind(Enum):
-    """What a part of a word is."""
-
-    TEXT = auto()
-    VARIABLE = auto()
-    COMMAND = auto()
-    PROCESS = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a word. ``escaped``: written in escapes that nobody needs to write it."""
-
-    kind: Kind
-    text: str
-    quoted: bool = False
-    escaped: bool = False
-
-
-Word = tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Redirect:
-    """``operator`` as written, without its descriptor; the text of a here-document is the word."""
-
-    operator: str
-    target: Word
-
-
-@dataclass(slots=True)
-class Command:
-    """A simple command. ``piped``: it reads what the one before it writes; ``behind``: it runs with ``&``.
-
-    ``defines`` is the name of a function, ``body`` its text, which is read as commands of its own too.
-    """
-
-    words: list[Word] = field(default_factory=list)
-    redirects: list[Redirect] = field(default_factory=list)
-    piped: bool = False
-    behind: bool = False
-    defines: str = ""
-    body: str = ""
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was read into it."""
-        return not (self.words or self.redirects or self.defines)
 
 
 _KEYWORDS = frozenset(
@@ -83,18 +33,6 @@ _KEYWORDS = frozenset(
         "coproc",
     }
 )
-_ESCAPES = {
-    "n": "\n",
-    "t": "\t",
-    "r": "\r",
-    "a": "\a",
-    "b": "\b",
-    "f": "\f",
-    "v": "\v",
-    "e": "\x1b",
-    "E": "\x1b",
-}
-_NUMBER = re.compile(r"x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{1,4})|U([0-9a-fA-F]{1,8})|([0-7]{1,3})")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 _REDIRECT = re.compile(r"(?:\d+|\{\w+\}|&)?(<<<|<<-?|<>|>>|>\||[<>]&|[<>])")
 _DEFINITION = re.compile(r"(?:function\s+)?([^\s\"'$`;|&<>(){}=]+)\s*\(\s*\)\s*")
@@ -104,28 +42,6 @@ _HIDDEN = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\U000e
 def read(text: str) -> list[Command]:
     """Return the simple commands of a text, in the order in which they stand."""
     return _Reader(_HIDDEN.sub("", text[:MOST_CHARACTERS]).replace("\\\n", "")).commands()
-
-
-def unescape(text: str) -> str:
-    r"""Return a text with its ``\x72``, ``\162`` and ``\n`` written out, as printf and ``echo -e`` do."""
-    made, at = [], 0
-    while at < len(text):
-        if text[at] != "\\" or at + 1 == len(text):
-            made.append(text[at])
-            at += 1
-            continue
-        number = _NUMBER.match(text, at + 1)
-        if number:
-            digits = next(group for group in number.groups() if group)
-            value = int(digits, 8 if number[4] else 16)
-            made.append(chr(value) if value < 0x110000 else "")
-            at = number.end()
-        else:
-            made.append(
-                _ESCAPES.get(text[at + 1], text[at + 1] if text[at + 1] in "\\'\"" else text[at : at + 2])
-            )
-            at += 2
-    return "".join(made)
 
 
 class _Reader:
@@ -295,7 +211,7 @@ class _Reader:
             self._at += 1
             raw = self._until("'", escapes=True)
             made = unescape(raw)
-            return Part(Kind.TEXT, made, True, made != raw and bool(_NUMBER.search(raw)))
+            return Part(Kind.TEXT, made, True, made != raw and bool(NUMBER.search(raw)))
         if text.startswith('$"', at) and not quoted:
             self._at += 1
             return Part(Kind.TEXT, "", True)
