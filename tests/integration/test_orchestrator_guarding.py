@@ -91,6 +91,22 @@ async def test_exactly_what_a_person_unblocked_goes_on_in_the_next_run(workshop)
             await guarding.unblock(task.id, "key 1", Role.OPERATOR, "no")
 
 
+async def test_a_call_that_was_blocked_is_not_unblocked_with_one_that_was_held(workshop):
+    async with workshop(ANSWER) as floor:
+        hidden = "echo cm0gLXJmIC8= | base64 -d | sh"
+        calling(floor, ("Bash", {"command": hidden}), ("Bash", {"command": PUSH}))
+        task = await floor.worked(await floor.prompted(prompt="Publish it."))
+        guarding = floor.tools.guarding
+        assert [(finding.decision, finding.text) for finding in await guarding.findings.of_task(task.id)] == [
+            (Decision.BLOCK, "disguised: rm -rf /"),
+            (Decision.ASK, PUSH),
+        ]
+        (unblocked,) = await guarding.unblock(task.id, "key 1", Role.REVIEWER, "it is our branch")
+        assert unblocked.text == PUSH
+        judge = guarding.tools(task, "r2")
+        assert (await judge("Bash", {"command": hidden})).decision is Decision.BLOCK
+
+
 async def test_what_a_rule_blocks_takes_an_admin(workshop):
     async with workshop(ANSWER) as floor:
         task = await floor.worked(await floor.prompted(prompt="Run `rm -rf /`."))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ai_ops.flow.judgement import Decision, Severity
@@ -84,10 +84,15 @@ def decision_of(finding: Finding, changed: Mapping[str, Decision]) -> Decision:
 def strictest(
     findings: Iterable[Finding], changed: Mapping[str, Decision]
 ) -> tuple[Decision, Finding | None]:
-    """Return the strictest decision and the first finding that it came from; allow and None for none."""
+    """Return the strictest decision and the first finding that it came from; allow and None for none.
+
+    That one is ``obfuscated`` where any of them says that something is hidden.
+    """
     worst: tuple[Decision, Finding | None] = (Decision.ALLOW, None)
+    findings = tuple(findings)
+    disguised = any(finding.obfuscated or finding.rule == "obfuscated" for finding in findings)
     for finding in findings:
         decision = decision_of(finding, changed)
         if _ORDER.index(decision) > _ORDER.index(worst[0]):
-            worst = (decision, finding)
+            worst = (decision, replace(finding, obfuscated=disguised))
     return worst

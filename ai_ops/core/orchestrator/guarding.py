@@ -93,7 +93,7 @@ class Guarding:
                 return Judgement()
             if _digest(tool, text) in await self._unblocked(task.id):
                 return Judgement(Decision.ALLOW, found.rule, "unblocked by a person")
-            judged = Judgement(decision, found.rule, self.redact(found.command))
+            judged = self._judged(decision, found)
             await self._keep(found, judged, tool, text, task.id, run_id)
             return judged
 
@@ -107,7 +107,7 @@ class Guarding:
         Raises:
             PermanentError: ``nothing_to_unblock``, ``role_too_low``.
         """
-        held = [each for each in await self.findings.of_task(task_id) if not each.unblocked_by]
+        held = [each for each in await self.findings.of_task(task_id) if _waits(each)]
         if not held:
             raise PermanentError("nothing_to_unblock", "no command of this task waits for a person")
         strict = any(each.decision is Decision.BLOCK for each in held)
@@ -128,7 +128,11 @@ class Guarding:
         decision, found = commands.strictest(commands.judge_words(_text(payload)), self.decisions or {})
         if found is None:
             return Judgement(), None
-        return Judgement(decision, found.rule, self.redact(found.command)), found
+        return self._judged(decision, found), found
+
+    def _judged(self, decision: Decision, found: commands.Finding) -> Judgement:
+        disguise = "disguised: " if found.obfuscated else ""
+        return Judgement(decision, found.rule, disguise + self.redact(found.command))
 
     async def _unblocked(self, task_id: str) -> frozenset[str]:
         return frozenset(each.digest for each in await self.findings.of_task(task_id) if each.unblocked_by)
@@ -167,6 +171,12 @@ class Guarding:
         if kept.id == finding.id:
             detail = {"rule": found.rule, "place": place, "text": judged.text, "obfuscated": found.obfuscated}
             await self.audit.append("rule", f"command.{judged.decision}", task_id, detail)
+
+
+def _waits(finding: Finding) -> bool:
+    """Whether a task waits for a person because of this. A tool call that was blocked is refused for good."""
+    asked = finding.decision is Decision.ASK or finding.place == WORDS
+    return asked and not finding.unblocked_by
 
 
 def _role(task: Task) -> Role:
