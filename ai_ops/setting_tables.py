@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from ai_ops.core.commands import RULES
+from ai_ops.core.policies import Policy
 from ai_ops.core.redaction.rules import compiled
+from ai_ops.flow.judgement import Decision, Role
 from ai_ops.flow.notification import NotificationKind
 from ai_ops.setting_values import FilePath, WebAddress
 
@@ -117,3 +122,69 @@ class ExpectedTable(BaseModel):
         if not (self.type or self.message or self.path):
             raise ValueError("needs type, message or path")
         return self
+
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOURS = r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError):
+        raise ValueError("is no time zone") from None
+    return name
+
+
+class PolicyTable(BaseModel):
+    """One ``[[policy]]`` of ``ai-ops.toml``: what tasks of some types or repositories are held to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: _Name
+    types: tuple[Literal["lightweight", "medium_context", "heavy_context"], ...] = ()
+    repositories: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    roles: tuple[Role, ...] = ()
+    hours: Annotated[str, Field(pattern=_HOURS)] | None = None
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> PolicyTable:
+        if not (self.tools or self.folders or self.hosts or self.roles or self.hours or self.days):
+            raise ValueError("needs tools, folders, hosts, roles, hours or days")
+        return self
+
+    def policy(self) -> Policy:
+        """Return the policy."""
+        start, _, end = (self.hours or "").partition("-")
+        return Policy(
+            name=self.name,
+            types=self.types,
+            repositories=self.repositories,
+            tools=self.tools,
+            folders=self.folders,
+            hosts=self.hosts,
+            roles=self.roles,
+            hours=(time.fromisoformat(start), time.fromisoformat(end)) if self.hours else None,
+            days=tuple(map(_DAYS.index, self.days)),
+            timezone=self.timezone,
+        )
+
+
+def _rule(name: str) -> str:
+    if name not in RULES:
+        raise ValueError(f"is no rule; the rules are {', '.join(sorted(RULES))}")
+    return name
+
+
+class CommandRuleTable(BaseModel):
+    """One ``[[command_rule]]`` of ``ai-ops.toml``: what is done about a rule of the command analyser."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rule: Annotated[str, AfterValidator(_rule)]
+    decision: Decision

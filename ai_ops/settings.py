@@ -24,7 +24,15 @@ from ai_ops.core import setting_names
 from ai_ops.core.commit_rules import AUTHOR_EMAIL, AUTHOR_NAME
 from ai_ops.core.expected import ExpectedRule
 from ai_ops.errors import PermanentError
-from ai_ops.setting_tables import ChannelTable, ExpectedTable, RedactTable, SourceTable, WebhookTable
+from ai_ops.setting_tables import (
+    ChannelTable,
+    CommandRuleTable,
+    ExpectedTable,
+    PolicyTable,
+    RedactTable,
+    SourceTable,
+    WebhookTable,
+)
 from ai_ops.setting_values import (
     ClockTime,
     EgressHosts,
@@ -355,6 +363,14 @@ class Settings(BaseSettings):
     """``[[webhook]]`` tables: programs that are told."""
     channel: tuple[ChannelTable, ...] = ()
     """``[[channel]]`` tables: chat channels, each with what it is told."""
+
+    # Guarding
+    ai_ops_secret_key: Secrets = ()
+    """Key that seals stored secrets, then older ones that still open them; empty: ``DATA_DIR/secret.key``."""
+    policy: tuple[PolicyTable, ...] = ()
+    """``[[policy]]`` tables: which folders, tools, hosts, hours and roles a kind of work may have."""
+    command_rule: tuple[CommandRuleTable, ...] = ()
+    """``[[command_rule]]`` tables: rules of the command analyser that decide otherwise here."""
 
     @classmethod
     def settings_customise_sources(

@@ -22,6 +22,7 @@ from ai_ops.cli import (
     pr,
     replay,
     schedule,
+    security,
     serve,
     system,
     task,
@@ -54,6 +55,7 @@ app.add_typer(schedule.app, name="schedule")
 app.add_typer(worker.app, name="worker")
 app.add_typer(alert.app, name="alert")
 app.add_typer(system.app, name="system")
+app.add_typer(security.app, name="security")
 app.add_typer(config.app, name="config")
 
 

@@ -6,7 +6,7 @@ are too heavy for it. A test holds both lists together.
 
 from __future__ import annotations
 
-TABLES = ("SOURCE", "EXPECTED", "REDACT", "WEBHOOK", "CHANNEL")
+TABLES = ("SOURCE", "EXPECTED", "REDACT", "WEBHOOK", "CHANNEL", "POLICY", "COMMAND_RULE")
 """Settings that are tables of ``ai-ops.toml`` and stand nowhere else."""
 
 NAMES = frozenset(
@@ -39,6 +39,7 @@ NAMES = frozenset(
         "COMMIT_CO_AUTHOR",
         "COMMIT_SIGNOFF",
         "COMMIT_SIGNING_KEY",
+        "AI_OPS_SECRET_KEY",
         "FIX_WATCH_GRACE",
         "FIX_WATCH_REVERT",
         "LOG_FILE_PATH",

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ai_ops.flow.judgement import ToolJudge
 from ai_ops.flow.run import Usage
 
 
@@ -64,7 +65,9 @@ class FixRequest:
     ``budget_usd`` is what this one call may spend. ``session`` is the conversation to go on with, None to
     begin one; with ``keep_session`` the answer holds the conversation. ``rules`` are the uses of tools that
     need no permission. With ``egress`` there is a way to the hosts that the server allows. With ``pauses`` an
-    answer that has used its turns up is unfinished and no failure.
+    answer that has used its turns up is unfinished and no failure. ``judge`` is asked before each tool
+    call: what it blocks is not done and Claude is told why; where it wants a person, the call ends
+    (``command_held``).
     """
 
     run_id: str
@@ -86,6 +89,7 @@ class FixRequest:
     rules: tuple[str, ...] = ()
     egress: bool = False
     pauses: bool = False
+    judge: ToolJudge | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

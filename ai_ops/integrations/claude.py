@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from claude_agent_sdk import ClaudeAgentOptions, Message, query
 
@@ -31,6 +31,7 @@ from ai_ops.integrations.claude_account import GatewaySession
 from ai_ops.integrations.claude_args import parse_args
 from ai_ops.integrations.claude_cli import CliTransport
 from ai_ops.integrations.claude_gateway import ClaudeGateway
+from ai_ops.integrations.claude_hooks import ToolHook
 from ai_ops.integrations.claude_messages import Listener
 from ai_ops.integrations.egress import EgressProxy
 from ai_ops.integrations.private_folder import private_folder
@@ -118,14 +119,16 @@ class ClaudeFixer:
             transport = CliTransport(prepared, process.clean_environment(), self._output_bytes)
             if request.session is not None:
                 await asyncio.to_thread(claude_sessions.put, desk.home, request.session)
-            end = await _converse(request, transport, listener, session)
+            hook = ToolHook(request.judge, transport.kill) if request.judge else None
+            end = await _converse(request, transport, listener, session, hook)
             if request.keep_session:
                 kept = await asyncio.to_thread(claude_sessions.take, desk.home, listener.session_id)
             facts = _facts(request, end, transport, listener, session)
             code = facts.return_code
-            if not facts.has_result and code is not None and not await prepared.stood(code):
+            waits = hook.failure() if hook else None
+            if not (waits or facts.has_result) and code is not None and not await prepared.stood(code):
                 raise _no_sandbox(facts.stderr.strip())
-        error = classify(facts, datetime.now(UTC))
+        error = waits or classify(facts, datetime.now(UTC))
         unfinished = error is not None and _paused(request, error)
         if error is not None and not unfinished:
             error.cost_usd, error.session = session.usage.cost_usd, kept
@@ -230,10 +233,14 @@ def _furnish(root: Path) -> _Desk:
 
 
 async def _converse(
-    request: FixRequest, transport: CliTransport, listener: Listener, session: GatewaySession
+    request: FixRequest,
+    transport: CliTransport,
+    listener: Listener,
+    session: GatewaySession,
+    hook: ToolHook | None,
 ) -> CliEnd:
     """Talk to the child until its result or our limit; it is dead when this returns."""
-    talking = asyncio.create_task(_talk(request, transport, listener))
+    talking = asyncio.create_task(_talk(request, transport, listener, hook))
     limiting = asyncio.create_task(_until_limit(request, transport, session))
     try:
         await asyncio.wait({talking, limiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -248,9 +255,12 @@ async def _converse(
         await transport.close()
 
 
-async def _talk(request: FixRequest, transport: CliTransport, listener: Listener) -> CliEnd:
+async def _talk(
+    request: FixRequest, transport: CliTransport, listener: Listener, hook: ToolHook | None
+) -> CliEnd:
     """Send the prompt and hear everything up to the result. A child that fails leaves its facts behind."""
-    options = ClaudeAgentOptions(verbatim_prompts=True)
+    hooks = cast(Any, hook.matchers()) if hook else None
+    options = ClaudeAgentOptions(verbatim_prompts=True, hooks=hooks)
     prompt = request.prompt.replace("\0", "")
     messages = cast(AsyncGenerator[Message], query(prompt=prompt, options=options, transport=transport))
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ai_ops.server import auth, headers, metrics
+from ai_ops.server import auditing, auth, headers, metrics
 from ai_ops.server.handlers import (
     bug_cases,
     comments,
@@ -21,6 +21,7 @@ from ai_ops.server.handlers import (
     notifications,
     pull_requests,
     schedules,
+    security,
     senders,
     stream,
     tasks,
@@ -50,6 +51,7 @@ ROUTES = (
     *schedules.ROUTES,
     *workers.ROUTES,
     *housekeeping.ROUTES,
+    *security.ROUTES,
 )
 _SHUTDOWN_SECONDS = 2.0
 
@@ -62,6 +64,7 @@ def build_app(services: Services) -> web.Application:
             metrics.middleware(figures),
             problem_middleware,
             auth.middleware(services.keyring),
+            auditing.middleware(services.guarding.audit),
         ]
     )
     app[SERVICES] = services

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from ai_ops.flow.judgement import Role
 from ai_ops.flow.schedule import Missed, Overlap
 
 _SAFE_TEXT_LIMIT = 1024 * 1024
@@ -96,6 +97,23 @@ class NewTaskBody(BaseModel):
 
 
 _OF_A_REPAIR = ("fix_mode", "service", "environment", "release")
+
+
+class ScanBody(BaseModel):
+    """``POST /v1/security/scan``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    text: Long
+
+
+class UnblockBody(BaseModel):
+    """``POST /v1/security/tasks/{id}/unblock``: who says so, as what, and why."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    role: Annotated[Role, Field(strict=False)]
+    reason: Name
 
 
 class _ScheduleFields(BaseModel):

@@ -11,6 +11,7 @@ from typing import Protocol
 from aiohttp import web
 
 from ai_ops.core.orchestrator.conversation import Conversation
+from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.orchestrator.oversight import Oversight
 from ai_ops.core.orchestrator.planning import Planning
 from ai_ops.core.orchestrator.scheduling import Scheduling
@@ -93,6 +94,7 @@ class Services:
     schedules: Schedules
     scheduling: Scheduling
     oversight: Oversight
+    guarding: Guarding
     public_url: str
     planning: Planning
     bug_case_reach: Reach = Reach.REPOSITORY

@@ -54,6 +54,7 @@ def services(system: System) -> Services:
         schedules=system.schedules,
         scheduling=system.scheduling,
         oversight=system.oversight,
+        guarding=system.guarding,
         public_url=tools.policy.public_url,
         planning=Planning(tools.policy, tools.folders, settings.egress_allow),
         senders=Senders(tuple(_senders(settings))),

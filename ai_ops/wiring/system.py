@@ -17,6 +17,7 @@ from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.orchestrator.crew import WatchedFixer, WatchedWorker
 from ai_ops.core.orchestrator.expiring import Expiring
 from ai_ops.core.orchestrator.fix_watching import FixWatching
+from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.orchestrator.holding import Holding
 from ai_ops.core.orchestrator.oversight import Oversight
 from ai_ops.core.orchestrator.paced import PacedFixer
@@ -50,8 +51,10 @@ from ai_ops.store.places import PlaceRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.retention import Retention
 from ai_ops.store.schedules import ScheduleRepository
+from ai_ops.store.secrets import SecretStore
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
+from ai_ops.wiring import guarding as guards
 from ai_ops.wiring import overseeing, telling
 from ai_ops.wiring.adapters import (
     account,
@@ -101,6 +104,8 @@ class System:
     schedules: ScheduleRepository
     scheduling: Scheduling
     oversight: Oversight
+    guarding: Guarding
+    secrets: SecretStore
 
     async def ready(self) -> None:
         """Write to the database and take it back; a failure is named."""
@@ -134,6 +139,8 @@ async def build(
         budgets = Budgets(settings.budget_usd_per_hour, settings.budget_usd_per_day)
         ledger = LedgerRepository(database, clock, budgets)
         pauses = PauseRepository(database, clock, account(settings, salt))
+        guarding = await guards.guarding(settings, database, clock, redact.redact)
+        secrets = await guards.secret_store(settings, database, clock)
         pull_requests = PullRequestRepository(database, clock)
         comments = CommentRepository(database, clock)
         outbox = OutboxRepository(database)
@@ -187,6 +194,7 @@ async def build(
             ledger=ledger,
             pauses=pauses,
             folders=task_folders(settings),
+            guarding=guarding,
         )
         worker = Worker(tools)
         engine = DurableEngine(
@@ -238,6 +246,8 @@ async def build(
             schedules,
             scheduling,
             oversight,
+            guarding,
+            secrets,
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)

@@ -25,6 +25,7 @@ from ai_ops import flow
 from ai_ops.agent import delivery
 from ai_ops.cli.app import app
 from ai_ops.core import failures
+from ai_ops.core.commands import RULES
 from ai_ops.core.guard.policy import RULE_NAMES
 from ai_ops.core.setting_names import TABLES
 from ai_ops.server.auth import Scope
@@ -190,6 +191,12 @@ def test_every_route_that_an_agents_key_opens_is_named_where_the_key_is_told_of(
 def test_every_rule_of_the_guard_stands_in_the_page_of_security() -> None:
     for rule, finds in RULE_NAMES.items():
         assert f"| `{rule}` | {finds} | " in read("doc/security.md")
+
+
+def test_every_rule_of_commands_stands_in_the_page_of_security() -> None:
+    for rule in RULES.values():
+        row = f"| `{rule.name}` | {rule.words} | {rule.severity} | {rule.decision} |"
+        assert row in read("doc/security.md")
 
 
 def test_the_api_page_names_no_route_that_is_not_there() -> None:

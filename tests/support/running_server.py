@@ -21,8 +21,10 @@ from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.orchestrator.crew import Crew, WatchedWorker
+from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.orchestrator.planning import Planning
 from ai_ops.core.orchestrator.scheduling import Scheduling
+from ai_ops.core.policies import Policy
 from ai_ops.core.ports import CodeHost, Steps
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
@@ -37,10 +39,12 @@ from ai_ops.server.node_rates import NodeRates
 from ai_ops.server.senders.mapping import Senders
 from ai_ops.server.services import Services
 from ai_ops.server.webhooks import WebhookSecrets
+from ai_ops.store.audit import AuditLog
 from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.deliveries import DeliveryRepository, SeenCommentRepository
+from ai_ops.store.findings import FindingRepository
 from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
@@ -229,6 +233,7 @@ async def running(
     senders: Senders | None = None,
     bug_case_reach: Reach = Reach.REPOSITORY,
     webhooks: WebhookSecrets | None = None,
+    policies: tuple[Policy, ...] = (),
 ) -> AsyncIterator[Running]:
     """Run a server while entered."""
     clock = SystemClock()
@@ -290,6 +295,13 @@ async def running(
         schedules=schedules,
         scheduling=Scheduling(schedules, tasks, engine, clock, repositories.resolve),
         oversight=an_oversight(folder, database, crew, tasks, engine, outbox, clock),
+        guarding=Guarding(
+            FindingRepository(database),
+            AuditLog(database, clock, folder / "audit-head.json"),
+            clock,
+            redactor.redact,
+            policies=tuple(policies),
+        ),
         public_url=PUBLIC_URL,
         node_rates=node_rates or NodeRates(),
         senders=senders or Senders(),

@@ -22,6 +22,7 @@ from ai_ops.core.budgets import Budgets, PlannedCall
 from ai_ops.core.describe import describe
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.fix_watching import FixWatching
+from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.tools import Policy, Tools
 from ai_ops.core.orchestrator.worker import Worker
@@ -39,9 +40,11 @@ from ai_ops.flow.task import Priority, Task, TaskKind, TaskState
 from ai_ops.integrations.mail.files import FileNotifier
 from ai_ops.integrations.mail.mailroom import Mailroom
 from ai_ops.integrations.scripted import ScriptedFixer
+from ai_ops.store.audit import AuditLog
 from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
+from ai_ops.store.findings import FindingRepository
 from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
@@ -373,6 +376,12 @@ async def open_workshop(
         ledger=LedgerRepository(database, clock, budgets),
         pauses=pauses,
         folders=TaskFolders((folder / "projects",), (folder / "data",)),
+        guarding=Guarding(
+            FindingRepository(database),
+            AuditLog(database, clock, folder / "audit-head.json"),
+            clock,
+            redactor.redact,
+        ),
     )
     waits: list[tuple[TaskState, float]] = []
 

@@ -125,6 +125,7 @@ class Work:
 
     async def _request(self, purse: Purse, round: int, folder: Path, seconds: float) -> FixRequest:
         errand, policy = self.prepared.errand, self.prepared.errand.tools.policy
+        guarding = errand.tools.guarding
         payload = errand.task.payload
         budget = await call_budget(errand.tools, purse, payload.get("budget_usd"))
         planned = plan_request(payload, policy, budget_usd=budget)
@@ -139,6 +140,7 @@ class Work:
             nonce=nonce(errand.run_id, "task", round, policy.nonce_salt),
             checkout=folder,
             wall_seconds=wall,
+            judge=guarding.tools(errand.task, errand.run_id) if guarding else None,
         )
 
     async def _checkpoint(self, round: int) -> _Checkpoint:

@@ -8,13 +8,16 @@ from dataclasses import asdict
 from ai_ops.core.orchestrator.chunks import Work, Worked
 from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.errand import Errand, Prepared
+from ai_ops.core.orchestrator.guarding import HELD
 from ai_ops.core.orchestrator.judging import Change
 from ai_ops.core.orchestrator.proposing import propose
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome, Place, Steps
 from ai_ops.core.wording import counted
+from ai_ops.errors import PermanentError
+from ai_ops.flow.judgement import Decision
 from ai_ops.flow.repository import Base
-from ai_ops.flow.task import Task, TaskState
+from ai_ops.flow.task import Proof, Reason, Task, TaskState
 
 
 async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
@@ -28,12 +31,28 @@ async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     if start.get("no_place"):
         reason = f"no place for its pull request: {start['no_place']}; retry it when there is room"
         return Ending(TaskState.NEEDS_HUMAN_REVIEW, reason)
+    if tools.guarding is not None:
+        judged = await tools.guarding.words(task, run_id)
+        if judged.decision is not Decision.ALLOW:
+            return waits_for_person(f"{judged.rule}: {judged.text}")
     prepared = Prepared(errand, Base(**start["base"]) if start["base"] else None)
-    worked = await Work(prepared).done()
+    try:
+        worked = await Work(prepared).done()
+    except PermanentError as failure:
+        if failure.code != HELD:
+            raise
+        return waits_for_person(failure.message)
     repository, base = errand.repository, prepared.base
     if errand.proposes and worked.made.strip() and repository is not None and base is not None:
         return await propose(Change(errand, repository, base, worked.made), worked)
     return await _deliver(errand, worked)
+
+
+def waits_for_person(found: str) -> Ending:
+    """Return how a run ends that met a command which a person has to look at."""
+    rule, _, text = found.partition(": ")
+    proof = Proof(None, (Reason(rule, "", text, "blocked"),))
+    return Ending(TaskState.NEEDS_HUMAN_REVIEW, f"a command waits for a person: {found}", proof)
 
 
 async def _prepare(errand: Errand) -> Outcome:

@@ -11,6 +11,7 @@ from typing import Protocol
 from ai_ops.core.code_blocks import Tree
 from ai_ops.core.commit_rules import CommitRules
 from ai_ops.core.notices import Notice
+from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.ports import (
     BugCases,
     Builds,
@@ -188,6 +189,7 @@ class Tools:
     ledger: Ledger
     pauses: Pauses
     folders: Folders
+    guarding: Guarding | None = None
 
     def host_of(self, repository: Repository) -> CodeHost:
         """Return the code host of a repository.

@@ -33,12 +33,14 @@ from ai_ops.core.ports.records import (
 from ai_ops.core.ports.repositories import Git, History, Workspaces
 from ai_ops.core.ports.running import Clock, Engine, Fail, Outcome, Steps, Trace, Worker
 from ai_ops.core.ports.sandbox import Bind, Prepared, Sandbox, SandboxResult, SandboxSpec
+from ai_ops.core.ports.security import Audit, Findings
 from ai_ops.core.ports.telling import Notifier, Outbox
 from ai_ops.core.ports.watches import Builds, FixWatches
 
 __all__ = [
     "AlertLog",
     "Alerts",
+    "Audit",
     "Bind",
     "BugCaseFilter",
     "BugCases",
@@ -52,6 +54,7 @@ __all__ = [
     "Engine",
     "Fail",
     "Figures",
+    "Findings",
     "FixWatches",
     "Fixer",
     "Gauges",

@@ -13,6 +13,7 @@ from ai_ops.core.diagnosis import diagnose
 from ai_ops.core.ports import NewTask, TaskFilter
 from ai_ops.core.verbs import decide
 from ai_ops.flow.event import Event, EventRepo
+from ai_ops.flow.judgement import Role
 from ai_ops.flow.task import Priority, Task, TaskKind, TaskState
 from ai_ops.server import views
 from ai_ops.server.auth import RequestHandler, Route, Scope
@@ -38,6 +39,9 @@ async def post_task(request: web.Request) -> web.StreamResponse:
         if new.kind != TaskKind.PROMPT:
             raise invalid(("dry_run", "is for prompt tasks; for errors there is `ai-ops replay`"))
         return json_response(services.planning.shown(new.payload))
+    if new.kind is TaskKind.PROMPT:
+        key_of = new.repository.key if new.repository else ""
+        await services.guarding.admit(new.payload, key_of, Role.ADMIN)
     return await create_task(services, new)
 
 
@@ -107,7 +111,7 @@ def new_prompt(body: NewTaskBody, services: Services, key: str | None) -> NewTas
 
 async def get_task(request: web.Request) -> web.StreamResponse:
     """Answer one task."""
-    return await _answer(request.app[SERVICES], await find_task(request))
+    return await answer_task(request.app[SERVICES], await find_task(request))
 
 
 async def list_tasks(request: web.Request) -> web.StreamResponse:
@@ -133,13 +137,13 @@ def verb(name: str) -> RequestHandler:
         before = await find_task(request)
         change = decide(name, before)
         if change.to is None:
-            return await _answer(services, before)
+            return await answer_task(services, before)
         task = await services.tasks.move(before.id, change.to, **change.changes)
         if task.state is TaskState.PENDING:
             await services.enqueue(task)
         elif task.state is TaskState.CANCELLED:
             await services.engine.cancel(task)
-        return await _answer(services, task)
+        return await answer_task(services, task)
 
     return post_verb
 
@@ -152,7 +156,7 @@ async def find_task(request: web.Request) -> Task:
     return task
 
 
-async def _answer(services: Services, task: Task) -> web.Response:
+async def answer_task(services: Services, task: Task) -> web.Response:
     """Answer a task, with what its newest run has found so far, whatever state it is in."""
     (shown,) = await _shown(services, task)
     steps = await services.trace.steps(task.trace_id) if task.trace_id else ()

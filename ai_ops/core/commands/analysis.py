@@ -1,0 +1,366 @@
+"""Reads a text as a shell would and finds what is dangerous in it, however it is wrapped or disguised.
+
+Nothing is run. What cannot be known before is said to be so, and what is taken apart on the way (quotes,
+escapes, variables, encodings, commands that start commands) is judged as what it comes to. It advises:
+confinement is the sandbox's work.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from ai_ops.core.commands import (
+    credentials,
+    deleting,
+    machine,
+    packages,
+    programs,
+    repositories,
+    sending,
+    stores,
+)
+from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.expanding import MOST_VALUE, Field, expand
+from ai_ops.core.commands.findings import Finding
+from ai_ops.core.commands.outputs import decodes, printed
+from ai_ops.core.commands.parts import Command, Kind, Word
+from ai_ops.core.commands.places import placed
+from ai_ops.core.commands.reading import MOST_CHARACTERS, read
+from ai_ops.core.commands.unwrapping import SHELLS, base, unwrap
+
+_DEEPEST = 8
+_MOST_COMMANDS = 2000
+_SHOWN = 300
+_HIDDEN = re.compile(
+    "[A-Za-z][\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]+[A-Za-z]"
+)
+_ASSIGNED = re.compile(r"([A-Za-z_]\w*)\+?=")
+_OPEN_NAME = re.compile(r"\$([a-z_]\w*|[0-9@*])$|[a-z]\$[^/]*$")
+_WORTH_HIDING: Final = (
+    "rm",
+    "sh",
+    "bash",
+    "dd",
+    "curl",
+    "wget",
+    "nc",
+    "ncat",
+    "cat",
+    "chmod",
+    "chown",
+    "mkfs",
+    "shred",
+    "python3",
+    "perl",
+    "sudo",
+    "su",
+    "kill",
+    "base64",
+    "socat",
+    "telnet",
+    "ssh",
+    "scp",
+    "shutdown",
+    "reboot",
+)
+_RUNS_TEXT: Final = SHELLS | {
+    "eval",
+    "source",
+    ".",
+    "python",
+    "python3",
+    "perl",
+    "node",
+    "ruby",
+    "php",
+    "exec",
+    "xargs",
+}
+_RULES: Final = (
+    deleting.deletions,
+    deleting.disks,
+    deleting.rights,
+    sending.shells,
+    sending.downloads,
+    sending.leaks,
+    credentials.credentials,
+    machine.later,
+    machine.traces,
+    machine.stops,
+    machine.exhaustion,
+    packages.packages,
+    repositories.repositories,
+    stores.infrastructure,
+    stores.databases,
+    programs.programs,
+    programs.options,
+)
+
+
+def analyse(text: str) -> tuple[Finding, ...]:
+    """Return what is dangerous in a shell command or script, each rule once, in the order of finding."""
+    walk = _Walk()
+    walk.script(text, 0)
+    if len(text) > MOST_CHARACTERS or walk.budget.spent:
+        walk.note("too_long", text)
+    if _HIDDEN.search(text):
+        walk.note("obfuscated", text)
+    return tuple(walk.found.values())
+
+
+@dataclass(slots=True)
+class _Pipe:
+    """What the command before hands on: its argv, its output where known, and whether it was decoded."""
+
+    argv: tuple[str, ...] = ()
+    text: str | None = None
+    decoded: bool = False
+
+
+@dataclass(slots=True)
+class _Budget:
+    """How many commands may still be judged, all readings inside each other together."""
+
+    commands: int = _MOST_COMMANDS
+    spent: bool = False
+
+
+@dataclass(slots=True)
+class _Walk:
+    """The state of a reading: what is known of variables, files, functions and the folder."""
+
+    found: dict[str, Finding] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    bodies: dict[str, str] = field(default_factory=dict)
+    fetched: set[str] = field(default_factory=set)
+    files: dict[str, str] = field(default_factory=dict)
+    folder: str = "."
+    decoded: bool = False
+    budget: _Budget = field(default_factory=_Budget)
+
+    def note(self, rule: str, text: str, *, obfuscated: bool = False) -> None:
+        """Keep a finding, the first of its rule."""
+        shown = text.replace("\u00a0", " ").strip()
+        self.found.setdefault(rule, Finding(rule, shown[:_SHOWN], obfuscated))
+
+    def script(self, text: str, depth: int, *, hidden: bool = False) -> _Pipe:
+        """Judge a script; return what its last command hands on."""
+        pipe = _Pipe()
+        if depth > _DEEPEST:
+            self.note("hidden_command", text)
+            return pipe
+        for command in read(text.replace("\u00a0", " ")):
+            self.budget.commands -= 1
+            if self.budget.commands < 0:
+                self.budget.spent = True
+                break
+            pipe = self._command(command, pipe if command.piped else _Pipe(), depth, hidden)
+        return pipe
+
+    def _command(self, command: Command, before: _Pipe, depth: int, hidden: bool) -> _Pipe:
+        if command.defines:
+            self._define(command)
+            return _Pipe()
+        self.decoded = before.decoded
+        for word in (*command.words, *(redirect.target for redirect in command.redirects)):
+            self._substitutions(word, depth)
+        words, own = self._assignments(command.words, depth)
+        fields = [each for word in words for each in self._expanded(word, depth)]
+        given, reads, writes = self._redirects(command, before, depth)
+        if not fields:
+            self.variables.update(own)
+            fields = [Field(":")]
+        argv = self._argv(fields, words, hidden)
+        if self.decoded and (base(argv[0]) in _RUNS_TEXT or (words and not _is_plain(words[0]))):
+            self.note("obfuscated", " ".join((*before.argv, "|", *argv) if before.argv else argv))
+        call = Call(argv[0], argv[1:], given, before.argv, self.folder, writes, reads, own)
+        if command.behind and any(
+            part.text == "0" for word in words for part in word if part.kind is Kind.VARIABLE
+        ):
+            self.note("resource_exhaustion", " ".join(argv))
+        covered = hidden or (bool(words) and not _is_plain(words[0]))
+        self._judge(call, depth, covered)
+        if self.bodies.get(call.name) and depth < _DEEPEST:
+            self._calls(call, command, depth)
+        self._keep(call)
+        output = printed((call.name, *call.args), given)
+        if output is not None:
+            self.files.update(dict.fromkeys(writes, output))
+        return _Pipe((call.name, *call.args), output, before.decoded or decodes((call.name, *call.args)))
+
+    def _define(self, command: Command) -> None:
+        name, body = command.defines, command.body
+        self.bodies[name] = body
+        calls = rf"(^|[\s;{{|&]){re.escape(name)}(?=[\s;|&}}]|$)"
+        if re.search(rf"{calls}\s*\|\s*{re.escape(name)}", body) or re.search(rf"{calls}\s*&", body):
+            self.note("resource_exhaustion", f"{name}() {{{body}}}")
+
+    def _calls(self, call: Call, command: Command, depth: int) -> None:
+        body = self.bodies[call.name]
+        kept = dict(self.variables)
+        self.variables.update(
+            {str(at): arg for at, arg in enumerate(call.args, 1)} | {"@": " ".join(call.args)}
+        )
+        self.bodies[call.name] = ""  # once is enough
+        self.script(body, depth + 1)
+        self.variables = kept
+
+    def _substitutions(self, word: Word, depth: int) -> None:
+        for part in word:
+            if part.kind in (Kind.COMMAND, Kind.PROCESS):
+                kept = dict(self.variables), self.folder
+                self.script(part.text, depth + 1)
+                self.variables, self.folder = kept
+            elif part.kind is Kind.VARIABLE and "$(" in part.text:
+                self.script(part.text[part.text.index("$(") + 2 :].rstrip(")}"), depth + 1)
+
+    def _assignments(self, words: Sequence[Word], depth: int) -> tuple[Sequence[Word], dict[str, str]]:
+        """Take the assignments before a command off it; return the rest and them."""
+        own: dict[str, str] = {}
+        while words and words[0] and words[0][0].kind is Kind.TEXT and not words[0][0].quoted:
+            found = _ASSIGNED.match(words[0][0].text)
+            if not found:
+                break
+            head = words[0][0]
+            rest = (type(head)(head.kind, head.text[found.end() :]), *words[0][1:])
+            value = " ".join(each.text for each in self._expanded(rest, depth))
+            own[found[1]] = value[:MOST_VALUE]
+            self.budget.spent = self.budget.spent or len(value) > MOST_VALUE
+            words = words[1:]
+        return words, own
+
+    def _expanded(self, word: Word, depth: int) -> list[Field]:
+        return expand(word, self.variables, lambda text: self._output(text, depth))
+
+    def _output(self, text: str, depth: int) -> str | None:
+        """Return what a substituted command prints; it is judged elsewhere."""
+        if depth > _DEEPEST:
+            return None
+        aside = _Walk(variables=dict(self.variables), files=self.files, budget=self.budget)
+        pipe = aside.script(text, depth + 1)
+        self.decoded = self.decoded or pipe.decoded
+        return pipe.text
+
+    def _redirects(
+        self, command: Command, before: _Pipe, depth: int
+    ) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
+        given, reads, writes = before.text, [], []
+        for redirect in command.redirects:
+            text = " ".join(each.text for each in self._expanded(redirect.target, depth))
+            if redirect.operator in ("<<", "<<<"):
+                given = text
+            elif redirect.operator in ("<", "<>", "<&"):
+                reads.append(text)
+                given = self.files.get(text, given)
+            elif not re.fullmatch(r"\d+|-", text):
+                writes.append(text)
+        return given, tuple(reads), tuple(writes)
+
+    def _argv(self, fields: Sequence[Field], words: Sequence[Word], hidden: bool) -> tuple[str, ...]:
+        first = fields[0]
+        name = unicodedata.normalize("NFKC", first.text)
+        if first.disguised or (name != first.text and name.isascii()):
+            self.note("obfuscated", " ".join(each.text for each in fields))
+        if re.search(r"[?*\[]", name) and name not in ("[", "[[", "?"):
+            known = next((one for one in _WORTH_HIDING if fnmatch.fnmatchcase(one, base(name))), "")
+            if known:
+                self.note("obfuscated", " ".join(each.text for each in fields))
+                name = known
+        return (name, *(each.text for each in fields[1:]))
+
+    def _judge(self, call: Call, depth: int, hidden: bool) -> None:
+        """Judge a command, what it starts, and what those start."""
+        named = Call(
+            base(call.name),
+            call.args,
+            call.given,
+            call.source,
+            call.folder,
+            call.writes,
+            call.reads,
+            call.variables,
+            call.how,
+        )
+        for rule in _RULES:
+            for name in rule(named):
+                self.note(name, named.text, obfuscated=hidden)
+        self._opens(named, call.name)
+        self._stdin(named, depth)
+        for text in programs.shell_texts(programs.code_of(named)):
+            self.script(text, depth + 1, hidden=hidden)
+        if depth >= _DEEPEST:
+            return
+        for inner in unwrap((call.name, *call.args)):
+            if inner.text:
+                self.script(inner.text, depth + 1, hidden=hidden)
+            elif inner.argv:
+                self._judge(self._started(named, inner.argv, inner.how), depth + 1, hidden)
+
+    def _started(self, outer: Call, argv: tuple[str, ...], how: str) -> Call:
+        if how == "xargs" and outer.given is not None:
+            mark = outer.value("-I", "--replace") or ("{}" if outer.has("-i") else "")
+            given = outer.given.strip()
+            argv = tuple(arg.replace(mark, given) for arg in argv) if mark else (*argv, *given.split())
+        source = ("find", *outer.args) if how == "find" else outer.source
+        how = outer.how if how in ("env", "nice", "nohup", "timeout", "command") and outer.how else how
+        return Call(
+            argv[0], argv[1:], outer.given, source, outer.folder, (), outer.reads, outer.variables, how
+        )
+
+    def _opens(self, call: Call, name: str) -> None:
+        """Judge a command whose name is open, or which is a file that is known."""
+        if name.startswith("$(") or _OPEN_NAME.match(name):
+            fetched = re.match(r"\$\((curl|wget)", name)
+            self.note("remote_code" if fetched else "hidden_command", call.text)
+        runs = [name] + (
+            list(call.plain[:1])
+            if call.name in (*SHELLS, "source", ".", "python", "python3", "perl", "node", "ruby")
+            else []
+        )
+        for path in {placed(each, self.folder) for each in runs} & self.fetched:
+            self.note("remote_code", f"{call.text} ({path})")
+        for each in runs:
+            if (written := self.files.pop(each.removeprefix("./"), None)) is not None:
+                self.script(written, 2)
+
+    def _stdin(self, call: Call, depth: int) -> None:
+        """Judge what a shell reads."""
+        if call.name not in SHELLS or not (call.source or call.given) or call.has("-c"):
+            return
+        if call.plain and call.plain[0] not in ("-", "/dev/stdin") and not call.has("-s"):
+            return
+        if call.given is not None and depth < _DEEPEST:
+            self.script(call.given, depth + 1)
+        elif call.source and not self.found.keys() & {"remote_code", "reverse_shell"}:
+            self.note("hidden_command", f"{' '.join(call.source)} | {call.text}")
+
+    def _keep(self, call: Call) -> None:
+        """Remember what a command changes for those after it."""
+        if call.name in ("cd", "pushd") and call.plain:
+            self.folder = placed(call.plain[0], self.folder)
+        elif call.name in ("export", "declare", "local", "readonly", "typeset"):
+            self.variables.update(dict(arg.split("=", 1) for arg in call.args if "=" in arg))
+        elif call.name == "for" and "in" in call.args:
+            self.variables[call.args[0]] = " ".join(call.args[call.args.index("in") + 1 :])
+        elif call.name == "tee" and call.given is not None:
+            self.files.update(dict.fromkeys(call.plain, call.given))
+        if call.name in ("curl", "wget", "fetch"):
+            self.fetched.update(placed(target, self.folder) for target in call.writes)
+        if call.name == "curl" and (target := call.value("-o", "--output")):
+            self.fetched.add(placed(target, self.folder))
+        elif (call.name == "curl" and call.has("-O", "--remote-name")) or call.name == "wget":
+            target = call.value("-O", "--output-document") or next(
+                (arg.rpartition("/")[2] for arg in call.plain if "://" in arg), ""
+            )
+            self.fetched.add(placed(target, self.folder))
+        elif call.name == "git" and call.at("clone") and len(call.plain) > 2:
+            self.files.pop(call.plain[2], None)
+
+
+def _is_plain(word: Word) -> bool:
+    return len(word) == 1 and word[0].kind is Kind.TEXT and not word[0].escaped

@@ -1,0 +1,228 @@
+"""Rules: deleting and overwriting, disks, and rights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.places import (
+    is_disk,
+    is_scratch,
+    is_system,
+    is_trace,
+    is_vital,
+    placed,
+    written_rule,
+)
+
+_PARTITIONING = frozenset(
+    {
+        "wipefs",
+        "parted",
+        "sgdisk",
+        "gdisk",
+        "fdisk",
+        "sfdisk",
+        "cfdisk",
+        "lvremove",
+        "vgremove",
+        "pvremove",
+        "blkdiscard",
+    }
+    | {"badblocks", "mkswap", "hdparm", "mdadm", "zpool", "diskpart", "nwipe", "debugfs", "tune2fs"}
+)
+_ACCOUNTS = frozenset(
+    {
+        "usermod",
+        "useradd",
+        "adduser",
+        "userdel",
+        "deluser",
+        "groupadd",
+        "groupmod",
+        "gpasswd",
+        "passwd",
+        "chpasswd",
+        "visudo",
+    }
+    | {"vipw", "vigr", "addgroup", "newusers", "chage"}
+)
+_KERNEL = frozenset({"insmod", "modprobe", "rmmod", "kexec", "setcap", "pkexec", "capsh"})
+_HELP = frozenset({"--help", "-h", "--version", "-V", "help"})
+
+
+def deletions(call: Call) -> Iterator[str]:
+    """Find what cannot be made again."""
+    paths = list(call.paths(call.plain))
+    recursive = call.has("-r", "-R", "--recursive")
+    if call.name in ("rm", "rmdir", "unlink", "shred", "srm", "wipe", "trash"):
+        yield from _removed(call, paths, recursive=recursive)
+    elif call.name == "find" and call.has("-delete"):
+        if _searches_widely(call):
+            yield "destructive_delete"
+    elif call.name == "mv" and any(map(is_vital, paths[:-1])):
+        yield "destructive_delete"
+    elif call.name == "rsync" and any(arg.startswith(("--delete", "--remove-source")) for arg in call.args):
+        if any(map(is_vital, paths[-1:])):
+            yield "destructive_delete"
+    elif call.name == "truncate" and any(map(is_system, paths)):
+        yield "destructive_delete"
+    yield from _on_windows(call)
+
+
+def _removed(call: Call, paths: list[str], *, recursive: bool) -> Iterator[str]:
+    forced = call.has("-f", "--force")
+    if any(map(is_trace, paths)):
+        yield "trace_removal"
+    if (
+        (call.name == "rm" and recursive and any(map(is_vital, paths)))
+        or any(is_system(path) or re.fullmatch(r"~/?\*?|/\*?", path) for path in paths)
+        or (any(is_vital(path) and (path.endswith("*") and len(path) < 4) for path in paths) and forced)
+    ):
+        yield "destructive_delete"
+    if call.how == "xargs" and (recursive or forced) and not _is_narrow(call):
+        yield "destructive_delete"
+    if call.how == "find" and "{}" in call.args and not _is_narrow(call):
+        yield "destructive_delete"
+    if "--no-preserve-root" in call.args:
+        yield "destructive_delete"
+
+
+def _is_narrow(call: Call) -> bool:
+    """Whether what is deleted was found by a name beneath the checkout."""
+    source = call.source
+    if not source or source[0] not in ("find", "fd", "rg", "grep", "ls", "git"):
+        return False
+    if source[0] == "find":
+        return not _searches_widely(Call("find", source[1:], folder=call.folder))
+    return source[0] in ("rg", "grep", "fd") or (source[0] == "ls" and any("*." in arg for arg in source[1:]))
+
+
+def _searches_widely(call: Call) -> bool:
+    starts = []
+    for arg in call.args:
+        if arg.startswith(("-", "(", "!")):
+            break
+        starts.append(placed(arg, call.folder))
+    named = call.has("-name", "-iname", "-path", "-regex", "-empty", "-mtime", "-mmin")
+    outside = any(path != "." and is_vital(path) for path in starts)
+    return outside or not (named or any(path not in (".", "*") for path in starts))
+
+
+def _on_windows(call: Call) -> Iterator[str]:
+    name, args = call.name.lower(), call.text.lower()
+    if (name in ("del", "erase") and "/s" in call.args) or (name in ("rd", "rmdir") and "/s" in call.args):
+        yield "destructive_delete"
+    elif name == "format" and re.search(r"\b[a-z]:", args):
+        yield "disk_write"
+    elif name in ("vssadmin", "wbadmin", "bcdedit") and re.search("delete|recoveryenabled", args):
+        yield "destructive_delete"
+    elif name in ("reg", "schtasks", "sc", "wmic") and re.search(r"\b(add|create)\b", args):
+        yield "persistence"
+    elif name == "reg" and "delete" in args:
+        yield "system_write"
+    elif name == "cipher" and "/w" in args:
+        yield "destructive_delete"
+
+
+def disks(call: Call) -> Iterator[str]:
+    """Find what writes to a disk or to the places where writing changes the machine."""
+    if _HELP & set(call.args):
+        return
+    if (
+        call.name.startswith(("mkfs", "mke2fs"))
+        or (call.name in _PARTITIONING and not call.has("-l", "--list") and call.plain)
+        or (call.name == "cryptsetup" and re.search("luksFormat|erase|luksKill", call.text))
+        or (call.name == "swapoff" and call.has("-a"))
+    ):
+        yield "disk_write"
+    for path in written(call):
+        if rule := written_rule(path):
+            yield rule
+    if call.name == "truncate" and any(map(is_disk, call.paths(call.plain))):
+        yield "disk_write"
+
+
+def written(call: Call) -> Iterator[str]:
+    """Yield the paths that a command writes to."""
+    yield from call.paths(call.writes)
+    plain = [arg for arg in call.plain if not re.fullmatch(r"\d+[KMGT]?B?", arg)]
+    if call.name in ("tee", "truncate", "touch", "mktemp"):
+        yield from call.paths(plain)
+    elif call.name in ("cp", "mv", "ln", "install", "rsync", "scp") and len(plain) > 1:
+        target = call.value("-t", "--target-directory") or plain[-1]
+        yield from call.paths([target, f"{target.rstrip('/')}/{plain[0].rpartition('/')[2]}"])
+    elif call.name == "dd":
+        yield from call.paths([arg[3:] for arg in call.args if arg.startswith("of=")])
+    elif call.name in ("sed", "perl") and any(re.match(r"-[a-z]*i", arg) for arg in call.args):
+        yield from call.paths(plain[1:] or plain)
+    elif (call.name == "curl" and (target := call.value("-o", "--output"))) or (
+        call.name == "wget" and (target := call.value("-O", "--output-document")) and target != "-"
+    ):
+        yield from call.paths([target])
+
+
+def rights(call: Call) -> Iterator[str]:
+    """Find who gains rights, and who gives them."""
+    name, text = call.name, call.text
+    if name in ("sudo", "doas") and (not call.plain or call.has("-i", "-s")):
+        yield "privilege"
+    elif name in ("sudo", "doas") and not _HELP & set(call.args):
+        yield "elevated"
+    elif name == "su" and not _HELP & set(call.args):
+        yield "privilege"
+    elif name == "chmod":
+        yield from _modes(call)
+    elif name in ("chown", "chgrp"):
+        owner, *paths = call.plain or ("",)
+        if (
+            any(map(is_system, call.paths(paths)))
+            or any(path in ("/", "~") for path in call.paths(paths))
+            or re.match(r"(root|0)(:|$)", owner)
+        ):
+            yield "privilege"
+    elif (
+        (name == "install" and re.fullmatch(r"[2467]\d{3}|.*[ug]\+\w*s.*", call.value("-m", "--mode")))
+        or (name == "find" and re.search(r"-perm [-/]?(u=s|[246]000|\+s)", text))
+        or name in _ACCOUNTS
+        or (name in _KERNEL and not call.has("--list", "-l"))
+    ):
+        yield "privilege"
+    elif name in ("nsenter", "unshare", "chroot", "pivot_root"):
+        yield "container_escape"
+    elif (name == "mount" and call.args) or (name == "sysctl" and (call.has("-w") or "=" in text)):
+        yield "privilege"
+    if name not in ("env", "export") and {"LD_PRELOAD", "LD_AUDIT"} & call.variables.keys():
+        yield "privilege"
+    if call.how in ("sudo", "doas") and name in ("vi", "vim", "nano", "less", "more", "man", "ed", "emacs"):
+        yield "privilege"
+    if call.how in ("sudo", "doas") and name in (
+        "tee",
+        "cp",
+        "mv",
+        "install",
+        "chmod",
+        "chown",
+        "ln",
+        "sh",
+        "bash",
+        "zsh",
+    ):
+        yield "privilege"
+
+
+def _modes(call: Call) -> Iterator[str]:
+    if not call.plain:
+        return
+    mode, *targets = [arg for arg in call.args if not re.fullmatch(r"-[Rvcf]+|--\w+", arg)] or [""]
+    paths = list(call.paths(targets))
+    if re.search(r"[ug+]\+?[rwx]*s|\+[rwx]*s", mode) or re.fullmatch(r"[2467][0-7]{3}", mode):
+        yield "privilege"
+    elif re.fullmatch(r"0?777|a\+rwx|a=rwx|o\+w|\+w|0?666|ugo\+rwx", mode) and (
+        call.has("-R") or any(is_system(path) for path in paths) or not all(map(is_scratch, paths))
+    ):
+        if mode not in ("+w",):
+            yield "privilege"
+    elif any(is_system(path) or path in ("/", "~") for path in paths):
+        yield "privilege"

@@ -1,0 +1,109 @@
+"""Rules: what runs later, what removes traces, and what brings the machine down."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.places import is_system, is_trace, placed
+
+_GUARDS = re.compile(
+    r"audit|rsyslog|syslog|journald|firewall|ufw|fail2ban|apparmor|selinux|falco|osquery|clamav|defend|crowdstrike|wazuh"
+)
+
+
+def later(call: Call) -> Iterator[str]:
+    """Find what is left to run unseen."""
+    name, text = call.name, call.text
+    if (
+        (name == "crontab" and not call.has("-l"))
+        or (name in ("at", "batch") and call.plain + call.args)
+        or (name == "systemctl" and re.search(r"\b(enable|link|edit|set-default)\b", text))
+        or name in ("update-rc.d", "chkconfig", "rc-update", "systemd-run")
+        or (name == "launchctl" and re.search("load|bootstrap|submit", text))
+        or name == "ssh-copy-id"
+    ):
+        yield "persistence"
+
+
+def traces(call: Call) -> Iterator[str]:
+    """Find what removes or falsifies the record, or switches off what keeps it."""
+    name, text, paths = call.name, call.text, list(call.paths(call.plain))
+    if (
+        (name == "history" and call.has("-c", "-w", "-d"))
+        or (name == "unset" and re.search(r"\bHIST\w*", text))
+        or (
+            name in ("export", "set", "declare")
+            and re.search(r"HIST(FILE|SIZE|FILESIZE|CONTROL)=|\+o history", text)
+        )
+        or (
+            name in ("ln", "truncate", "cp", "mv", "sed")
+            and any(map(is_trace, paths))
+            and (name != "cp" or is_trace(paths[-1]))
+        )
+        or (name == "dmesg" and call.has("-C", "-c", "--clear"))
+        or (name == "journalctl" and call.has("--vacuum-time", "--vacuum-size", "--vacuum-files", "--rotate"))
+        or (name == "touch" and is_system(placed(call.value("-r", "--reference"), "/")))
+        or (name in ("wevtutil", "Clear-EventLog") and "cl" in text.lower())
+        or re.search(r"(delete|update|drop|truncate)\b.{0,40}\baudit_log", text, re.I)
+    ):
+        yield "trace_removal"
+    yield from _protections(call)
+
+
+def _protections(call: Call) -> Iterator[str]:
+    name, text = call.name, call.text
+    if (
+        (
+            name in ("systemctl", "service", "rc-service")
+            and re.search(r"\b(stop|disable|mask|kill)\b", text)
+            and _GUARDS.search(text)
+        )
+        or (name in ("iptables", "ip6tables", "nft") and not call.has("-L", "-S", "--list"))
+        or (name == "ufw" and "status" not in call.args)
+        or name in ("setenforce", "auditctl", "aa-disable", "aa-teardown", "chattr")
+        or (name in ("kill", "pkill", "killall") and _GUARDS.search(text))
+        or (name in ("powershell", "pwsh") and re.search(r"-e\w*p\w*\s+(bypass|unrestricted)", text, re.I))
+        or (name in ("Set-MpPreference", "netsh") and re.search("disable|off", text, re.I))
+    ):
+        yield "defence_evasion"
+
+
+_STOP_WORD = re.compile(r"-(?!-help)|now$|\+?\d+(:\d+)?$")
+
+
+def stops(call: Call) -> Iterator[str]:
+    """Find what stops the machine, or many processes at once."""
+    name, args = call.name, call.args
+    if (
+        (name in ("shutdown", "reboot", "halt", "poweroff") and all(map(_STOP_WORD.match, args)))
+        or (name in ("init", "telinit") and call.plain[:1] in (("0",), ("6",), ("1",)))
+        or (
+            name == "systemctl"
+            and re.search(r"\b(poweroff|reboot|halt|rescue|emergency|isolate|kexec|suspend)\b", call.text)
+        )
+        or (name == "systemctl" and re.search(r"\bstop\b", call.text))
+        or (
+            name == "kill" and (args[-1:] in (("-1",), ("1",), ("0",)) and (len(args) > 1 or args[0] != "-1"))
+        )
+        or (name == "killall" and call.has("-9", "-KILL", "-SIGKILL", "-s", "-u"))
+        or (name == "pkill" and (call.has("-u", "-U", "--euid") or call.plain in ((".",), (".*",))))
+        or name in ("Stop-Computer", "Restart-Computer")
+    ):
+        yield "machine_stop"
+
+
+def exhaustion(call: Call) -> Iterator[str]:
+    """Find what uses up processor, memory or disk."""
+    name, args = call.name, call.args
+    if (
+        (name in ("yes",) and ("/dev/null" in call.writes or call.writes))
+        or (name in ("tail", "cat", "head") and "/dev/zero" in args and not call.has("-c"))
+        or (name == "cat" and {"/dev/urandom", "/dev/random"} & set(args) and call.writes)
+        or (name in ("fallocate", "truncate") and re.search(r"\b([5-9]\d|\d{3,})\s?G|\d\s?T", call.text))
+        or (name == "dd" and re.search(r"if=/dev/(zero|u?random)", call.text) and "count=" not in call.text)
+        or name in ("stress", "stress-ng")
+        or (name == "ulimit" and "unlimited" in args)
+    ):
+        yield "resource_exhaustion"

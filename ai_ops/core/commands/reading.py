@@ -1,0 +1,272 @@
+"""Reads shell text into simple commands. It forgives what a shell would refuse: nothing may hide in an error.
+
+Words keep their parts, so that what is quoted, substituted or written in escapes can still be told apart.
+Compound commands are flattened: what stands in a branch or a loop is read as if it ran.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ai_ops.core.commands.parts import NUMBER, Command, Kind, Part, Redirect, Word, unescape
+
+MOST_CHARACTERS = 64_000
+"""A longer text is read up to here, and said to be too long."""
+
+
+_KEYWORDS = frozenset(
+    {
+        "if",
+        "then",
+        "else",
+        "elif",
+        "fi",
+        "do",
+        "done",
+        "while",
+        "until",
+        "{",
+        "}",
+        "!",
+        "time",
+        "esac",
+        "coproc",
+    }
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
+_REDIRECT = re.compile(r"(?:\d+|\{\w+\}|&)?(<<<|<<-?|<>|>>|>\||[<>]&|[<>])")
+_DEFINITION = re.compile(r"(?:function\s+)?([^\s\"'$`;|&<>(){}=]+)\s*\(\s*\)\s*")
+_HIDDEN = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
+
+
+def read(text: str) -> list[Command]:
+    """Return the simple commands of a text, in the order in which they stand."""
+    return _Reader(_HIDDEN.sub("", text[:MOST_CHARACTERS]).replace("\\\n", "")).commands()
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._found: list[Command] = []
+        self._now = Command()
+        self._documents: list[tuple[str, bool, Command]] = []
+
+    def commands(self) -> list[Command]:
+        while self._at < len(self._text):
+            self._step()
+        self._end()
+        return self._found
+
+    def _step(self) -> None:
+        text, at = self._text, self._at
+        char = text[at]
+        if char in " \t\r":
+            self._at += 1
+        elif char == "\n":
+            self._end()
+            self._at += 1
+            self._take_documents()
+        elif char == "#" and (at == 0 or text[at - 1] in " \t\n;"):
+            end = text.find("\n", at)
+            self._at = len(text) if end < 0 else end
+        elif char in ";()":
+            self._separator(char)
+        elif (redirect := _REDIRECT.match(text, at)) and not text.startswith(("<(", ">("), at):
+            self._redirect(redirect)
+        elif char == "|":
+            self._end(pipe=not text.startswith("||", at))
+            self._at += 2 if text[at : at + 2] in ("||", "|&") else 1
+        elif char == "&":
+            self._now.behind = not text.startswith("&&", at)
+            self._end()
+            self._at += 2 if text.startswith("&&", at) else 1
+        elif not self._now.words and (defined := _DEFINITION.match(text, at)):
+            self._define(defined)
+        else:
+            self._word_or_keyword()
+
+    def _define(self, found: re.Match[str]) -> None:
+        self._now.defines = found[1]
+        self._at = found.end()
+        if self._text[self._at : self._at + 1] in ("{", "("):
+            self._now.body = self._balanced(*("{}" if self._text[self._at] == "{" else "()"))
+            self._at = found.end()
+        self._end()
+
+    def _separator(self, char: str) -> None:
+        if char == "(" and self._text.startswith("((", self._at) and not self._now.words:
+            end = self._text.find("))", self._at)
+            self._at = (end + 2) if end > 0 else self._at + 1
+            return
+        self._end()
+        self._at += 1
+
+    def _word_or_keyword(self) -> None:
+        word = self._word()
+        plain = len(word) == 1 and word[0].kind is Kind.TEXT and not word[0].quoted
+        if plain and not self._now.words and word[0].text in _KEYWORDS:
+            self._end_keeping_pipe()
+        elif word or self._at >= len(self._text):
+            self._now.words.append(word)
+
+    def _end_keeping_pipe(self) -> None:
+        piped = self._now.piped
+        self._end()
+        self._now.piped = piped
+
+    def _end(self, *, pipe: bool = False) -> None:
+        if not self._now.empty:
+            self._found.append(self._now)
+        self._now = Command(piped=pipe)
+
+    def _redirect(self, found: re.Match[str]) -> None:
+        operator = found[1]
+        self._at = found.end()
+        while self._at < len(self._text) and self._text[self._at] in " \t":
+            self._at += 1
+        target = self._word()
+        if operator in ("<<", "<<-"):
+            self._documents.append((_plain(target), operator == "<<-", self._now))
+        else:
+            self._now.redirects.append(Redirect(operator, target))
+
+    def _take_documents(self) -> None:
+        for mark, tabs, command in self._documents:
+            lines = []
+            while self._at < len(self._text):
+                end = self._text.find("\n", self._at)
+                end = len(self._text) if end < 0 else end
+                line = self._text[self._at : end]
+                self._at = end + 1
+                if (line.lstrip("\t") if tabs else line) == mark:
+                    break
+                lines.append(line)
+            body = "\n".join(lines) + "\n"
+            command.redirects.append(Redirect("<<", (Part(Kind.TEXT, body, True),)))
+        self._documents.clear()
+
+    def _word(self) -> Word:
+        parts: list[Part] = []
+        while self._at < len(self._text):
+            char = self._text[self._at]
+            if char in " \t\r\n;|&" or (char in "<>()" and not self._text.startswith(("<(", ">("), self._at)):
+                break
+            parts.extend(self._part(char))
+        return _joined(parts)
+
+    def _part(self, char: str) -> list[Part]:
+        if char == "'":
+            return [Part(Kind.TEXT, self._until("'"), True)]
+        if char == '"':
+            self._at += 1
+            return self._double()
+        if char == "\\":
+            taken = self._text[self._at + 1 : self._at + 2]
+            self._at += 2
+            return [Part(Kind.TEXT, taken, True, taken.isalnum())]
+        if char == "`":
+            return [Part(Kind.COMMAND, self._until("`").replace("\\`", "`"))]
+        if char == "$":
+            return [self._dollar(quoted=False)]
+        if char in "<>":
+            self._at += 1
+            return [Part(Kind.PROCESS, self._balanced("(", ")"))]
+        start = self._at
+        while self._at < len(self._text) and self._text[self._at] not in " \t\r\n;|&<>()'\"\\`$":
+            self._at += 1
+        return [Part(Kind.TEXT, self._text[start : self._at])]
+
+    def _double(self) -> list[Part]:
+        parts: list[Part] = [Part(Kind.TEXT, "", True)]
+        while self._at < len(self._text):
+            char = self._text[self._at]
+            if char == '"':
+                self._at += 1
+                break
+            if char == "\\" and self._text[self._at + 1 : self._at + 2] in '$`"\\':
+                parts.append(Part(Kind.TEXT, self._text[self._at + 1], True))
+                self._at += 2
+            elif char == "$":
+                parts.append(self._dollar(quoted=True))
+            elif char == "`":
+                parts.append(Part(Kind.COMMAND, self._until("`"), True))
+            else:
+                parts.append(Part(Kind.TEXT, char, True))
+                self._at += 1
+        return parts
+
+    def _dollar(self, *, quoted: bool) -> Part:
+        text, at = self._text, self._at
+        if text.startswith("$((", at):
+            self._at += 1
+            return Part(Kind.TEXT, "1" if self._balanced("(", ")") else "", quoted)
+        if text.startswith("$(", at):
+            self._at += 1
+            return Part(Kind.COMMAND, self._balanced("(", ")"), quoted)
+        if text.startswith("${", at):
+            self._at += 1
+            return Part(Kind.VARIABLE, self._balanced("{", "}"), quoted)
+        if text.startswith("$'", at) and not quoted:
+            self._at += 1
+            raw = self._until("'", escapes=True)
+            made = unescape(raw)
+            return Part(Kind.TEXT, made, True, made != raw and bool(NUMBER.search(raw)))
+        if text.startswith('$"', at) and not quoted:
+            self._at += 1
+            return Part(Kind.TEXT, "", True)
+        name = _NAME.match(text, at + 1)
+        if name is None:
+            self._at += 1
+            return Part(Kind.TEXT, "$", quoted)
+        self._at = name.end()
+        return Part(Kind.VARIABLE, name[0], quoted)
+
+    def _until(self, quote: str, *, escapes: bool = False) -> str:
+        """Take what stands between quotes; an open one goes on to the end."""
+        start = at = self._at + 1
+        while at < len(self._text) and self._text[at] != quote:
+            at += 2 if self._text[at] == "\\" and (escapes or quote == "`") else 1
+        self._at = at + 1
+        return self._text[start:at]
+
+    def _balanced(self, opening: str, closing: str) -> str:
+        """Take what stands in brackets, in which quotes hide brackets."""
+        start, depth, at, quote = self._at + 1, 0, self._at, ""
+        while at < len(self._text):
+            char = self._text[at]
+            if char == "\\" and quote != "'":
+                at += 1
+            elif quote:
+                quote = "" if char == quote else quote
+            elif char in "'\"":
+                quote = char
+            elif char == opening:
+                depth += 1
+            elif char == closing:
+                depth -= 1
+                if depth == 0:
+                    break
+            at += 1
+        self._at = at + 1
+        return self._text[start:at]
+
+
+def _plain(word: Word) -> str:
+    return "".join(part.text for part in word)
+
+
+def _joined(parts: list[Part]) -> Word:
+    """Join neighbours of one sort: a quoted text comes in single characters."""
+    made: list[Part] = []
+    for part in parts:
+        last = made[-1] if made else None
+        if (
+            last
+            and last.kind is part.kind is Kind.TEXT
+            and (last.quoted, last.escaped) == (part.quoted, part.escaped)
+        ):
+            made[-1] = Part(Kind.TEXT, last.text + part.text, part.quoted, part.escaped)
+        else:
+            made.append(part)
+    return tuple(made)

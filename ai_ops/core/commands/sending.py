@@ -1,0 +1,145 @@
+"""Rules: what leaves the machine, what comes in and is run, and whose shell it becomes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.credentials import SECRET_NAME
+from ai_ops.core.commands.places import is_credential, is_secret_file
+from ai_ops.core.commands.unwrapping import SHELLS
+
+_FETCHERS = frozenset(
+    {"curl", "wget", "fetch", "aria2c", "http", "https", "lwp-request", "GET", "lynx", "axel"}
+)
+_INTERPRETERS = SHELLS | {
+    "python",
+    "python2",
+    "python3",
+    "perl",
+    "ruby",
+    "node",
+    "php",
+    "lua",
+    "source",
+    ".",
+    "eval",
+    "deno",
+    "bun",
+}
+_SOCKETS = frozenset({"nc", "ncat", "netcat", "socat", "telnet", "nc.traditional", "nc.openbsd"})
+_LOCAL = re.compile(
+    r"(^|//|@)(localhost|127\.\d+\.\d+\.\d+|\[::1\]|0\.0\.0\.0|::1|host\.docker\.internal)([:/]|$)"
+)
+_METADATA = re.compile(r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|fd00:ec2::254")
+
+
+def shells(call: Call) -> Iterator[str]:
+    """Find a shell for somebody else."""
+    text, name = call.text, call.name
+    net = any("/dev/tcp/" in path or "/dev/udp/" in path for path in (*call.writes, *call.reads, *call.args))
+    if net and name not in ("echo", "grep", "rg", "printf", "git"):
+        yield "reverse_shell"
+    if name in _SOCKETS and (
+        call.has("-e", "-c", "--exec", "--sh-exec") or re.search(r"EXEC:|SYSTEM:", text, re.I)
+    ):
+        yield "reverse_shell"
+    if name in ("awk", "gawk", "mawk") and "/inet/" in text:
+        yield "reverse_shell"
+    if name in SHELLS and call.source and call.source[0] in (*_SOCKETS, "openssl"):
+        yield "reverse_shell"
+    if name in _SOCKETS and call.source and call.source[0] in SHELLS:
+        yield "reverse_shell"
+    if name == "ssh" and call.has("-R", "-D", "-w"):
+        yield "reverse_shell"
+    if name in _SOCKETS and call.has("-l") and not call.has("-z"):
+        yield "reverse_shell"
+    if name in ("ngrok", "cloudflared", "chisel", "frpc", "bore", "localtunnel", "serveo", "tailscale"):
+        yield "reverse_shell"
+
+
+def downloads(call: Call) -> Iterator[str]:
+    """Find what runs that was just fetched."""
+    text = " ".join(call.args)
+    fetched = re.search(r"\$\((curl|wget|fetch)\b|\x60(curl|wget)\b", text.replace("\u00a0", " "))
+    if (call.name in _INTERPRETERS and call.source and call.source[0] in _FETCHERS) or (
+        call.name in _INTERPRETERS and fetched
+    ):
+        yield "remote_code"
+    if re.search(
+        r"(IEX|Invoke-Expression|DownloadString|DownloadFile|Invoke-WebRequest.*\|)", text, re.I
+    ) and re.search(r"powershell|pwsh|iex", call.text, re.I):
+        yield "remote_code"
+    if call.name in ("certutil", "bitsadmin", "mshta", "regsvr32", "rundll32") and re.search(
+        "http|javascript:", text
+    ):
+        yield "remote_code"
+
+
+def leaks(call: Call) -> Iterator[str]:
+    """Find what is sent away: files, secrets, what another command printed."""
+    text = " ".join(call.args)
+    if call.name in ("curl", "wget", "http", "https") and _METADATA.search(text):
+        yield "credential_read"
+    if call.name in ("curl", "wget") and "docker.sock" in text:
+        yield "container_escape"
+    if (
+        (call.name in _FETCHERS and not _is_local(call) and _carries(call))
+        or (call.name in _SOCKETS and (call.source or call.given or call.reads) and not _is_local(call))
+        or (call.name in ("scp", "sftp", "ftp", "lftp", "rclone", "rsync") and _uploads(call))
+        or (
+            call.name in ("dig", "nslookup", "host", "ping", "drill")
+            and ("$(" in text or SECRET_NAME.search(text))
+        )
+        or (
+            call.name in ("aws", "gsutil", "gcloud", "az", "mail", "sendmail", "mutt")
+            and any(is_credential(path) or is_secret_file(path) for path in call.paths(call.plain))
+        )
+        or (call.name in ("mail", "sendmail", "mutt", "mailx") and (call.source or call.reads))
+    ):
+        yield "exfiltration"
+
+
+def _carries(call: Call) -> bool:
+    """Whether a request carries a file, a secret, or what another command printed."""
+    text = " ".join(call.args)
+    if call.has("-T", "--upload-file") or re.search(r"--post-file|--body-file", text):
+        return True
+    data = [
+        call.value(option)
+        for option in ("-d", "--data", "--data-binary", "--data-raw", "-F", "--form", "--data-urlencode")
+    ]
+    if any("@" in each and not re.match(r"[\w.+-]+@[\w-]+\.\w", each) for each in data if each):
+        return True
+    if SECRET_NAME.search(_without_headers(call)):
+        return True
+    if re.search(r"\$\((?!date|uname|git)", text):
+        return True
+    return call.how == "xargs" and bool(call.source)
+
+
+def _without_headers(call: Call) -> str:
+    """Return the arguments but for headers: a token there is for the one it is sent to."""
+    before = ("", *call.args)
+    return " ".join(
+        arg for was, arg in zip(before, call.args, strict=False) if was not in ("-H", "--header", "-u")
+    )
+
+
+def _is_local(call: Call) -> bool:
+    hosts = [arg for arg in call.plain if "://" in arg or ":" in arg or "." in arg or arg == "localhost"]
+    return (
+        bool(hosts)
+        and any(map(_LOCAL.search, hosts))
+        and not any("://" in h and not _LOCAL.search(h) for h in hosts)
+    )
+
+
+def _uploads(call: Call) -> bool:
+    if not call.plain:
+        return False
+    target = call.plain[-1]
+    if call.name in ("sftp", "ftp", "lftp"):
+        return True
+    return bool(re.match(r"([\w.-]+@)?[\w.-]{2,}::?|rsync://", target)) and not _LOCAL.search(target)

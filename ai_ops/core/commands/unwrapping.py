@@ -1,0 +1,192 @@
+"""Commands that start another command: what they start, as an argv or as text for a shell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SHELLS = frozenset(
+    {"sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "csh", "tcsh", "mksh", "rbash", "$SHELL", "$BASH"}
+)
+_WITH_VALUE = {
+    "sudo": "ugpCchrTtUD",
+    "doas": "uC",
+    "env": "uCS",
+    "nice": "n",
+    "ionice": "cnp",
+    "timeout": "ks",
+    "xargs": "IndPLsaE",
+    "stdbuf": "ioe",
+    "time": "fo",
+    "flock": "wE",
+    "strace": "eopPs",
+    "chrt": "",
+    "taskset": "",
+    "watch": "n",
+    "setsid": "",
+    "nohup": "",
+    "command": "",
+    "builtin": "",
+    "exec": "a",
+    "busybox": "",
+    "toybox": "",
+    "caffeinate": "t",
+    "unbuffer": "",
+    "proot": "rbw",
+    "chroot": "",
+    "parallel": "jN",
+    "entr": "",
+    "ltrace": "e",
+    "catchsegv": "",
+    "systemd-run": "pu",
+    "start-stop-daemon": "",
+    "runuser": "u",
+    "setarch": "",
+    "faketime": "",
+    "winpty": "",
+    "fakeroot": "",
+    "cgexec": "g",
+    "numactl": "",
+    "script": "",
+    "then": "",
+    "uv": "",
+}
+_POSITIONAL = {
+    "timeout": 1,
+    "flock": 1,
+    "taskset": 1,
+    "chrt": 1,
+    "chroot": 1,
+    "setarch": 1,
+    "faketime": 1,
+    "cgexec": 0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """What a command starts: ``argv`` itself, or ``text`` that a shell reads. ``how`` is what starts it."""
+
+    argv: tuple[str, ...] = ()
+    text: str = ""
+    how: str = ""
+    remote: bool = False
+
+
+def base(name: str) -> str:
+    """Return a program's name without its folder."""
+    return name.rpartition("/")[2].removesuffix(".exe") or name
+
+
+def unwrap(argv: Sequence[str]) -> list[Inner]:
+    """Return what a command starts in its turn; nothing for one that starts nothing."""
+    if not argv:
+        return []
+    name, args = base(argv[0]), list(argv[1:])
+    if name in SHELLS or (name in ("su", "runuser", "script", "watch", "parallel") and "-c" in args):
+        return _shell(name, args)
+    if name == "eval":
+        return [Inner(text=" ".join(args), how=name)]
+    if name == "trap" and args:
+        return [Inner(text=args[0], how=name)]
+    if name == "alias":
+        return [Inner(text=arg.partition("=")[2], how=name) for arg in args if "=" in arg]
+    if name in ("find", "fd", "fdfind"):
+        return _found(args)
+    if name == "ssh":
+        return _remote(args, "pilFoSJWbcDeELmRQw")
+    if name in ("docker", "podman", "nerdctl") and any(arg in ("run", "exec") for arg in args[:2]):
+        return _contained(args)
+    if name == "kubectl" and "--" in args:
+        return [Inner(tuple(args[args.index("--") + 1 :]), how=name, remote=True)]
+    if name in ("vim", "vi", "nvim", "ex", "view", "ed", "less", "more", "man") or name == "gdb":
+        return [Inner(text=found[1], how=name) for arg in args if (found := re.search(r":?!\s*(.+)", arg))]
+    if name == "tar":
+        return [Inner(text=arg.partition("exec=")[2], how=name) for arg in args if "action=exec=" in arg]
+    if name in ("make", "git", "rsync", "env") and (given := _programs_of(name, args)):
+        return given
+    if name == "watch":
+        return [Inner(text=" ".join(_after_options(name, args)), how=name)]
+    if name in _WITH_VALUE:
+        rest = _after_options(name, args)
+        return [Inner(tuple(rest), how=name)] if rest else []
+    return []
+
+
+def _shell(name: str, args: list[str]) -> list[Inner]:
+    for at, arg in enumerate(args):
+        if arg in ("-c", "--command") or (re.fullmatch(r"-[a-zA-Z]*c[a-zA-Z]*", arg) and name in SHELLS):
+            return [Inner(text=args[at + 1], how=name)] if at + 1 < len(args) else []
+        if not arg.startswith("-") and name in SHELLS:
+            return []
+    return []
+
+
+def _found(args: list[str]) -> list[Inner]:
+    made = []
+    for at, arg in enumerate(args):
+        if arg in ("-exec", "-execdir", "-ok", "-okdir", "-x", "-X"):
+            rest = args[at + 1 :]
+            end = next((n for n, word in enumerate(rest) if word in (";", "+", "\\;")), len(rest))
+            made.append(Inner(tuple(rest[:end]), how="find"))
+    return made
+
+
+def _remote(args: list[str], valued: str) -> list[Inner]:
+    rest = _after(args, valued)
+    return [Inner(text=" ".join(rest[1:]), how="ssh", remote=True)] if len(rest) > 1 else []
+
+
+def _contained(args: list[str]) -> list[Inner]:
+    """Return what runs in a container: what follows the image, or the container's name."""
+    start = next(at for at, arg in enumerate(args) if arg in ("run", "exec"))
+    rest = _after(
+        args[start + 1 :], "vepuwhlm", ("--name", "--env", "--volume", "--mount", "--network", "--user")
+    )
+    return [Inner(tuple(rest[1:]), how="container", remote=True)] if len(rest) > 1 else []
+
+
+def _programs_of(name: str, args: list[str]) -> list[Inner]:
+    if name == "env":
+        split = next((at for at, arg in enumerate(args) if arg in ("-S", "--split-string")), None)
+        return [Inner(text=" ".join(args[split + 1 :]), how=name)] if split is not None else []
+    if name == "git" and args[:2] == ["bisect", "run"]:
+        return [Inner(tuple(args[2:]), how="git")]
+    if name == "git" and args[:2] == ["submodule", "foreach"]:
+        return [Inner(text=" ".join(args[2:]), how="git")]
+    if name == "git" and args[:1] == ["rebase"]:
+        texts = [args[at + 1] for at, arg in enumerate(args[:-1]) if arg in ("-x", "--exec")]
+        return [
+            Inner(text=text, how=name)
+            for text in texts + [arg[7:] for arg in args if arg.startswith("--exec=")]
+        ]
+    if name == "rsync":
+        return [
+            Inner(text=args[at + 1], how=name) for at, arg in enumerate(args[:-1]) if arg in ("-e", "--rsh")
+        ]
+    if name == "make":
+        return [
+            Inner(text=arg.partition("=")[2], how=name) for arg in args if arg.startswith(("SHELL=", "CC="))
+        ]
+    return []
+
+
+def _after_options(name: str, args: list[str]) -> list[str]:
+    rest = _after(args, _WITH_VALUE[name])
+    while name in ("env", "sudo", "doas") and rest and re.match(r"[A-Za-z_]\w*=", rest[0]):
+        rest = rest[1:]
+    if name == "uv":
+        return rest[1:] if rest[:1] == ["run"] else []
+    return rest[_POSITIONAL.get(name, 0) :]
+
+
+def _after(args: list[str], valued: str, long_valued: Sequence[str] = ()) -> list[str]:
+    """Return what follows the options; ``valued`` are the letters that take the next word."""
+    at = 0
+    while at < len(args) and args[at].startswith("-") and args[at] != "-":
+        if args[at] == "--":
+            return args[at + 1 :]
+        takes = (len(args[at]) == 2 and args[at][1] in valued) or args[at] in long_valued
+        at += 2 if takes else 1
+    return args[at:]
