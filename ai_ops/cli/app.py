@@ -22,6 +22,7 @@ from ai_ops.cli import (
     replay,
     schedule,
     serve,
+    system,
     task,
     trace,
 )
@@ -48,6 +49,7 @@ app.add_typer(pr.app, name="pr")
 app.add_typer(bug.app, name="bug")
 app.add_typer(notification.app, name="notification")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(system.app, name="system")
 app.add_typer(config.app, name="config")
 
 

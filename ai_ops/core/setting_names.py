@@ -85,6 +85,7 @@ NAMES = frozenset(
         "TRACE_RETENTION_DAYS",
         "QUEUE_HIGH",
         "QUEUE_LOW",
+        "DEFAULT_UNBAN_WAIT",
         "LOG_FORMAT",
         "REPORT_LANGUAGE",
         "AI_OPS_URL",

@@ -1,7 +1,8 @@
 """The engine of the server: durable, on DBOS, with our tables as the truth.
 
-DBOS keeps which run is queued, at work, or over, and how far a wait has come. It may lose all of it:
+DBOS keeps which run is at work or over, and how far a wait has come. It may lose all of it:
 the reconciler gives unfinished tasks back, and the steps they had committed are not done again.
+Who comes next is decided here (``line``, ``slots``), over all priorities and repositories.
 
 Runs live on the event loop that called ``start``, each in an asyncio task that is held here. To cancel
 is to cancel that task, which acts within the step at once. A clean stop interrupts the same way and
@@ -23,9 +24,10 @@ from ai_ops.core.ports import Fail, Outcome, Tasks, Trace, Worker
 from ai_ops.engine.data_lock import DataLock
 from ai_ops.engine.dbos_adapter import Dbos, OutOfStepError, interrupt_self
 from ai_ops.engine.duty import Duty
+from ai_ops.engine.line import Line, rank, task_id_of, workflow_id
 from ai_ops.engine.reconcile import WORKER_LOST, Fate, Life, fate
 from ai_ops.engine.recorded import recorded
-from ai_ops.engine.slots import Seat, Slots, rank, task_id_of, turn, workflow_id
+from ai_ops.engine.slots import Seat, Slots
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.task import Task, TaskState
 
@@ -126,7 +128,6 @@ class DurableEngine:
         trace: where the outcomes of steps are.
         failing: fails a task whose run broke; without it the task is moved and no more.
         max_concurrent: runs that work at once in this process.
-        poll_seconds: how often the queue is looked at, which is the most that a start is late.
         reconcile_seconds: how often our tables and the engine's are compared.
     """
 
@@ -140,19 +141,21 @@ class DurableEngine:
         *,
         failing: Fail | None = None,
         max_concurrent: int = 2,
-        poll_seconds: float = 0.1,
         reconcile_seconds: float = 30.0,
     ) -> None:
         self._duty = Duty(tasks, trace, worker, failing)
         self._lock = DataLock(data_dir)
-        self._dbos = Dbos(system_database_url, data_dir, poll_seconds)
-        self._slots = Slots(max_concurrent)
+        self._dbos = Dbos(system_database_url, data_dir)
+        self._line = Line(self._begin)
+        self._slots = Slots(max_concurrent, self._line)
+        self._seated: set[str] = set()  # begun from the line, with their place
+        self._beginning: set[asyncio.Task[None]] = set()
         self._reconcile_seconds = reconcile_seconds
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._cancelled: set[str] = set()
         self._suspects: frozenset[str] = frozenset()
         self._queueing = asyncio.Lock()
-        self._stopping = False
+        self._held = self._stopping = False
         self._reconciler: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -162,13 +165,15 @@ class DurableEngine:
             PermanentError: ``data_dir_in_use``, ``engine_running``, ``engine_unavailable``.
         """
         self._lock.take()
+        held, self._stopping = self._held, False
+        self._slots.hold(True)  # until it is known who stands already, and has which turn
         try:
-            self._stopping = False
             await self._dbos.launch(self._run)
         except BaseException:
             self._lock.release()
             raise
         await self._reconcile_once()
+        self.hold(held)
         self._reconciler = asyncio.create_task(self._keep_reconciling(), name="engine-reconciler")
 
     async def stop(self) -> None:
@@ -176,8 +181,9 @@ class DurableEngine:
         if self._reconciler is None:
             return
         self._stopping = True
+        self._slots.hold(True)
         self._reconciler.cancel()
-        interrupted = [self._reconciler, *self._running.values()]
+        interrupted = [self._reconciler, *self._beginning, *self._running.values()]
         for one in interrupted:
             one.cancel()
         _, deaf = await asyncio.wait(interrupted, timeout=_STOP_SECONDS)
@@ -193,13 +199,15 @@ class DurableEngine:
         A run that ended while its task is not over (paused and resumed) is begun again: the steps it
         committed are kept in the trace.
         """
+        name = workflow_id(task)
         try:
             async with self._queueing:
-                known = await self._dbos.find([workflow_id(task)])
-                if known and known[0].life is Life.LIVE:
+                known = [] if name in self._line else await self._dbos.find([name])
+                if name in self._line or (known and known[0].life is Life.LIVE):
                     return
-                if await self._duty.wanted(task.id, task.run_number):
-                    await self._begin_anew(task)
+                wanted = await self._duty.wanted(task.id, task.run_number)
+                if wanted:
+                    await self._queue(wanted, forget=bool(known))
         except TemporaryError as error:
             # The task itself is committed, and the reconciler will find it.
             _LOG.warning("task %s is queued later: %s", task.id, error)
@@ -207,18 +215,24 @@ class DurableEngine:
     async def cancel(self, task: Task) -> None:
         """Interrupt the task's present run at once, and return when it has stopped."""
         name = workflow_id(task)
-        self._cancelled.add(name)
-        try:
-            await self._dbos.cancel(name)
-        except TemporaryError as error:
-            # Begun again by chance, the run would see that its task does not want it.
-            _LOG.warning("the run %s is not marked as cancelled: %s", name, error)
-        await self._interrupt(name)
+        if not self._line.drop(name):
+            self._cancelled.add(name)
+            try:
+                await self._dbos.cancel(name)
+            except TemporaryError as error:
+                # Begun again by chance, the run would see that its task does not want it.
+                _LOG.warning("the run %s is not marked as cancelled: %s", name, error)
+            await self._interrupt(name)
         await self._duty.close(task)
+
+    def hold(self, held: bool) -> None:
+        """Begin nothing while held; what works goes on to its end."""
+        self._held = held
+        self._slots.hold(held)
 
     async def queue_depth(self) -> int:
         """Return how many runs wait for their turn or a place."""
-        return await self._dbos.queued() + self._slots.waiting
+        return self._slots.waiting
 
     # One run
 
@@ -227,26 +241,55 @@ class DurableEngine:
         if here is None:  # pragma: no cover - a coroutine always runs in a task
             raise RuntimeError("there is no task to hold")
         self._running[name] = here
-        here.add_done_callback(lambda _: self._running.get(name) is here and self._running.pop(name))
-        if self._stopping or name in self._cancelled:
-            await interrupt_self()
+        here.add_done_callback(lambda _: self._left(name, here))
         try:
-            await self._serve(task_id, run_number)
+            if self._stopping or name in self._cancelled:
+                await interrupt_self()
+            await self._serve(name, task_id, run_number)
         except Exception:  # noqa: BLE001 - the edge of a run
             # The tables do not answer, so there is no better place for it: the reconciler tries again.
             _LOG.exception("the run %s could not be served", name)
             await interrupt_self()
 
-    async def _serve(self, task_id: str, run_number: int) -> None:
+    def _left(self, name: str, run: asyncio.Task[Any]) -> None:
+        """Free what a run that is over had."""
+        if self._running.get(name) is run:
+            del self._running[name]
+            self._line.leave(name)
+            if name in self._seated:  # it was interrupted before it sat down
+                self._seated.discard(name)
+                self._slots.give()
+            self._slots.hand_out()
+
+    async def _serve(self, name: str, task_id: str, run_number: int) -> None:
         task = await self._duty.wanted(task_id, run_number)
         if task is None:
             await self._duty.close_run(task_id, run_number)
             return
-        async with Seat(self._slots, rank(task)) as seat:
+        taken = name in self._seated
+        self._seated.discard(name)
+        async with Seat(self._slots, rank(task), taken=taken) as seat:
             task = await self._duty.wanted(task_id, run_number)  # it may have waited long for its place
             if task is not None:
                 run = run_id(task_id, run_number)
                 await self._duty.work(task, DurableSteps(self._dbos, self._duty.trace, run, seat))
+
+    def _begin(self, task: Task) -> None:
+        """Begin a run whose turn has come; the line calls it, with a place taken."""
+        self._seated.add(workflow_id(task))
+        beginning = asyncio.create_task(self._begun(task))
+        self._beginning.add(beginning)
+        beginning.add_done_callback(self._beginning.discard)
+
+    async def _begun(self, task: Task) -> None:
+        name = workflow_id(task)
+        try:
+            await self._dbos.begin(name, task.id, task.run_number)
+        except TemporaryError as error:
+            _LOG.warning("the run %s begins later: %s", name, error)
+            self._line.leave(name)
+            self._seated.discard(name)
+            self._slots.give()
 
     async def _interrupt(self, name: str) -> None:
         running = self._running.get(name)
@@ -256,12 +299,16 @@ class DurableEngine:
 
     # The two sets of tables
 
-    async def _begin_anew(self, task: Task) -> None:
+    async def _queue(self, task: Task, *, forget: bool) -> None:
+        """Let a run wait for its turn, begun before or not."""
         name = workflow_id(task)
         await self._interrupt(name)
         self._cancelled.discard(name)
-        await self._dbos.forget([name])
-        await self._dbos.enqueue(name, task.id, task.run_number, turn(task), rank(task))
+        if forget:
+            await self._dbos.forget([name])
+        self._line.leave(name)
+        self._line.add(task)
+        self._slots.hand_out()
 
     async def _keep_reconciling(self) -> None:
         while True:
@@ -282,7 +329,12 @@ class DurableEngine:
                 await self._interrupt(name)
                 await self._duty.close_run(*task_id_of(name))
         known |= {one.id: one for one in await self._dbos.find([*(unfinished.keys() - known.keys())])}
+        for name in known.keys() & unfinished.keys() - self._running.keys():
+            if known[name].life is Life.LIVE:
+                self._line.stand(unfinished[name])
         for name, task in unfinished.items():
+            if name in self._line:
+                continue
             life = known[name].life if name in known else Life.UNKNOWN
             # A claim that nobody works on may only just have been made, so it is looked at twice.
             life = Life.LOST if name in lost & self._suspects else life
@@ -309,4 +361,4 @@ class DurableEngine:
             if task.state is TaskState.PROCESSING:
                 await self._duty.move(task, TaskState.PENDING)
             async with self._queueing:
-                await self._begin_anew(task)
+                await self._queue(now, forget=True)

@@ -19,6 +19,7 @@ from ai_ops.server.handlers import (
     issues,
     notifications,
     pull_requests,
+    queue,
     schedules,
     senders,
     stream,
@@ -46,6 +47,7 @@ ROUTES = (
     *bug_cases.ROUTES,
     *notifications.ROUTES,
     *schedules.ROUTES,
+    *queue.ROUTES,
 )
 _SHUTDOWN_SECONDS = 2.0
 

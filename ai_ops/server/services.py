@@ -10,8 +10,10 @@ from typing import Protocol
 
 from aiohttp import web
 
+from ai_ops.core.admission import QueueRules
 from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.orchestrator.scheduling import Scheduling
+from ai_ops.core.orchestrator.steering import Steering
 from ai_ops.core.ports import (
     BugCases,
     Clock,
@@ -22,9 +24,11 @@ from ai_ops.core.ports import (
     FixWatches,
     Ids,
     Issues,
+    MaintenanceSwitch,
     Outbox,
     Pauses,
     PullRequests,
+    QueueGate,
     Schedules,
     Tasks,
     Trace,
@@ -90,6 +94,10 @@ class Services:
     ids: Ids
     schedules: Schedules
     scheduling: Scheduling
+    steering: Steering
+    gate: QueueGate
+    queue_rules: QueueRules
+    maintenance: MaintenanceSwitch
     public_url: str
     bug_case_reach: Reach = Reach.REPOSITORY
     node_rates: NodeRates = field(default_factory=NodeRates)

@@ -15,7 +15,7 @@ from ai_ops.server.webhooks import WebhookSecrets
 from ai_ops.settings import Settings
 from ai_ops.store.deliveries import DeliveryRepository
 from ai_ops.store.ids import IdRepository
-from ai_ops.wiring.adapters import secret
+from ai_ops.wiring.adapters import queue_rules, secret
 from ai_ops.wiring.system import System, WrapWorker, build
 
 
@@ -52,6 +52,10 @@ def services(system: System) -> Services:
         ids=IdRepository(system.database),
         schedules=system.schedules,
         scheduling=system.scheduling,
+        steering=system.steering,
+        gate=system.gate,
+        queue_rules=queue_rules(settings),
+        maintenance=system.maintenance,
         public_url=tools.policy.public_url,
         senders=Senders(tuple(_senders(settings))),
     )

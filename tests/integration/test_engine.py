@@ -69,7 +69,6 @@ class House:
             self.tasks,
             self.trace,
             max_concurrent=max_concurrent,
-            poll_seconds=0.05,
             reconcile_seconds=0.1,
         )
 

@@ -16,14 +16,17 @@ from typing import Any
 import aiohttp
 from sqlalchemy import text
 
+from ai_ops.core.admission import QueueRules
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.orchestrator.scheduling import Scheduling
+from ai_ops.core.orchestrator.steering import Steering
 from ai_ops.core.ports import CodeHost, Steps
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
+from ai_ops.engine.maintenance import MaintenanceFile
 from ai_ops.engine.memory import MemoryEngine
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.run import Run
@@ -39,6 +42,7 @@ from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.deliveries import DeliveryRepository, SeenCommentRepository
 from ai_ops.store.fix_watches import FixWatchRepository
+from ai_ops.store.gate import GateRepository
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.outbox import OutboxRepository
@@ -222,12 +226,14 @@ async def running(
     senders: Senders | None = None,
     bug_case_reach: Reach = Reach.REPOSITORY,
     webhooks: WebhookSecrets | None = None,
+    queue_rules: QueueRules | None = None,
 ) -> AsyncIterator[Running]:
     """Run a server while entered."""
     clock = SystemClock()
+    queue_rules = queue_rules or QueueRules()
     redactor = Redactor(literals=[OWN_SECRET])
     database = await open_database(sqlite_url(folder))
-    tasks = TaskRepository(database, clock)
+    tasks = TaskRepository(database, clock, queue_rules)
     issues = IssueRepository(database, clock, rules)
     pull_requests = PullRequestRepository(database, clock)
     comments, nudges = CommentRepository(database, clock), Nudges()
@@ -255,6 +261,7 @@ async def running(
 
     repositories = RepositoryRules(code_host=code_host, allowed_repos=allowed_repos)
     schedules = ScheduleRepository(database, clock)
+    pauses = PauseRepository(database, clock, "account")
     services = Services(
         issues=issues,
         tasks=tasks,
@@ -268,7 +275,7 @@ async def running(
         fix_watches=FixWatchRepository(database, clock),
         trace=trace,
         outbox=OutboxRepository(database),
-        pauses=PauseRepository(database, clock, "account"),
+        pauses=pauses,
         engine=engine,
         hosts=hosts,
         rules=repositories,
@@ -279,6 +286,10 @@ async def running(
         ids=IdRepository(database),
         schedules=schedules,
         scheduling=Scheduling(schedules, tasks, engine, clock, repositories.resolve),
+        steering=Steering(tasks, engine, pauses, redactor.redact),
+        gate=GateRepository(database, clock, queue_rules),
+        queue_rules=queue_rules,
+        maintenance=MaintenanceFile(folder / "data", clock),
         public_url=PUBLIC_URL,
         node_rates=node_rates or NodeRates(),
         senders=senders or Senders(),

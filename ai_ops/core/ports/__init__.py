@@ -7,6 +7,7 @@ All failures are ``TemporaryError`` or ``PermanentError`` with the codes named h
 
 from ai_ops.core.ports.asking import Fixer, Granted, Ledger, Pauses
 from ai_ops.core.ports.hosts import CodeHost
+from ai_ops.core.ports.queueing import Maintenance, MaintenanceSwitch, QueueGate
 from ai_ops.core.ports.records import (
     BugCaseFilter,
     BugCases,
@@ -55,6 +56,8 @@ __all__ = [
     "Ingested",
     "Issues",
     "Ledger",
+    "Maintenance",
+    "MaintenanceSwitch",
     "Merged",
     "NewTask",
     "Notifier",
@@ -66,6 +69,7 @@ __all__ = [
     "Places",
     "Prepared",
     "PullRequests",
+    "QueueGate",
     "Sandbox",
     "SandboxResult",
     "SandboxSpec",

@@ -72,6 +72,10 @@ class Engine(Protocol):
         """Interrupt the task's present run at once. Call it after the task was moved (cancelled, paused)."""
         ...
 
+    def hold(self, held: bool) -> None:
+        """Begin nothing while held; what works goes on to its end."""
+        ...
+
     async def queue_depth(self) -> int:
         """Return how many runs wait for their turn."""
         ...
