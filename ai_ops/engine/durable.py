@@ -328,7 +328,8 @@ class DurableEngine:
                 await self._dbos.cancel(name)
                 await self._interrupt(name)
                 await self._duty.close_run(*task_id_of(name))
-        known |= {one.id: one for one in await self._dbos.find([*(unfinished.keys() - known.keys())])}
+        unknown = [name for name in unfinished if name not in known and name not in self._line]
+        known |= {one.id: one for one in await self._dbos.find(unknown)}
         for name in known.keys() & unfinished.keys() - self._running.keys():
             if known[name].life is Life.LIVE:
                 self._line.stand(unfinished[name])

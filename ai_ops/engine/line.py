@@ -9,7 +9,9 @@ It knows no time and no database. Our tables know what waits, and fill it again 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Collection
+from operator import itemgetter
 
 from ai_ops.flow.task import Priority, Task, TaskKind, TaskType
 
@@ -48,6 +50,20 @@ def party(task: Task) -> str:
     return f"schedule:{schedule}" if schedule else "prompts"
 
 
+class _Party:
+    """What waits for one party: in turns of their own, and for the turn of its repository."""
+
+    def __init__(self) -> None:
+        self.own: dict[str, tuple[int, Task]] = {}
+        self.shared: dict[str, tuple[int, Task]] = {}
+
+    def next(self, taken: Collection[str]) -> Task | None:
+        """Return the one that came first of those whose turn is free."""
+        heads = [next(iter(each.values())) for each in (self.own, self.shared) if each]
+        free = [(number, task) for number, task in heads if turn(task) not in taken]
+        return min(free, key=itemgetter(0))[1] if free else None
+
+
 class Line:
     """The tasks that wait, and the runs that stand: begun and not over.
 
@@ -59,11 +75,10 @@ class Line:
     def __init__(self, begin: Callable[[Task], None], most_standing: int = _MOST_STANDING) -> None:
         self._begin = begin
         self._most_standing = most_standing
-        self._ranks: dict[int, dict[str, dict[str, Task]]] = {
-            number: {} for number in sorted(_RANKS.values())
-        }
+        self._ranks: dict[int, dict[str, _Party]] = {each: {} for each in sorted(_RANKS.values())}
         self._waiting: dict[str, Task] = {}
         self._standing: dict[str, str] = {}  # the turn of each
+        self._numbers = itertools.count()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -76,7 +91,8 @@ class Line:
         name = workflow_id(task)
         if name not in self._waiting:
             self._waiting[name] = task
-            self._ranks[rank(task)].setdefault(party(task), {})[name] = task
+            waiting = self._ranks[rank(task)].setdefault(party(task), _Party())
+            _queue(waiting, task)[name] = (next(self._numbers), task)
 
     def drop(self, name: str) -> bool:
         """Forget one that waits; return whether it did."""
@@ -84,8 +100,9 @@ class Line:
         if task is None:
             return False
         parties = self._ranks[rank(task)]
-        del parties[party(task)][name]
-        if not parties[party(task)]:
+        waiting = parties[party(task)]
+        del _queue(waiting, task)[name]
+        if not waiting.own and not waiting.shared:
             del parties[party(task)]
         return True
 
@@ -104,9 +121,8 @@ class Line:
         taken = set(self._standing.values())
         for parties in self._ranks.values():
             for waiting in parties.values():
-                for task in waiting.values():
-                    if turn(task) not in taken:
-                        return task
+                if task := waiting.next(taken):
+                    return task
         return None
 
     def admit(self, task: Task) -> None:
@@ -117,3 +133,7 @@ class Line:
             parties[name] = parties.pop(name)
         self.stand(task)
         self._begin(task)
+
+
+def _queue(waiting: _Party, task: Task) -> dict[str, tuple[int, Task]]:
+    return waiting.own if turn(task).startswith("task:") else waiting.shared
