@@ -25,7 +25,7 @@ class MaintenanceFile:
             made = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
             with self._path.open("rb") as file:
                 text = file.read(_MOST)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:  # it is there, whatever it says
             return Maintenance(self._clock.now())

@@ -78,8 +78,8 @@ class QueueKeeping:
     async def _say_open(self, gate: Gate, pending: int) -> None:
         """Say it once, whatever dies in between: the notification's key is the moment."""
         tools, refused = self._tools, counted(gate.refused, "task")
-        log.warning("the queue takes prompt tasks again: %d are pending, %s were refused", pending, refused)
-        if tools.policy.recipients and gate.since is not None:
+        log.warning("the queue takes prompt tasks again: %d pending, %s refused", pending, refused)
+        if gate.refused and tools.policy.recipients and gate.since is not None:
             notice = Notice(
                 title="The queue takes prompt tasks again",
                 headline=f"{counted(pending, 'prompt task')} pending; {refused} refused while it was full.",
