@@ -51,7 +51,8 @@ def _moment(words: str, now: datetime) -> datetime | None:
     if found := _EPOCH.search(words):
         return datetime.fromtimestamp(float(found[1]), UTC)
     if found := _REGAIN.search(words):
-        return datetime(*map(int, found.groups()), tzinfo=UTC)  # type: ignore[misc]
+        year, month, day, hour, minute = map(int, found.groups())
+        return datetime(year, month, day, hour, minute, tzinfo=UTC)
     for found in _RESETS.finditer(words):
         if found["month"] or found["hour"]:
             return _next(found, now)

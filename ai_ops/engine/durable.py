@@ -14,107 +14,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ai_ops.core.identity import run_id
-from ai_ops.core.ports import Fail, Outcome, Tasks, Trace, Worker
+from ai_ops.core.ports import Fail, Tasks, Trace, Worker
 from ai_ops.engine.data_lock import DataLock
-from ai_ops.engine.dbos_adapter import Dbos, OutOfStepError, interrupt_self
+from ai_ops.engine.dbos_adapter import Dbos, interrupt_self
 from ai_ops.engine.duty import Duty
 from ai_ops.engine.line import Line, rank, task_id_of, workflow_id
 from ai_ops.engine.reconcile import WORKER_LOST, Fate, Life, fate
-from ai_ops.engine.recorded import recorded
 from ai_ops.engine.slots import Seat, Slots
-from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.engine.steps import DurableSteps
+from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.task import Task, TaskState
 
 _LOG = logging.getLogger(__name__)
 _STOP_SECONDS = 4.0
 _CANCEL_SECONDS = 5.0
+_BEGIN_SECONDS = 30.0
 _KEEP_ENDED = timedelta(days=1)
-
-
-def _checkpoint(error: AiOpsError) -> dict[str, Any]:
-    temporary = isinstance(error, TemporaryError)
-    delay = error.delay if isinstance(error, TemporaryError) else None
-    return {**error.as_dict(), "temporary": temporary, "delay": delay, "cost_usd": error.cost_usd}
-
-
-def _failure(kept: Mapping[str, Any]) -> AiOpsError:
-    code, message, next_step = kept["code"], kept["message"], kept["next_step"]
-    error: AiOpsError
-    if kept["temporary"]:
-        error = TemporaryError(code, message, next_step=next_step, delay=kept["delay"])
-    else:
-        error = PermanentError(code, message, next_step=next_step)
-    error.cost_usd = kept.get("cost_usd", 0.0)
-    return error
-
-
-class DurableSteps:
-    """Steps that DBOS checkpoints after their outcome is committed in the trace.
-
-    A checkpoint says only that a step was done, or how it failed: so a run that goes on after a crash
-    takes the same way as before, and no outcome is stored a second time.
-    """
-
-    def __init__(self, dbos: Dbos, trace: Trace, run_id: str, seat: Seat) -> None:
-        self._dbos = dbos
-        self._trace = trace
-        self._run_id = run_id
-        self._seat = seat
-        self._out_of_step = False
-
-    async def run(self, name: str, round: int, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Do ``work`` once for (run, name, round) and return its outcome; entered again, return that."""
-        outcomes: list[Outcome] = []
-        errors: list[Exception] = []
-
-        async def enter() -> dict[str, Any]:
-            try:
-                outcomes.append(await recorded(self._trace, self._run_id, name, round, work))
-            except AiOpsError as error:
-                errors.append(error)
-                return {"failed": _checkpoint(error)}
-            except Exception as error:  # noqa: BLE001 - it is raised again below, outside of the vendor's code
-                errors.append(error)
-                return {"broken": type(error).__name__}
-            return {"done": True}
-
-        mark: Mapping[str, Any] = {}
-        if not self._out_of_step:
-            try:
-                mark = await self._dbos.step(f"{name}:{round}", enter)
-            except OutOfStepError as error:
-                self._lose_step(error)
-        if errors:
-            raise errors[0]
-        if "failed" in mark:
-            raise _failure(mark["failed"])
-        if "broken" in mark:
-            raise RuntimeError(f"the step {name} had failed with {mark['broken']}")
-        if outcomes:
-            return outcomes[0]
-        return await recorded(self._trace, self._run_id, name, round, work)
-
-    async def wait(self, seconds: float) -> None:
-        """Wait durably, without the place to work; a restart goes on with the remaining time."""
-        async with self._seat.away():
-            if not self._out_of_step:
-                try:
-                    await self._dbos.sleep(seconds)
-                except OutOfStepError as error:
-                    self._lose_step(error)
-            if self._out_of_step:
-                await asyncio.sleep(seconds)
-
-    def _lose_step(self, error: Exception) -> None:
-        """Go on by the trace alone: a newer release took up a run whose steps had another order."""
-        _LOG.warning("run %s goes on without checkpoints: %s", self._run_id, error)
-        self._out_of_step = True
 
 
 class DurableEngine:
@@ -149,7 +69,8 @@ class DurableEngine:
         self._line = Line(self._begin)
         self._slots = Slots(max_concurrent, self._line)
         self._seated: set[str] = set()  # begun from the line, with their place
-        self._beginning: set[asyncio.Task[None]] = set()
+        self._beginning: dict[str, asyncio.Task[None]] = {}
+        self._entered: dict[str, asyncio.Event] = {}
         self._reconcile_seconds = reconcile_seconds
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._cancelled: set[str] = set()
@@ -183,7 +104,7 @@ class DurableEngine:
         self._stopping = True
         self._slots.hold(True)
         self._reconciler.cancel()
-        interrupted = [self._reconciler, *self._beginning, *self._running.values()]
+        interrupted = [self._reconciler, *self._beginning.values(), *self._running.values()]
         for one in interrupted:
             one.cancel()
         _, deaf = await asyncio.wait(interrupted, timeout=_STOP_SECONDS)
@@ -217,6 +138,8 @@ class DurableEngine:
         name = workflow_id(task)
         if not self._line.drop(name):
             self._cancelled.add(name)
+            if beginning := self._beginning.get(name):
+                await asyncio.wait({beginning})
             try:
                 await self._dbos.cancel(name)
             except TemporaryError as error:
@@ -241,6 +164,8 @@ class DurableEngine:
         if here is None:  # pragma: no cover - a coroutine always runs in a task
             raise RuntimeError("there is no task to hold")
         self._running[name] = here
+        if entered := self._entered.get(name):
+            entered.set()
         here.add_done_callback(lambda _: self._left(name, here))
         try:
             if self._stopping or name in self._cancelled:
@@ -272,24 +197,29 @@ class DurableEngine:
             task = await self._duty.wanted(task_id, run_number)  # it may have waited long for its place
             if task is not None:
                 run = run_id(task_id, run_number)
+                self._line.stand(task)
                 await self._duty.work(task, DurableSteps(self._dbos, self._duty.trace, run, seat))
 
     def _begin(self, task: Task) -> None:
         """Begin a run whose turn has come; the line calls it, with a place taken."""
-        self._seated.add(workflow_id(task))
-        beginning = asyncio.create_task(self._begun(task))
-        self._beginning.add(beginning)
-        beginning.add_done_callback(self._beginning.discard)
-
-    async def _begun(self, task: Task) -> None:
         name = workflow_id(task)
+        self._seated.add(name)
+        self._entered[name] = asyncio.Event()
+        self._beginning[name] = asyncio.create_task(self._begun(name, task))
+
+    async def _begun(self, name: str, task: Task) -> None:
+        """Wait until the run has begun; where it has not, the reconciler finds its task."""
         try:
             await self._dbos.begin(name, task.id, task.run_number)
-        except TemporaryError as error:
+            async with asyncio.timeout(_BEGIN_SECONDS):
+                await self._entered[name].wait()
+        except (TemporaryError, TimeoutError) as error:
             _LOG.warning("the run %s begins later: %s", name, error)
             self._line.leave(name)
             self._seated.discard(name)
             self._slots.give()
+        finally:
+            del self._entered[name], self._beginning[name]
 
     async def _interrupt(self, name: str) -> None:
         running = self._running.get(name)

@@ -1,4 +1,4 @@
-"""The queue over HTTP: what is refused and why, what is said of a pause and of maintenance, and racing words."""
+"""The queue over HTTP: what is refused and why, what is said of pauses and maintenance, racing words."""
 
 import asyncio
 import random
