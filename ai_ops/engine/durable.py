@@ -123,8 +123,10 @@ class DurableEngine:
         name = workflow_id(task)
         try:
             async with self._queueing:
-                known = [] if name in self._line else await self._dbos.find([name])
-                if name in self._line or (known and known[0].life is Life.LIVE):
+                if self._has(name) and name not in self._cancelled:
+                    return
+                known = await self._dbos.find([name])
+                if known and known[0].life is Life.LIVE and name not in self._cancelled:
                     return
                 wanted = await self._duty.wanted(task.id, task.run_number)
                 if wanted:
@@ -138,7 +140,7 @@ class DurableEngine:
         name = workflow_id(task)
         if not self._line.drop(name):
             self._cancelled.add(name)
-            if beginning := self._beginning.get(name):
+            if beginning := self._beginning.get(name):  # until then the library does not know it
                 await asyncio.wait({beginning})
             try:
                 await self._dbos.cancel(name)
@@ -221,7 +223,13 @@ class DurableEngine:
         finally:
             del self._entered[name], self._beginning[name]
 
+    def _has(self, name: str) -> bool:
+        """Whether a run waits, begins or stands here, whatever the library knows of it."""
+        return name in self._line or name in self._beginning or name in self._running
+
     async def _interrupt(self, name: str) -> None:
+        if beginning := self._beginning.get(name):
+            await asyncio.wait({beginning})
         running = self._running.get(name)
         if running is not None:
             running.cancel()
@@ -264,7 +272,7 @@ class DurableEngine:
             if known[name].life is Life.LIVE:
                 self._line.stand(unfinished[name])
         for name, task in unfinished.items():
-            if name in self._line:
+            if self._has(name):
                 continue
             life = known[name].life if name in known else Life.UNKNOWN
             # A claim that nobody works on may only just have been made, so it is looked at twice.
@@ -280,7 +288,8 @@ class DurableEngine:
         if decision is Fate.LEAVE:
             return
         now = await self._duty.wanted(task.id, task.run_number)
-        if now is None or now.state is not task.state:  # it moved on while we looked
+        name = workflow_id(task)
+        if now is None or now.state is not task.state or self._has(name):  # it moved on while we looked
             return
         _LOG.info("task %s is %s and its run %s: %s", task.id, task.state, life, decision)
         if decision is Fate.FAIL:
@@ -292,4 +301,5 @@ class DurableEngine:
             if task.state is TaskState.PROCESSING:
                 await self._duty.move(task, TaskState.PENDING)
             async with self._queueing:
-                await self._queue(now, forget=True)
+                if not self._has(name):
+                    await self._queue(now, forget=True)

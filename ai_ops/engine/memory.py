@@ -58,6 +58,7 @@ class MemoryEngine:
         self._line = Line(self._begin)
         self._slots = Slots(max_concurrent, self._line)
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._seated: set[str] = set()  # begun, and not yet come to their place
 
     async def start(self) -> None:
         """Begin what the tables say is unfinished."""
@@ -68,6 +69,7 @@ class MemoryEngine:
 
     async def stop(self) -> None:
         """Interrupt what runs; the tables keep saying that it is unfinished."""
+        self._slots.hold(True)
         running = list(self._running.values())
         for one in running:
             one.cancel()
@@ -101,16 +103,21 @@ class MemoryEngine:
     def _begin(self, task: Task) -> None:
         """Begin a run whose turn has come; the line calls it, with a place taken."""
         name = workflow_id(task)
-        one = asyncio.create_task(self._work(task), name=name)
+        self._seated.add(name)
+        one = asyncio.create_task(self._work(name, task), name=name)
         self._running[name] = one
         one.add_done_callback(lambda _: self._left(name))
 
     def _left(self, name: str) -> None:
         del self._running[name]
         self._line.leave(name)
+        if name in self._seated:  # it was interrupted before it sat down
+            self._seated.discard(name)
+            self._slots.give()
         self._slots.hand_out()
 
-    async def _work(self, task: Task) -> None:
+    async def _work(self, name: str, task: Task) -> None:
+        self._seated.discard(name)
         async with Seat(self._slots, rank(task), taken=True) as seat:
             wanted = await self._duty.wanted(task.id, task.run_number)
             if wanted is not None:

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, text, update
 
 from ai_ops.core.admission import Admission, Gate, QueueRules, capped
 from ai_ops.core.ports import Clock, Created, NewTask, Page, TaskFilter
@@ -140,10 +140,22 @@ class TaskRepository:
 
     async def unfinished(self) -> Sequence[Task]:
         """Return the tasks that a worker has or should have, oldest first."""
-        c = tables.tasks.c
-        query = select(tables.tasks).where(c.state.in_(_UNFINISHED)).order_by(c.seq)
         async with self._database.read() as connection:
-            return [task_from(row) for row in (await connection.execute(query)).mappings()]
+            return await connection.run(_unfinished)
+
+    async def counts(self) -> Mapping[TaskState, int]:
+        """Return how many tasks stand in each state; a state without any is left out."""
+        c = tables.tasks.c
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(c.state, func.count()).group_by(c.state))
+            return {TaskState(state): number for state, number in rows}
+
+
+def _unfinished(connection: Connection) -> list[Task]:
+    """In the transaction's own thread: there may be thousands, and the loop goes on meanwhile."""
+    c = tables.tasks.c
+    query = select(tables.tasks).where(c.state.in_(_UNFINISHED)).order_by(c.seq)
+    return [task_from(row) for row in connection.execute(query).mappings()]
 
 
 async def _created(connection: Transaction, new: NewTask, now: datetime) -> Created:

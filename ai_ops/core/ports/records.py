@@ -219,6 +219,10 @@ class Tasks(Protocol):
         """Return the tasks that a worker has or should have: pending, processing, retrying, waiting."""
         ...
 
+    async def counts(self) -> Mapping[TaskState, int]:
+        """Return how many tasks stand in each state; a state without any is left out."""
+        ...
+
 
 class PullRequests(Protocol):
     """Our records of pull requests."""

@@ -53,7 +53,7 @@ async def waits(services: Services) -> str:
 
 async def _state(services: Services) -> dict[str, Any]:
     gate, pending = await services.gate.look()
-    unfinished = await services.tasks.unfinished()
+    counts = await services.tasks.counts()
     pause, rules = await services.pauses.current(), services.queue_rules
     return {
         "accepting": not gate.closed,
@@ -62,7 +62,7 @@ async def _state(services: Services) -> dict[str, Any]:
         "low": rules.low,
         "refused": gate.refused,
         "since": views.moment(gate.since),
-        "working": sum(task.state is TaskState.PROCESSING for task in unfinished),
+        "working": counts.get(TaskState.PROCESSING, 0),
         "waiting_for_turn": await services.engine.queue_depth(),
         "pause": views.pause(pause, services.clock.now()) if pause else None,
         "maintenance": maintenance_of(services.maintenance.current()),
