@@ -228,6 +228,8 @@ class Settings(BaseSettings):
     """More pending tasks than this: prompt tasks that are not urgent are refused."""
     queue_low: int = Field(default=5, ge=0)
     """At this many they are accepted again."""
+    default_unban_wait: float = Field(default=3600, gt=0)
+    """Seconds that the queue waits for a limit of the model's service which does not say when it ends."""
     log_format: Literal["console", "json"] = "console"
     """How the server logs."""
     log_file: FilePath | None = None

@@ -26,6 +26,7 @@ _EXIT_OF_STATUS = {
     404: Exit.NOT_FOUND,
     409: Exit.REFUSED,
     422: Exit.USAGE,
+    429: Exit.REFUSED,
 }
 _EXIT_OF_CODE = {"ambiguous_id": Exit.USAGE, "folder_not_allowed": Exit.REFUSED}
 

@@ -11,9 +11,9 @@ import typer
 from ai_ops.cli.client import connect, quoted
 from ai_ops.cli.follow import exit_as, follow, print_steps
 from ai_ops.cli.options import FollowFlag, TaskId, WaitOption
-from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, moment, note, reasons, table
+from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, reasons, table
+from ai_ops.cli.queue import goes_on, note_holds
 from ai_ops.cli.tables import Column
-from ai_ops.core.wording import time_left
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, show and steer tasks.")
 
@@ -28,10 +28,12 @@ def list_tasks(
 ) -> None:
     """List tasks, newest first."""
     query = [("state", s) for s in state or ()] + [("kind", k) for k in kind or ()]
-    items = list(connect(wait).pages("/v1/tasks", query, limit))
+    client = connect(wait)
+    items = list(client.pages("/v1/tasks", query, limit))
     if as_json:
         emit_json({"items": items})
         return
+    note_holds(client)
     if not items:
         note("no tasks")
         return
@@ -42,11 +44,17 @@ def list_tasks(
         Column("verdict", "VERDICT", rank=2),
         Column("kind", "KIND", rank=6),
         Column("pull_request_state", "PULL REQUEST", rank=3),
+        Column("goes_on", "GOES ON", rank=3),
         Column("outcome_reason", "REASON", least=24, rank=4),
         Column("repo_key", "REPOSITORY", rank=5),
         Column("pr_url", "LINK", rank=7),
     ]
-    table(({**item, "verdict": item["proof"]["verdict"]} for item in items), columns)
+    now = datetime.now(UTC)
+    shown = (
+        {**each, "verdict": each["proof"]["verdict"], "goes_on": goes_on(each["waiting_until"], now)}
+        for each in items
+    )
+    table(shown, columns)
 
 
 @app.command("show")
@@ -65,6 +73,8 @@ def show_task(
         emit_json(task)
     else:
         print_task(task)
+        if task["state"] == "pending":
+            note_holds(client)
     if show_logs and task["trace_id"] and not as_json:
         line()
         print_steps(client.get(f"/v1/traces/{task['trace_id']}"))
@@ -83,7 +93,7 @@ def print_task(task: dict[str, Any]) -> None:
             ("kind", task["kind"]),
             ("state", task["state"]),
             ("reason", task["outcome_reason"]),
-            ("goes on", _goes_on(task["waiting_until"], datetime.now(UTC))),
+            ("goes on", goes_on(task["waiting_until"], datetime.now(UTC))),
             ("cause", found.get("cause")),
             ("reproduced by", ", ".join(found.get("reproduction", ()))),
             ("tried", "; ".join(found.get("tried", ()))),
@@ -98,14 +108,6 @@ def print_task(task: dict[str, Any]) -> None:
         ]
     )
     reasons(task["proof"])
-
-
-def _goes_on(until: str | None, now: datetime) -> str:
-    """Return when a waiting task goes on, and how long that is from now."""
-    if until is None:
-        return ""
-    left = (datetime.fromisoformat(until) - now).total_seconds()
-    return f"at {moment(until)} UTC, {time_left(left)}"
 
 
 def _next_step(task: dict[str, Any]) -> str:
@@ -167,6 +169,8 @@ def create_task(
     task = client.post("/v1/tasks", body)
     if not as_json:
         line(task["task_id"])
+        if "busy" in task:
+            note(task["busy"])
     if follow_it:
         task = follow(client, task["task_id"], silent=as_json)
     if as_json:
@@ -191,6 +195,14 @@ def _show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
 
 def _cancelled(task: dict[str, Any]) -> str:
     return f"the task is {task['state']}"
+
+
+def _paused(task: dict[str, Any]) -> str:
+    return f"the task is {task['state']}; go on with: ai-ops task resume {task['task_id']}"
+
+
+def _resumed(task: dict[str, Any]) -> str:
+    return f"the task is {task['state']}; {_watch(task)}"
 
 
 def _retried(task: dict[str, Any]) -> str:
@@ -224,6 +236,8 @@ def _verb(verb: str, does: str, words: Callable[[dict[str, Any]], str]) -> None:
 
 
 _verb("cancel", "Interrupt a task at once.", _cancelled)
+_verb("pause", "Interrupt a task at once, and keep what it has done.", _paused)
+_verb("resume", "Go on with a paused task; one that waits looks at once whether the wait is over.", _resumed)
 _verb("retry", "Begin a new run of a task that failed, was cancelled or waits for review.", _retried)
 _verb("approve", "Publish the change that waits for review; a refuted or blocked one never is.", _approved)
 _verb("reject", "End a task that waits for review without publishing anything.", _rejected)

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from ai_ops.core.limit_words import is_quota, reset_from_words, window_code
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.report import RunEnd
 
 DEFAULT_WAIT_SECONDS: Final = 3600.0
-"""How long a spent limit is waited for when nobody says when it ends."""
+"""How long a spent budget is waited for when nobody says when it ends."""
 
 _LONGEST_WAIT_SECONDS: Final = 8 * 24 * 3600.0  # the longest window is a week
 _WORDS: Final = 300
@@ -111,13 +112,21 @@ _KINDS: Final[dict[str, _Kind]] = {
         True,
         "The subscription's usage limit is reached.",
         "Nothing to do: it goes on after the reset. To go on at once, use an API key.",
-        DEFAULT_WAIT_SECONDS,
+    ),
+    "model_weekly_limit": _Kind(
+        True,
+        "The subscription's weekly limit is reached.",
+        "Nothing to do: it goes on after the reset. To go on at once, use an API key.",
+    ),
+    "model_quota_exhausted": _Kind(
+        True,
+        "The limit on spending that the account has set is reached.",
+        "Raise the account's limit, then `ai-ops system resume`; or wait for the reset.",
     ),
     "model_credit_exhausted": _Kind(
         True,
         "The account has no credit left.",
-        "Add credit to the account, then resume or wait for the next probe.",
-        DEFAULT_WAIT_SECONDS,
+        "Add credit to the account, then `ai-ops system resume`; or wait for the next probe.",
     ),
     "model_overloaded": _Kind(
         True, "The model's API is overloaded or broken.", "Nothing to do: it is tried again."
@@ -298,6 +307,10 @@ _BY_ASSISTANT: Final = {
 # The CLI's own words, the last resort. Only ever matched against text that the CLI wrote.
 _BY_WORDS: Final = (
     (re.compile(r"credit balance is too low", re.I), "model_credit_exhausted"),
+    (
+        re.compile(r"specified API usage limits|spend limit|out of usage credits", re.I),
+        "model_quota_exhausted",
+    ),
     (re.compile(r"(?:prompt|input) is too long|context window limit", re.I), "model_prompt_too_long"),
     (re.compile(r"hit your .*limit|limit reached", re.I), "model_session_limit"),
     (re.compile(r"not logged in|invalid api key|please run /login|oauth token", re.I), "model_auth_failed"),
@@ -319,12 +332,15 @@ def _from_error_result(facts: CliFacts, words: str, now: datetime) -> AiOpsError
     if facts.api_failure is not None:
         return from_api(facts.api_failure, now)
     if facts.limit_type or (facts.limit_reset_at is not None):
-        return failure("model_session_limit", words, delay=_until(facts.limit_reset_at, now))
+        delay = _until(facts.limit_reset_at, now)
+        return failure(window_code(f"{facts.limit_type} {words}"), words, delay=delay)
     code = _BY_STOP.get(facts.stop_reason)
     if code:
         return failure(code, words)
     code = next((code for pattern, code in _BY_WORDS if pattern.search(words)), "")
     if code == "model_session_limit":
+        return failure(window_code(words), words, delay=reset_from_words(words, now))
+    if code == "model_quota_exhausted":
         return failure(code, words, delay=reset_from_words(words, now))
     code = code or _BY_ASSISTANT.get(facts.assistant_error, "") or _by_status(facts.api_error_status)
     return failure(code or "model_failed", words)
@@ -335,7 +351,7 @@ def _from_good_result(facts: CliFacts, now: datetime) -> AiOpsError | None:
     text = facts.text.strip()
     # A limit in words counts only when no model wrote them: a log could make a model say this.
     if facts.output_tokens == 0 and _LIMIT_WORDS.fullmatch(text):
-        return failure("model_session_limit", text, delay=reset_from_words(text, now))
+        return failure(window_code(text), text, delay=reset_from_words(text, now))
     if facts.terminal_reason in ("aborted_streaming", "aborted_tools"):
         return failure("model_killed", facts.terminal_reason)
     if facts.stop_reason in _BY_STOP:
@@ -353,6 +369,8 @@ def from_api(seen: ApiFailure, now: datetime) -> AiOpsError:
     """Name a failure of the API as the gateway saw it."""
     code = _by_api_kind(seen) or _by_status(seen.status) or "model_failed"
     waits = [seen.retry_after, _until(seen.reset_at, now)]
+    if code == "model_quota_exhausted":
+        waits.append(reset_from_words(seen.message, now))
     if seen.limit:  # a window's end is the better word: the other may only ask for a pause
         waits.reverse()
     delay = next((wait for wait in waits if wait is not None), None)
@@ -366,7 +384,9 @@ def _by_api_kind(seen: ApiFailure) -> str:
     if seen.kind == "model_not_allowed":
         return "model_not_found"
     if seen.limit:
-        return "model_session_limit"
+        return window_code(seen.limit)
+    if seen.status in (400, 402, 403, 429) and is_quota(seen.message):
+        return "model_quota_exhausted"
     if seen.status in (400, 402, 403, 413, 422):
         words = seen.message.lower()
         if "credit balance" in words or seen.kind == "billing_error":
@@ -397,25 +417,6 @@ def _by_status(status: int | None) -> str:
 _LIMIT_WORDS = re.compile(
     r"(?:You've hit your [^\n]{0,60}limit[^\n]{0,80}|[^\n|]{0,60}limit reached(?:\|\d{9,11})?)", re.IGNORECASE
 )
-_EPOCH = re.compile(r"\|(\d{9,11})\b")
-_CLOCK = re.compile(r"resets\s+(\d{1,2})(?::(\d{2}))?\s*([ap]m)\s*\(UTC\)", re.IGNORECASE)
-
-
-def reset_from_words(words: str, now: datetime) -> float | None:
-    """Return the seconds until the reset that the CLI's words name, or None.
-
-    Known forms: ``limit reached|<epoch>`` and ``resets 12:37pm (UTC)``, the next such time.
-    """
-    if found := _EPOCH.search(words):
-        return _until(float(found[1]), now)
-    if not (found := _CLOCK.search(words)):
-        return None
-    hour, minute = int(found[1]) % 12 + (12 if found[3].lower() == "pm" else 0), int(found[2] or 0)
-    if minute > 59:
-        return None
-    now = now.astimezone(UTC)
-    at = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return ((at if at > now else at + timedelta(days=1)) - now).total_seconds()
 
 
 def _until(epoch: float | None, now: datetime) -> float | None:

@@ -15,10 +15,16 @@ from ai_ops.core import retry
 from ai_ops.core.failures import failure
 from ai_ops.errors import AiOpsError, TemporaryError
 
-LIMIT_CODES: Final = frozenset(
-    {"model_session_limit", "model_credit_exhausted", "model_rate_limited", "model_overloaded"}
+WINDOW_CODES: Final = frozenset(
+    {"model_session_limit", "model_weekly_limit", "model_quota_exhausted", "model_credit_exhausted"}
 )
+"""Limits that last: hours, or until somebody pays."""
+
+LIMIT_CODES: Final = WINDOW_CODES | {"model_rate_limited", "model_overloaded"}
 """Failures that mean: Claude is there, but not for us now."""
+
+UNSTATED_SECONDS: Final = 3600.0
+"""How long a limit that lasts is waited for by default when nobody says when it ends."""
 
 PROBE: Final = timedelta(minutes=2)
 """For so long the others wait for a prober that says nothing; it may have died."""
@@ -55,15 +61,27 @@ def entered(pause: Pause, run_id: str, now: datetime) -> Pause:
     return replace(pause, prober=run_id, probe_until=now + PROBE)
 
 
-def met(pause: Pause | None, run_id: str, limit: TemporaryError, now: datetime) -> Pause:
-    """Return the pause after a run met a limit. With no stated end it doubles at each probe, from a second.
+def met(
+    pause: Pause | None,
+    run_id: str,
+    limit: TemporaryError,
+    now: datetime,
+    unstated_seconds: float = UNSTATED_SECONDS,
+) -> Pause:
+    """Return the pause after a run met a limit.
+
+    With no stated end, one that lasts is waited for ``unstated_seconds``; another one doubles at each probe,
+    from a second.
 
     Runs that had asked before the pause began meet it too; their word only counts where it lasts longer.
     """
     own = pause is None or pause.prober == run_id
     failures = pause.failures + own if pause is not None else 1
-    decided = retry.decide(limit, failures, max_tries=failures + 1)
-    until = now + timedelta(seconds=decided.delay_seconds)
+    if limit.delay is None and limit.code in WINDOW_CODES:
+        until = now + timedelta(seconds=unstated_seconds)
+    else:
+        decided = retry.decide(limit, failures, max_tries=failures + 1)
+        until = now + timedelta(seconds=decided.delay_seconds)
     if pause is None:
         return Pause(limit.code, now, until)
     if own:
@@ -74,6 +92,11 @@ def met(pause: Pause | None, run_id: str, limit: TemporaryError, now: datetime) 
 def given_up(pause: Pause, run_id: str) -> Pause:
     """Return the pause after a run ended without a word on the limit: another may try."""
     return replace(pause, prober="", probe_until=None) if pause.prober == run_id else pause
+
+
+def lifted(pause: Pause, now: datetime) -> Pause:
+    """Return the pause after a person ended the waiting: whoever comes first looks whether it is over."""
+    return replace(pause, until=min(pause.until, now), prober="", probe_until=None)
 
 
 def closed(pause: Pause, run_id: str, now: datetime) -> AiOpsError:

@@ -93,6 +93,7 @@ NAMES = frozenset(
         "CACHE_RETENTION_DAYS",
         "QUEUE_HIGH",
         "QUEUE_LOW",
+        "DEFAULT_UNBAN_WAIT",
         "LOG_FORMAT",
         "LOG_FILE",
         "LOG_FILE_MB",

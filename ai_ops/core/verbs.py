@@ -1,4 +1,7 @@
-"""What a person may do to a task, as pure decisions: the next state and the fields that change."""
+"""What a person may do to a task, as pure decisions: the next state and the fields that change.
+
+A verb whose wish is fulfilled already changes nothing, so that each may be said again.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +22,33 @@ _WHY_NOT = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Move to ``to`` (None: nothing to do, the wish is fulfilled already) and change fields."""
+    """Move to ``to`` (None: nothing to do, the wish is fulfilled already) and change fields.
+
+    ``wake``: the task waits for something, and is to look at once whether it is over.
+    """
 
     to: TaskState | None
     changes: Mapping[str, Any] = field(default_factory=dict)
+    wake: bool = False
+
+
+VERBS = ("cancel", "pause", "resume", "retry", "approve", "reject")
 
 
 def decide(verb: str, task: Task) -> Change:
-    """Return what ``verb`` (cancel, retry, approve, reject) does to a task.
+    """Return what a verb of ``VERBS`` does to a task.
 
     Raises:
         PermanentError: ``illegal_transition`` when the task's state does not allow it.
     """
-    return {"cancel": _cancel, "retry": _retry, "approve": _approve, "reject": _reject}[verb](task)
+    return {
+        "cancel": _cancel,
+        "pause": _pause,
+        "resume": _resume,
+        "retry": _retry,
+        "approve": _approve,
+        "reject": _reject,
+    }[verb](task)
 
 
 def _require(task: Task, verb: str, states: frozenset[TaskState]) -> None:
@@ -44,13 +61,23 @@ def _require(task: Task, verb: str, states: frozenset[TaskState]) -> None:
         )
 
 
-_PAST = {"cancel": "cancelled", "retry": "retried", "approve": "approved", "reject": "rejected"}
+_PAST = {
+    "cancel": "cancelled",
+    "pause": "paused",
+    "resume": "resumed",
+    "retry": "retried",
+    "approve": "approved",
+    "reject": "rejected",
+}
+_PAUSABLE = frozenset(state for state, targets in TRANSITIONS.items() if TaskState.PAUSED in targets)
+_WAITING = frozenset({TaskState.RETRYING, TaskState.WAITING_UNBAN})
+_RESUMABLE = frozenset({TaskState.PAUSED, *_WAITING})
 _CANCELLABLE = frozenset(
     state
     for state, targets in TRANSITIONS.items()
     if TaskState.CANCELLED in targets and state is not TaskState.NEEDS_HUMAN_REVIEW
 )
-_RETRIABLE = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.NEEDS_HUMAN_REVIEW})
+_RETRIABLE = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.NEEDS_HUMAN_REVIEW, *_WAITING})
 _REVIEW = frozenset({TaskState.NEEDS_HUMAN_REVIEW})
 
 
@@ -63,7 +90,29 @@ def _cancel(task: Task) -> Change:
     return Change(TaskState.CANCELLED, {"outcome_reason": "cancelled by a person"})
 
 
+def _pause(task: Task) -> Change:
+    if task.state is TaskState.PAUSED:
+        return Change(None)
+    _require(task, "pause", _PAUSABLE)
+    words = {"outcome_reason": "paused by a person", "waiting_for": "", "waiting_until": None}
+    return Change(TaskState.PAUSED, words)
+
+
+def _resume(task: Task) -> Change:
+    """Go on with the same run; what it has done is not done again."""
+    if task.state in (TaskState.PENDING, TaskState.PROCESSING):
+        return Change(None)
+    if task.state in _WAITING:
+        return Change(None, wake=True)
+    _require(task, "resume", _RESUMABLE)
+    return Change(TaskState.PENDING, {"outcome_reason": ""})
+
+
 def _retry(task: Task) -> Change:
+    if task.state is TaskState.PENDING:  # its run waits for its turn already
+        return Change(None)
+    if task.state in _WAITING:
+        return Change(None, wake=True)
     _require(task, "retry", _RETRIABLE)
     return Change(
         TaskState.PENDING,

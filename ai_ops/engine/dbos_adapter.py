@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, TypeVar
 
-from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, StepOptions, WorkflowStatus
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, StepOptions, WorkflowStatus
 from dbos import error as dbos_error
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,12 +36,11 @@ Body = Callable[[str, str, int], Awaitable[None]]
 # outlive any change of the code, so all releases are one version, and no deploy strands older work.
 _VERSION = "1"
 _APPLICATION = "ai-ops"
-_QUEUE = "work"
 _WORKFLOW = "run"
 # A run that took the process down with it this often is not begun again by itself.
 _MOST_RECOVERIES = 50
-# Runs that may stand in this process at once, most of them waiting; places to work are given elsewhere.
-_MOST_STANDING = 256
+# The queue of an older release, which left the order of work to this library. Only recovery queues now.
+_FORMER_QUEUE = "work"
 _LIVE = ("PENDING", "ENQUEUED", "DELAYED")
 _LIVES = {
     "SUCCESS": Life.FINISHED,
@@ -58,7 +57,7 @@ class OutOfStepError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """One workflow as the engine knows it. ``claimed`` when this process has taken it from the queue."""
+    """One workflow as the engine knows it. ``claimed`` when this process has begun it."""
 
     id: str
     life: Life
@@ -118,19 +117,18 @@ class Dbos:
     Args:
         url: SQLAlchemy address of its database, ``sqlite:///…`` or ``postgresql://…``.
         data_dir: names who takes up work here, the same after a restart, so that it is recovered.
-        poll_seconds: how often the queue is looked at.
     """
 
     _in_use: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, url: str, data_dir: Path, poll_seconds: float) -> None:
+    def __init__(self, url: str, data_dir: Path) -> None:
         self._url = url
         self._data_dir = data_dir
         self._executor_id = ""
-        self._poll_seconds = poll_seconds
+        self._body: Callable[[str, int], Coroutine[Any, Any, None]] | None = None
 
     async def launch(self, body: Body) -> None:
-        """Bring DBOS up on this event loop. It begins to recover and to take up work at once.
+        """Bring DBOS up on this event loop. It begins to recover what was at work at once.
 
         Raises:
             PermanentError: ``engine_running``, ``engine_unavailable``.
@@ -151,7 +149,7 @@ class Dbos:
             raise
 
     def _prepare(self) -> None:
-        """Bring the database up to date and describe the queue before anything looks for one."""
+        """Bring the database up to date."""
         log = logging.getLogger("dbos")
         log.setLevel(logging.ERROR)
         if not log.handlers:  # or it would install a console of its own
@@ -159,21 +157,6 @@ class Dbos:
         _prepare_sqlite(self._url)
         self._executor_id = _executor_id(self._url, self._data_dir)
         DBOS.migrate(self._url)
-        client = DBOSClient(
-            system_database_url=self._url,
-            application_name=_APPLICATION,
-            serializer=DBOSPortableJSONSerializer(),
-            retry_connection_errors=False,
-        )
-        try:
-            client.register_queue(
-                _QUEUE,
-                partition_concurrency=1,
-                worker_concurrency=_MOST_STANDING,
-                polling_interval_sec=self._poll_seconds,
-            )
-        finally:
-            client.destroy()
 
     def _launch(self, body: Body) -> None:
         DBOS(
@@ -193,6 +176,7 @@ class Dbos:
         async def run(task_id: str, run_number: int) -> None:
             await body(DBOS.workflow_id or "", task_id, run_number)
 
+        self._body = run
         DBOS.launch()
 
     async def destroy(self) -> None:
@@ -205,25 +189,20 @@ class Dbos:
         loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
         self._in_use.release()
 
-    async def enqueue(self, workflow: str, task_id: str, run_number: int, turn: str, priority: int) -> None:
-        """Queue a workflow; harmless when its id is known."""
-        await _aside(
-            DBOS.enqueue_workflow_with_options_async(
-                {
-                    "workflow_name": _WORKFLOW,
-                    "queue_name": _QUEUE,
-                    "workflow_id": workflow,
-                    "app_version": _VERSION,
-                    "queue_partition_key": turn,
-                    "priority": priority,
-                },
-                task_id,
-                run_number,
-            )
-        )
+    async def begin(self, workflow: str, task_id: str, run_number: int) -> None:
+        """Begin a workflow under an id that is not known; it is recovered after a crash from then on."""
+        run = self._body
+        if run is None:
+            raise RuntimeError("the engine is not launched")
+
+        async def start() -> None:
+            with SetWorkflowID(workflow):
+                await DBOS.start_workflow_async(run, task_id, run_number)
+
+        await _aside(start())
 
     async def cancel(self, workflow: str) -> None:
-        """Mark a workflow as cancelled, unless it is over; a queued one will not begin."""
+        """Mark a workflow as cancelled, unless it is over."""
         await _aside(DBOS.cancel_workflow_async(workflow))
 
     async def forget(self, workflows: Sequence[str]) -> None:
@@ -239,16 +218,12 @@ class Dbos:
         return found
 
     async def live(self) -> list[Workflow]:
-        """Return all workflows that are queued or at work."""
+        """Return all workflows that have begun and are not over, or are being recovered."""
         return await self._list(status=list(_LIVE))
 
     async def ended_before(self, moment: datetime) -> list[Workflow]:
         """Return workflows that were over before ``moment``, at most 1,000."""
         return await self._list(completed_before=moment.isoformat(), limit=1000)
-
-    async def queued(self) -> int:
-        """Return how many workflows wait for their turn."""
-        return len(await self._list(status=["ENQUEUED", "DELAYED"]))
 
     async def _list(self, **wanted: Any) -> list[Workflow]:
         rows = await _aside(
@@ -258,7 +233,10 @@ class Dbos:
 
     def _workflow(self, row: WorkflowStatus) -> Workflow:
         claimed = row.status == "PENDING" and row.executor_id == self._executor_id
-        return Workflow(row.workflow_id, _LIVES.get(row.status, Life.LIVE), claimed)
+        life = _LIVES.get(row.status, Life.LIVE)
+        if row.queue_name == _FORMER_QUEUE and row.status != "PENDING" and life is Life.LIVE:
+            life = Life.UNKNOWN
+        return Workflow(row.workflow_id, life, claimed)
 
     async def step(
         self, name: str, work: Callable[[], Coroutine[Any, Any, dict[str, Any]]]

@@ -1,7 +1,8 @@
 """The engine of the server: durable, on DBOS, with our tables as the truth.
 
-DBOS keeps which run is queued, at work, or over, and how far a wait has come. It may lose all of it:
+DBOS keeps which run is at work or over, and how far a wait has come. It may lose all of it:
 the reconciler gives unfinished tasks back, and the steps they had committed are not done again.
+Who comes next is decided here (``line``, ``slots``), over all priorities and repositories.
 
 Runs live on the event loop that called ``start``, each in an asyncio task that is held here. To cancel
 is to cancel that task, which acts within the step at once. A clean stop interrupts the same way and
@@ -13,106 +14,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ai_ops.core.identity import run_id
-from ai_ops.core.ports import Fail, Outcome, Tasks, Trace, Worker
+from ai_ops.core.ports import Fail, Tasks, Trace, Worker
 from ai_ops.engine.data_lock import DataLock
-from ai_ops.engine.dbos_adapter import Dbos, OutOfStepError, interrupt_self
+from ai_ops.engine.dbos_adapter import Dbos, interrupt_self
 from ai_ops.engine.duty import Duty
+from ai_ops.engine.line import Line, rank, task_id_of, workflow_id
 from ai_ops.engine.reconcile import WORKER_LOST, Fate, Life, fate
-from ai_ops.engine.recorded import recorded
-from ai_ops.engine.slots import Seat, Slots, rank, task_id_of, turn, workflow_id
-from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.engine.slots import Seat, Slots
+from ai_ops.engine.steps import DurableSteps
+from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.task import Task, TaskState
 
 _LOG = logging.getLogger(__name__)
 _STOP_SECONDS = 4.0
 _CANCEL_SECONDS = 5.0
+_BEGIN_SECONDS = 30.0
 _KEEP_ENDED = timedelta(days=1)
-
-
-def _checkpoint(error: AiOpsError) -> dict[str, Any]:
-    temporary = isinstance(error, TemporaryError)
-    delay = error.delay if isinstance(error, TemporaryError) else None
-    return {**error.as_dict(), "temporary": temporary, "delay": delay, "cost_usd": error.cost_usd}
-
-
-def _failure(kept: Mapping[str, Any]) -> AiOpsError:
-    code, message, next_step = kept["code"], kept["message"], kept["next_step"]
-    error: AiOpsError
-    if kept["temporary"]:
-        error = TemporaryError(code, message, next_step=next_step, delay=kept["delay"])
-    else:
-        error = PermanentError(code, message, next_step=next_step)
-    error.cost_usd = kept.get("cost_usd", 0.0)
-    return error
-
-
-class DurableSteps:
-    """Steps that DBOS checkpoints after their outcome is committed in the trace.
-
-    A checkpoint says only that a step was done, or how it failed: so a run that goes on after a crash
-    takes the same way as before, and no outcome is stored a second time.
-    """
-
-    def __init__(self, dbos: Dbos, trace: Trace, run_id: str, seat: Seat) -> None:
-        self._dbos = dbos
-        self._trace = trace
-        self._run_id = run_id
-        self._seat = seat
-        self._out_of_step = False
-
-    async def run(self, name: str, round: int, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Do ``work`` once for (run, name, round) and return its outcome; entered again, return that."""
-        outcomes: list[Outcome] = []
-        errors: list[Exception] = []
-
-        async def enter() -> dict[str, Any]:
-            try:
-                outcomes.append(await recorded(self._trace, self._run_id, name, round, work))
-            except AiOpsError as error:
-                errors.append(error)
-                return {"failed": _checkpoint(error)}
-            except Exception as error:  # noqa: BLE001 - it is raised again below, outside of the vendor's code
-                errors.append(error)
-                return {"broken": type(error).__name__}
-            return {"done": True}
-
-        mark: Mapping[str, Any] = {}
-        if not self._out_of_step:
-            try:
-                mark = await self._dbos.step(f"{name}:{round}", enter)
-            except OutOfStepError as error:
-                self._lose_step(error)
-        if errors:
-            raise errors[0]
-        if "failed" in mark:
-            raise _failure(mark["failed"])
-        if "broken" in mark:
-            raise RuntimeError(f"the step {name} had failed with {mark['broken']}")
-        if outcomes:
-            return outcomes[0]
-        return await recorded(self._trace, self._run_id, name, round, work)
-
-    async def wait(self, seconds: float) -> None:
-        """Wait durably, without the place to work; a restart goes on with the remaining time."""
-        async with self._seat.away():
-            if not self._out_of_step:
-                try:
-                    await self._dbos.sleep(seconds)
-                except OutOfStepError as error:
-                    self._lose_step(error)
-            if self._out_of_step:
-                await asyncio.sleep(seconds)
-
-    def _lose_step(self, error: Exception) -> None:
-        """Go on by the trace alone: a newer release took up a run whose steps had another order."""
-        _LOG.warning("run %s goes on without checkpoints: %s", self._run_id, error)
-        self._out_of_step = True
 
 
 class DurableEngine:
@@ -126,7 +48,6 @@ class DurableEngine:
         trace: where the outcomes of steps are.
         failing: fails a task whose run broke; without it the task is moved and no more.
         max_concurrent: runs that work at once in this process.
-        poll_seconds: how often the queue is looked at, which is the most that a start is late.
         reconcile_seconds: how often our tables and the engine's are compared.
     """
 
@@ -140,19 +61,22 @@ class DurableEngine:
         *,
         failing: Fail | None = None,
         max_concurrent: int = 2,
-        poll_seconds: float = 0.1,
         reconcile_seconds: float = 30.0,
     ) -> None:
         self._duty = Duty(tasks, trace, worker, failing)
         self._lock = DataLock(data_dir)
-        self._dbos = Dbos(system_database_url, data_dir, poll_seconds)
-        self._slots = Slots(max_concurrent)
+        self._dbos = Dbos(system_database_url, data_dir)
+        self._line = Line(self._begin)
+        self._slots = Slots(max_concurrent, self._line)
+        self._seated: set[str] = set()  # begun from the line, with their place
+        self._beginning: dict[str, asyncio.Task[None]] = {}
+        self._entered: dict[str, asyncio.Event] = {}
         self._reconcile_seconds = reconcile_seconds
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._cancelled: set[str] = set()
         self._suspects: frozenset[str] = frozenset()
         self._queueing = asyncio.Lock()
-        self._stopping = False
+        self._held = self._stopping = False
         self._reconciler: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -162,13 +86,15 @@ class DurableEngine:
             PermanentError: ``data_dir_in_use``, ``engine_running``, ``engine_unavailable``.
         """
         self._lock.take()
+        held, self._stopping = self._held, False
+        self._slots.hold(True)  # until it is known who stands already, and has which turn
         try:
-            self._stopping = False
             await self._dbos.launch(self._run)
         except BaseException:
             self._lock.release()
             raise
         await self._reconcile_once()
+        self.hold(held)
         self._reconciler = asyncio.create_task(self._keep_reconciling(), name="engine-reconciler")
 
     async def stop(self) -> None:
@@ -176,8 +102,9 @@ class DurableEngine:
         if self._reconciler is None:
             return
         self._stopping = True
+        self._slots.hold(True)
         self._reconciler.cancel()
-        interrupted = [self._reconciler, *self._running.values()]
+        interrupted = [self._reconciler, *self._beginning.values(), *self._running.values()]
         for one in interrupted:
             one.cancel()
         _, deaf = await asyncio.wait(interrupted, timeout=_STOP_SECONDS)
@@ -193,13 +120,17 @@ class DurableEngine:
         A run that ended while its task is not over (paused and resumed) is begun again: the steps it
         committed are kept in the trace.
         """
+        name = workflow_id(task)
         try:
             async with self._queueing:
-                known = await self._dbos.find([workflow_id(task)])
-                if known and known[0].life is Life.LIVE:
+                if self._has(name) and name not in self._cancelled:
                     return
-                if await self._duty.wanted(task.id, task.run_number):
-                    await self._begin_anew(task)
+                known = await self._dbos.find([name])
+                if known and known[0].life is Life.LIVE and name not in self._cancelled:
+                    return
+                wanted = await self._duty.wanted(task.id, task.run_number)
+                if wanted:
+                    await self._queue(wanted, forget=bool(known))
         except TemporaryError as error:
             # The task itself is committed, and the reconciler will find it.
             _LOG.warning("task %s is queued later: %s", task.id, error)
@@ -207,13 +138,16 @@ class DurableEngine:
     async def cancel(self, task: Task) -> None:
         """Interrupt the task's present run at once, and return when it has stopped."""
         name = workflow_id(task)
-        self._cancelled.add(name)
-        try:
-            await self._dbos.cancel(name)
-        except TemporaryError as error:
-            # Begun again by chance, the run would see that its task does not want it.
-            _LOG.warning("the run %s is not marked as cancelled: %s", name, error)
-        await self._interrupt(name)
+        if not self._line.drop(name):
+            self._cancelled.add(name)
+            if beginning := self._beginning.get(name):  # until then the library does not know it
+                await asyncio.wait({beginning})
+            try:
+                await self._dbos.cancel(name)
+            except TemporaryError as error:
+                # Begun again by chance, the run would see that its task does not want it.
+                _LOG.warning("the run %s is not marked as cancelled: %s", name, error)
+            await self._interrupt(name)
         await self._duty.close(task)
 
     async def restart(self, task: Task, reason: str) -> None:
@@ -224,14 +158,20 @@ class DurableEngine:
         await self._interrupt(workflow_id(task))
         try:
             async with self._queueing:
-                if await self._duty.reopened(task, reason):
-                    await self._begin_anew(task)
+                wanted = await self._duty.reopened(task, reason)
+                if wanted is not None:
+                    await self._queue(wanted, forget=True)
         except TemporaryError as error:
             _LOG.warning("task %s is queued later: %s", task.id, error)
 
+    def hold(self, held: bool) -> None:
+        """Begin nothing while held; what works goes on to its end."""
+        self._held = held
+        self._slots.hold(held)
+
     async def queue_depth(self) -> int:
         """Return how many runs wait for their turn or a place."""
-        return await self._dbos.queued() + self._slots.waiting
+        return self._slots.waiting
 
     # One run
 
@@ -240,28 +180,70 @@ class DurableEngine:
         if here is None:  # pragma: no cover - a coroutine always runs in a task
             raise RuntimeError("there is no task to hold")
         self._running[name] = here
-        here.add_done_callback(lambda _: self._running.get(name) is here and self._running.pop(name))
-        if self._stopping or name in self._cancelled:
-            await interrupt_self()
+        if entered := self._entered.get(name):
+            entered.set()
+        here.add_done_callback(lambda _: self._left(name, here))
         try:
-            await self._serve(task_id, run_number)
+            if self._stopping or name in self._cancelled:
+                await interrupt_self()
+            await self._serve(name, task_id, run_number)
         except Exception:  # noqa: BLE001 - the edge of a run
             # The tables do not answer, so there is no better place for it: the reconciler tries again.
             _LOG.exception("the run %s could not be served", name)
             await interrupt_self()
 
-    async def _serve(self, task_id: str, run_number: int) -> None:
+    def _left(self, name: str, run: asyncio.Task[Any]) -> None:
+        """Free what a run that is over had."""
+        if self._running.get(name) is run:
+            del self._running[name]
+            self._line.leave(name)
+            if name in self._seated:  # it was interrupted before it sat down
+                self._seated.discard(name)
+                self._slots.give()
+            self._slots.hand_out()
+
+    async def _serve(self, name: str, task_id: str, run_number: int) -> None:
         task = await self._duty.wanted(task_id, run_number)
         if task is None:
             await self._duty.close_run(task_id, run_number)
             return
-        async with Seat(self._slots, rank(task)) as seat:
+        taken = name in self._seated
+        self._seated.discard(name)
+        async with Seat(self._slots, rank(task), taken=taken) as seat:
             task = await self._duty.wanted(task_id, run_number)  # it may have waited long for its place
             if task is not None:
                 run = run_id(task_id, run_number)
+                self._line.stand(task)
                 await self._duty.work(task, DurableSteps(self._dbos, self._duty.trace, run, seat))
 
+    def _begin(self, task: Task) -> None:
+        """Begin a run whose turn has come; the line calls it, with a place taken."""
+        name = workflow_id(task)
+        self._seated.add(name)
+        self._entered[name] = asyncio.Event()
+        self._beginning[name] = asyncio.create_task(self._begun(name, task))
+
+    async def _begun(self, name: str, task: Task) -> None:
+        """Wait until the run has begun; where it has not, the reconciler finds its task."""
+        try:
+            await self._dbos.begin(name, task.id, task.run_number)
+            async with asyncio.timeout(_BEGIN_SECONDS):
+                await self._entered[name].wait()
+        except (TemporaryError, TimeoutError) as error:
+            _LOG.warning("the run %s begins later: %s", name, error)
+            self._line.leave(name)
+            self._seated.discard(name)
+            self._slots.give()
+        finally:
+            del self._entered[name], self._beginning[name]
+
+    def _has(self, name: str) -> bool:
+        """Whether a run waits, begins or stands here, whatever the library knows of it."""
+        return name in self._line or name in self._beginning or name in self._running
+
     async def _interrupt(self, name: str) -> None:
+        if beginning := self._beginning.get(name):
+            await asyncio.wait({beginning})
         running = self._running.get(name)
         if running is not None:
             running.cancel()
@@ -269,12 +251,16 @@ class DurableEngine:
 
     # The two sets of tables
 
-    async def _begin_anew(self, task: Task) -> None:
+    async def _queue(self, task: Task, *, forget: bool) -> None:
+        """Let a run wait for its turn, begun before or not."""
         name = workflow_id(task)
         await self._interrupt(name)
         self._cancelled.discard(name)
-        await self._dbos.forget([name])
-        await self._dbos.enqueue(name, task.id, task.run_number, turn(task), rank(task))
+        if forget:
+            await self._dbos.forget([name])
+        self._line.leave(name)
+        self._line.add(task)
+        self._slots.hand_out()
 
     async def _keep_reconciling(self) -> None:
         while True:
@@ -294,8 +280,14 @@ class DurableEngine:
                 await self._dbos.cancel(name)
                 await self._interrupt(name)
                 await self._duty.close_run(*task_id_of(name))
-        known |= {one.id: one for one in await self._dbos.find([*(unfinished.keys() - known.keys())])}
+        unknown = [name for name in unfinished if name not in known and name not in self._line]
+        known |= {one.id: one for one in await self._dbos.find(unknown)}
+        for name in known.keys() & unfinished.keys() - self._running.keys():
+            if known[name].life is Life.LIVE:
+                self._line.stand(unfinished[name])
         for name, task in unfinished.items():
+            if self._has(name):
+                continue
             life = known[name].life if name in known else Life.UNKNOWN
             # A claim that nobody works on may only just have been made, so it is looked at twice.
             life = Life.LOST if name in lost & self._suspects else life
@@ -310,7 +302,8 @@ class DurableEngine:
         if decision is Fate.LEAVE:
             return
         now = await self._duty.wanted(task.id, task.run_number)
-        if now is None or now.state is not task.state:  # it moved on while we looked
+        name = workflow_id(task)
+        if now is None or now.state is not task.state or self._has(name):  # it moved on while we looked
             return
         _LOG.info("task %s is %s and its run %s: %s", task.id, task.state, life, decision)
         if decision is Fate.FAIL:
@@ -322,4 +315,5 @@ class DurableEngine:
             if task.state is TaskState.PROCESSING:
                 await self._duty.move(task, TaskState.PENDING)
             async with self._queueing:
-                await self._begin_anew(task)
+                if not self._has(name):
+                    await self._queue(now, forget=True)

@@ -7,14 +7,14 @@ unfinished, and the committed steps of a run are still not done twice.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 from ai_ops.core.identity import run_id
 from ai_ops.core.ports import Fail, Outcome, Tasks, Trace, Worker
 from ai_ops.engine.duty import Duty
+from ai_ops.engine.line import Line, rank, workflow_id
 from ai_ops.engine.recorded import recorded
-from ai_ops.engine.slots import Seat, Slots, rank, turn, workflow_id
+from ai_ops.engine.slots import Seat, Slots
 from ai_ops.flow.task import Task, TaskState
 
 
@@ -55,10 +55,10 @@ class MemoryEngine:
         failing: Fail | None = None,
     ) -> None:
         self._duty = Duty(tasks, trace, worker, failing)
-        self._slots = Slots(max_concurrent)
-        self._turns: dict[str, Slots] = defaultdict(lambda: Slots(1))
+        self._line = Line(self._begin)
+        self._slots = Slots(max_concurrent, self._line)
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._working: set[str] = set()
+        self._seated: set[str] = set()  # begun, and not yet come to their place
 
     async def start(self) -> None:
         """Begin what the tables say is unfinished."""
@@ -69,6 +69,7 @@ class MemoryEngine:
 
     async def stop(self) -> None:
         """Interrupt what runs; the tables keep saying that it is unfinished."""
+        self._slots.hold(True)
         running = list(self._running.values())
         for one in running:
             one.cancel()
@@ -77,14 +78,16 @@ class MemoryEngine:
     async def enqueue(self, task: Task) -> None:
         """Queue the task's present run; harmless when it is queued, or over."""
         name = workflow_id(task)
-        if name not in self._running and await self._duty.wanted(task.id, task.run_number):
-            one = asyncio.create_task(self._work(name, task), name=name)
-            self._running[name] = one
-            one.add_done_callback(lambda _: self._running.pop(name, None))
+        wanted = await self._duty.wanted(task.id, task.run_number)
+        if wanted and name not in self._running:
+            self._line.add(wanted)
+            self._slots.hand_out()
 
     async def cancel(self, task: Task) -> None:
         """Interrupt the task's present run, and return when it has stopped."""
-        if one := self._running.get(workflow_id(task)):
+        name = workflow_id(task)
+        self._line.drop(name)
+        if one := self._running.get(name):
             one.cancel()
             await asyncio.wait({one})
         await self._duty.close(task)
@@ -97,18 +100,34 @@ class MemoryEngine:
         if await self._duty.reopened(task, reason):
             await self.enqueue(task)
 
+    def hold(self, held: bool) -> None:
+        """Begin nothing while held; what works goes on to its end."""
+        self._slots.hold(held)
+
     async def queue_depth(self) -> int:
         """Return how many runs wait for their turn or a place."""
-        return len(self._running) - len(self._working)
+        return self._slots.waiting
+
+    def _begin(self, task: Task) -> None:
+        """Begin a run whose turn has come; the line calls it, with a place taken."""
+        name = workflow_id(task)
+        self._seated.add(name)
+        one = asyncio.create_task(self._work(name, task), name=name)
+        self._running[name] = one
+        one.add_done_callback(lambda _: self._left(name))
+
+    def _left(self, name: str) -> None:
+        del self._running[name]
+        self._line.leave(name)
+        if name in self._seated:  # it was interrupted before it sat down
+            self._seated.discard(name)
+            self._slots.give()
+        self._slots.hand_out()
 
     async def _work(self, name: str, task: Task) -> None:
-        async with Seat(self._turns[turn(task)], rank(task)), Seat(self._slots, rank(task)) as seat:
+        self._seated.discard(name)
+        async with Seat(self._slots, rank(task), taken=True) as seat:
             wanted = await self._duty.wanted(task.id, task.run_number)
-            if wanted is None:
-                return
-            self._working.add(name)
-            try:
+            if wanted is not None:
                 steps = MemorySteps(self._duty.trace, run_id(task.id, task.run_number), seat)
                 await self._duty.work(wanted, steps)
-            finally:
-                self._working.discard(name)

@@ -1,8 +1,8 @@
-"""Whose turn it is: a number of places, given by priority and then by time of asking.
+"""The places to work at. Who asks for one is served by rank: those who are new, and those who come back.
 
-The durable queue keeps one task per repository at work; it cannot compare priorities across
-repositories, and a task that waits for a reset should not keep others from working. So the places
-themselves are counted here, in the process that runs the work.
+A task that waits for a reset should not keep others from working, so it gives its place up and asks for one
+again. The durable queue cannot compare priorities across repositories, so places are counted here, in the
+process that runs the work.
 """
 
 from __future__ import annotations
@@ -13,51 +13,34 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ai_ops.flow.task import Priority, Task, TaskKind, TaskType
-
-_RANKS = {Priority.URGENT: 1, Priority.HIGH: 2, Priority.NORMAL: 3, Priority.LOW: 4}
-
-
-def rank(task: Task) -> int:
-    """Return a task's place in the order of work: 1 is served first."""
-    return _RANKS[task.priority]
-
-
-def workflow_id(task: Task) -> str:
-    """Return the engine's name of a task's present run. Enqueued twice, it is one piece of work."""
-    return f"{task.kind.value}:{task.id}:{task.run_number}"
-
-
-def task_id_of(workflow: str) -> tuple[str, int]:
-    """Return the task id and the run number that ``workflow_id`` was made from."""
-    name, _, number = workflow.partition(":")[2].rpartition(":")
-    return name, int(number)
-
-
-def turn(task: Task) -> str:
-    """Return what the task takes its turn on: its repository, or only itself when it writes nothing there."""
-    reads_only = task.kind is TaskKind.PROMPT and task.payload.get("type") == TaskType.LIGHTWEIGHT.value
-    return f"task:{task.id}" if reads_only or not task.repo_key else f"repo:{task.repo_key}"
+from ai_ops.engine.line import Line, rank
 
 
 class Slots:
-    """``capacity`` places to work at."""
+    """``capacity`` places to work at; ``line`` are those who have not begun."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, line: Line | None = None) -> None:
         self._free = capacity
+        self._line = line
         self._asking: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
+        self._held = False
 
     @property
     def waiting(self) -> int:
         """How many ask for a place and have none."""
-        return sum(not place.done() for _, _, place in self._asking)
+        return sum(not place.done() for _, _, place in self._asking) + len(self._line or ())
+
+    def hold(self, held: bool) -> None:
+        """Give no place to anybody while held; who has one keeps it."""
+        self._held = held
+        self.hand_out()
 
     async def take(self, rank: int) -> None:
         """Wait for a place and take it; a smaller rank is served first."""
         place = asyncio.get_running_loop().create_future()
         heapq.heappush(self._asking, (rank, next(self._order), place))
-        self._hand_out()
+        self.hand_out()
         try:
             await place
         except asyncio.CancelledError:
@@ -68,26 +51,35 @@ class Slots:
     def give(self) -> None:
         """Give a place back."""
         self._free += 1
-        self._hand_out()
+        self.hand_out()
 
-    def _hand_out(self) -> None:
-        while self._free and self._asking:
-            place = heapq.heappop(self._asking)[2]
-            if not place.done():
+    def hand_out(self) -> None:
+        """Give free places to whoever is next. What was begun comes before what is new, of equal rank."""
+        while self._free and not self._held:
+            while self._asking and self._asking[0][2].done():
+                heapq.heappop(self._asking)
+            new = self._line.peek() if self._line is not None else None
+            if self._asking and (new is None or self._asking[0][0] <= rank(new)):
                 self._free -= 1
-                place.set_result(None)
+                heapq.heappop(self._asking)[2].set_result(None)
+            elif self._line is not None and new is not None:
+                self._free -= 1
+                self._line.admit(new)
+            else:
+                return
 
 
 class Seat:
-    """One run's place: held while it works, given up while it waits."""
+    """One run's place: held while it works, given up while it waits. ``taken``: it has its place already."""
 
-    def __init__(self, slots: Slots, rank: int) -> None:
+    def __init__(self, slots: Slots, rank: int, *, taken: bool = False) -> None:
         self._slots = slots
         self._rank = rank
-        self._held = False
+        self._held = taken
 
     async def __aenter__(self) -> Seat:
-        await self._take()
+        if not self._held:
+            await self._take()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

@@ -20,6 +20,7 @@ from ai_ops.server.handlers import (
     issues,
     notifications,
     pull_requests,
+    queue,
     schedules,
     security,
     senders,
@@ -52,6 +53,7 @@ ROUTES = (
     *workers.ROUTES,
     *housekeeping.ROUTES,
     *security.ROUTES,
+    *queue.ROUTES,
 )
 _SHUTDOWN_SECONDS = 2.0
 

@@ -111,6 +111,18 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.maintenance = Gauge(
+            "ai_ops_maintenance", "1 while maintenance lets no work begin.", registry=self.registry
+        )
+        self.accepting = Gauge(
+            "ai_ops_queue_accepting", "0 while prompt tasks are refused.", registry=self.registry
+        )
+        self.counted = Gauge(
+            "ai_ops_queue_prompt_tasks",
+            "Prompt tasks that the cap of the queue counts.",
+            registry=self.registry,
+        )
+
         self.open_pull_requests = Gauge(
             "ai_ops_pull_requests_open",
             "Open pull requests of ours, by what CI says of them; held: a person has taken over.",
@@ -135,6 +147,10 @@ class Metrics:
         if pause := await services.pauses.current():
             left = (pause.until - services.clock.now()).total_seconds()
             self.pause.labels(pause.code).set(max(0.0, left))
+        self.maintenance.set(services.maintenance.current() is not None)
+        gate, pending = await services.gate.look()
+        self.accepting.set(not gate.closed)
+        self.counted.set(pending)
         self.unfinished.clear()
         for task in await services.tasks.unfinished():
             self.unfinished.labels(task.state).inc()

@@ -45,6 +45,7 @@ _STATUS_OF_CODE = {
     "branch_moved": 409,
     "pull_request_not_open": 409,
     "node_rate_exceeded": 429,
+    "queue_full": 429,
     "storage_unavailable": 503,
     "storage_failed": 503,
 }

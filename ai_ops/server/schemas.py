@@ -149,6 +149,15 @@ class ScheduleChangeBody(_ScheduleFields):
     task: NewTaskBody | None = None
 
 
+class MaintenanceBody(BaseModel):
+    """``POST /v1/system/maintenance``: whether there is to be maintenance, and why."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    on: bool
+    reason: Annotated[str, Field(max_length=500), AfterValidator(_clean)] = ""
+
+
 class MergeBody(BaseModel):
     """``POST /v1/issues/{id}/merge``: the issue that this one is merged into."""
 

@@ -10,11 +10,13 @@ from typing import Protocol
 
 from aiohttp import web
 
+from ai_ops.core.admission import QueueRules
 from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.orchestrator.oversight import Oversight
 from ai_ops.core.orchestrator.planning import Planning
 from ai_ops.core.orchestrator.scheduling import Scheduling
+from ai_ops.core.orchestrator.steering import Steering
 from ai_ops.core.ports import (
     BugCases,
     Clock,
@@ -25,9 +27,11 @@ from ai_ops.core.ports import (
     FixWatches,
     Ids,
     Issues,
+    MaintenanceSwitch,
     Outbox,
     Pauses,
     PullRequests,
+    QueueGate,
     Schedules,
     Tasks,
     Trace,
@@ -95,6 +99,10 @@ class Services:
     scheduling: Scheduling
     oversight: Oversight
     guarding: Guarding
+    steering: Steering
+    gate: QueueGate
+    queue_rules: QueueRules
+    maintenance: MaintenanceSwitch
     public_url: str
     planning: Planning
     bug_case_reach: Reach = Reach.REPOSITORY

@@ -10,6 +10,7 @@ from typing import Any
 from ai_ops.core.bug_cases import Match, Retrieval, quality
 from ai_ops.core.diagnosis import Diagnosis
 from ai_ops.core.links import absolute
+from ai_ops.core.pausing import Pause
 from ai_ops.core.schedules import Cron, words
 from ai_ops.flow.bug_case import BugCase, Likeness, Reach
 from ai_ops.flow.ci import CiStatus
@@ -76,6 +77,18 @@ def task(
         "cost_usd": round(value.cost_usd, 6),
         "created_at": moment(value.created_at),
         "updated_at": moment(value.updated_at),
+    }
+
+
+def pause(value: Pause, now: datetime) -> dict[str, Any]:
+    """Return the pause of the queue: which limit, until when, and the seconds left."""
+    return {
+        "code": value.code,
+        "since": moment(value.since),
+        "until": moment(value.until),
+        "seconds_left": max(0, round((value.until - now).total_seconds())),
+        "probing": bool(value.prober),
+        "failures": value.failures,
     }
 
 

@@ -18,7 +18,7 @@ from ai_ops.store import decisions, releases, tables
 from ai_ops.store.database import Database
 from ai_ops.store.group_commit import GroupCommit
 from ai_ops.store.intake_batch import IntakeBatch, TakenEvent
-from ai_ops.store.open_issue import PLACE, SPIKE, STORM
+from ai_ops.store.open_issue import PLACE, QUEUE, SPIKE, STORM
 from ai_ops.store.paging import page
 from ai_ops.store.refusals import reconsider
 from ai_ops.store.releases import Place
@@ -96,12 +96,12 @@ class IssueRepository:
             return await connection.run(reconsider, self._clock.now(), self._rules)
 
     async def waiting(self) -> Mapping[str, int]:
-        """Return how many open issues wait, by ``spike``, ``storm`` and ``place``."""
+        """Return how many open issues wait, by ``spike``, ``storm``, ``place`` and ``queue``."""
         c = tables.issues.c
         query = (
             select(c.waiting_for, func.count()).where(c.waiting_for != "", c.state == IssueState.OPEN)
         ).group_by(c.waiting_for)
-        found = {SPIKE: 0, "storm": 0, PLACE: 0}
+        found = {SPIKE: 0, "storm": 0, PLACE: 0, QUEUE: 0}
         async with self._database.read() as connection:
             for what, number in await connection.execute(query):
                 found["storm" if what.startswith(STORM) else what] += number

@@ -115,3 +115,9 @@ class MemoryPauses:
         """End the pause: its prober was answered. What another run says changes nothing."""
         if self._pause is not None and self._pause.prober == run_id:
             self._pause = None
+
+    async def lift(self) -> Pause | None:
+        """End the waiting, because a person wants to: the next run that asks looks whether it is over."""
+        if self._pause is not None:
+            self._pause = pausing.lifted(self._pause, self._clock.now())
+        return self._pause

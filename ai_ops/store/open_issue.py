@@ -21,6 +21,7 @@ Key = tuple[str, str]
 
 SPIKE = "spike"
 PLACE = "place"
+QUEUE = "queue"
 STORM = "storm:"
 BY_EVENT = {"requested_by": "event"}
 

@@ -25,12 +25,20 @@ class PauseRepository:
         database: where it lies.
         clock: the time.
         account: who is limited. A pause of another account holds nobody up.
+        unstated_seconds: how long a limit that lasts is waited for when nobody says when it ends.
     """
 
-    def __init__(self, database: Database, clock: Clock, account: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        account: str,
+        unstated_seconds: float = pausing.UNSTATED_SECONDS,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._account = account
+        self._unstated_seconds = unstated_seconds
 
     async def current(self) -> Pause | None:
         """Return the pause, None when the queue is not paused."""
@@ -45,7 +53,8 @@ class PauseRepository:
 
     async def meet(self, run_id: str, limit: TemporaryError) -> Pause:
         """Begin the pause, or prolong it: a run met a limit."""
-        pause = await self._change(lambda pause, now: pausing.met(pause, run_id, limit, now))
+        unstated = self._unstated_seconds
+        pause = await self._change(lambda pause, now: pausing.met(pause, run_id, limit, now, unstated))
         assert pause is not None
         return pause
 
@@ -56,6 +65,10 @@ class PauseRepository:
     async def end(self, run_id: str) -> None:
         """End the pause: its prober was answered. What another run says changes nothing."""
         await self._change(lambda pause, _: None if pause and pause.prober == run_id else pause)
+
+    async def lift(self) -> Pause | None:
+        """End the waiting, because a person wants to: the next run that asks looks whether it is over."""
+        return await self._change(lambda pause, now: pause and pausing.lifted(pause, now))
 
     async def _change(self, change: _Change) -> Pause | None:
         async with self._database.write() as connection:

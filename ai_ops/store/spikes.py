@@ -1,6 +1,7 @@
 """Spikes: how many repairs may begin now, by those of the last hour, and the end of waiting for a turn.
 
 A repair whose pull request would find no place does not begin either: it would spend money for nothing.
+Nor does one while the queue is full.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Exists, bindparam, exists, func, select, text, update
 
 from ai_ops.core import flood
+from ai_ops.core.admission import issue_waits
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.publishing_limits import Published, no_room
 from ai_ops.flow.issue import IssueState
 from ai_ops.flow.task import Task
-from ai_ops.store import tables
-from ai_ops.store.open_issue import BY_EVENT, PLACE, SPIKE, repair_of
+from ai_ops.store import gate, tables
+from ai_ops.store.open_issue import BY_EVENT, PLACE, QUEUE, SPIKE, repair_of
 from ai_ops.store.places import on_their_way, published
 from ai_ops.store.prepared import Moments, Reading
 
@@ -42,6 +44,7 @@ class Room:
         self._rules = rules
         self._coming: Counter[str] = Counter(on_their_way(connection)) if rules.publishing else Counter()
         self._published: dict[str, Published] = {}
+        self._full = issue_waits(gate.load(connection))
 
     @classmethod
     def load(cls, connection: Connection, now: datetime, rules: IntakeRules) -> Room:
@@ -58,6 +61,8 @@ class Room:
     def take(self, issue: Mapping[str, Any]) -> tuple[str, str] | None:
         """Take room for the repair of an issue; without any, return what it waits for, and why."""
         repo_key, node = issue["repo_key"], issue["node"]
+        if self._full:
+            return QUEUE, self._full
         if reason := flood.spike(self._repositories[repo_key], self._nodes[node], node, self._rules):
             return SPIKE, reason
         if reason := self._no_place(repo_key):
@@ -80,7 +85,7 @@ class Room:
 def release_waiting(connection: Connection, now: datetime, rules: IntakeRules) -> list[Task]:
     """Return new repairs of issues that waited for their turn, each repository's oldest first."""
     c = tables.issues.c
-    waits = c.waiting_for.in_((SPIKE, PLACE))
+    waits = c.waiting_for.in_((SPIKE, PLACE, QUEUE))
     connection.execute(
         update(tables.issues).where(waits, _has_repair()).values(waiting_for="", waiting_reason="")
     )

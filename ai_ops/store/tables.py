@@ -579,6 +579,16 @@ model_pauses = Table(
     Column("probe_until", UtcDateTime),
 )
 
+queue_gates = Table(
+    "queue_gates",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("closed", Boolean, nullable=False),
+    Column("since", UtcDateTime),
+    Column("refused", Integer, nullable=False),
+    Column("told", Boolean, nullable=False),
+)
+
 artifacts = Table(
     "artifacts",
     metadata,

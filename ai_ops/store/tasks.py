@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, text, update
 
+from ai_ops.core.admission import Admission, Gate, QueueRules, capped
 from ai_ops.core.ports import Clock, Created, NewTask, Page, TaskFilter
+from ai_ops.core.verbs import Change
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Event
 from ai_ops.flow.notification import Notification
@@ -19,6 +21,7 @@ from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import TRANSITIONS, UNFINISHED, Priority, Task, TaskKind, TaskState
 from ai_ops.store import tables
 from ai_ops.store.database import Database
+from ai_ops.store.gate import admitted
 from ai_ops.store.intake_batch import IntakeBatch
 from ai_ops.store.lane import Transaction
 from ai_ops.store.open_issue import OpenIssue
@@ -32,11 +35,12 @@ _CHANGEABLE = frozenset(field.name for field in fields(Task)) - _FIXED
 
 
 class TaskRepository:
-    """Implements ``Tasks``."""
+    """Implements ``Tasks``; ``rules`` cap the prompt tasks that wait, and by default nothing does."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, rules: QueueRules | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._rules = rules or QueueRules()
 
     async def create(self, new: NewTask) -> Created:
         """Create a task, or return the one that already answers the same wish, and why.
@@ -48,6 +52,7 @@ class TaskRepository:
 
         Raises:
             PermanentError: ``invalid_task``, ``pull_request_not_found``.
+            TemporaryError: ``queue_full``; that it was refused is kept.
         """
         now = self._clock.now()
         async with self._database.write() as connection:
@@ -55,12 +60,13 @@ class TaskRepository:
                 known = await _by_key(connection, new.idempotency_key)
                 if known:
                     return Created(known, False, "This Idempotency-Key was used before.")
-            repair = TaskKind(new.kind) is TaskKind.REPAIR
-            created = await (_repair if repair else _other)(connection, new, now)
-            if new.idempotency_key and (repair or created.created):
-                row = {"key": _digest(new.idempotency_key), "task_id": created.task.id, "created_at": now}
-                await connection.execute(insert(tables.idempotency_keys), row)
-        return created
+            if self._rules.high and capped(new.kind, new.priority):
+                admission = await connection.run(admitted, self._rules, now)
+            else:
+                admission = Admission(Gate())
+            if admission.refusal is None:
+                return replace(await _created(connection, new, now), busy=admission.busy)
+        raise admission.refusal  # only now: the commit before it keeps the gate
 
     async def find(self, task_id: str) -> Task | None:
         """Return a task."""
@@ -98,16 +104,28 @@ class TaskRepository:
         _check_names(changes)
         async with self._database.write() as connection:
             task = await _existing(connection, task_id)
-            if to not in TRANSITIONS[task.state]:
-                legal = ", ".join(sorted(TRANSITIONS[task.state])) or "nothing"
-                raise PermanentError(
-                    "illegal_transition",
-                    f"A {task.state.value} task cannot become {to.value}.",
-                    next_step=f"From {task.state.value} may follow: {legal}.",
-                )
+            _check_move(task, to)
             if mail is not None:
                 await keep(connection, mail)
             return await _change(connection, task, {**changes, "state": to, "updated_at": self._clock.now()})
+
+    async def act(self, task_id: str, rule: Callable[[Task], Change]) -> tuple[Task, Change]:
+        """Do to a task what ``rule`` decides, in the transaction that it decides in: verbs do not race.
+
+        Returns the task as it is then, and the decision.
+
+        Raises:
+            PermanentError: ``task_not_found``, ``illegal_transition``, or as ``rule``.
+        """
+        async with self._database.write() as connection:
+            task = await _existing(connection, task_id)
+            change = rule(task)
+            if change.to is None:
+                return task, change
+            _check_names(change.changes)
+            _check_move(task, change.to)
+            changes = {**change.changes, "state": change.to, "updated_at": self._clock.now()}
+            return await _change(connection, task, changes), change
 
     async def update(self, task_id: str, **changes: Any) -> Task:
         """Change fields other than the state.
@@ -122,10 +140,31 @@ class TaskRepository:
 
     async def unfinished(self) -> Sequence[Task]:
         """Return the tasks that a worker has or should have, oldest first."""
-        c = tables.tasks.c
-        query = select(tables.tasks).where(c.state.in_(_UNFINISHED)).order_by(c.seq)
         async with self._database.read() as connection:
-            return [task_from(row) for row in (await connection.execute(query)).mappings()]
+            return await connection.run(_unfinished)
+
+    async def counts(self) -> Mapping[TaskState, int]:
+        """Return how many tasks stand in each state; a state without any is left out."""
+        c = tables.tasks.c
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(c.state, func.count()).group_by(c.state))
+            return {TaskState(state): number for state, number in rows}
+
+
+def _unfinished(connection: Connection) -> list[Task]:
+    """In the transaction's own thread: there may be thousands, and the loop goes on meanwhile."""
+    c = tables.tasks.c
+    query = select(tables.tasks).where(c.state.in_(_UNFINISHED)).order_by(c.seq)
+    return [task_from(row) for row in connection.execute(query).mappings()]
+
+
+async def _created(connection: Transaction, new: NewTask, now: datetime) -> Created:
+    repair = TaskKind(new.kind) is TaskKind.REPAIR
+    created = await (_repair if repair else _other)(connection, new, now)
+    if new.idempotency_key and (repair or created.created):
+        row = {"key": _digest(new.idempotency_key), "task_id": created.task.id, "created_at": now}
+        await connection.execute(insert(tables.idempotency_keys), row)
+    return created
 
 
 async def _repair(connection: Transaction, new: NewTask, now: datetime) -> Created:
@@ -218,6 +257,16 @@ async def _change(connection: Transaction, task: Task, changes: Mapping[str, Any
     values = {name: task_value(name, value) for name, value in changes.items()}
     await connection.execute(update(tables.tasks).where(tables.tasks.c.id == task.id).values(values))
     return replace(task, **changes)
+
+
+def _check_move(task: Task, to: TaskState) -> None:
+    if to not in TRANSITIONS[task.state]:
+        legal = ", ".join(sorted(TRANSITIONS[task.state])) or "nothing"
+        raise PermanentError(
+            "illegal_transition",
+            f"A {task.state.value} task cannot become {to.value}.",
+            next_step=f"From {task.state.value} may follow: {legal}.",
+        )
 
 
 def _check_names(changes: Mapping[str, Any]) -> None:

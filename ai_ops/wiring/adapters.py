@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from ai_ops.core.admission import QueueRules
 from ai_ops.core.commit_rules import CommitRules
 from ai_ops.core.egress import EgressRules
 from ai_ops.core.flood import IntakeRules
@@ -210,6 +211,11 @@ def intake_rules(settings: Settings) -> IntakeRules:
         expected=settings.expected_rules,
         publishing=publishing_limits(settings),
     )
+
+
+def queue_rules(settings: Settings) -> QueueRules:
+    """Return how many prompt tasks may wait."""
+    return QueueRules(settings.queue_high, settings.queue_low)
 
 
 def publishing_limits(settings: Settings) -> PublishingLimits:

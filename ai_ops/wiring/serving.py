@@ -16,7 +16,7 @@ from ai_ops.server.webhooks import WebhookSecrets
 from ai_ops.settings import Settings
 from ai_ops.store.deliveries import DeliveryRepository
 from ai_ops.store.ids import IdRepository
-from ai_ops.wiring.adapters import secret
+from ai_ops.wiring.adapters import queue_rules, secret
 from ai_ops.wiring.system import System, WrapWorker, build
 
 
@@ -55,6 +55,10 @@ def services(system: System) -> Services:
         scheduling=system.scheduling,
         oversight=system.oversight,
         guarding=system.guarding,
+        steering=system.steering,
+        gate=system.gate,
+        queue_rules=queue_rules(settings),
+        maintenance=system.maintenance,
         public_url=tools.policy.public_url,
         planning=Planning(tools.policy, tools.folders, settings.egress_allow),
         senders=Senders(tuple(_senders(settings))),

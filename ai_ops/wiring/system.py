@@ -23,7 +23,9 @@ from ai_ops.core.orchestrator.oversight import Oversight
 from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.pacing import paced_hosts
 from ai_ops.core.orchestrator.places import LeftPlaces
+from ai_ops.core.orchestrator.queue_keeping import QueueKeeping
 from ai_ops.core.orchestrator.scheduling import Scheduling
+from ai_ops.core.orchestrator.steering import Steering
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.upkeep import Upkeep
 from ai_ops.core.orchestrator.waking import Waking
@@ -35,6 +37,7 @@ from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.core.wording import counted
 from ai_ops.engine.durable import DurableEngine
+from ai_ops.engine.maintenance import MaintenanceFile
 from ai_ops.errors import PermanentError
 from ai_ops.integrations.mail.mailroom import Mailroom
 from ai_ops.settings import Settings
@@ -43,6 +46,7 @@ from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.deliveries import SeenCommentRepository
 from ai_ops.store.fix_watches import FixWatchRepository
+from ai_ops.store.gate import GateRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.outbox import OutboxRepository
@@ -64,6 +68,7 @@ from ai_ops.wiring.adapters import (
     notifier,
     policy,
     publishing_limits,
+    queue_rules,
     redactor,
     repository_rules,
     salt_of,
@@ -106,6 +111,9 @@ class System:
     oversight: Oversight
     guarding: Guarding
     secrets: SecretStore
+    steering: Steering
+    gate: GateRepository
+    maintenance: MaintenanceFile
 
     async def ready(self) -> None:
         """Write to the database and take it back; a failure is named."""
@@ -138,7 +146,7 @@ async def build(
         trace = TraceStore(database, clock, redact)
         budgets = Budgets(settings.budget_usd_per_hour, settings.budget_usd_per_day)
         ledger = LedgerRepository(database, clock, budgets)
-        pauses = PauseRepository(database, clock, account(settings, salt))
+        pauses = PauseRepository(database, clock, account(settings, salt), settings.default_unban_wait)
         guarding = await guards.guarding(settings, database, clock, redact.redact)
         secrets = await guards.secret_store(settings, database, clock)
         pull_requests = PullRequestRepository(database, clock)
@@ -163,7 +171,7 @@ async def build(
         )
         crew = overseeing.crew(settings, clock)
         tools = Tools(
-            tasks=TaskRepository(database, clock),
+            tasks=TaskRepository(database, clock, queue_rules(settings)),
             issues=IssueRepository(database, clock, intake_rules(settings)),
             pull_requests=pull_requests,
             places=PlaceRepository(database, clock, publishing_limits(settings)),
@@ -206,6 +214,8 @@ async def build(
             failing=worker.fail,
             max_concurrent=settings.max_concurrent_tasks,
         )
+        maintenance = MaintenanceFile(settings.data_dir, clock)
+        engine.hold(maintenance.current() is not None)
         await engine.start()
         stack.push_async_callback(engine.stop)
         # Only now is the data folder ours alone; nobody can ask for new work yet.
@@ -248,6 +258,9 @@ async def build(
             oversight,
             guarding,
             secrets,
+            Steering(tools.tasks, engine, pauses, redact.redact),
+            GateRepository(database, clock, queue_rules(settings)),
+            maintenance,
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)
@@ -260,6 +273,8 @@ async def build(
             duties=(LeftPlaces(tools).clear,),
         )
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
+        keeping = QueueKeeping(tools, engine, system.gate, maintenance, upkeep.release)
+        stack.push_async_callback(_cancel, asyncio.create_task(keeping.run(), name="queue keeping"))
         waking = Waking(tools.tasks, pauses, engine, clock)
         stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
         stack.push_async_callback(_cancel, asyncio.create_task(scheduling.run(), name="scheduling"))

@@ -15,6 +15,7 @@ from tests.bench.agent_scan import agent_scan
 from tests.bench.grouping import grouping
 from tests.bench.ingest import ingest
 from tests.bench.proving import proving
+from tests.bench.queue import queue
 from tests.bench.races import main as races
 from tests.bench.redaction import redaction
 from tests.bench.repairs import main as repairs
@@ -32,6 +33,7 @@ SUITES = {
     "delivery": agent_delivery,
     "grouping": grouping,
     "redaction": redaction,
+    "queue": queue,
 }
 
 

@@ -57,7 +57,7 @@ class DurableLives:
             await asyncio.Event().wait()
 
         url = f"sqlite:///{self._dir}/engine.db"
-        engine = DurableEngine(url, self._dir, worker, self._tasks, self.trace, poll_seconds=0.05)
+        engine = DurableEngine(url, self._dir, worker, self._tasks, self.trace)
         await engine.start()
         try:
             await engine.enqueue(self._task)

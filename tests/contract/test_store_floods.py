@@ -97,7 +97,7 @@ async def test_a_flood_of_new_errors_makes_no_flood_of_tasks_and_the_rest_say_wh
     found = await by_number(issues)
     assert [n for n in found if not found[n].waiting_reason] == [4, 3, 2, 1, 0]
     assert "this repository had 5 repairs in the last hour" in found[100].waiting_reason
-    assert await issues.waiting() == {"spike": 195, "storm": 0, "place": 0}
+    assert await issues.waiting() == {"spike": 195, "storm": 0, "place": 0, "queue": 0}
     assert len(await tasks.unfinished()) == 5
 
 
@@ -112,7 +112,7 @@ async def test_what_waited_begins_by_itself_the_oldest_first_as_there_is_room(da
     assert await issues.release_waiting() == []
     clock.forward(3601)
     assert len(await issues.release_waiting()) == 2
-    assert await issues.waiting() == {"spike": 0, "storm": 0, "place": 0}
+    assert await issues.waiting() == {"spike": 0, "storm": 0, "place": 0, "queue": 0}
 
 
 async def test_what_waited_begins_when_it_happens_again_and_there_is_room(database, clock):
@@ -187,7 +187,7 @@ async def test_many_new_errors_after_a_release_are_one_task_that_names_it(databa
     found = await by_number(issues)
     assert found[0].waiting_reason == ""
     assert {found[n].waiting_reason for n in range(1, 10)} == {task.outcome_reason}
-    assert await issues.waiting() == {"spike": 0, "storm": 9, "place": 0}
+    assert await issues.waiting() == {"spike": 0, "storm": 9, "place": 0, "queue": 0}
     assert (await tasks.find(task.id)) == task
 
 
@@ -210,7 +210,7 @@ async def test_errors_that_come_one_by_one_collapse_too_and_later_ones_wait_at_o
     assert carrier.id in (await tasks.find(early[1].id)).outcome_reason
     assert (await issues.ingest(pairs(seen(4, clock), seen(5, clock)))).tasks == ()
     assert [task.id for task in await tasks.unfinished()] == [carrier.id]
-    assert await issues.waiting() == {"spike": 0, "storm": 5, "place": 0}
+    assert await issues.waiting() == {"spike": 0, "storm": 5, "place": 0, "queue": 0}
 
 
 async def test_a_storm_is_not_over_while_the_pull_request_of_its_task_is_open(database, clock, tasks):
@@ -222,7 +222,7 @@ async def test_a_storm_is_not_over_while_the_pull_request_of_its_task_is_open(da
     await tasks.move(carrier.id, TaskState.COMPLETED, pull_request_id="pr-0")
 
     assert (await issues.ingest(pairs(seen(5, clock), seen(50, clock)))).tasks == ()
-    assert await issues.waiting() == {"spike": 0, "storm": 10, "place": 0}
+    assert await issues.waiting() == {"spike": 0, "storm": 10, "place": 0, "queue": 0}
     await pulls.set_state("pr-0", PullRequestState.CLOSED)
     (task,) = (await issues.ingest(pairs(seen(5, clock)))).tasks
     assert task.fingerprint == fingerprint(5)
@@ -248,7 +248,7 @@ async def test_a_repair_that_a_person_asked_for_is_not_taken_back(database, cloc
     answer = await issues.ingest(pairs(seen(2, clock), seen(3, clock)))
     assert (answer.tasks, answer.withdrawn) == ((), ())
     assert await tasks.find(asked.task.id) == asked.task
-    assert await issues.waiting() == {"spike": 0, "storm": 2, "place": 0}
+    assert await issues.waiting() == {"spike": 0, "storm": 2, "place": 0, "queue": 0}
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ async def test_a_storm_goes_on_when_its_carrier_is_merged_away(database, clock, 
     assert await tasks.unfinished() == [task]
     after = await by_number(issues)
     assert (after[heir].episode, after[heir].waiting_reason) == (episode, "")
-    assert await issues.waiting() == {"spike": 0, "storm": 3, "place": 0}
+    assert await issues.waiting() == {"spike": 0, "storm": 3, "place": 0, "queue": 0}
     again = pairs(*(seen(n, clock) for n in range(1, 6)))
     assert (await issues.ingest(again)).tasks == ()  # a sixth error of the release waits for it too
     await finish(tasks, task.id)
@@ -340,7 +340,7 @@ async def test_what_happens_again_after_the_storms_task_gets_a_repair_of_its_own
     own = (await issues.ingest(pairs(seen(1, clock), seen(2, clock), seen(0, clock)))).tasks
     assert [(int(task.fingerprint, 16), task.episode) for task in own] == [(1, 2), (2, 1)]
     assert (await tasks.find(second.id)).state == "cancelled"
-    assert await issues.waiting() == {"spike": 0, "storm": 0, "place": 0}
+    assert await issues.waiting() == {"spike": 0, "storm": 0, "place": 0, "queue": 0}
 
 
 @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ async def spiked_then_stormed(issues, clock, later=0):
     await issues.ingest(pairs(seen(99, clock, "old")))
     clock.forward(3500)
     await issues.ingest(pairs(*(seen(n, clock, "old") for n in (97, 98))))  # the hour's place is taken
-    assert await issues.waiting() == {"spike": 2, "storm": 0, "place": 0}
+    assert await issues.waiting() == {"spike": 2, "storm": 0, "place": 0, "queue": 0}
     await issues.ingest(pairs(seen(1, clock)))
     clock.forward(later)
     return await issues.ingest(pairs(*(seen(n, clock) for n in (1, 2, 3, 4))))
@@ -445,7 +445,7 @@ async def test_an_issue_that_waited_for_a_spike_and_now_carries_a_storm_has_one_
     assert (carrier.fingerprint, len(carrier.payload["storm"]["fingerprints"])) == (fingerprint(1), 4)
     found = await by_number(issues)
     assert [found[n].waiting_reason for n in (1, 2, 3, 4)] == ["", *[carrier.outcome_reason] * 3]
-    assert await issues.waiting() == {"spike": 2, "storm": 3, "place": 0}
+    assert await issues.waiting() == {"spike": 2, "storm": 3, "place": 0, "queue": 0}
     clock.forward(3601)
     assert [int(task.fingerprint, 16) for task in await issues.release_waiting()] == [97]
     assert len(await tasks.unfinished()) == 3
@@ -462,7 +462,7 @@ async def test_an_issue_that_waited_for_a_spike_and_happens_again_waits_for_anot
     answer = await issues.ingest(pairs(*(seen(n, clock) for n in (2, 3, 4))))
     (carrier,) = answer.tasks
     assert carrier.fingerprint == fingerprint(1)
-    assert await issues.waiting() == {"spike": 0, "storm": 3, "place": 0}
+    assert await issues.waiting() == {"spike": 0, "storm": 3, "place": 0, "queue": 0}
     clock.forward(3601)
     assert await issues.release_waiting() == []
 
@@ -478,7 +478,7 @@ async def test_an_issue_that_waits_although_its_repair_is_there_holds_up_no_othe
     (task,) = await issues.release_waiting()
     assert task.fingerprint == fingerprint(2)
     assert (await by_number(issues))[1].waiting_reason == ""
-    assert await issues.waiting() == {"spike": 0, "storm": 0, "place": 0}
+    assert await issues.waiting() == {"spike": 0, "storm": 0, "place": 0, "queue": 0}
 
 
 async def test_the_release_of_every_stored_event_is_kept(database, clock):

@@ -197,7 +197,7 @@ async def test_a_flood_begins_no_more_repairs_than_there_are_places_and_the_rest
     assert [number_of(task) for task in begun] == [1, 2, 3, 4]
     found = {number_of(each): each for each in (await issues.list(limit=200)).items}
     assert "MAX_OPEN_PULL_REQUESTS" in found[100].waiting_reason
-    assert await issues.waiting() == {"spike": 0, "storm": 0, "place": 96}
+    assert await issues.waiting() == {"spike": 0, "storm": 0, "place": 96, "queue": 0}
     assert await issues.release_waiting() == []
 
     # One repair ends without a pull request, one pull request is merged: there is room for two more.

@@ -1,10 +1,12 @@
 """Tasks on a real database: one for each wish, and only along the table of transitions."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from ai_ops.core.ports import NewTask, TaskFilter
+from ai_ops.core.verbs import Change, decide
 from ai_ops.errors import PermanentError
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.pull_request import PullRequestState
@@ -251,3 +253,27 @@ async def test_a_mail_that_is_kept_already_is_not_kept_twice(database, tasks):
     await tasks.move(task.id, TaskState.FAILED, mail=a_mail())
     assert len((await outbox.list()).items) == 1
     assert (await tasks.find(task.id)).state is TaskState.FAILED
+
+
+async def test_tasks_are_counted_by_state(tasks):
+    made = [(await tasks.create(prompt())).task for _ in range(3)]
+    assert await tasks.counts() == {TaskState.PENDING: 3}
+    await tasks.move(made[0].id, TaskState.PROCESSING)
+    assert await tasks.counts() == {TaskState.PENDING: 2, TaskState.PROCESSING: 1}
+
+
+async def test_a_verb_is_decided_on_what_the_task_is_by_then_and_many_at_once_are_one(tasks):
+    task = (await tasks.create(prompt())).task
+    await tasks.move(task.id, TaskState.FAILED)
+    done = await asyncio.gather(*(tasks.act(task.id, partial(decide, "retry")) for _ in range(8)))
+    assert [change.to for _, change in done].count(TaskState.PENDING) == 1
+    assert (await tasks.find(task.id)).run_number == 2
+
+
+async def test_what_a_rule_refuses_changes_nothing(tasks):
+    task = (await tasks.create(prompt())).task
+    for rule in (partial(decide, "approve"), lambda _: Change(TaskState.COMPLETED)):
+        with pytest.raises(PermanentError) as refused:
+            await tasks.act(task.id, rule)
+        assert refused.value.code == "illegal_transition"
+    assert await tasks.find(task.id) == task

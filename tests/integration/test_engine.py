@@ -69,7 +69,6 @@ class House:
             self.tasks,
             self.trace,
             max_concurrent=max_concurrent,
-            poll_seconds=0.05,
             reconcile_seconds=0.1,
         )
 
@@ -508,3 +507,83 @@ async def test_a_database_that_cannot_be_opened_is_named(durable: House):
     assert refused.value.code == "engine_unavailable"
     (durable.folder / "engine.db").unlink()
     await durable.open()
+
+
+async def test_work_that_an_older_release_had_queued_is_taken_up(durable: House):
+    await durable.open()
+    await durable.close()
+    durable.tasks.add(a_task("t1"))
+    with closing(sqlite3.connect(durable.folder / "engine.db")) as db, db:
+        row = {
+            "workflow_uuid": "repair:t1:1",
+            "status": "ENQUEUED",
+            "name": "run",
+            "queue_name": "work",
+            "queue_partition_key": "repo:x",
+            "application_version": "1",
+            "application_name": "ai-ops",
+            "created_at": 1,
+            "updated_at": 1,
+            "recovery_attempts": 0,
+            "priority": 3,
+        }
+        places = ",".join("?" * len(row))
+        db.execute(f"INSERT INTO workflow_status ({','.join(row)}) VALUES ({places})", [*row.values()])
+    await durable.open()
+    await durable.all_over()
+    assert durable.state("t1") is TaskState.COMPLETED
+
+
+async def test_nothing_begins_while_the_queue_is_held_and_what_works_ends(house: House):
+    meeting = Meeting()
+    house.do = meeting.attend
+    await house.open()
+    await house.add(a_task("works", repo_key="x/1"))
+    await until(lambda: meeting.order == ["works"])
+    house.engine.hold(True)
+    await house.add(a_task("waits", repo_key="x/2", priority=Priority.URGENT))
+    await until(lambda: house.state("works") is TaskState.COMPLETED)
+    assert (meeting.order, await house.engine.queue_depth()) == (["works"], 1)
+    house.engine.hold(False)
+    await house.all_over()
+    assert meeting.order == ["works", "waits"]
+
+
+async def test_a_hold_is_kept_by_an_engine_that_starts_with_it(durable: House):
+    durable.tasks.add(a_task("t1"))
+    durable.engine = durable.build()
+    durable.engine.hold(True)
+    await durable.engine.start()
+    assert (await durable.engine.queue_depth(), durable.workflow("t1")) == (1, None)
+    durable.engine.hold(False)
+    await durable.all_over()
+
+
+async def test_repositories_share_the_places_evenly_and_prompts_are_one_of_them(house: House):
+    meeting = Meeting()
+    house.do = meeting.attend
+    await house.open(max_concurrent=1)
+    house.engine.hold(True)
+    prompt = {"kind": TaskKind.PROMPT, "repo_key": "", "payload": {"type": "heavy_context"}}
+    await house.add(*[a_task(f"p{n}", **prompt) for n in range(3)])
+    await house.add(*[a_task(f"a{n}", repo_key="x/a") for n in range(2)], a_task("b0", repo_key="x/b"))
+    house.engine.hold(False)
+    await house.all_over()
+    assert meeting.order == ["p0", "a0", "b0", "p1", "a1", "p2"]
+
+
+async def test_a_word_that_comes_while_a_run_begins_stops_it_and_leaves_its_place_to_others(house: House):
+    async def stay(task_id: str, steps: Steps) -> None:
+        await asyncio.Event().wait()
+
+    house.do = stay
+    await house.open(max_concurrent=1)
+    for number in range(10):
+        task = a_task(f"t{number}", repo_key=f"x/{number}")
+        await house.add(task)
+        for _ in range(number):
+            await asyncio.sleep(0)
+        await house.engine.cancel(await house.tasks.move(task.id, TaskState.CANCELLED))
+    house.do = house.nothing
+    await house.add(a_task("last", repo_key="x/last"))
+    await until(lambda: house.state("last") is TaskState.COMPLETED)

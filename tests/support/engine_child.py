@@ -92,7 +92,7 @@ async def main(folder: Path, point: str) -> None:
             await trace.run_ended(run, TaskState.COMPLETED.value)
 
         url = f"sqlite:///{folder}/engine.db"
-        engine = DurableEngine(url, folder, worker, tasks, trace, poll_seconds=0.05)
+        engine = DurableEngine(url, folder, worker, tasks, trace)
         await engine.start()
         while workflow_states(folder) != ["SUCCESS"]:
             await asyncio.sleep(0.02)

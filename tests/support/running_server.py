@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 from sqlalchemy import text
 
+from ai_ops.core.admission import QueueRules
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.flood import IntakeRules
 from ai_ops.core.identity import run_id
@@ -24,11 +25,13 @@ from ai_ops.core.orchestrator.crew import Crew, WatchedWorker
 from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.orchestrator.planning import Planning
 from ai_ops.core.orchestrator.scheduling import Scheduling
+from ai_ops.core.orchestrator.steering import Steering
 from ai_ops.core.policies import Policy
 from ai_ops.core.ports import CodeHost, Steps
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.core.tally import Tally
+from ai_ops.engine.maintenance import MaintenanceFile
 from ai_ops.engine.memory import MemoryEngine
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.run import Run
@@ -46,6 +49,7 @@ from ai_ops.store.database import Database, open_database
 from ai_ops.store.deliveries import DeliveryRepository, SeenCommentRepository
 from ai_ops.store.findings import FindingRepository
 from ai_ops.store.fix_watches import FixWatchRepository
+from ai_ops.store.gate import GateRepository
 from ai_ops.store.ids import IdRepository
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.outbox import OutboxRepository
@@ -234,12 +238,14 @@ async def running(
     bug_case_reach: Reach = Reach.REPOSITORY,
     webhooks: WebhookSecrets | None = None,
     policies: tuple[Policy, ...] = (),
+    queue_rules: QueueRules | None = None,
 ) -> AsyncIterator[Running]:
     """Run a server while entered."""
     clock = SystemClock()
+    queue_rules = queue_rules or QueueRules()
     redactor = Redactor(literals=[OWN_SECRET])
     database = await open_database(sqlite_url(folder))
-    tasks = TaskRepository(database, clock)
+    tasks = TaskRepository(database, clock, queue_rules)
     issues = IssueRepository(database, clock, rules)
     pull_requests = PullRequestRepository(database, clock)
     comments, nudges = CommentRepository(database, clock), Nudges()
@@ -269,6 +275,7 @@ async def running(
 
     repositories = RepositoryRules(code_host=code_host, allowed_repos=allowed_repos)
     schedules = ScheduleRepository(database, clock)
+    pauses = PauseRepository(database, clock, "account")
     services = Services(
         planning=Planning(POLICY, TaskFolders((folder / "projects",)), ("packages.example",)),
         issues=issues,
@@ -283,7 +290,7 @@ async def running(
         fix_watches=FixWatchRepository(database, clock),
         trace=trace,
         outbox=outbox,
-        pauses=PauseRepository(database, clock, "account"),
+        pauses=pauses,
         engine=engine,
         hosts=hosts,
         rules=repositories,
@@ -302,6 +309,10 @@ async def running(
             redactor.redact,
             policies=tuple(policies),
         ),
+        steering=Steering(tasks, engine, pauses, redactor.redact),
+        gate=GateRepository(database, clock, queue_rules),
+        queue_rules=queue_rules,
+        maintenance=MaintenanceFile(folder / "data", clock),
         public_url=PUBLIC_URL,
         node_rates=node_rates or NodeRates(),
         senders=senders or Senders(),

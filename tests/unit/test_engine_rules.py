@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from ai_ops.engine.data_lock import DataLock
+from ai_ops.engine.line import task_id_of, turn, workflow_id
 from ai_ops.engine.reconcile import Fate, Life, fate
-from ai_ops.engine.slots import Seat, Slots, task_id_of, turn, workflow_id
+from ai_ops.engine.slots import Seat, Slots
 from ai_ops.errors import PermanentError
 from ai_ops.flow.task import TRANSITIONS, TaskKind, TaskState
 from tests.support.memory_ports import a_task

@@ -9,7 +9,6 @@ import pytest
 
 from ai_ops.core.failures import (
     CODES,
-    DEFAULT_WAIT_SECONDS,
     ApiFailure,
     CliEnd,
     CliFacts,
@@ -54,15 +53,51 @@ TABLE = {
     ),
     "weekly limit without a time": (
         api(429, "rate_limit_error", limit="seven_day"),
-        "model_session_limit",
-        DEFAULT_WAIT_SECONDS,
+        "model_weekly_limit",
+        None,
     ),
+    "weekly limit of one model": (
+        api(429, "rate_limit_error", limit="seven_day_opus", reset_at=EPOCH + 900),
+        "model_weekly_limit",
+        900.0,
+    ),
+    "the account's own limit at the API": (
+        api(
+            400,
+            "invalid_request_error",
+            "You have reached your specified API usage limits. "
+            "You will regain access on 2026-11-26 at 00:00 UTC.",
+        ),
+        "model_quota_exhausted",
+        12 * 3600.0 + 23 * 60,
+    ),
+    "a spending limit of an organisation": (
+        api(402, "billing_error", "spend limit reached · resets Nov 26"),
+        "model_quota_exhausted",
+        12 * 3600.0 + 23 * 60,
+    ),
+    "a proxy's quota": (
+        api(429, "insufficient_quota", "You exceeded your current quota"),
+        "model_quota_exhausted",
+        None,
+    ),
+    "weekly limit in words": (
+        failed(result="You've hit your weekly limit · resets Nov 27, 1pm (Europe/Berlin)"),
+        "model_weekly_limit",
+        2 * 24 * 3600.0 + 23 * 60,
+    ),
+    "weekly limit as an event": (
+        failed(limit_type="seven_day", limit_reset_at=EPOCH + 120),
+        "model_weekly_limit",
+        120.0,
+    ),
+    "quota in words": (failed(result="You're out of usage credits"), "model_quota_exhausted", None),
     "credit balance at the API": (
         api(400, "invalid_request_error", "Your credit balance is too low"),
         "model_credit_exhausted",
-        DEFAULT_WAIT_SECONDS,
+        None,
     ),
-    "402 at the API": (api(402, "billing_error"), "model_credit_exhausted", DEFAULT_WAIT_SECONDS),
+    "402 at the API": (api(402, "billing_error"), "model_credit_exhausted", None),
     "529 at the API": (api(529, "overloaded_error"), "model_overloaded", None),
     "overloaded inside a stream": (api(200, "overloaded_error"), "model_overloaded", None),
     "500 at the API": (api(500, "api_error"), "model_overloaded", None),
@@ -107,7 +142,7 @@ TABLE = {
     "credit balance in words": (
         failed(api_error_status=400, result="Credit balance is too low"),
         "model_credit_exhausted",
-        DEFAULT_WAIT_SECONDS,
+        None,
     ),
     "529 in the result": (
         failed(api_error_status=529, assistant_error="server_error"),
@@ -289,6 +324,14 @@ def test_a_wait_is_never_longer_than_the_longest_window() -> None:
         ("limit · resets 12am (UTC)", 12 * 3600.0 + 23 * 60),
         ("limit · resets 3:99pm (UTC)", None),
         ("limit reached|1", None),
+        ("limit · resets Nov 26, 1pm (UTC)", 24 * 3600.0 + 3600 + 23 * 60),
+        ("limit · resets Nov 25 at 12:37pm (UTC)", 3600.0),
+        ("limit · resets Jan 1", 36 * 24 * 3600.0 + 12 * 3600 + 23 * 60),
+        ("limit · resets Nov 25, 2026, 1:37pm (Europe/Berlin)", 3600.0),
+        ("limit · resets 1:37pm (Europe/Berlin)", 3600.0),
+        ("limit · resets 1:37pm (Middle/Earth)", None),
+        ("limit · resets Jun 31", None),
+        ("limit · resets Foo 3", None),
         ("no time here", None),
     ],
 )

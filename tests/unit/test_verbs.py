@@ -4,19 +4,26 @@ import pytest
 
 from ai_ops.core.publishable import publishable
 from ai_ops.core.publishing_limits import NO_PLACE
-from ai_ops.core.verbs import decide
+from ai_ops.core.verbs import VERBS, decide
 from ai_ops.errors import PermanentError
 from ai_ops.flow.task import TRANSITIONS, Proof, TaskState, Verdict
 from tests.support.memory_ports import a_task
 
 S = TaskState
-VERBS = ("cancel", "retry", "approve", "reject")
 WANTED = {
     "cancel": set(S) - {S.COMPLETED, S.FAILED},
-    "retry": {S.FAILED, S.CANCELLED, S.NEEDS_HUMAN_REVIEW},
+    "pause": {S.PENDING, S.PROCESSING, S.RETRYING, S.WAITING_UNBAN, S.PAUSED},
+    "resume": {S.PAUSED, S.PENDING, S.PROCESSING, S.RETRYING, S.WAITING_UNBAN},
+    "retry": {S.FAILED, S.CANCELLED, S.NEEDS_HUMAN_REVIEW, S.PENDING, S.RETRYING, S.WAITING_UNBAN},
     "approve": {S.NEEDS_HUMAN_REVIEW},
     "reject": {S.NEEDS_HUMAN_REVIEW},
 }  # fmt: skip
+FULFILLED = {
+    "cancel": {S.CANCELLED},
+    "pause": {S.PAUSED},
+    "resume": {S.PENDING, S.PROCESSING, S.RETRYING, S.WAITING_UNBAN},
+    "retry": {S.PENDING, S.RETRYING, S.WAITING_UNBAN},
+}
 
 
 @pytest.mark.parametrize("state", list(S), ids=str)
@@ -31,7 +38,9 @@ def test_a_verb_applies_where_it_should_and_moves_along_the_table(verb, state):
         return
     change = decide(verb, task)
     if change.to is None:
-        assert (verb, state) == ("cancel", S.CANCELLED)
+        assert state in FULFILLED[verb]
+        assert change.wake is (verb in ("resume", "retry") and state in (S.RETRYING, S.WAITING_UNBAN))
+        assert not change.changes
     else:
         assert change.to in TRANSITIONS[state]
 

@@ -113,7 +113,9 @@ class Scheduling:
             if before is not None:
                 return tick(TickOutcome.OVERLAPPED, f"the task of the time before is {before.state}")
             task = await self._make(schedule, due_at, key)
-        except PermanentError as refused:
+        except AiOpsError as refused:
+            if not isinstance(refused, PermanentError) and refused.code != "queue_full":
+                raise
             log.warning("schedule %s: no task for %s: %s", schedule.id, due_at.isoformat(), refused)
             return tick(TickOutcome.REFUSED, str(refused))
         reason = f"stands for {counted(covered + 1, 'time')} that passed without a server" if covered else ""

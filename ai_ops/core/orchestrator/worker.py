@@ -91,7 +91,8 @@ class Worker:
         else:
             await self._end(task, result)
         current = await tools.tasks.find(task.id)
-        if current is not None:
+        if current is not None and (current.state.final or current.state is TaskState.NEEDS_HUMAN_REVIEW):
+            # One that was paused just before its end goes on with this very run.
             await tools.trace.run_ended(run, current.state)
 
     async def _end(self, task: Task, ending: Ending) -> None:

@@ -9,6 +9,7 @@ from ai_ops.core.ports.asking import Fixer, Granted, Ledger, Pauses
 from ai_ops.core.ports.crew import ChildTree, Nursery, TreeUse, WorkerLosses
 from ai_ops.core.ports.health import AlertLog, Alerts, Figures, Gauges, StoredFigures
 from ai_ops.core.ports.hosts import CodeHost
+from ai_ops.core.ports.queueing import Maintenance, MaintenanceSwitch, QueueGate
 from ai_ops.core.ports.records import (
     BugCaseFilter,
     BugCases,
@@ -65,6 +66,8 @@ __all__ = [
     "Ingested",
     "Issues",
     "Ledger",
+    "Maintenance",
+    "MaintenanceSwitch",
     "Merged",
     "NewTask",
     "Notifier",
@@ -77,6 +80,7 @@ __all__ = [
     "Places",
     "Prepared",
     "PullRequests",
+    "QueueGate",
     "Sandbox",
     "SandboxResult",
     "SandboxSpec",

@@ -76,3 +76,7 @@ class Pauses(Protocol):
     async def end(self, run_id: str) -> None:
         """End the pause: its prober was answered. What another run says changes nothing."""
         ...
+
+    async def lift(self) -> Pause | None:
+        """End the waiting, because a person wants to: the next run that asks looks whether it is over."""
+        ...

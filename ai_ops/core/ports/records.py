@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from ai_ops.core.flood import ReleaseChange
+from ai_ops.core.verbs import Change
 from ai_ops.flow.bug_case import BugCase, BugCaseOutcome, KnownBug, Likeness, Reach
 from ai_ops.flow.event import Event
 from ai_ops.flow.issue import Issue, IssueDecision, TriageDecision
@@ -53,11 +54,12 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A new task, or the one that is already there, and why."""
+    """A new task, or the one that is already there, and why. ``busy`` hints that the queue is filling."""
 
     task: Task
     created: bool
     reason: str = ""
+    busy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Issues(Protocol):
         ...
 
     async def waiting(self) -> Mapping[str, int]:
-        """Return how many open issues wait, by ``spike``, ``storm`` and ``place``."""
+        """Return how many open issues wait, by ``spike``, ``storm``, ``place`` and ``queue``."""
         ...
 
     async def fingerprints(self, issue_id: str) -> Sequence[str]:
@@ -173,6 +175,9 @@ class Tasks(Protocol):
         """Create a task, or return the one that already answers the same wish.
 
         A pull request has one unfinished follow-up at a time: that one is returned for any other wish.
+
+        Raises:
+            TemporaryError: ``queue_full``, for a prompt task that is not urgent.
         """
         ...
 
@@ -200,8 +205,22 @@ class Tasks(Protocol):
         """Change fields other than the state."""
         ...
 
+    async def act(self, task_id: str, rule: Callable[[Task], Change]) -> tuple[Task, Change]:
+        """Do to a task what ``rule`` decides, in the transaction that it decides in: verbs do not race.
+
+        Returns the task as it is then, and the decision.
+
+        Raises:
+            PermanentError: ``task_not_found``, or as ``rule``.
+        """
+        ...
+
     async def unfinished(self) -> Sequence[Task]:
         """Return the tasks that a worker has or should have: pending, processing, retrying, waiting."""
+        ...
+
+    async def counts(self) -> Mapping[TaskState, int]:
+        """Return how many tasks stand in each state; a state without any is left out."""
         ...
 
 

@@ -77,6 +77,9 @@ class Engine(Protocol):
 
         The steps it committed are kept; ``reason`` stands on the task until it begins.
         """
+
+    def hold(self, held: bool) -> None:
+        """Begin nothing while held; what works goes on to its end."""
         ...
 
     async def queue_depth(self) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 import ai_ops
+from ai_ops.server import views
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.metrics import METRICS
 from ai_ops.server.problems import json_response
@@ -21,9 +23,16 @@ async def healthz(request: web.Request) -> web.StreamResponse:
 
 
 async def readyz(request: web.Request) -> web.StreamResponse:
-    """Say that the database can be written; otherwise 503."""
+    """Say that the database can be written, otherwise 503; and why no work begins, if so."""
     await request.app[READINESS].check()
-    return json_response({"status": "ready"})
+    services = request.app[SERVICES]
+    pause = await services.pauses.current()
+    answer: dict[str, Any] = {"status": "ready"}
+    if pause:
+        answer["pause"] = views.pause(pause, services.clock.now())
+    if services.maintenance.current():
+        answer["maintenance"] = True
+    return json_response(answer)
 
 
 async def version(request: web.Request) -> web.StreamResponse:

@@ -11,13 +11,13 @@ from aiohttp import web
 from ai_ops.core.describe import describe
 from ai_ops.core.diagnosis import diagnose
 from ai_ops.core.ports import NewTask, TaskFilter
-from ai_ops.core.verbs import decide
 from ai_ops.flow.event import Event, EventRepo
 from ai_ops.flow.judgement import Role
 from ai_ops.flow.task import Priority, Task, TaskKind, TaskState
 from ai_ops.server import views
 from ai_ops.server.auth import RequestHandler, Route, Scope
 from ai_ops.server.bodies import read_model
+from ai_ops.server.handlers.queue import waits
 from ai_ops.server.headers import idempotency_key
 from ai_ops.server.lookup import whole_id
 from ai_ops.server.paging import choices, flag, page, query_id
@@ -54,6 +54,8 @@ async def create_task(services: Services, new: NewTask) -> web.Response:
         await services.engine.enqueue(created.task)  # its first request may have failed half-way
     (answer,) = await _shown(services, created.task)
     answer |= {"reason": created.reason} if created.reason else {}
+    if busy := " ".join(filter(None, (created.busy, await waits(services)))):
+        answer["busy"] = busy
     return json_response(
         answer,
         status=201 if created.created else 200,
@@ -134,16 +136,8 @@ def verb(name: str) -> RequestHandler:
 
     async def post_verb(request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]
-        before = await find_task(request)
-        change = decide(name, before)
-        if change.to is None:
-            return await answer_task(services, before)
-        task = await services.tasks.move(before.id, change.to, **change.changes)
-        if task.state is TaskState.PENDING:
-            await services.enqueue(task)
-        elif task.state is TaskState.CANCELLED:
-            await services.engine.cancel(task)
-        return await answer_task(services, task)
+        task = await find_task(request)
+        return await answer_task(services, await services.steering.steer(task.id, name))
 
     return post_verb
 
@@ -180,6 +174,8 @@ ROUTES = (
     Route("GET", "/v1/tasks", Scope.READ, list_tasks),
     Route("GET", "/v1/tasks/{id}", Scope.READ, get_task),
     Route("POST", "/v1/tasks/{id}/cancel", Scope.WRITE, verb("cancel")),
+    Route("POST", "/v1/tasks/{id}/pause", Scope.WRITE, verb("pause")),
+    Route("POST", "/v1/tasks/{id}/resume", Scope.WRITE, verb("resume")),
     Route("POST", "/v1/tasks/{id}/retry", Scope.WRITE, verb("retry")),
     Route("POST", "/v1/tasks/{id}/approve", Scope.REVIEW, verb("approve")),
     Route("POST", "/v1/tasks/{id}/reject", Scope.REVIEW, verb("reject")),
