@@ -41,7 +41,8 @@ def commands(prefix: str) -> str:
         ("open for another branch NAME", "propose the same change for another branch"),
         ("help", "this list"),
     )
-    lines = (f"- {markdown.code(f'{prefix} {words}'.rstrip())}: {does}" for words, does in rows)
+    # To be copied as they stand: these words are the operator's and ours, and need no gap.
+    lines = (f"- `{f'{prefix} {words}'.rstrip()}`: {does}" for words, does in rows)
     return "What I understand, at the beginning of a comment:\n\n" + "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ai_ops.core import markdown
 from ai_ops.flow.ci import CiVerdict
 from ai_ops.flow.follow_up import FollowUp, FollowUpAction, FollowUpReason
 from ai_ops.flow.pull_request import CheckState
@@ -175,7 +176,7 @@ async def test_after_the_last_repair_people_are_told_once_what_is_left(tmp_path)
                 await revised(one, f"try-{number}.txt")
         (words,) = await one.said()
         assert words.startswith("CI still fails because of this change. I have tried 2 times to mend them;")
-        assert words.endswith("\n\n- `` @team /merge `x` ``")
+        assert words.endswith(f"\n\n- {markdown.code('@team /merge `x`')}")
         assert (await one.now()).ci.verdict is CiVerdict.OURS
 
 

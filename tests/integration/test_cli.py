@@ -532,11 +532,10 @@ def test_config_check_warns_of_a_receiver_whose_mail_only_becomes_a_file(tmp_pat
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
-        ({"CODE_HOST": "gitlab"}, "no adapter for. Set it to github or local."),
         ({"SCRIPTED_ANSWERS": "no.yml"}, "which is not there"),
         ({"CODE_HOST": "local", "ALLOWED_REPOS": "/no/such"}, "names /no/such, which is no folder"),
     ],
-    ids=["gitlab", "script", "folder"],
+    ids=["script", "folder"],
 )
 def test_nothing_starts_on_what_config_check_names(tmp_path, command, environment, words):
     code, out, err = ai_ops(command, cwd=tmp_path, environment=environment)

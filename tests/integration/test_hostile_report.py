@@ -129,7 +129,7 @@ OUR_TAGS = {
 }  # fmt: skip
 HEADERS = {
     "from", "to", "subject", "message-id", "date", "auto-submitted", "mime-version", "content-type",
-    "in-reply-to", "references", "list-id", "x-ai-ops-reason",
+    "in-reply-to", "references", "list-id", "x-ai-ops-kind", "x-ai-ops-reason",
 }  # fmt: skip
 HARMLESS = "an ordinary text"
 
@@ -160,10 +160,12 @@ def check_mail(text, sender, to, message, ordinary, tags):
     assert (sender, to) == ("ai-ops@example.com", ["on-call@example.com"])
     assert [name.lower() for name in message] == [name.lower() for name in ordinary]
     assert {name.lower() for name in message} <= HEADERS
-    for name in set(ordinary) - {"Subject", "Content-Type"}:
+    # Two carry words, one line each; the boundary of the parts follows from them.
+    for name in set(ordinary) - {"Subject", "X-AI-Ops-Reason", "Content-Type"}:
         assert message[name] == ordinary[name], (text, name)
     assert message.get_all("Subject") and str(message["Subject"]).startswith("[AI-Ops] ")
     assert str(message["Subject"]).isprintable() and not message.defects
+    assert str(message["X-AI-Ops-Reason"]).isprintable()
     assert [address for _, address in getaddresses([str(message["To"])])] == ["on-call@example.com"]
     parts = [part.get_content_type() for part in message.walk()]
     assert parts == ["multipart/alternative", "text/plain", "text/html"]

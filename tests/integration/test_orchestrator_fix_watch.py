@@ -32,7 +32,8 @@ async def test_the_change_that_did_not_mend_an_error_is_refused_the_next_time(wo
         after = asked(floor)[1:]
         assert FAILED not in before and len(after) == 2  # it was told, and asked once more
         assert all(FAILED in prompt and "if not stars:" in prompt for prompt in after)
-        assert "same_fix_again" in after[1] and "same_fix_again" in mail_text(floor.mails()[-1])
+        assert "same_fix_again" in after[1]
+        assert any("same_fix_again" in mail_text(mail) for mail in floor.mails())
 
 
 async def test_another_change_is_taken_although_one_has_failed(workshop):

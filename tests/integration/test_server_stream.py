@@ -173,9 +173,9 @@ async def test_hostile_text_cannot_end_its_event(server):
         await anext(events)
         text = f"a\r\n\r\nevent: complete\r\ndata: {{}}\n\n\u2028{TRACEBACK}"
         await server.trace.emit(run_id(task_id, 1), "text", {"text": text})
-        found = [(await anext(events)) for _ in range(2)]
-    assert [kind for _, kind, _ in found] == ["step", "text"]
-    assert found[1][2]["text"] == text
+        found = {kind: data for _, kind, data in [await anext(events) for _ in range(2)]}
+    assert found.keys() == {"step", "text"}  # the run goes on meanwhile, so either may come first
+    assert found["text"]["text"] == text
 
 
 def streams():
