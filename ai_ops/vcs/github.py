@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -185,8 +186,7 @@ class GitHubHost:
         return self._own_login.get("", self._account.login)
 
     def _comments(self, at: GithubRepository, name: str, number: int) -> GitHubComments:
-        may_write = lambda login: self._may_write(at, name, login)  # noqa: E731
-        return GitHubComments(at, number, self._who(), may_write, self._answers)
+        return GitHubComments(at, number, self._who(), partial(self._may_write, at, name), self._answers)
 
     def _may_write(self, at: GithubRepository, name: str, login: str) -> bool:
         def ask() -> bool:
