@@ -59,9 +59,11 @@ class MemoryEngine:
         self._slots = Slots(max_concurrent, self._line)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._seated: set[str] = set()  # begun, and not yet come to their place
+        self._held = False
 
     async def start(self) -> None:
-        """Begin what the tables say is unfinished."""
+        """Begin what the tables say is unfinished; as it was held, so it stays."""
+        self._slots.hold(self._held)
         for task in await self._duty.tasks.unfinished():
             if task.state is TaskState.PROCESSING:
                 await self._duty.move(task, TaskState.PENDING)
@@ -102,6 +104,7 @@ class MemoryEngine:
 
     def hold(self, held: bool) -> None:
         """Begin nothing while held; what works goes on to its end."""
+        self._held = held
         self._slots.hold(held)
 
     async def queue_depth(self) -> int:

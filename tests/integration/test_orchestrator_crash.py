@@ -127,6 +127,7 @@ async def test_a_run_that_is_stopped_goes_on_where_it_was(workshop):
         assert (await floor.found(task)).state is TaskState.PROCESSING
         assert floor.leftovers() == []
 
+        await floor.engine.start()
         task = await floor.worked(task)
         assert (task.state, task.proof.verdict) == (TaskState.COMPLETED, "proved")
         assert floor.fixer.purposes == ["reproduce:1", "fix:1"]

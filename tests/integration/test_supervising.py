@@ -74,7 +74,6 @@ class House:
                 self.tasks,
                 self.trace,
                 max_concurrent=size,
-                poll_seconds=0.05,
             )
         losses = WorkerLossRepository(database)
         self.supervisor = Supervisor(Told(self.tasks), self.engine, self.crew, losses, rules)
