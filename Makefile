@@ -26,7 +26,7 @@ lint: setup ## ruff, mypy, import contracts, dependency and security checks
 	$(BIN)/deptry . --no-ansi
 
 test: lint ## every check: lint, then unit, contract, integration, scenario and browser tests
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 4 --dist worksteal
 
 unit: setup ## the fast tests only
 	$(BIN)/pytest tests/unit

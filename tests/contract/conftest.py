@@ -6,7 +6,7 @@ from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.tasks import TaskRepository
 from tests.support import postgres
-from tests.support.store import FixedClock, sqlite_url
+from tests.support.store import FixedClock, migrated_url
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +19,10 @@ def postgres_url():
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request, tmp_path):
-    """The URL of an empty database."""
+    """The URL of a database with its tables and nothing in them."""
     if request.param == "sqlite":
-        return sqlite_url(tmp_path)
-    return postgres.emptied(request.getfixturevalue("postgres_url"))
+        return migrated_url(tmp_path)
+    return postgres.renewed(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from ai_ops.store.issues import IssueRepository
 from tests.support import postgres
 from tests.support.bug_cases import a_case, an_error
 from tests.support.memory_ports import MemoryBugCases
-from tests.support.store import APP, START, FixedClock, event, pairs, sqlite_url
+from tests.support.store import APP, START, FixedClock, event, migrated_url, pairs, sqlite_url
 
 SIBLING = {"repo_key": "git.example/acme/billing", "repo_url": "https://git.example/acme/billing"}
 STRANGER = {"repo_key": "git.example/other/app", "repo_url": "https://git.example/other/app"}
@@ -58,7 +58,7 @@ async def library(request, tmp_path):
         yield MemoryBugCases()
         return
     sqlite = request.param == "sqlite"
-    url = sqlite_url(tmp_path) if sqlite else postgres.emptied(request.getfixturevalue("postgres_url"))
+    url = migrated_url(tmp_path) if sqlite else postgres.renewed(request.getfixturevalue("postgres_url"))
     database = await open_database(url)
     yield Stored(database)
     await database.close()

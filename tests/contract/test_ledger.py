@@ -12,7 +12,7 @@ from ai_ops.store.database import open_database
 from ai_ops.store.ledger import LedgerRepository
 from ai_ops.store.memory import MemoryLedger
 from tests.support import postgres
-from tests.support.store import START, sqlite_url
+from tests.support.store import START, migrated_url, sqlite_url
 
 HOUR = 3600
 BUDGETS = Budgets(hour_usd=5.0, day_usd=20.0)
@@ -24,9 +24,9 @@ async def ledger(request, clock):
         yield MemoryLedger(clock, BUDGETS)
         return
     if request.param == "sqlite":
-        url = sqlite_url(request.getfixturevalue("tmp_path"))
+        url = migrated_url(request.getfixturevalue("tmp_path"))
     else:
-        url = postgres.emptied(request.getfixturevalue("postgres_url"))
+        url = postgres.renewed(request.getfixturevalue("postgres_url"))
     database = await open_database(url)
     yield LedgerRepository(database, clock, BUDGETS)
     await database.close()

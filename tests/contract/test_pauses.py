@@ -10,7 +10,7 @@ from ai_ops.store.database import open_database
 from ai_ops.store.memory import MemoryPauses
 from ai_ops.store.pauses import PauseRepository
 from tests.support import postgres
-from tests.support.store import sqlite_url
+from tests.support.store import migrated_url
 
 LIMIT = TemporaryError("model_session_limit", "limited", delay=900.0)
 
@@ -21,9 +21,9 @@ async def pauses(request, clock):
         yield MemoryPauses(clock)
         return
     if request.param == "sqlite":
-        url = sqlite_url(request.getfixturevalue("tmp_path"))
+        url = migrated_url(request.getfixturevalue("tmp_path"))
     else:
-        url = postgres.emptied(request.getfixturevalue("postgres_url"))
+        url = postgres.renewed(request.getfixturevalue("postgres_url"))
     database = await open_database(url)
     yield PauseRepository(database, clock, "account")
     await database.close()

@@ -191,7 +191,7 @@ async def test_a_write_that_does_not_end_is_taken_back_when_the_database_closes(
 
 
 async def test_a_writer_that_waits_for_another_servers_can_be_cancelled(postgres_url):
-    url = postgres.emptied(postgres_url)
+    url = postgres.renewed(postgres_url)
     one, other = await open_database(url), await open_database(url)
     async with other.write():
         waiting = asyncio.create_task(IssueRepository(one, FixedClock()).release_waiting())

@@ -29,7 +29,7 @@ from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.local import LocalHost
 from tests.support.git_server import create_repository, push_files
-from tests.support.store import FixedClock, pull_request, sqlite_url
+from tests.support.store import FixedClock, migrated_url, pull_request
 from tests.support.workshop import POLICY
 
 SECRET = "quite-an-ordinary-phrase"
@@ -217,7 +217,7 @@ async def open_branch(folder: Path, at: Place | None = None, **record: Any) -> A
     allowed = replace(POLICY, **record.pop("policy", {}))
     place = at or await make_place(folder)
     git = place.git
-    database = await open_database(sqlite_url(folder))
+    database = await open_database(migrated_url(folder))
     clock, redactor = FixedClock(), Redactor(literals=[SECRET])
     pull_requests = PullRequestRepository(database, clock)
     host = CiHost(pull_requests, CommentRepository(database, clock), git)

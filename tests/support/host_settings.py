@@ -26,7 +26,7 @@ from tests.support.git_server import create_repository, git, push_files
 from tests.support.github_app import APP_ID, key_pair
 from tests.support.github_double import GitHubDouble
 from tests.support.gitlab_double import GitLabDouble
-from tests.support.store import FixedClock, pull_request, sqlite_url
+from tests.support.store import FixedClock, migrated_url, pull_request
 
 TOKEN = "ghp_planted0123456789planted0123456789"
 GITLAB_TOKEN = "glpat-planted0123456789planted"
@@ -117,7 +117,7 @@ async def local_host(folder: Path) -> AsyncIterator[Setting]:
     """A plain git remote and our own records."""
     bare = create_repository(folder / "remote", "acme/shop", {"app.py": "x = 1\n"})
     client = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
-    database = await open_database(sqlite_url(folder))
+    database = await open_database(migrated_url(folder))
     try:
         records = PullRequestRepository(database, FixedClock())
         comments = CommentRepository(database, FixedClock())

@@ -64,7 +64,7 @@ from ai_ops.vcs.local import LocalHost
 from ai_ops.workspace.process_trees import ProcessNursery
 from ai_ops.workspace.task_folders import TaskFolders
 from tests.support.oversight import an_oversight
-from tests.support.store import sqlite_url
+from tests.support.store import migrated_url
 from tests.support.workshop import POLICY
 
 SERVER_KEY = "server-key-for-tests-0001"
@@ -244,7 +244,7 @@ async def running(
     clock = SystemClock()
     queue_rules = queue_rules or QueueRules()
     redactor = Redactor(literals=[OWN_SECRET])
-    database = await open_database(sqlite_url(folder))
+    database = await open_database(migrated_url(folder))
     tasks = TaskRepository(database, clock, queue_rules)
     issues = IssueRepository(database, clock, rules)
     pull_requests = PullRequestRepository(database, clock)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import create_engine
+
 from ai_ops.flow.event import ErrorDetail, Event, EventRepo, EventSource, Frame
 from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Proof, Reason, Verdict
+from ai_ops.store.migrate import upgrade
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 APP = Repository("git.example/acme/app", "https://git.example/acme/app", "github")
@@ -108,3 +113,25 @@ def pull_request(number: int = 1, **changes: Any) -> PullRequest:
 def sqlite_url(folder: Path) -> str:
     """Return the URL of a database in a folder."""
     return f"sqlite:///{folder}/data/ai_ops.db"
+
+
+def migrated_url(folder: Path) -> str:
+    """Return the URL of a database in a folder, which has its tables already if it is new."""
+    place = folder / "data" / "ai_ops.db"
+    if not place.exists():
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.touch(mode=0o600)
+        place.write_bytes(_with_tables())
+    return sqlite_url(folder)
+
+
+@functools.cache
+def _with_tables() -> bytes:
+    """Return a database file as the migrations make it; they take longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, "made.db")
+        engine = create_engine(f"sqlite:///{made}")
+        with engine.begin() as connection:
+            upgrade(connection)
+        engine.dispose()
+        return made.read_bytes()

@@ -66,7 +66,7 @@ from ai_ops.workspace.workspace_manager import WorkspaceManager
 from tests.support import shop
 from tests.support.git_server import create_repository, git, push_files
 from tests.support.host_settings import Setting
-from tests.support.store import sqlite_url
+from tests.support.store import migrated_url
 
 SERVER_SECRET = "quite-an-ordinary-phrase"
 """A secret that only this server knows: no rule would see one in it."""
@@ -337,7 +337,7 @@ async def open_workshop(
     else:
         push_files(at.bare, there)
         remote, repository = at.bare, at.repository
-    database = await open_database(sqlite_url(folder))
+    database = await open_database(migrated_url(folder))
     clock, redactor = MovedClock(), Redactor(literals=[SERVER_SECRET])
     allowed = replace(POLICY, **policy)
     budgets = Budgets(allowed.budget_usd_per_hour, allowed.budget_usd_per_day)
