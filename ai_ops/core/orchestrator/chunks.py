@@ -269,6 +269,7 @@ class Work:
             name=str(payload.get("name") or ""),
             description=str(payload.get("description") or ""),
             resumed=point.lines,
+            inputs=[(each["name"], each["text"]) for each in payload.get("inputs") or ()],
             commits=request.writes and self.prepared.base is not None,
         )
 

@@ -366,6 +366,7 @@ def task(
     name: str = "",
     description: str = "",
     resumed: str = "",
+    inputs: Sequence[tuple[str, str]] = (),
     commits: bool = False,
 ) -> str:
     """Return a person's own task: their words are the request.
@@ -376,6 +377,7 @@ def task(
         name: the task's name.
         description: what it is about.
         resumed: the last lines of an earlier run that was cut off; they are data.
+        inputs: names and texts of what earlier tasks answered; they are data.
         commits: whether what is left in the checkout is taken by the server.
     """
     earlier = ""
@@ -387,10 +389,19 @@ def task(
         f"# {name}" if name else "",
         description,
         prompt,
+        _answered(inputs, head),
         _COMMITS if commits else "",
         earlier,
         _SUMMARY,
     )
+
+
+def _answered(inputs: Sequence[tuple[str, str]], head: Head) -> str:
+    """Return what earlier tasks answered, each as data; nothing at all when there is none."""
+    if not inputs:
+        return ""
+    blocks = (fence(f'name="{plain_path(name)}"', clean(text).text, head.fence) for name, text in inputs)
+    return "\n\n".join(["## What earlier steps answered", data_rule(head.fence), *blocks])
 
 
 def task_goes_on(head: Head, done: str) -> str:

@@ -17,7 +17,7 @@ from ai_ops.flow.schedule import Schedule
 from ai_ops.server import views
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.bodies import read_model
-from ai_ops.server.handlers.tasks import new_prompt
+from ai_ops.server.handlers.tasks import new_prompt, parts_of
 from ai_ops.server.headers import idempotency_key
 from ai_ops.server.lookup import whole_id
 from ai_ops.server.paging import page
@@ -136,12 +136,7 @@ async def _admitted(body: NewTaskBody, cron: Cron, services: Services) -> dict[s
     first = cron.after(services.clock.now())
     key = new.repository.key if new.repository else ""
     await services.guarding.admit(new.payload, key, Role.SCHEDULE, at=first)
-    return {
-        "payload": new.payload,
-        "priority": new.priority,
-        "repo_url": new.repository.url if new.repository else "",
-        "code_host": new.repository.code_host if new.repository else "",
-    }
+    return parts_of(new)
 
 
 def _new(body: NewTaskBody, services: Services) -> NewTask:
