@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ai_ops.cli.exits import CliError, Exit
-from ai_ops.core.workflows import MOST_BYTES, Problem
+
+if TYPE_CHECKING:
+    from ai_ops.core.workflows import Problem
 
 
 def typed(pairs: Iterable[str] | None) -> dict[str, str]:
@@ -24,6 +27,8 @@ def typed(pairs: Iterable[str] | None) -> dict[str, str]:
 
 def text_of(file: Path) -> str:
     """Return a file's text, of at most what a workflow may have."""
+    from ai_ops.core.workflows import MOST_BYTES
+
     try:
         with file.open("rb") as opened:
             return opened.read(MOST_BYTES + 1).decode("utf-8-sig")

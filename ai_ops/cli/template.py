@@ -14,7 +14,6 @@ from ai_ops.cli.output import JsonFlag, emit_json, fields, line, note, table
 from ai_ops.cli.parameters import refused, text_of, typed
 from ai_ops.cli.tables import Column
 from ai_ops.cli.task import show_plan
-from ai_ops.core.workflows import parse_template, task_of
 
 app = typer.Typer(no_args_is_help=True, help="Make prompt tasks from templates.")
 
@@ -91,12 +90,16 @@ def apply_template(
 
 
 def _of_file(file: Path, given: dict[str, str]) -> dict[str, Any]:
+    from ai_ops.core.workflows import parse_template, task_of  # no other command has to wait for it
+
     found, problems = parse_template(text_of(file))
     if found is None:
         raise refused(file, problems)
     body, wrong = task_of(found, given)
     if wrong:
-        raise CliError(Exit.USAGE, "\n".join(f"--param {name}: {why}" for name, why in wrong))
+        raise CliError(
+            Exit.USAGE, "\n".join(f"--param {name}: {why}".replace(" :", ":") for name, why in wrong)
+        )
     return body
 
 

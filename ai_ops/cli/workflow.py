@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,10 @@ from ai_ops.cli.options import ParamOption, WaitOption, WorkflowId
 from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, moment, note, table
 from ai_ops.cli.parameters import refused, text_of, typed
 from ai_ops.cli.tables import Column
-from ai_ops.core.workflows import parse_workflow
+
+if TYPE_CHECKING:
+    from ai_ops.core.workflows import Problem
+    from ai_ops.flow.workflow import WorkflowPlan
 
 app = typer.Typer(no_args_is_help=True, help="Run prompt tasks that wait for one another.")
 
@@ -32,7 +35,7 @@ FollowFlag = Annotated[
 @app.command("validate")
 def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
     """Look whether a file is right; no server is asked, so what its templates take is not looked at."""
-    plan, problems = parse_workflow(text_of(file))
+    plan, problems = _read(text_of(file))
     if as_json:
         found = [{"line": each.line, "place": each.place, "why": each.why} for each in problems]
         order = [step.id for step in plan.steps] if plan else []
@@ -55,7 +58,7 @@ def run_workflow(
 ) -> None:
     """Run a workflow."""
     text, given = text_of(file), typed(param)
-    plan, problems = parse_workflow(text)
+    plan, problems = _read(text)
     if plan is None:
         raise refused(file, problems)
     client, body = connect(), {"definition": text, "parameters": given}
@@ -113,6 +116,12 @@ def cancel_workflow(workflow_id: WorkflowId, as_json: JsonFlag = False) -> None:
         emit_json(found)
     else:
         note(f"the workflow is {found['state']}")
+
+
+def _read(text: str) -> tuple[WorkflowPlan | None, tuple[Problem, ...]]:
+    from ai_ops.core.workflows import parse_workflow  # no other command has to wait for it
+
+    return parse_workflow(text)
 
 
 def _tell(client: ApiClient, found: dict[str, Any], *, follow_it: bool, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from tests.support.git_server import git
 from tests.support.workshop import SERVER_SECRET
 
 WRITES = {"answer": "Done.", "summary": "It is written.", "files": {"notes/a.md": "hello\n"}}
-REVISES = {"answer": "Done.", "summary": "It says more now.", "files": {"notes/a.md": "hello, shop\n"}}
+REVISES = {"answer": "Done.", "summary": "It says more now.", "files": {"notes/b.md": "hello, shop\n"}}
 BREAKS = {
     "answer": "Done.",
     "summary": "Oh.",
@@ -49,7 +49,8 @@ async def test_a_comment_revises_what_the_task_wrote_on_top_of_its_branch(worksh
         assert (now.revision, now.summary, now.draft) == (2, "It says more now.", True)
         log = git("log", "--format=%H", f"main..{pull.branch}", cwd=floor.remote).split()
         assert log == [now.head_sha, pull.head_sha]
-        assert git("show", f"{pull.branch}:notes/a.md", cwd=floor.remote) == "hello, shop"
+        notes = [git("show", f"{pull.branch}:notes/{each}.md", cwd=floor.remote) for each in "ab"]
+        assert notes == ["hello", "hello, shop"]
         assert "hello, shop" in now.diff and "It says more now." in now.body and "Write notes." in now.body
         assert (await said(floor, pull))[-1].startswith("Revision 2 is on the branch")
         first, second = floor.fixer.requests

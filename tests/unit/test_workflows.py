@@ -177,7 +177,7 @@ def test_what_is_wrong_with_a_workflow_is_said_with_its_line(old, new, said):
     "text",
     [
         "",
-        "[" * 5000,
+        "[" * 200_000,
         "a: " + "x" * MOST_BYTES,
         "- a\n- b",
         f"steps: {'[' * 20}{']' * 20}",
@@ -219,6 +219,22 @@ def test_places_are_filled_once(text, told):
     words, why = words_of(text)
     assert why == ""
     assert plain(filled(words, {"x": ("1",)})) == told
+
+
+def test_values_do_not_grow_beyond_what_a_task_may_say():
+    many = "{{ params.x }}" * 150
+    assert words_of(many * 2) == ((), "it has more than 200 places")
+    long = "v" * 90_000
+    text = f"name: n\nparameters: {{x: {{}}}}\ntask: {{prompt: '{many}'}}\n"
+    template, problems = parse_template(text)
+    assert problems == ()
+    body, wrong = task_of(template, {"x": long})
+    assert body == {} and "longer than" in wrong[0][1]
+    flow = f"name: f\nparameters: {{x: {{}}}}\nsteps:\n- {{id: a, template: n, with: {{x: '{many}'}}}}\n"
+    plan, problems = parse_workflow(flow)
+    assert problems == ()
+    steps, problems = steps_of(plan, {"x": long}, {"n": template})
+    assert steps == () and "longer than" in str(problems[0])
 
 
 def test_words_are_written_as_they_were_read():

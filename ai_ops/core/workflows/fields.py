@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from ai_ops.core.workflows.words import Param, Words, answers, filled, params, plain, written
+from ai_ops.core.workflows.words import Param, Words, answers, filled, length, params, plain, written
 from ai_ops.flow.task import Priority, TaskType
 
 
@@ -37,6 +37,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "type": tuple(TaskType),
     "priority": tuple(Priority),
 }
+MOST_TEXT: Final = 1_000_000
 _FLAGS = {"true": True, "false": False}
 
 
@@ -91,6 +92,11 @@ def as_written(task: Mapping[str, Any]) -> dict[str, Any]:
         else value
         for name, value in task.items()
     }
+
+
+def too_long(task: Mapping[str, Any]) -> bool:
+    """Whether a task's texts are longer than a task may say; asked before they are put together."""
+    return sum(length(words) for _, words in texts(task)) > MOST_TEXT
 
 
 def only_place(words: Words) -> bool:

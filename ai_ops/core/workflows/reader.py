@@ -13,6 +13,7 @@ from ai_ops.core.workflows.words import Words, words_of
 from ai_ops.flow.workflow import Parameter, ParameterType
 
 _MOST_PARAMETERS = 50
+_MOST_PROBLEMS = 100
 _MOST_PROMPT = 200_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 _PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -26,8 +27,9 @@ class Reader:
         self.problems: list[Problem] = []
 
     def problem(self, line: int, place: str, why: str) -> None:
-        """Note what is wrong."""
-        self.problems.append(Problem(line, place, why))
+        """Note what is wrong; after many it is no use to say more."""
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(Problem(line, place, why))
 
     def mapping(self, value: Value, place: str, known: Collection[str]) -> dict[str, Value] | None:
         """Return a mapping with no other keys than the known ones."""

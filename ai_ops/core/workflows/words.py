@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_MOST_PLACES = 200
 _PLACE = re.compile(r"(\\?)\{\{([^{}]{0,200})\}\}")
 _PARAM = re.compile(r"params\.([a-z][a-z0-9_]{0,39})")
 _ANSWER = re.compile(r"steps\.([a-z0-9][a-z0-9_-]{0,39})\.answer")
@@ -51,6 +52,8 @@ def words_of(text: str) -> tuple[Words, str]:
         else:
             known = "params.NAME and steps.ID.answer"
             return (), rf"{{{{ {said[:60]} }}}} is not known; known are {known} (plain braces: \{{{{)"
+        if len(found) > 2 * _MOST_PLACES:
+            return (), f"it has more than {_MOST_PLACES} places"
     found.append(text[end:])
     return tuple(part for part in found if part != ""), ""
 
@@ -66,6 +69,11 @@ def filled(words: Words, values: Mapping[str, Words]) -> Words:
 def plain(words: Words) -> str:
     """Return words as text; an answer is named, and stands elsewhere."""
     return "".join(_shown(part) for part in words)
+
+
+def length(words: Words) -> int:
+    """Return about how long words are as text, which may be much longer than what they are made of."""
+    return sum(len(part) if isinstance(part, str) else 60 for part in words)
 
 
 def written(words: Words) -> str:

@@ -49,7 +49,7 @@ async def apply_template(request: web.Request) -> web.StreamResponse:
     body = await read_model(request, TemplateUseBody)
     made, wrong = task_of(template, body.parameters)
     if wrong:
-        raise invalid(*((f"parameters.{name}", why) for name, why in wrong))
+        raise invalid(*((f"parameters.{name}".rstrip("."), why) for name, why in wrong))
     new = await asyncio.to_thread(checked_prompt, made, services, key, place="task")
     if flag(request, "dry_run"):
         shown: dict[str, Any] = services.planning.shown(new.payload)
