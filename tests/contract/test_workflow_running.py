@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -19,6 +20,7 @@ from ai_ops.store.audit import AuditLog
 from ai_ops.store.findings import FindingRepository
 from ai_ops.store.gate import GateRepository
 from ai_ops.store.pauses import PauseRepository
+from ai_ops.store.retention import Retention
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.store.workflows import MOST_RUNNING, WorkflowRepository
 from ai_ops.trace.trace_store import TraceStore
@@ -276,3 +278,12 @@ async def test_a_change_by_somebody_else_is_not_written_over(world):
     await world.workflows.ask_cancel(workflow.id)
     assert await world.workflows.save(replace(workflow, reason="late")) is None
     assert (await world.workflows.find(workflow.id)).cancel_requested
+
+
+async def test_a_workflow_that_ended_long_ago_is_forgotten_and_one_that_runs_stays(world, database):
+    over, runs = await world.begin(a_step("a"), key="over"), await world.begin(a_step("a"), key="runs")
+    await world.end(over, "a")
+    world.clock.time += timedelta(days=31)
+    await Retention(database, world.clock, 30, 30).sweep()
+    assert await world.workflows.find(over.id) is None
+    assert (await world.workflows.find(runs.id)).state == "running"

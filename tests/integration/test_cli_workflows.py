@@ -159,8 +159,13 @@ def test_a_workflow_is_planned_run_to_its_end_and_shown(server):
     done = as_json(WORKFLOW, "workflow", "run", str(WHAT_IS_IT), *given, "--follow", url=server.url)
     assert done["state"] == "completed"
     guide = server.call(f"/v1/tasks/{done['steps'][2]['task_id']}")
-    prompt = server.call(f"/v1/traces/{guide['trace_id']}")["artifacts"]
-    assert "answer" in [each["name"] for each in prompt]
+    code, prompt, _ = ai_ops(
+        "trace", "show", guide["trace_id"], "--artifact", "work-1-prompt", url=server.url
+    )
+    before, _, data = prompt.partition("## What comes with it")
+    assert code == 0 and "[the answer of the step purpose, below]" in before
+    assert 'name="answer of layout"' in data and data.count("A shop that rates teas.") == 2
+    assert "teas" not in before
     short = done["workflow_id"][:8]
     assert as_json(WORKFLOW, "workflow", "show", short, url=server.url) == done
     code, out, _ = ai_ops("workflow", "show", short, url=server.url)
