@@ -294,6 +294,8 @@ class Settings(BaseSettings):
     """Whether a repository's ``setup`` command may use the network."""
     egress_allow: EgressHosts = ()
     """Hosts that heavy tasks may reach: names, ``*.name`` for those below one, addresses; ``host:port``."""
+    templates_dir: FilePath = Path("templates")
+    """Where the templates of prompt tasks lie, as YAML files."""
     task_folders: Folders = ()
     """Folders of this server beneath which tasks may work; empty: in none."""
     require_proof: bool = True

@@ -26,8 +26,10 @@ from ai_ops.cli import (
     serve,
     system,
     task,
+    template,
     trace,
     worker,
+    workflow,
 )
 from ai_ops.cli.exits import CliError, Exit
 from ai_ops.cli.flags import without_values
@@ -52,6 +54,8 @@ app.add_typer(pr.app, name="pr")
 app.add_typer(bug.app, name="bug")
 app.add_typer(notification.app, name="notification")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(template.app, name="template")
+app.add_typer(workflow.app, name="workflow")
 app.add_typer(worker.app, name="worker")
 app.add_typer(alert.app, name="alert")
 app.add_typer(system.app, name="system")

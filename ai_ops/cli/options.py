@@ -25,6 +25,10 @@ PullRequestId = Annotated[
     str, typer.Argument(metavar="PULL_REQUEST", help=f"Id of the pull request, {_WHOLE}")
 ]
 ScheduleId = Annotated[str, typer.Argument(metavar="SCHEDULE", help=f"Id of the schedule, {_WHOLE}")]
+WorkflowId = Annotated[str, typer.Argument(metavar="WORKFLOW", help=f"Id of the workflow, {_WHOLE}")]
+ParamOption = Annotated[
+    list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter's value; repeats.")
+]
 BugCaseId = Annotated[str, typer.Argument(metavar="BUG_CASE", help=f"Id of the bug case, {_WHOLE}")]
 NotificationId = Annotated[
     str, typer.Argument(metavar="NOTIFICATION", help=f"Id of the notification, {_WHOLE}")

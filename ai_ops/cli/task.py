@@ -164,7 +164,7 @@ def create_task(
     body |= {name: value for name, value in wished.items() if value is not None}
     client = connect()
     if dry_run:
-        _show_plan(client.post("/v1/tasks?dry_run=true", body), as_json=as_json)
+        show_plan(client.post("/v1/tasks?dry_run=true", body), as_json=as_json)
         return
     task = client.post("/v1/tasks", body)
     if not as_json:
@@ -181,7 +181,8 @@ def create_task(
         exit_as(task)
 
 
-def _show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
+def show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
+    """Print what a task would do."""
     if as_json:
         emit_json(plan)
         return

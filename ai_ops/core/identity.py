@@ -28,9 +28,17 @@ def fix_branch(fingerprint: str, episode: int) -> str:
     return f"ai-ops/fix-{fingerprint[:12]}-{episode}"
 
 
+_TASKS = "ai-ops/task-"
+
+
+def is_of_task(branch: str) -> bool:
+    """Whether a branch of ours holds what a prompt task wrote: it mends no error, and nothing proves it."""
+    return branch.startswith(_TASKS)
+
+
 def task_branch(task_id: str, run_number: int) -> str:
     """Return the branch of what a prompt task wrote in one run."""
-    return f"ai-ops/task-{task_id.replace('-', '')[-12:]}-{run_number}"
+    return f"{_TASKS}{task_id.replace('-', '')[-12:]}-{run_number}"
 
 
 def port_branch(branch: str, base: str) -> str:

@@ -26,6 +26,10 @@ ONLY_REVERTS = (
     "Nothing was changed: this pull request only takes a change back, so there is no error to prove another "
     "change by. Change it by hand, merge it, or close it."
 )
+OF_A_TASK = (
+    "This pull request was made for a task and mends no logged error, so it can be revised and nothing "
+    "else: say what is to change."
+)
 NO_ISSUE = "Nothing was changed: this pull request belongs to no error that could be ignored."
 
 
@@ -73,12 +77,17 @@ def pushed(proof: Proof, summary: str, revision: int, sha: str) -> str:
 def not_pushed(proof: Proof, summary: str) -> str:
     """Return why nothing was pushed."""
     if [reason.rule for reason in proof.reasons] == ["no_change"]:
-        return _joined("Nothing was changed.", _said("The fixer says", summary))
+        return unchanged(summary)
     return _joined(
         f"Nothing was pushed; the branch is as it was. **{HEADLINES[proof.verdict]}**",
         _listed(proof.reasons),
         _said("What was tried", summary),
     )
+
+
+def unchanged(summary: str) -> str:
+    """Return that nothing was changed, and why in the fixer's words."""
+    return _joined("Nothing was changed.", _said("The fixer says", summary))
 
 
 def nothing_to_merge(base_is_there: bool) -> str:

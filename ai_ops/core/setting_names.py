@@ -73,6 +73,7 @@ NAMES = frozenset(
         "SERVER_AGENT_KEYS",
         "PUBLIC_URL",
         "DATA_DIR",
+        "TEMPLATES_DIR",
         "WORKSPACES_DIR",
         "TRACE_DB_PATH",
         "DATABASE_URL",

@@ -1,8 +1,8 @@
 """Who comes next: the tasks that wait for their turn, in the order of work.
 
-First by priority. Among equals the parties take turns: each repository is one, and so is each schedule, and
-all other prompt tasks without a repository together; within a party it is first come, first served. A
-repository has one task at work at a time, so others pass those that wait for it.
+First by priority. Among equals the parties take turns: each repository is one, so is each schedule and each
+workflow, and all other prompt tasks without a repository together; within a party it is first come, first
+served. A repository has one task at work at a time, so others pass those that wait for it.
 
 It knows no time and no database. Our tables know what waits, and fill it again after a restart.
 """
@@ -46,8 +46,10 @@ def party(task: Task) -> str:
     """Return whom the task is done for, among whom places are shared out evenly."""
     if task.repo_key:
         return f"repo:{task.repo_key}"
-    schedule = task.payload.get("schedule_id")
-    return f"schedule:{schedule}" if schedule else "prompts"
+    for whose in ("schedule_id", "workflow_id"):
+        if task.payload.get(whose):
+            return f"{whose}:{task.payload[whose]}"
+    return "prompts"
 
 
 class _Party:

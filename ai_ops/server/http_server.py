@@ -26,9 +26,11 @@ from ai_ops.server.handlers import (
     senders,
     stream,
     tasks,
+    templates,
     traces,
     webhooks,
     workers,
+    workflows,
 )
 from ai_ops.server.problems import ProblemError, answer, problem_middleware
 from ai_ops.server.readiness import READINESS, Readiness
@@ -54,6 +56,8 @@ ROUTES = (
     *housekeeping.ROUTES,
     *security.ROUTES,
     *queue.ROUTES,
+    *templates.ROUTES,
+    *workflows.ROUTES,
 )
 _SHUTDOWN_SECONDS = 2.0
 

@@ -30,6 +30,10 @@ _STATUS_OF_CODE = {
     "nothing_to_unblock": 409,
     "task_not_found": 404,
     "worker_not_found": 404,
+    "workflow_not_found": 404,
+    "too_many_workflows": 409,
+    "schedule_not_found": 404,
+    "too_many_schedules": 409,
     "issue_not_found": 404,
     "trace_not_found": 404,
     "artifact_not_found": 404,
@@ -129,13 +133,14 @@ def from_failure(failure: AiOpsError, otherwise: int = 500) -> ProblemError:
     return ProblemError(status, failure.code, detail, errors=errors, headers=headers)
 
 
-def from_validation(error: ValidationError) -> ProblemError:
-    """Return the problem of a body that does not fit its schema, with the path of each field."""
+def from_validation(error: ValidationError, *, place: str = "") -> ProblemError:
+    """Return the problem of a body that does not fit its schema, with each field's path."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
     return invalid(
         *(
             (
-                ".".join(str(part) for part in detail["loc"])[:_MAX_FIELD] or "body",
+                ".".join(str(part) for part in (*([place] if place else []), *detail["loc"]))[:_MAX_FIELD]
+                or "body",
                 detail["msg"].removeprefix("Value error, "),
             )
             for detail in found[:_MAX_ERRORS]

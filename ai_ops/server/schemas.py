@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from ai_ops.core.workflows import MOST_BYTES
 from ai_ops.flow.judgement import Role
 from ai_ops.flow.schedule import Missed, Overlap
 
@@ -147,6 +148,23 @@ class ScheduleChangeBody(_ScheduleFields):
     ) = None
     cron: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean)] | None = None
     task: NewTaskBody | None = None
+
+
+_Given = Annotated[dict[Short, str | int | float | bool | None], Field(max_length=50)]
+
+
+class TemplateUseBody(BaseModel):
+    """``POST /v1/templates/{name}/apply``: the values of its parameters."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    parameters: _Given = Field(default_factory=dict)
+
+
+class WorkflowBody(TemplateUseBody):
+    """``POST /v1/workflows``: a workflow's file as text, and the values of its parameters."""
+
+    definition: Annotated[str, Field(min_length=1, max_length=MOST_BYTES), AfterValidator(_clean)]
 
 
 class MaintenanceBody(BaseModel):

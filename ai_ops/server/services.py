@@ -17,6 +17,7 @@ from ai_ops.core.orchestrator.oversight import Oversight
 from ai_ops.core.orchestrator.planning import Planning
 from ai_ops.core.orchestrator.scheduling import Scheduling
 from ai_ops.core.orchestrator.steering import Steering
+from ai_ops.core.orchestrator.workflow_running import WorkflowRunning
 from ai_ops.core.ports import (
     BugCases,
     Clock,
@@ -36,6 +37,7 @@ from ai_ops.core.ports import (
     Tasks,
     Trace,
 )
+from ai_ops.core.ports.workflows import TemplateFiles
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.core.telling import queued
@@ -103,6 +105,8 @@ class Services:
     gate: QueueGate
     queue_rules: QueueRules
     maintenance: MaintenanceSwitch
+    workflows: WorkflowRunning
+    templates: TemplateFiles
     public_url: str
     planning: Planning
     bug_case_reach: Reach = Reach.REPOSITORY

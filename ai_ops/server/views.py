@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from ai_ops.core.diagnosis import Diagnosis
 from ai_ops.core.links import absolute
 from ai_ops.core.pausing import Pause
 from ai_ops.core.schedules import Cron, words
+from ai_ops.core.workflows import as_written
 from ai_ops.flow.bug_case import BugCase, Likeness, Reach
 from ai_ops.flow.ci import CiStatus
 from ai_ops.flow.fix_watch import FixWatch
@@ -21,6 +22,7 @@ from ai_ops.flow.pull_request import HostedComment, PullRequest, PullRequestStat
 from ai_ops.flow.run import Artifact, Run, Step, Usage
 from ai_ops.flow.schedule import Schedule, Tick
 from ai_ops.flow.task import Proof, Task, TaskState, status_word
+from ai_ops.flow.workflow import Template, Workflow
 
 
 def moment(value: datetime | None) -> str | None:
@@ -65,6 +67,8 @@ def task(
         "folder": payload.get("folder"),
         "storm": payload.get("storm"),
         "schedule_id": payload.get("schedule_id"),
+        "workflow_id": payload.get("workflow_id"),
+        "workflow_step": payload.get("workflow_step"),
         "trace_id": value.trace_id,
         "pull_request_id": value.pull_request_id,
         "pull_request_state": pull_request_state,
@@ -433,6 +437,42 @@ _OF_A_SCHEDULED_TASK = (
     "budget_usd",
     "timeout_seconds",
 )
+
+
+def template(value: Template, *, whole: bool = False) -> dict[str, Any]:
+    """Return a template with its parameters; ``whole``: with the fields of its task too."""
+    shown = {
+        "name": value.name,
+        "description": value.description,
+        "parameters": [asdict(each) for each in value.parameters],
+    }
+    return shown | ({"task": as_written(value.task)} if whole else {})
+
+
+def workflow(value: Workflow, tasks: Mapping[str, TaskState] | None = None) -> dict[str, Any]:
+    """Return a workflow with its steps; ``tasks`` says how their tasks stand."""
+    return {
+        "workflow_id": value.id,
+        "name": value.name,
+        "state": value.state,
+        "reason": value.reason,
+        "cancel_requested": value.cancel_requested,
+        "steps": [
+            {
+                "id": step.id,
+                "state": step.state,
+                "reason": step.reason,
+                "task_id": step.task_id,
+                "task_state": (tasks or {}).get(step.task_id or ""),
+                "needs": list(step.needs),
+                "on_failed_need": step.on_failed_need,
+            }
+            for step in value.steps
+        ],
+        "created_at": moment(value.created_at),
+        "updated_at": moment(value.updated_at),
+        "ended_at": moment(value.ended_at),
+    }
 
 
 def tick(value: Tick) -> dict[str, Any]:

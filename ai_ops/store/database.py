@@ -14,9 +14,9 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
@@ -27,6 +27,7 @@ from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.store.lane import Lane, Transaction
 from ai_ops.store.migrate import upgrade
 
+T = TypeVar("T")
 _DRIVERS = {
     "sqlite": "sqlite",
     "postgres": "postgresql+psycopg",
@@ -87,13 +88,29 @@ class Database:
             PermanentError: ``storage_failed``.
         """
         with _named_failures():
-            async with asyncio.timeout(_WAIT_SECONDS):
-                lane = await self._free.get()
-            try:
-                async with lane.transaction() as transaction:
-                    yield transaction
-            finally:
-                self._free.put_nowait(lane)
+            async with self._reader() as lane, lane.transaction() as transaction:
+                yield transaction
+
+    async def look(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Return what ``work(connection, *arguments)`` reads; for one look, with one trip to the thread.
+
+        Raises:
+            TemporaryError: ``storage_unavailable``.
+            PermanentError: ``storage_failed``.
+        """
+        with _named_failures():
+            async with self._reader() as lane:
+                return await lane.once(work, *arguments)
+
+    @contextlib.asynccontextmanager
+    async def _reader(self) -> AsyncIterator[Lane]:
+        """Give a lane to read in, when one is free."""
+        async with asyncio.timeout(_WAIT_SECONDS):
+            lane = await self._free.get()
+        try:
+            yield lane
+        finally:
+            self._free.put_nowait(lane)
 
     async def close(self) -> None:
         """Close every connection, when the transactions that are open have ended.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from ai_ops.store import crew_tables, tables
+from ai_ops.store import crew_tables, tables, workflow_tables
 from ai_ops.store.database import Database
 
 _TABLES = {
@@ -18,6 +18,7 @@ _TABLES = {
     "notification": tables.notifications,
     "schedule": tables.schedules,
     "alert": crew_tables.alerts,
+    "workflow": workflow_tables.workflows,
 }
 
 

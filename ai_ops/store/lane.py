@@ -89,6 +89,17 @@ class Lane:
             if not committed:
                 await asyncio.shield(self._leave())
 
+    async def once(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Return what ``work(connection, *arguments)`` returns, a transaction of its own, in one trip."""
+        done = False
+        try:
+            result: T = await self._call(self._whole, work, *arguments)
+            done = True
+            return result
+        finally:
+            if not done:
+                await asyncio.shield(self._leave())
+
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """Return what ``work`` returns, called with the open connection."""
         return await self._call(self._with_connection, work, *arguments)
@@ -114,6 +125,12 @@ class Lane:
         except RuntimeError as ended:
             raise ConnectionError("the database is closed") from ended
         return await called
+
+    def _whole(self, work: Callable[..., T], *arguments: Any) -> T:
+        self._begin()
+        result = self._with_connection(work, *arguments)
+        self._commit()
+        return result
 
     def _begin(self) -> None:
         self._connection = self._engine.connect()

@@ -18,7 +18,7 @@ from sqlalchemy import Select, Table, delete, exists, or_, select
 from ai_ops.core.ports import Clock
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import TaskState
-from ai_ops.store import crew_tables, releases, tables
+from ai_ops.store import crew_tables, releases, tables, workflow_tables
 from ai_ops.store.database import Database
 
 _ROWS = 500
@@ -66,6 +66,7 @@ class Retention:
             await self._forget_calls(now - max(timedelta(days=trace_days), _BUDGETS_LOOK_BACK))
             await self._forget_oldest(crew_tables.worker_losses, "at", now - timedelta(days=trace_days))
             await self._forget_oldest(crew_tables.alerts, "resolved_at", now - timedelta(days=trace_days))
+            await self._forget_oldest(workflow_tables.workflows, "ended_at", now - timedelta(days=trace_days))
 
     async def _forget_events(self, table: Table, before: datetime) -> None:
         """Remove the oldest. Nearly all were received in the order of their numbers: no index is needed.

@@ -191,11 +191,14 @@ def task_value(name: str, value: Any) -> Any:
     return clean(value) if isinstance(value, str) else value
 
 
+_MADE_OF_A_TASK = frozenset({"kind", "state", "priority", "proof"})
+_SAME_IN_A_TASK = tuple(f.name for f in fields(Task) if f.name not in _MADE_OF_A_TASK)
+
+
 def task_from(row: RowMapping) -> Task:
     """Return the task of a row."""
-    special = {"kind", "state", "priority", "proof"}
     return Task(
-        **{f.name: row[f.name] for f in fields(Task) if f.name not in special},
+        **{name: row[name] for name in _SAME_IN_A_TASK},
         kind=TaskKind(row["kind"]),
         state=TaskState(row["state"]),
         priority=Priority(row["priority"]),

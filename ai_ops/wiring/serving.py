@@ -18,6 +18,7 @@ from ai_ops.store.deliveries import DeliveryRepository
 from ai_ops.store.ids import IdRepository
 from ai_ops.wiring.adapters import queue_rules, secret
 from ai_ops.wiring.system import System, WrapWorker, build
+from ai_ops.workspace.template_folder import TemplateFolder
 
 
 def services(system: System) -> Services:
@@ -59,6 +60,8 @@ def services(system: System) -> Services:
         gate=system.gate,
         queue_rules=queue_rules(settings),
         maintenance=system.maintenance,
+        workflows=system.workflows,
+        templates=TemplateFolder(settings.templates_dir),
         public_url=tools.policy.public_url,
         planning=Planning(tools.policy, tools.folders, settings.egress_allow),
         senders=Senders(tuple(_senders(settings))),

@@ -31,6 +31,7 @@ from ai_ops.core.orchestrator.upkeep import Upkeep
 from ai_ops.core.orchestrator.waking import Waking
 from ai_ops.core.orchestrator.watching import Watching
 from ai_ops.core.orchestrator.worker import Worker
+from ai_ops.core.orchestrator.workflow_running import WorkflowRunning
 from ai_ops.core.ports import Sandbox
 from ai_ops.core.ports import Worker as Work
 from ai_ops.core.redaction import Redactor
@@ -57,6 +58,7 @@ from ai_ops.store.retention import Retention
 from ai_ops.store.schedules import ScheduleRepository
 from ai_ops.store.secrets import SecretStore
 from ai_ops.store.tasks import TaskRepository
+from ai_ops.store.workflows import WorkflowRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.wiring import guarding as guards
 from ai_ops.wiring import overseeing, telling
@@ -114,6 +116,7 @@ class System:
     steering: Steering
     gate: GateRepository
     maintenance: MaintenanceFile
+    workflows: WorkflowRunning
 
     async def ready(self) -> None:
         """Write to the database and take it back; a failure is named."""
@@ -240,6 +243,19 @@ async def build(
         rules = repository_rules(settings)
         schedules = ScheduleRepository(database, clock)
         scheduling = Scheduling(schedules, tools.tasks, engine, clock, rules.resolve)
+        steering = Steering(tools.tasks, engine, pauses, redact.redact)
+        gate = GateRepository(database, clock, queue_rules(settings))
+        workflows = WorkflowRunning(
+            WorkflowRepository(database, clock),
+            tools.tasks,
+            trace,
+            engine,
+            steering,
+            gate,
+            guarding,
+            clock,
+            rules.resolve,
+        )
         system = System(
             settings,
             tools,
@@ -258,9 +274,10 @@ async def build(
             oversight,
             guarding,
             secrets,
-            Steering(tools.tasks, engine, pauses, redact.redact),
-            GateRepository(database, clock, queue_rules(settings)),
+            steering,
+            gate,
             maintenance,
+            workflows,
         )
         delivering = asyncio.create_task(mailroom.run(), name="outbox")
         stack.push_async_callback(_cancel, delivering)
@@ -278,6 +295,7 @@ async def build(
         waking = Waking(tools.tasks, pauses, engine, clock)
         stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
         stack.push_async_callback(_cancel, asyncio.create_task(scheduling.run(), name="scheduling"))
+        stack.push_async_callback(_cancel, asyncio.create_task(workflows.run(), name="workflows"))
         stack.push_async_callback(_cancel, asyncio.create_task(watching.run(), name="watching"))
         for name, duty in oversight.duties:
             stack.push_async_callback(_cancel, asyncio.create_task(duty(), name=name))

@@ -1,8 +1,9 @@
 """The queue under load: how soon a task starts, how soon a cancelled child is dead, how fast lists are.
 
-Starts are measured from before the task's commit to the worker's first line, on a durable engine over SQLite,
-while thousands of tasks wait for a repository that is at work. A cancelled child is the real CLI in its
-sandbox, before a model that hangs. The engine's database is SQLite, whatever the tables are on.
+Starts are measured from before the task's commit to the worker's first line, on a durable engine, while
+thousands of tasks wait for a repository that is at work; with the tables on SQLite, and on PostgreSQL where
+that is installed. A cancelled child is the real CLI in its sandbox, before a model that hangs. The engine's
+database is SQLite, whatever the tables are on.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from ai_ops.store.rows import task_row
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
 from tests.bench.figures import Figure
+from tests.support import postgres
 from tests.support.children import until
 from tests.support.memory_ports import a_task
 from tests.support.messages_double import conversation
@@ -43,7 +45,12 @@ _LISTED = 10_000
 
 def queue():
     """Yield the figures."""
-    for measure in (_starts, _cancels, _lists):
+    with tempfile.TemporaryDirectory() as name:
+        yield from asyncio.run(_starts(Path(name), sqlite_url(Path(name)), "SQLite", 250, shares=True))
+    if postgres.installed():
+        with tempfile.TemporaryDirectory() as name, postgres.server() as url:
+            yield from asyncio.run(_starts(Path(name), postgres.emptied(url), "PostgreSQL", 100))
+    for measure in (_cancels, _lists):
         with tempfile.TemporaryDirectory() as name:
             yield from asyncio.run(measure(Path(name)))
 
@@ -98,8 +105,8 @@ def _rows(number, repo_key, **more):
     ]
 
 
-async def _starts(folder):
-    database = await open_database(sqlite_url(folder))
+async def _starts(folder, url, tables_on, goal, *, shares=False):
+    database = await open_database(url)
     house = _House(database, folder)
     async with database.write() as connection:
         await connection.execute(insert(tables.tasks), _rows(_WAITING, lambda _: "x/busy"))
@@ -113,10 +120,14 @@ async def _starts(folder):
         await house.over(asked)
         waits = [house.began[task_id] - at for task_id, at in asked.items()]
         figures = [
-            Figure("enqueue → start, 5,000 others waiting (median)", statistics.median(waits) * 1e3, "ms"),
-            Figure("enqueue → start, 5,000 others waiting (p95)", p95(waits) * 1e3, "ms", 250),
+            Figure(
+                f"enqueue → start, 5,000 others waiting, {tables_on} (median)",
+                statistics.median(waits) * 1e3,
+                "ms",
+            ),
+            Figure(f"enqueue → start, 5,000 others waiting, {tables_on} (p95)", p95(waits) * 1e3, "ms", goal),
         ]
-        return figures + await _shares(house, database)
+        return figures + (await _shares(house, database) if shares else [])
     finally:
         await house.engine.stop()
         await database.close()
@@ -179,17 +190,22 @@ def _lives(process):
 async def _lists(folder):
     async with running(folder) as server:
         async with server.database.write() as connection:
-            more = {"kind": TaskKind.PROMPT, "payload": {"prompt": "go", "type": "lightweight"}}
+            payload = {"prompt": "Go on. " * 300, "name": "go", "type": "lightweight"}
+            more = {"kind": TaskKind.PROMPT, "payload": payload}
             await connection.execute(insert(tables.tasks), _rows(_LISTED, lambda n: f"x/{n % 50}", **more))
         times, cursor, seen = [], "", 0
-        for query in ("state=pending", "state=pending&kind=prompt&priority=normal"):
+        for query in (
+            "state=pending",
+            "state=pending&state=processing",
+            "state=pending&kind=prompt&priority=normal",
+        ):
             cursor, seen = "", 0
             while cursor is not None:
                 began = time.perf_counter()
-                page = (
-                    await server.get(f"/v1/tasks?{query}&limit=200{'&cursor=' + cursor if cursor else ''}")
-                ).json
+                more = f"&cursor={cursor}" if cursor else ""
+                answer = await server.get(f"/v1/tasks?{query}&limit=200{more}")
                 times.append(time.perf_counter() - began)
+                page = answer.json
                 seen, cursor = seen + len(page["items"]), page["next_cursor"]
             assert seen == _LISTED
     return [Figure("10,000 queued tasks: a page of 200 (p95)", p95(times) * 1e3, "ms", 50)]

@@ -1,9 +1,12 @@
 """Schedules over HTTP."""
 
 import json
+from datetime import time
 
 import pytest
 
+from ai_ops.core.policies import Policy
+from ai_ops.flow.judgement import Role
 from tests.support.running_server import a_prompt, running
 
 
@@ -79,3 +82,24 @@ async def test_secrets_in_a_schedule_are_masked_before_they_are_kept(server):
 async def test_another_origins_repository_is_refused_when_the_schedule_is_made(server):
     body = a_schedule(task={"prompt": "x", "repo_url": "https://evil.example/a/b"})
     assert (await server.post("/v1/schedules", body)).status in (403, 422)
+
+
+async def test_a_schedule_whose_words_a_rule_forbids_is_refused_when_it_is_made_and_when_it_is_edited(server):
+    risky = {"prompt": "Then run `rm -rf /`."}
+    refused = await server.post("/v1/schedules", a_schedule(task=risky))
+    assert (refused.status, refused.json["code"]) == (403, "command_blocked")
+    assert await server.rows("schedules") == []
+    made = (await server.post("/v1/schedules", a_schedule())).json
+    path = f"/v1/schedules/{made['schedule_id']}"
+    assert (await server.call("PATCH", path, json_body={"task": risky})).status == 403
+    assert (await server.get(path)).json["task"] == made["task"]
+    report = (await server.get("/v1/security/report")).json
+    assert [item["rule"] for item in report["items"]] == ["destructive_delete"]
+
+
+async def test_a_schedule_is_held_to_the_policies_of_its_first_time_and_of_its_role(tmp_path):
+    night = Policy("at-night", roles=(Role.SCHEDULE,), hours=(time(0), time(6)))
+    async with running(tmp_path, policies=(night,)) as server:
+        assert (await server.post("/v1/schedules", a_schedule(cron="30 3 * * *"))).status == 201
+        by_day = await server.post("/v1/schedules", a_schedule(cron="30 12 * * *"))
+        assert (by_day.status, by_day.json["code"]) == (403, "policy_violated")

@@ -26,6 +26,7 @@ from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.orchestrator.planning import Planning
 from ai_ops.core.orchestrator.scheduling import Scheduling
 from ai_ops.core.orchestrator.steering import Steering
+from ai_ops.core.orchestrator.workflow_running import WorkflowRunning
 from ai_ops.core.policies import Policy
 from ai_ops.core.ports import CodeHost, Steps
 from ai_ops.core.redaction import Redactor
@@ -57,12 +58,14 @@ from ai_ops.store.pauses import PauseRepository
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.schedules import ScheduleRepository
 from ai_ops.store.tasks import TaskRepository
+from ai_ops.store.workflows import WorkflowRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.github import GitHubHost
 from ai_ops.vcs.local import LocalHost
 from ai_ops.workspace.process_trees import ProcessNursery
 from ai_ops.workspace.task_folders import TaskFolders
+from ai_ops.workspace.template_folder import TemplateFolder
 from tests.support.oversight import an_oversight
 from tests.support.store import migrated_url
 from tests.support.workshop import POLICY
@@ -276,6 +279,15 @@ async def running(
     repositories = RepositoryRules(code_host=code_host, allowed_repos=allowed_repos)
     schedules = ScheduleRepository(database, clock)
     pauses = PauseRepository(database, clock, "account")
+    guarding = Guarding(
+        FindingRepository(database),
+        AuditLog(database, clock, folder / "audit-head.json"),
+        clock,
+        redactor.redact,
+        policies=tuple(policies),
+    )
+    steering = Steering(tasks, engine, pauses, redactor.redact)
+    gate = GateRepository(database, clock, queue_rules)
     services = Services(
         planning=Planning(POLICY, TaskFolders((folder / "projects",)), ("packages.example",)),
         issues=issues,
@@ -302,15 +314,21 @@ async def running(
         schedules=schedules,
         scheduling=Scheduling(schedules, tasks, engine, clock, repositories.resolve),
         oversight=an_oversight(folder, database, crew, tasks, engine, outbox, clock),
-        guarding=Guarding(
-            FindingRepository(database),
-            AuditLog(database, clock, folder / "audit-head.json"),
+        guarding=guarding,
+        steering=steering,
+        gate=gate,
+        workflows=WorkflowRunning(
+            WorkflowRepository(database, clock),
+            tasks,
+            trace,
+            engine,
+            steering,
+            gate,
+            guarding,
             clock,
-            redactor.redact,
-            policies=tuple(policies),
+            repositories.resolve,
         ),
-        steering=Steering(tasks, engine, pauses, redactor.redact),
-        gate=GateRepository(database, clock, queue_rules),
+        templates=TemplateFolder(folder / "templates"),
         queue_rules=queue_rules,
         maintenance=MaintenanceFile(folder / "data", clock),
         public_url=PUBLIC_URL,

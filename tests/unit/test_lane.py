@@ -193,3 +193,34 @@ async def test_work_that_stops_an_iteration_does_not_leave_its_caller_waiting(la
 
     with pytest.raises(RuntimeError, match="StopIteration"):
         await asyncio.wait_for(call(), 30)
+
+
+async def test_one_look_is_a_transaction_of_its_own(lane):
+    def insert(connection, number):
+        connection.execute(text("INSERT INTO rows VALUES (:n)"), {"n": number})
+        return number
+
+    def fail(connection):
+        insert(connection, 2)
+        raise ZeroDivisionError
+
+    assert await lane.once(insert, 1) == 1
+    with pytest.raises(ZeroDivisionError):
+        await lane.once(fail)
+    assert await numbers(lane) == [1]
+
+
+async def test_one_look_without_end_is_interrupted_when_its_caller_is_cancelled(lane):
+    began = threading.Event()
+
+    def endless(connection):
+        connection.execute(text("INSERT INTO rows VALUES (1)"))
+        began.set()
+        connection.execute(ENDLESS)
+
+    caller = asyncio.create_task(lane.once(endless))
+    await asyncio.to_thread(began.wait)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert await numbers(lane) == []

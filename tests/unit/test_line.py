@@ -49,8 +49,9 @@ def test_a_flood_of_prompts_without_a_repository_holds_nobody_up():
     assert served[2:] == [f"p{n}" for n in range(1, 100)]
 
 
-def test_a_schedule_is_a_party_of_its_own():
-    of_schedule = {**PROMPT, "payload": {"schedule_id": "s"}}
+@pytest.mark.parametrize("whose", ["schedule_id", "workflow_id"])
+def test_a_schedule_and_a_workflow_is_a_party_of_its_own(whose):
+    of_schedule = {**PROMPT, "payload": {whose: "s"}}
     tasks = [a_task("s0", **of_schedule), a_task("s1", **of_schedule), a_task("p0", **PROMPT)]
     assert Served(*tasks).serve() == ["s0", "p0", "s1"]
     assert len({party(a_task("x", **of_schedule)), party(a_task("x", **PROMPT)), party(a_task("x"))}) == 3

@@ -26,6 +26,7 @@ from ai_ops.core.orchestrator.money import Purse, accounted, call_budget
 from ai_ops.core.orchestrator.planning import plan_request
 from ai_ops.core.orchestrator.records import usage_to_json
 from ai_ops.core.orchestrator.sessions import exchange, keep, kept
+from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome
 from ai_ops.core.prompts import parse_words
 from ai_ops.core.task_commands import command_line
@@ -68,6 +69,12 @@ class _Checkpoint:
     session: Session | None = None
     lines: str = ""
     made: str = ""
+
+
+async def begin_with(tools: Tools, run_id: str, made: str) -> None:
+    """Let the first piece of a run's work find what was written before, as ``Ground.kept`` told it."""
+    for name in (_MADE, "work-0-made"):  # where pieces of either kind look
+        await tools.trace.put_patch(run_id, name, made)
 
 
 @dataclass(slots=True)
@@ -269,6 +276,7 @@ class Work:
             name=str(payload.get("name") or ""),
             description=str(payload.get("description") or ""),
             resumed=point.lines,
+            inputs=[(each["name"], each["text"]) for each in payload.get("inputs") or ()],
             commits=request.writes and self.prepared.base is not None,
         )
 

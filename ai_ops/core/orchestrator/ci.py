@@ -15,7 +15,7 @@ from ai_ops.core import checks as rules
 from ai_ops.core import ci_words as words
 from ai_ops.core.checks import BaseChecks, CiDecision
 from ai_ops.core.follow_ups import under_way, wish
-from ai_ops.core.identity import is_revert
+from ai_ops.core.identity import is_of_task, is_revert
 from ai_ops.core.orchestrator.holding import let_go
 from ai_ops.core.orchestrator.saying import say_once
 from ai_ops.core.orchestrator.tools import Tools
@@ -201,6 +201,8 @@ class _One:
         """Create the follow-up and queue it. The record remembers it; its key would find it again."""
         if is_revert(self.pull_request.branch) or await self._taken():
             return  # of a revert nothing can be proved, so a run could only fail
+        if is_of_task(self.pull_request.branch) and _ACTIONS[reason] is not FollowUpAction.REVISE:
+            return  # what a task wrote is revised, and its base is a person's to merge
         asked = FollowUp(self.pull_request.id, reason, request, wanted, _ACTIONS[reason])
         task = await wish(self._tools.tasks, self.pull_request, asked)
         if task is None:

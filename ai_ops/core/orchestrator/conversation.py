@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from ai_ops.core import replies
 from ai_ops.core.comment_commands import Command, Verb, parse
 from ai_ops.core.follow_ups import under_way, wish
-from ai_ops.core.identity import is_revert
+from ai_ops.core.identity import is_of_task, is_revert
 from ai_ops.core.orchestrator.saying import say_once
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Engine, SeenComment, SeenComments
@@ -125,6 +125,8 @@ class Conversation:
         if action := _ACTIONS.get(command.verb):
             if is_revert(pull_request.branch):
                 return await self._answer(pull_request, comment, replies.ONLY_REVERTS)
+            if is_of_task(pull_request.branch) and action is not FollowUpAction.REVISE:
+                return await self._answer(pull_request, comment, replies.OF_A_TASK)
             return await self._wish(pull_request, comment, action, words, command.branch)
         if command.verb is Verb.IGNORE:
             return await self._ignore(pull_request, comment)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from ai_ops.core import replies
-from ai_ops.core.identity import port_branch
+from ai_ops.core.identity import is_of_task, port_branch
 from ai_ops.core.links import absolute
 from ai_ops.core.orchestrator.base_moved import find_newer, on_newer_base
 from ai_ops.core.orchestrator.ending import Ending
@@ -23,6 +23,8 @@ from ai_ops.core.orchestrator.reporting import Findings, redacted
 from ai_ops.core.orchestrator.reproduce import Reproduction, known_reproduction
 from ai_ops.core.orchestrator.revise import Revision, last_session
 from ai_ops.core.orchestrator.scene import Job, Scene
+from ai_ops.core.orchestrator.standing import look_at
+from ai_ops.core.orchestrator.task_revision import revise_task
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.verify import verify_base
 from ai_ops.core.ports import Outcome, Steps
@@ -53,11 +55,13 @@ class Standing:
 
 async def follow_up(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     """Do what is wanted of a pull request, as far as the evidence carries, and say what came of it."""
-    job = await job_of(tools, steps, task, run_id)
     wanted = FollowUp.of(task.payload)
     pull_request = await tools.pull_requests.find(wanted.pull_request_id)
     if pull_request is None:
         raise PermanentError("pull_request_not_found", "the task's pull request is no longer there")
+    if is_of_task(pull_request.branch):
+        return await revise_task(tools, steps, task, run_id, pull_request)
+    job = await job_of(tools, steps, task, run_id)
     try:
         return await _follow_up(job, wanted, pull_request)
     except PermanentError as failure:
@@ -68,7 +72,7 @@ async def follow_up(tools: Tools, steps: Steps, task: Task, run_id: str) -> Endi
 
 async def _follow_up(job: Job, wanted: FollowUp, pull_request: PullRequest) -> Ending:
     async def checkout() -> Outcome:
-        return await _checkout(job, pull_request)
+        return await look_at(job, pull_request)
 
     start = await job.steps.run("checkout", 1, checkout)
     if start["ended"]:
@@ -78,29 +82,6 @@ async def _follow_up(job: Job, wanted: FollowUp, pull_request: PullRequest) -> E
     found = replace(pull_request, revision=start["revision"])
     standing = Standing(wanted, found, Base(**start["base"]), start["head"], change)
     return await _ACTIONS[wanted.action](job, standing)
-
-
-async def _checkout(job: Job, known: PullRequest) -> Outcome:
-    """Look how the pull request stands, and fetch its branch; one that is not ours to change is left."""
-    tools, repository = job.tools, job.repository
-    await tools.sandbox.probe()
-    hosted = await tools.host_of(repository).pull_request(repository, known.number)
-    if hosted.state is not PullRequestState.OPEN:
-        return {"ended": replies.ended(hosted.state), "words": f"the pull request is {hosted.state}"}
-    if known.held:
-        return {"ended": replies.STEPPED_BACK, "words": "a person has taken over"}
-    head = await tools.git.refresh(repository, known.branch)
-    if head.sha != known.head_sha:
-        return {"ended": replies.OVERTAKEN, "words": "the branch holds commits that are not ours"}
-    patch = await tools.git.changes(repository, known.base_sha, head.sha)
-    await tools.trace.put_patch(job.run_id, "change", patch)
-    return {
-        "ended": "",
-        "base": asdict(Base(known.base_sha, known.base)),
-        "head": head.sha,
-        "revision": known.revision,
-        "words": f"revision {known.revision} at {head.sha[:12]}",
-    }
 
 
 async def _revise(job: Job, standing: Standing) -> Ending:

@@ -13,6 +13,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -46,13 +47,17 @@ class Guarding:
     policies: tuple[Policy, ...] = ()
     decisions: Mapping[str, Decision] | None = None
 
-    async def admit(self, payload: Mapping[str, Any], repository: str, role: Role) -> None:
+    async def admit(
+        self, payload: Mapping[str, Any], repository: str, role: Role, *, at: datetime | None = None
+    ) -> None:
         """Refuse a task that a policy or a rule forbids, before it is there.
+
+        ``at`` is when it will be made, where that is not now.
 
         Raises:
             PermanentError: ``policy_violated``, ``command_blocked``.
         """
-        await self._keep_policies(_wish(payload, repository, role), "")
+        await self._keep_policies(_wish(payload, repository, role), "", at)
         judged, found = self._judge_words(payload)
         if judged.decision is Decision.BLOCK and found is not None:
             await self._keep(found, judged, WORDS, _text(payload), "", "")
@@ -137,8 +142,8 @@ class Guarding:
     async def _unblocked(self, task_id: str) -> frozenset[str]:
         return frozenset(each.digest for each in await self.findings.of_task(task_id) if each.unblocked_by)
 
-    async def _keep_policies(self, wish: Wish, task_id: str) -> None:
-        broken = violation(self.policies, wish, self.clock.now())
+    async def _keep_policies(self, wish: Wish, task_id: str, at: datetime | None = None) -> None:
+        broken = violation(self.policies, wish, at or self.clock.now())
         if broken is None:
             return
         await self.audit.append(

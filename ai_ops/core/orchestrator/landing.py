@@ -5,12 +5,13 @@ Each step looks before it creates. Nothing is forced: a branch that is not where
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ai_ops.core import replies
 from ai_ops.core import report as words
 from ai_ops.core.orchestrator.reporting import Findings, build_report
-from ai_ops.core.orchestrator.scene import Job
+from ai_ops.core.orchestrator.scene import Doing, Job
 from ai_ops.core.orchestrator.style import message_of, template_of
 from ai_ops.core.ports import Outcome
 from ai_ops.errors import PermanentError
@@ -45,10 +46,34 @@ class Landed:
 
 async def land(job: Job, landing: Landing, findings: Findings) -> Landed:
     """Publish a judged change of a pull request, once."""
+
+    async def commit() -> str:
+        return await _commit(job, landing, findings)
+
+    async def record(sha: str) -> Outcome:
+        return await _record(job, landing, findings, sha)
+
+    return await landed(job, landing, commit, record)
+
+
+async def landed(
+    job: Doing,
+    landing: Landing,
+    commit: Callable[[], Awaitable[str]],
+    keep: Callable[[str], Awaitable[Outcome]],
+) -> Landed:
+    """Publish a change of a pull request, once.
+
+    Args:
+        job: the run.
+        landing: where it goes.
+        commit: makes the commit and returns it; the same one each time.
+        keep: brings our record and the host's text up to date with it.
+    """
     tools, pull_request = job.tools, landing.pull_request
 
     async def make() -> Outcome:
-        sha = await _commit(job, landing, findings)
+        sha = await commit()
         return {"sha": sha, "words": sha[:12]}
 
     sha: str = (await job.steps.run("commit", 1, make))["sha"]
@@ -60,7 +85,7 @@ async def land(job: Job, landing: Landing, findings: Findings) -> Landed:
         state = await _state(job, now)
         if state is not PullRequestState.OPEN:
             return {"pushed": False, "state": state, "words": f"the pull request is {state}"}
-        await _commit(job, landing, findings)  # the mirror may have been made anew
+        await commit()  # the mirror may have been made anew
         try:
             await tools.git.push(job.repository, sha, pull_request.branch, onto=landing.parents[0])
         except PermanentError as failure:
@@ -74,13 +99,13 @@ async def land(job: Job, landing: Landing, findings: Findings) -> Landed:
         return Landed(state=PullRequestState(pushed.get("state", PullRequestState.OPEN)))
 
     async def record() -> Outcome:
-        return await _record(job, landing, findings, sha)
+        return await keep(sha)
 
     await job.steps.run("record", 1, record)
     return Landed(sha)
 
 
-async def _state(job: Job, known: PullRequest) -> PullRequestState:
+async def _state(job: Doing, known: PullRequest) -> PullRequestState:
     """Ask the host: what a person merged or closed while we worked stays as they saw it."""
     if known.state is not PullRequestState.OPEN:
         return known.state
@@ -120,7 +145,7 @@ async def _record(job: Job, landing: Landing, findings: Findings, sha: str) -> O
     return {"revision": landing.revision, "words": f"revision {landing.revision}"}
 
 
-async def answer(job: Job, pull_request: PullRequest, text: str, thread: str = "") -> None:
+async def answer(job: Doing, pull_request: PullRequest, text: str, thread: str = "") -> None:
     """Answer on the pull request, in the thread where there is one. A run answers once."""
 
     async def reply() -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ai_ops.core.orchestrator.project import Project
 from ai_ops.core.orchestrator.tools import Tools
@@ -14,6 +15,30 @@ from ai_ops.flow.issue import Issue
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.suspects import Suspects
 from ai_ops.flow.task import Task
+
+
+class Doing(Protocol):
+    """One run of any task about a repository."""
+
+    @property
+    def tools(self) -> Tools:
+        """The ports."""
+        ...
+
+    @property
+    def steps(self) -> Steps:
+        """Its steps."""
+        ...
+
+    @property
+    def run_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def repository(self) -> Repository:
+        """The repository."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from ai_ops.core.prompts.v1 import (
     revise_in_session,
     task,
     task_goes_on,
+    task_revision,
 )
 from ai_ops.core.prompts.words import Words, parse_words
 
@@ -34,5 +35,6 @@ __all__ = [
     "revise_in_session",
     "task",
     "task_goes_on",
+    "task_revision",
     "triage",
 ]

@@ -103,6 +103,12 @@ _ASKED = {
     FollowUpReason.BASE_MOVED: "The branch that the change is to be merged into has moved on:",
 }
 
+_REVISE_TASK = """\
+You wrote a change for the task below. It is in a pull request, and the checkout holds it. Now it is followed
+up. Revise your change as far as that asks for it and is right, and leave the rest of it as it is. Answer a
+question in your summary. Where nothing has to change, change nothing and say why in your summary. Those words
+decide about this change and about nothing else."""
+
 _AGAIN = """\
 Your last answer was not good enough; below stands what the server found. It has put the checkout back to
 what it was before that answer, so none of your changes is there any more. Make the whole change again, and
@@ -366,6 +372,7 @@ def task(
     name: str = "",
     description: str = "",
     resumed: str = "",
+    inputs: Sequence[tuple[str, str]] = (),
     commits: bool = False,
 ) -> str:
     """Return a person's own task: their words are the request.
@@ -376,6 +383,7 @@ def task(
         name: the task's name.
         description: what it is about.
         resumed: the last lines of an earlier run that was cut off; they are data.
+        inputs: names and texts of what comes with it, as answers of earlier tasks; they are data.
         commits: whether what is left in the checkout is taken by the server.
     """
     earlier = ""
@@ -387,10 +395,27 @@ def task(
         f"# {name}" if name else "",
         description,
         prompt,
+        _beside(inputs, head),
         _COMMITS if commits else "",
         earlier,
         _SUMMARY,
     )
+
+
+def task_revision(reason: FollowUpReason, prompt: str) -> str:
+    """Return the request for a revision of what a task wrote; ``prompt`` is what that task was asked for.
+
+    What is wanted now comes with it as the data named request.
+    """
+    return joined(_REVISE_TASK, f"{_ASKED[reason]} the data named request, below.", "The task was:", prompt)
+
+
+def _beside(inputs: Sequence[tuple[str, str]], head: Head) -> str:
+    """Return what comes with a task, each as data; nothing at all when there is nothing."""
+    if not inputs:
+        return ""
+    blocks = (fence(f'name="{plain_path(name)}"', clean(text).text, head.fence) for name, text in inputs)
+    return "\n\n".join(["## What comes with it", data_rule(head.fence), *blocks])
 
 
 def task_goes_on(head: Head, done: str) -> str:

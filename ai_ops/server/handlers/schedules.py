@@ -9,13 +9,15 @@ from typing import Any
 
 from aiohttp import web
 
+from ai_ops.core.ports import NewTask
 from ai_ops.core.schedules import Cron, parse
 from ai_ops.errors import PermanentError
+from ai_ops.flow.judgement import Role
 from ai_ops.flow.schedule import Schedule
 from ai_ops.server import views
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.bodies import read_model
-from ai_ops.server.handlers.tasks import new_prompt
+from ai_ops.server.handlers.tasks import new_prompt, parts_of
 from ai_ops.server.headers import idempotency_key
 from ai_ops.server.lookup import whole_id
 from ai_ops.server.paging import page
@@ -32,12 +34,13 @@ async def post_schedule(request: web.Request) -> web.StreamResponse:
     body = await read_model(request, ScheduleBody)
     cron = _cron(body.cron, body.timezone)
     now = services.clock.now()
+    task = await _admitted(body.task, cron, services)
     wanted = Schedule(
         id=str(uuid.uuid4()),
         name=services.redactor.redact(body.name),
         cron=cron.expression,
         timezone=body.timezone,
-        task=await asyncio.to_thread(_task, body.task, services),
+        task=task,
         created_at=now,
         updated_at=now,
         enabled=body.enabled,
@@ -82,9 +85,9 @@ async def patch_schedule(request: web.Request) -> web.StreamResponse:
     }
     if "name" in given:
         given["name"] = services.redactor.redact(given["name"])
-    if body.task is not None:
-        given["task"] = await asyncio.to_thread(_task, body.task, services)
     cron = _cron(given.get("cron", before.cron), given.get("timezone", before.timezone))
+    if body.task is not None:
+        given["task"] = await _admitted(body.task, cron, services)
     if "cron" in given:
         given["cron"] = cron.expression
     enabled = given.get("enabled", before.enabled)
@@ -123,20 +126,27 @@ def _cron(expression: str, timezone: str) -> Cron:
         raise invalid((field, f"{failure.message}. {failure.next_step}")) from None
 
 
-def _task(body: NewTaskBody, services: Services) -> dict[str, Any]:
-    """Return what the tasks are made of, checked as a task of its own would be."""
+async def _admitted(body: NewTaskBody, cron: Cron, services: Services) -> dict[str, Any]:
+    """Return what the tasks are made of, checked and guarded as the first of them would be.
+
+    Raises:
+        PermanentError: ``policy_violated``, ``command_blocked``.
+    """
+    new = await asyncio.to_thread(_new, body, services)
+    first = cron.after(services.clock.now())
+    key = new.repository.key if new.repository else ""
+    await services.guarding.admit(new.payload, key, Role.SCHEDULE, at=first)
+    return parts_of(new)
+
+
+def _new(body: NewTaskBody, services: Services) -> NewTask:
+    """Return the prompt task that a body means, without secrets."""
     misfits = [(f"task.{name}", reason) for name, reason in body.misfits()]
     if body.prompt is None and not misfits:
         misfits = [("task.prompt", "a schedule makes prompt tasks")]
     if misfits:
         raise invalid(*misfits)
-    new = new_prompt(body, services, None)
-    return {
-        "payload": new.payload,
-        "priority": new.priority,
-        "repo_url": new.repository.url if new.repository else "",
-        "code_host": new.repository.code_host if new.repository else "",
-    }
+    return new_prompt(body, services, None)
 
 
 def _shown(schedule: Schedule, services: Services) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
+from pydantic import ValidationError
 
 from ai_ops.core.describe import describe
 from ai_ops.core.diagnosis import diagnose
@@ -21,7 +23,7 @@ from ai_ops.server.handlers.queue import waits
 from ai_ops.server.headers import idempotency_key
 from ai_ops.server.lookup import whole_id
 from ai_ops.server.paging import choices, flag, page, query_id
-from ai_ops.server.problems import ProblemError, invalid, json_response
+from ai_ops.server.problems import ProblemError, from_validation, invalid, json_response
 from ai_ops.server.schemas import NewTaskBody
 from ai_ops.server.services import SERVICES, Services
 
@@ -40,8 +42,7 @@ async def post_task(request: web.Request) -> web.StreamResponse:
             raise invalid(("dry_run", "is for prompt tasks; for errors there is `ai-ops replay`"))
         return json_response(services.planning.shown(new.payload))
     if new.kind is TaskKind.PROMPT:
-        key_of = new.repository.key if new.repository else ""
-        await services.guarding.admit(new.payload, key_of, Role.ADMIN)
+        await admit_prompt(new, services)
     return await create_task(services, new)
 
 
@@ -109,6 +110,43 @@ def new_prompt(body: NewTaskBody, services: Services, key: str | None) -> NewTas
         "pull_request": body.pull_request,
     }
     return NewTask(TaskKind.PROMPT, repository, body.priority, payload, None, key)
+
+
+def checked_prompt(given: Mapping[str, Any], services: Services, key: str | None, *, place: str) -> NewTask:
+    """Return the prompt task that fields mean which a file was made into; ``place`` is where they stand.
+
+    Raises:
+        ProblemError: 422 with each field that is wrong.
+        PermanentError: as ``new_prompt``.
+    """
+    try:
+        body = NewTaskBody.model_validate(given)
+    except ValidationError as error:
+        raise from_validation(error, place=place) from None
+    misfits = [("prompt", "is needed")] if body.prompt is None else body.misfits()
+    if misfits:
+        raise invalid(*((f"{place}.{name}", reason) for name, reason in misfits))
+    return new_prompt(body, services, key)
+
+
+def parts_of(new: NewTask) -> dict[str, Any]:
+    """Return what a prompt task is made of, as schedules and workflows keep it."""
+    return {
+        "payload": new.payload,
+        "priority": new.priority,
+        "repo_url": new.repository.url if new.repository else "",
+        "code_host": new.repository.code_host if new.repository else "",
+    }
+
+
+async def admit_prompt(new: NewTask, services: Services) -> None:
+    """Ask the guard for a prompt task that a person wants.
+
+    Raises:
+        PermanentError: ``policy_violated``, ``command_blocked``.
+    """
+    key_of = new.repository.key if new.repository else ""
+    await services.guarding.admit(new.payload, key_of, Role.ADMIN)
 
 
 async def get_task(request: web.Request) -> web.StreamResponse:
