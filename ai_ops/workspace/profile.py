@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Bind, SandboxSpec
-from ai_ops.errors import PermanentError
+from ai_ops.errors import AiOpsError
 
 HOME = "/home/ai-ops"
 PRIVATE = ("/tmp", "/dev/shm", HOME)  # noqa: S108 # nosec B108
@@ -198,6 +199,6 @@ def _check_way(outer: Path, inner: str) -> None:
             raise refused(f"{place} is a link")
 
 
-def refused(why: str) -> PermanentError:
+def refused(why: str) -> AiOpsError:
     """Return the error of a command that cannot be kept apart."""
-    return PermanentError("sandbox_refused", why)
+    return failed("sandbox_refused", why)

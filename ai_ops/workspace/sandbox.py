@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ai_ops import process
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Bind, SandboxResult, SandboxSpec
-from ai_ops.errors import PermanentError
+from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.report import RunEnd
 from ai_ops.workspace.confinement import describe
 from ai_ops.workspace.gate import Gate
@@ -201,5 +202,5 @@ def _translation(binds: Sequence[Bind]) -> Callable[[str], str]:
     return lambda text: pattern.sub(lambda found: sources[found[1]], text)
 
 
-def _unavailable(why: str) -> PermanentError:
-    return PermanentError("sandbox_unavailable", f"bubblewrap: {why}", next_step=_INSTALL)
+def _unavailable(why: str) -> AiOpsError:
+    return failed("sandbox_unavailable", f"bubblewrap: {why}", next_step=_INSTALL)

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from ai_ops.core.budgets import PlannedCall
-from ai_ops.core.failures import CODES
+from ai_ops.core.model_failures import CODES
 from ai_ops.core.pricing import Price
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
