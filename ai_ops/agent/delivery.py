@@ -127,10 +127,7 @@ class HttpDelivery:
                 next_step=f"Set AGENT_SERVER_URL to {tls.plain(self._url)}, or put TLS before the server.",
             )
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return failed(
-            "server_unreachable",
-            f"{self._url} does not answer: {reason}",
-        )
+        return failed("server_unreachable", f"{self._url} does not answer: {reason}")
 
 
 def _packed(batch: Sequence[bytes]) -> bytes:
@@ -148,10 +145,7 @@ def _acknowledgement(answer: bytes) -> Acknowledgement:
         rejected = tuple((int(item["index"]), _reason(item.get("reason"))) for item in value["rejected"])
         return Acknowledgement(int(value["accepted"]), int(value["duplicates"]), rejected)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise failed(
-            "server_unexpected",
-            "the server answered 200 without saying what it took",
-        ) from None
+        raise failed("server_unexpected", "the server answered 200 without saying what it took") from None
 
 
 def _reason(said: Any) -> str:

@@ -106,10 +106,7 @@ class Spool:
             self._rejected.settle(self._waits)
         except sqlite3.DatabaseError as error:
             os.close(self._owner)
-            raise failed(
-                "spool_damaged",
-                f"{folder / 'spool.db'}: {error}",
-            ) from None
+            raise failed("spool_damaged", f"{folder / 'spool.db'}: {error}") from None
         except OSError as error:
             os.close(self._owner)
             raise _unwritable(self._rejected.path, error) from None
@@ -334,18 +331,12 @@ def _own(path: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        raise failed(
-            "spool_in_use",
-            f"another agent works on {path.parent}",
-        ) from None
+        raise failed("spool_in_use", f"another agent works on {path.parent}") from None
     return handle
 
 
 def _unwritable(path: Path, error: OSError) -> AiOpsError:
-    return failed(
-        "spool_unwritable",
-        f"{path}: {error.strerror}",
-    )
+    return failed("spool_unwritable", f"{path}: {error.strerror}")
 
 
 def _unavailable(path: Path, reason: str) -> AiOpsError:

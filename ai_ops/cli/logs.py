@@ -97,10 +97,7 @@ def _opened(file: LogFile) -> logging.Handler:
         file.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _OwnersFile(file.path, maxBytes=file.most_bytes, backupCount=file.kept - 1)
     except OSError as error:
-        raise failed(
-            "log_file_unwritable",
-            f"{file.path} cannot be written: {error.strerror}.",
-        ) from error
+        raise failed("log_file_unwritable", f"{file.path} cannot be written: {error.strerror}.") from error
 
 
 def warn_of(problems: Iterable[Problem]) -> None:

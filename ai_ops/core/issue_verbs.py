@@ -59,6 +59,4 @@ def check_split(fingerprint: str, own: str, others: Sequence[str]) -> None:
 
 def _not_merged(state: IssueState) -> None:
     if state is IssueState.MERGED:
-        raise failed(
-            "issue_merged",
-        )
+        raise failed("issue_merged")

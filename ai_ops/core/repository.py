@@ -63,10 +63,7 @@ class RepositoryRules:
         """Return the repository an address means, or refuse it with the right form as next step."""
         wanted = code_host.strip().lower()
         if wanted and wanted not in CODE_HOSTS:
-            raise failed(
-                "unknown_code_host",
-                next_step=f"Use one of {', '.join(CODE_HOSTS)}.",
-            )
+            raise failed("unknown_code_host", next_step=f"Use one of {', '.join(CODE_HOSTS)}.")
         text = checked_text(repo_url)
         if text.startswith("/") or text.lower().startswith("file:"):
             return self._local(text, wanted)

@@ -140,10 +140,7 @@ class Dbos:
         except BaseException as error:
             await self.destroy()
             if isinstance(error, _VENDOR_ERRORS):
-                raise failed(
-                    "engine_unusable",
-                    f"The queue's database cannot be opened: {error}",
-                ) from error
+                raise failed("engine_unusable", f"The queue's database cannot be opened: {error}") from error
             raise
 
     def _prepare(self) -> None:

@@ -29,9 +29,7 @@ def apprise_module() -> ModuleType:
     try:
         import apprise
     except ImportError:
-        raise failed(
-            "channels_missing",
-        ) from None
+        raise failed("channels_missing") from None
     return apprise
 
 

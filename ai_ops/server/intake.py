@@ -95,10 +95,7 @@ async def _commit(
 def _hold_to_rates(nodes: Iterable[str], services: Services) -> None:
     wait = services.node_rates.wait_seconds(nodes)
     if wait > 0:
-        raise failed(
-            "node_rate_exceeded",
-            delay=wait,
-        )
+        raise failed("node_rate_exceeded", delay=wait)
 
 
 def _sort(

@@ -69,10 +69,7 @@ def back_up(places: Places, file: Path) -> BackedUp:
         partial.mkdir(mode=0o700, parents=True)
         return _made(places, file, partial)
     except (OSError, sqlite3.Error, tarfile.TarError) as error:
-        raise failed(
-            "backup_failed",
-            f"The backup could not be made: {error}",
-        ) from error
+        raise failed("backup_failed", f"The backup could not be made: {error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

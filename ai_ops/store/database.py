@@ -147,10 +147,7 @@ def _parse(url: str) -> URL:
     backend = parsed.get_backend_name()
     memory = backend == "sqlite" and parsed.database in (None, "", ":memory:")
     if backend not in _DRIVERS or memory:
-        raise failed(
-            "storage_url_invalid",
-            "Only SQLite files and PostgreSQL are supported.",
-        )
+        raise failed("storage_url_invalid", "Only SQLite files and PostgreSQL are supported.")
     return parsed.set(drivername=_DRIVERS[backend])  # whatever driver it named
 
 
@@ -247,10 +244,7 @@ def _named_failures() -> Iterator[None]:
                 next_step=_LOCAL_STEP if _is_local(error) else _REMOTE_STEP,
                 delay=_RETRY_SECONDS,
             ) from error
-        raise failed(
-            "storage_failed",
-            f"The database refused: {_reason(error)}",
-        ) from error
+        raise failed("storage_failed", f"The database refused: {_reason(error)}") from error
 
 
 def _is_local(error: Exception) -> bool:

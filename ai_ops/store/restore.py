@@ -179,7 +179,4 @@ def _write_mark(data_dir: Path, stamp: str, staged: list[tuple[Path, Path]]) -> 
 
 
 def _damaged(why: str) -> AiOpsError:
-    return failed(
-        "backup_damaged",
-        f"The backup cannot be used: {why}.",
-    )
+    return failed("backup_damaged", f"The backup cannot be used: {why}.")

@@ -45,10 +45,7 @@ class ScheduleRepository:
                     return known, False
             ids = (await connection.execute(select(c.id).limit(MOST))).all()
             if len(ids) >= MOST:
-                raise failed(
-                    "too_many_schedules",
-                    f"there are {MOST} schedules already",
-                )
+                raise failed("too_many_schedules", f"there are {MOST} schedules already")
             await connection.execute(insert(tables.schedules), _row(schedule))
         return schedule, True
 

@@ -175,7 +175,4 @@ def _bytes_of(text: str) -> bytes:
 
 
 def _unreadable(name: str, why: str) -> AiOpsError:
-    return failed(
-        "secret_unreadable",
-        f"the secret {name} cannot be opened: {why}",
-    )
+    return failed("secret_unreadable", f"the secret {name} cannot be opened: {why}")

@@ -207,10 +207,7 @@ def _sort(checkout: Path, listing: bytes) -> _Changes:
         elif not os.path.lexists(os.path.join(root, path, b".git")):  # noqa: PTH118 - bytes
             gone.append(path)
     if size > PATCH_LIMIT:
-        raise failed(
-            "diff_too_large",
-            f"the changed files hold {size} bytes, more than {PATCH_LIMIT}",
-        )
+        raise failed("diff_too_large", f"the changed files hold {size} bytes, more than {PATCH_LIMIT}")
     return _Changes(present, gone)
 
 

@@ -193,10 +193,7 @@ def _refuse_an_empty_one(project: Project, wanted: NewPullRequest) -> None:
 def _look_again(project: Project, wanted: NewPullRequest, failure: AiOpsError) -> HostedPullRequest:
     """Adopt what is there after a failed creation: its answer was lost, or someone was faster."""
     if failure.code == "host_forbidden" and _is_archived(project):
-        raise failed(
-            "host_archived",
-            "the GitLab project is archived",
-        )
+        raise failed("host_archived", "the GitLab project is archived")
     if failure.code in _REFUSED_FOR_GOOD:
         raise failure
     try:

@@ -66,9 +66,7 @@ def parse_heads(listing: str) -> RemoteHeads:
 def choose_branch(remote: RemoteHeads, wanted: str) -> str:
     """Return the branch to start from: the wanted, the default, or the only plausible one."""
     if not remote.heads:
-        raise failed(
-            "git_empty_repository",
-        )
+        raise failed("git_empty_repository")
     if wanted and wanted not in remote.heads:
         raise failed("git_not_found", f"the repository has no branch {wanted!r}")
     names = [wanted, remote.default, "main", "master", *(remote.heads if len(remote.heads) == 1 else ())]

@@ -93,7 +93,4 @@ def _file(url: str, allowed: bool) -> Address:
 
 
 def _refused(why: str) -> AiOpsError:
-    return failed(
-        "bad_repository_url",
-        f"the repository's address is refused: {why}",
-    )
+    return failed("bad_repository_url", f"the repository's address is refused: {why}")

@@ -80,7 +80,4 @@ async def _tool(*argv: str, home: str, stdin: bytes = b"") -> str:
 
 def unsigned(why: str) -> AiOpsError:
     """Return the failure of a signature."""
-    return failed(
-        "commit_signing_failed",
-        why,
-    )
+    return failed("commit_signing_failed", why)

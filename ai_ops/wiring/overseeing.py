@@ -132,9 +132,7 @@ def backup_places(settings: Settings) -> Places:
     """
     url = make_url(settings.database)
     if url.get_backend_name() != "sqlite" or not url.database:
-        raise failed(
-            "backup_unsupported",
-        )
+        raise failed("backup_unsupported")
     return Places(settings.data_dir.absolute(), Path(url.database).absolute())
 
 

@@ -105,10 +105,7 @@ def unmount(target: Path) -> None:
     try:
         _call("umount2", os.fsencode(target), _MNT_DETACH | _UMOUNT_NOFOLLOW)
     except OSError as error:
-        raise failed(
-            "unmount_failed",
-            f"{target.name} could not be unmounted: {error.strerror}",
-        ) from error
+        raise failed("unmount_failed", f"{target.name} could not be unmounted: {error.strerror}") from error
 
 
 def _call(name: str, *arguments: object) -> None:

@@ -19,7 +19,10 @@ WORDS = [
     ("remote: Permission to acme/x.git denied to bot.\nfatal: error: 403", "git_auth_failed"),
     ("error: RPC failed; curl 56 Recv failure: Connection reset by peer", "git_unreachable"),
     ("fatal: early EOF", "git_unreachable"),
-    ("fatal: unable to access 'https://h/x/': Received HTTP code 407 from proxy after CONNECT", "proxy_refused"),
+    (
+        "fatal: unable to access 'https://h/x/': Received HTTP code 407 from proxy after CONNECT",
+        "proxy_refused",
+    ),
     ("fatal: unable to access 'https://h/x/': Could not resolve proxy: p", "proxy_refused"),
     ("error: RPC failed; curl 28 Operation too slow", "git_timeout"),
     (" ! [remote rejected] a -> a (reference already exists)", "branch_taken"),

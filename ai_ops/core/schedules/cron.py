@@ -119,20 +119,14 @@ def _fault(fields: list[str]) -> str:
 
 
 def _bad(expression: str, why: str) -> AiOpsError:
-    return failed(
-        "bad_cron",
-        f"the cron expression {expression[:_MOST]!r} is not accepted: {why}",
-    )
+    return failed("bad_cron", f"the cron expression {expression[:_MOST]!r} is not accepted: {why}")
 
 
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise failed(
-            "bad_timezone",
-            f"there is no time zone {name[:100]!r}",
-        ) from None
+        raise failed("bad_timezone", f"there is no time zone {name[:100]!r}") from None
 
 
 def _following(expression: str, naive: datetime) -> datetime:

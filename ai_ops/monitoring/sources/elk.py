@@ -197,9 +197,7 @@ class ElkSource:
 
 
 def _unexpected() -> AiOpsError:
-    return failed(
-        "source_unexpected",
-    )
+    return failed("source_unexpected")
 
 
 def _named(answer: Any, key: str) -> str:

@@ -99,10 +99,7 @@ async def request(
     except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
         # TimeoutError is an OSError; what a certificate lacks is one too.
         words = "it speaks plain http" if tls.is_plain_http(error) else _words(error)
-        raise failed(
-            "source_unreachable",
-            f"{endpoint.name}: {words}",
-        ) from None
+        raise failed("source_unreachable", f"{endpoint.name}: {words}") from None
     finally:
         if writer is not None:
             writer.close()

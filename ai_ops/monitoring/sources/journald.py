@@ -96,10 +96,7 @@ class JournaldSource:
         try:
             child = await start(argv, env=clean_environment())
         except OSError as error:
-            raise failed(
-                "source_missing",
-                f"{argv[0]}: {error.strerror}",
-            ) from None
+            raise failed("source_missing", f"{argv[0]}: {error.strerror}") from None
         if not child.stdin or not child.stdout or not child.stderr:  # pragma: no cover - they were asked for
             raise RuntimeError("the child has no pipes")
         child.stdin.close()
