@@ -26,19 +26,27 @@ SOON = 0.02  # seconds that a failure asks to wait: time goes fast here
 
 
 class Weather:
-    """The failures of one life of the server."""
+    """The failures of one life of the server. ``drawn`` is a file as long as all lives drew of the deck."""
 
-    def __init__(self, seed: str, chance: float) -> None:
-        self._random = random.Random(seed)
+    def __init__(self, seed: str, chance: float, drawn: Path) -> None:
+        self._random = random.Random(f"{seed}:{time.time_ns()}")  # else each life would die of the same
         self._chance = chance
+        self._drawn = drawn
+        self._deck = random.Random(seed).sample(ALL, len(ALL))
 
     def meet(self, codes: Sequence[str]) -> None:
-        """Fail with one of these, or not."""
+        """Fail with one of these, or not; of all codes each has its turn before one comes again."""
         if self._random.random() >= self._chance:
             return
-        code = self._random.choice(codes)
+        code = self._random.choice(codes) if codes is not ALL else self._draw()
         print(f"injected: {code}", file=sys.stderr, flush=True)
         raise failed(code, delay=SOON)
+
+    def _draw(self) -> str:
+        with self._drawn.open("ab") as file:
+            place = file.tell()
+            file.write(b".")
+        return self._deck[place % len(self._deck)]
 
 
 class SoakedSteps:
@@ -71,15 +79,16 @@ def weather_of(environment: Mapping[str, str]) -> Weather | None:
     """Return the weather that the environment asks for, put around the adapters; None: none."""
     if "SOAK_CHANCE" not in environment:
         return None
-    life = f"{environment['SOAK_SEED']}:{time.time_ns()}"  # each life has its own, or all die of the same
-    weather = Weather(life, float(environment["SOAK_CHANCE"]))
+    limit = Path(environment["SOAK_LIMIT"])
+    chance = float(environment["SOAK_CHANCE"])
+    weather = Weather(environment["SOAK_SEED"], chance, limit.with_name("drawn"))
     _around(GitHubHost, "open_pull_request", weather, _HOST, behind=True)
     _around(GitHubHost, "find_pull_request", weather, _HOST)
     _around(GitClient, "refresh", weather, _GIT)
     _around(GitClient, "push", weather, _GIT, behind=True)
     # A mail that was taken and not known to be is sent again by any client: only before.
     _around(SmtpNotifier, "deliver", weather, _MAIL)
-    _limit(Path(environment["SOAK_LIMIT"]))
+    _limit(limit)
     return weather
 
 
