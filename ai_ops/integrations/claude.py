@@ -103,7 +103,7 @@ class ClaudeFixer:
         """Ask once and return the whole answer; in agentic mode the checkout is edited meanwhile.
 
         Raises:
-            TemporaryError, PermanentError: a code of ``core.model_failures``; ``cost_usd`` says what was spent.
+            TemporaryError, PermanentError: one of ``MODEL_CODES``; ``cost_usd`` says what was spent.
         """
         started = time.monotonic()
         program = await self._program()

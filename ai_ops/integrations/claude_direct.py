@@ -47,7 +47,7 @@ class DirectFixer:
         """Ask once and return the whole answer.
 
         Raises:
-            TemporaryError, PermanentError: a code of ``core.model_failures``; ``cost_usd`` says what was spent.
+            TemporaryError, PermanentError: one of ``MODEL_CODES``; ``cost_usd`` says what was spent.
         """
         short = request.max_turns == 1 and not request.tools and request.checkout is None
         if not short or not request.model or self._gateway.for_the_cli_alone:

@@ -101,10 +101,10 @@ def choose(
         PermanentError: ``config_invalid``.
     """
     if setting == "bwrap":
-        return BubblewrapSandbox(limits)
+        return BubblewrapSandbox(limits, owner=owner)
     if setting == "auto":
         containers = [OciSandbox(limits, program=program, owner=owner, image=image) for program in PROGRAMS]
-        return AutoSandbox([BubblewrapSandbox(limits), *containers])
+        return AutoSandbox([BubblewrapSandbox(limits, owner=owner), *containers])
     if setting == "off":
         return OffSandbox(limits)
     raise failed("config_invalid", f"SANDBOX={setting!r}")

@@ -76,6 +76,7 @@ def bubblewrap_argv(
     limits: SandboxLimits,
     *,
     bwrap: str = "bwrap",
+    owner: Path | None = None,
     prlimit: str | None = None,
     status_fd: int | None = None,
     gate_fds: tuple[int, int] | None = None,
@@ -86,6 +87,7 @@ def bubblewrap_argv(
         spec: the command; its binds are mounted in their order.
         limits: sizes of the private file systems, and the kernel limits set by ``prlimit``.
         bwrap: the program.
+        owner: a folder of the server that starts it, shown to who looks at the command line from outside.
         prlimit: the program that sets limits from inside, where processes are counted per sandbox.
         status_fd: where bubblewrap tells its child's pid and the exit code.
         gate_fds: where the inside says that it stands, and where it then reads a line before the command
@@ -103,6 +105,8 @@ def bubblewrap_argv(
     argv += _private(limits, spec.binds)
     for bind in spec.binds:
         argv += ["--bind" if bind.writable else "--ro-bind", str(bind.source), bind.target]
+    if owner is not None:
+        argv += ["--setenv", "AI_OPS_OWNER", f"{owner.absolute()}/"]  # --clearenv takes it away again
     argv += ["--remount-ro", "/", "--chdir", spec.cwd, "--clearenv"]
     for name, value in environment(spec).items():
         argv += ["--setenv", name, value]

@@ -66,8 +66,14 @@ class _Confined:
 class BubblewrapSandbox:
     """Runs commands in bubblewrap: own user, process, mount and network namespaces, and limits."""
 
-    def __init__(self, limits: SandboxLimits | None = None, *, program: str = "bwrap") -> None:
-        """Use ``program`` from the search path. Nothing is started or checked yet; see ``probe``."""
+    def __init__(
+        self, limits: SandboxLimits | None = None, *, program: str = "bwrap", owner: Path | None = None
+    ) -> None:
+        """Use ``program`` from the search path. Nothing is started or checked yet; see ``probe``.
+
+        ``owner`` is a folder that is this server's alone, by which ``orphans`` knows what it left behind.
+        """
+        self._owner = owner
         self._limits = limits or SandboxLimits()
         self._program = program
         self._prlimit = shutil.which("prlimit", path="/usr/bin:/bin")
@@ -98,6 +104,7 @@ class BubblewrapSandbox:
                 spec,
                 self._limits,
                 bwrap=self._program,
+                owner=self._owner,
                 prlimit=self._prlimit,
                 status_fd=gate.status_fd,
                 gate_fds=gate.gate_fds,

@@ -89,7 +89,7 @@ CASES = {
     "403": fails(error(403, "permission_error"), "model_auth_failed"),
     "429": limits(error(429, "rate_limit_error"), "model_rate_limited"),
     "5-hour limit": limits(error(429, "rate_limit_error", **rejected("five_hour")), "model_session_limit"),
-    "weekly limit": limits(error(429, "rate_limit_error", **rejected("seven_day")), "model_session_limit"),
+    "weekly limit": limits(error(429, "rate_limit_error", **rejected("seven_day")), "model_weekly_limit"),
     "limit without an end": limits(
         error(429, "rate_limit_error", **unified(status="rejected")), "model_session_limit"
     ),
@@ -98,6 +98,10 @@ CASES = {
     ),
     "credit": limits(
         error(400, "invalid_request_error", "Your credit balance is too low"), "model_credit_exhausted"
+    ),
+    "the account's own limit": limits(
+        error(400, "invalid_request_error", "You have reached your specified API usage limits."),
+        "model_quota_exhausted",
     ),
     "500": limits(error(500), "model_overloaded"),
     "529": limits(error(529, "overloaded_error"), "model_overloaded"),
