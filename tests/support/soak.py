@@ -18,6 +18,7 @@ import aiohttp
 
 from ai_ops.core.failures import CATALOGUE
 from tests.support import shop
+from tests.support.children import commands, reap_adopted, until
 from tests.support.scenario import Scenario, wire_event
 from tests.support.soaking import injected
 
@@ -188,6 +189,13 @@ class Soak:
 
     async def _judged(self, seconds: float) -> Result:
         scenario = self._scenario
+        await scenario.server.stop()
+
+        def gone() -> bool:
+            reap_adopted()
+            return not scenario.processes()
+
+        await until("every process is gone", gone, 20, lambda: str(commands(scenario.processes())))
         await scenario.leaves_nothing_behind()
         wrong = []
         if lost := set(self._asked.values()) - self._tasks.keys():
