@@ -34,6 +34,9 @@ unit: setup ## the fast tests only
 bench: setup ## the benchmark suite; prints ratios measured side by side
 	$(BIN)/python -m tests.bench
 
+docs: setup ## write the parts of doc/ that are made from the code
+	@$(BIN)/python -m scripts.docs
+
 lock: setup ## compile requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate -o requirements.lock

@@ -23,8 +23,9 @@ from ai_ops.agent.shipper import Shipper
 from ai_ops.agent.sources import open_streams
 from ai_ops.agent.spool import Change, Outgoing, Spool, SpoolStats
 from ai_ops.agent.wire import addressed, encode, recount
+from ai_ops.core.failures import failed
 from ai_ops.core.wording import counted, sentences
-from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.errors import AiOpsError, TemporaryError
 from ai_ops.monitoring.checkpoint import Checkpoint
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.followed import Record
@@ -338,9 +339,9 @@ class Agent:
         self._committed_at = time.monotonic()
 
 
-def _not_read(found: Mapping[str, str]) -> PermanentError:
+def _not_read(found: Mapping[str, str]) -> AiOpsError:
     """Return the failure that paths are which find nothing or cannot be read, by why that is."""
-    return PermanentError(
+    return failed(
         "log_not_found",
         sentences(*(f"{pattern} was not read to its end: {reason}" for pattern, reason in found.items())),
         next_step="Mend the path, and put a glob in quotes. Without --once the agent waits for its files.",

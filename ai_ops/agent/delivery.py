@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from ai_ops import __version__
 from ai_ops.core import tls
+from ai_ops.core.failures import failed
 from ai_ops.core.wording import one_line
-from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.errors import AiOpsError
 
 _TIMEOUT_SECONDS = 30.0
 _ANSWER_BYTES = 4 << 20
@@ -118,19 +119,15 @@ class HttpDelivery:
             self.close()
         return response.status, response.headers, answer
 
-    def _unreachable(self, error: Exception) -> TemporaryError:
+    def _unreachable(self, error: Exception) -> AiOpsError:
         if tls.is_plain_http(error):
-            return TemporaryError(
+            return failed(
                 "server_unreachable",
                 f"the server at {self._url} speaks plain http",
                 next_step=f"Set AGENT_SERVER_URL to {tls.plain(self._url)}, or put TLS before the server.",
             )
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return TemporaryError(
-            "server_unreachable",
-            f"{self._url} does not answer: {reason}",
-            next_step="Is the server running, and is AGENT_SERVER_URL right?",
-        )
+        return failed("server_unreachable", f"{self._url} does not answer: {reason}")
 
 
 def _packed(batch: Sequence[bytes]) -> bytes:
@@ -148,43 +145,30 @@ def _acknowledgement(answer: bytes) -> Acknowledgement:
         rejected = tuple((int(item["index"]), _reason(item.get("reason"))) for item in value["rejected"])
         return Acknowledgement(int(value["accepted"]), int(value["duplicates"]), rejected)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise TemporaryError(
-            "server_unexpected",
-            "the server answered 200 without saying what it took",
-            next_step="Is AGENT_SERVER_URL an AI-Ops server?",
-        ) from None
+        raise failed("server_unexpected", "the server answered 200 without saying what it took") from None
 
 
 def _reason(said: Any) -> str:
     return one_line(said, _WORDS) if isinstance(said, str) and said.strip() else "no reason was given"
 
 
-_NEXT_STEPS = {
-    401: "Set AGENT_API_KEY to a key of the server (SERVER_AGENT_KEYS or SERVER_API_KEY).",
-    403: "Give the agent's key the right to POST /v1/events.",
-    404: "Is AGENT_SERVER_URL an AI-Ops server?",
-}
 _CODES = {401: "server_unauthorized", 403: "server_forbidden", 429: "server_busy"}
 
 
-def _failure(
-    url: str, status: int, headers: http.client.HTTPMessage, answer: bytes
-) -> TemporaryError | PermanentError:
+def _failure(url: str, status: int, headers: http.client.HTTPMessage, answer: bytes) -> AiOpsError:
     """Turn an answer into one of our failures. Only an AI-Ops server's own 400 or 422 is about the events."""
     detail = _detail(headers, answer)
     message = f"{url} answered {status}{': ' + detail if detail else ''}"
     if status == 413:
-        return PermanentError("batch_too_large", message)
+        return failed("batch_too_large", message)
     if status in (400, 422) and headers.get_content_type() == "application/problem+json":
-        return PermanentError("batch_refused", message)
-    next_step = _NEXT_STEPS.get(status, "")
+        return failed("batch_refused", message)
+    moved = None
     if 300 <= status < 400:  # followed, a POST would lose its body, or its key to somebody else
         place = one_line(headers.get("Location", ""), _WORDS)
-        next_step = (
-            f"Set AGENT_SERVER_URL to where the server itself is{f', perhaps {place}' if place else ''}."
-        )
+        moved = f"Set AGENT_SERVER_URL to where the server itself is{f', perhaps {place}' if place else ''}."
     code = _CODES.get(status) or ("server_failing" if status >= 500 else "server_unexpected")
-    return TemporaryError(code, message, next_step=next_step, delay=_retry_after(headers))
+    return failed(code, message, next_step=moved, delay=_retry_after(headers))
 
 
 def _detail(headers: http.client.HTTPMessage, answer: bytes) -> str:

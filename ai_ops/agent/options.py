@@ -17,8 +17,8 @@ from ai_ops import config_places
 from ai_ops.agent import option_values
 from ai_ops.agent.option_values import CODE_HOSTS, STREAM_KINDS
 from ai_ops.config_places import TOML_FILE
+from ai_ops.core.failures import failed
 from ai_ops.core.redaction.rules import Rule, rules_of
-from ai_ops.errors import PermanentError
 from ai_ops.monitoring.detect import DEFAULT_KEYWORDS, LogFilter
 
 _SERVER_KINDS = ("otlp", "sentry")  # tables that tell the server which repository a sender means
@@ -196,9 +196,7 @@ def load(
     )
     values.problems += _unreachable(options)
     if values.problems:
-        raise PermanentError(
-            "options_invalid", "; ".join(values.problems), next_step="Mend it, and start again."
-        )
+        raise failed("options_invalid", "; ".join(values.problems))
     return options
 
 

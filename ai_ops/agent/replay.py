@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ai_ops.agent.kinds import Kinds, occurred_at
 from ai_ops.agent.paths import why_nothing
+from ai_ops.core.failures import failed
 from ai_ops.core.forecast import Forecast
-from ai_ops.errors import PermanentError
 from ai_ops.monitoring.checkpoint import Checkpoint
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.followed import Changed, FollowedFile
@@ -49,7 +49,7 @@ def find_logs(patterns: Sequence[str]) -> list[str]:
         paths = [pattern] if os.path.isfile(pattern) else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH113, PTH207
         files = [path for path in paths if os.path.isfile(path)]  # noqa: PTH113
         if not files:
-            raise PermanentError(
+            raise failed(
                 "log_not_found",
                 f"{pattern} names no file: {why_nothing(os.path.abspath(pattern))}",  # noqa: PTH100 - a glob
                 next_step="Give a path or a glob in quotes.",

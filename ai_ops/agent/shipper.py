@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ai_ops.agent.delivery import Delivery
 from ai_ops.agent.spool import Spool, Waiting
+from ai_ops.core.failures import failed
 from ai_ops.core.wording import counted, sentences
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 
@@ -81,7 +82,7 @@ class Shipper:
                 pause = self._ship()
             except Exception as error:  # noqa: BLE001 - the edge of the thread: it must not die silently
                 _log.exception("shipping failed")
-                pause = self._pause(TemporaryError("shipping_failed", type(error).__name__))
+                pause = self._pause(failed("shipping_failed", type(error).__name__))
             if last:
                 return
             if pause is None:

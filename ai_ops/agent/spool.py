@@ -20,7 +20,8 @@ from ai_ops.agent.dedup import Window
 from ai_ops.agent.rejected import RejectedFolder
 from ai_ops.agent.spool_database import add_to_total, checkpoint_of, opened, row_of, stored_path
 from ai_ops.agent.wire import encode
-from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.monitoring.checkpoint import Checkpoint
 
 MAX_BYTES = 256 << 20
@@ -105,11 +106,7 @@ class Spool:
             self._rejected.settle(self._waits)
         except sqlite3.DatabaseError as error:
             os.close(self._owner)
-            raise PermanentError(
-                "spool_damaged",
-                f"{folder / 'spool.db'}: {error}",
-                next_step="Keep a copy of the file, move it away, and start again.",
-            ) from None
+            raise failed("spool_damaged", f"{folder / 'spool.db'}: {error}") from None
         except OSError as error:
             os.close(self._owner)
             raise _unwritable(self._rejected.path, error) from None
@@ -334,21 +331,13 @@ def _own(path: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        raise PermanentError(
-            "spool_in_use",
-            f"another agent works on {path.parent}",
-            next_step="One agent serves many logs; for a second one set its own DATA_DIR.",
-        ) from None
+        raise failed("spool_in_use", f"another agent works on {path.parent}") from None
     return handle
 
 
-def _unwritable(path: Path, error: OSError) -> PermanentError:
-    return PermanentError(
-        "spool_unwritable",
-        f"{path}: {error.strerror}",
-        next_step="Point DATA_DIR to a writable folder.",
-    )
+def _unwritable(path: Path, error: OSError) -> AiOpsError:
+    return failed("spool_unwritable", f"{path}: {error.strerror}")
 
 
-def _unavailable(path: Path, reason: str) -> TemporaryError:
-    return TemporaryError("spool_unavailable", f"{path}: {reason}", next_step="Is the disk full?")
+def _unavailable(path: Path, reason: str) -> AiOpsError:
+    return failed("spool_unavailable", f"{path}: {reason}")

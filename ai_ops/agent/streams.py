@@ -15,6 +15,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ai_ops.core.failures import failed
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.followed import Record
@@ -216,7 +217,7 @@ class Streams:
 
 def _unforeseen(error: Exception) -> AiOpsError:
     _log.error("reading a source failed", exc_info=error)
-    return TemporaryError("source_failed", f"reading failed: {type(error).__name__}")
+    return failed("source_failed", f"reading failed: {type(error).__name__}")
 
 
 def _pause(failure: AiOpsError, failures: int) -> float:

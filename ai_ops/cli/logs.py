@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from ai_ops.config_places import Problem, likely
+from ai_ops.core.failures import failed
 from ai_ops.core.redaction import Redactor
 from ai_ops.core.wording import one_line
-from ai_ops.errors import PermanentError
 
 if TYPE_CHECKING:
     from ai_ops.settings import Settings
@@ -97,11 +97,7 @@ def _opened(file: LogFile) -> logging.Handler:
         file.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _OwnersFile(file.path, maxBytes=file.most_bytes, backupCount=file.kept - 1)
     except OSError as error:
-        raise PermanentError(
-            "log_file_unwritable",
-            f"{file.path} cannot be written: {error.strerror}.",
-            next_step="See LOG_FILE and who owns its folder.",
-        ) from error
+        raise failed("log_file_unwritable", f"{file.path} cannot be written: {error.strerror}.") from error
 
 
 def warn_of(problems: Iterable[Problem]) -> None:

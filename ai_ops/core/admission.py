@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from ai_ops.core.failures import failed
 from ai_ops.core.wording import counted
-from ai_ops.errors import TemporaryError
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.task import Priority, TaskKind, TaskState
 
 COUNTED_STATES: Final = (TaskState.PENDING, TaskState.WAITING_UNBAN)
 """What is pending: what waits for its turn, and what a limit of the model holds up."""
-
-_AGAIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Admission:
     """The gate after a wish, why it was refused or None, and a hint for whoever was let in."""
 
     gate: Gate
-    refusal: TemporaryError | None = None
+    refusal: AiOpsError | None = None
     busy: str = ""
 
 
@@ -69,12 +68,10 @@ def admit(gate: Gate, pending: int, rules: QueueRules, now: datetime) -> Admissi
     """Return what becomes of the wish for one more task that the cap is for; ``pending`` are there."""
     gate = swung(gate, pending, rules, now)
     if gate.closed:
-        refusal = TemporaryError(
+        refusal = failed(
             "queue_full",
             f"{pending:,} prompt tasks are pending, more than the {rules.high:,} that may be. "
             f"New ones are taken again at {rules.low:,}.",
-            next_step="Send it again later, give it the priority urgent, or cancel what is not needed.",
-            delay=_AGAIN_SECONDS,
         )
         return Admission(replace(gate, refused=gate.refused + 1), refusal)
     busy = rules.high and pending > rules.low

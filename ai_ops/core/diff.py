@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchedFile, PatchSet
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 
 _SYMLINK = 0o120000
 _SUBMODULE = 0o160000
@@ -71,8 +72,8 @@ class FileDiff:
         return None not in (self.mode, self.old_mode) and self.mode != self.old_mode
 
 
-def _bad(why: str) -> PermanentError:
-    return PermanentError("bad_patch", f"the patch cannot be read: {why}")
+def _bad(why: str) -> AiOpsError:
+    return failed("bad_patch", f"the patch cannot be read: {why}")
 
 
 def _unquote(token: str) -> str:

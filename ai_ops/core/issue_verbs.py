@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
 from ai_ops.flow.issue import IssueState
 
 VERBS = {"ignore": IssueState.IGNORED, "resolve": IssueState.RESOLVED, "reopen": IssueState.OPEN}
@@ -33,11 +33,11 @@ def check_merge(states: Sequence[IssueState], repo_keys: Sequence[str], *, same:
     for state in states:
         _not_merged(state)
     if same:
-        raise PermanentError(
+        raise failed(
             "cannot_merge", "An issue cannot be merged into itself.", next_step="Name another one in: into."
         )
     if len(set(repo_keys)) > 1:
-        raise PermanentError(
+        raise failed(
             "cannot_merge",
             "The two issues belong to different repositories, and a repair works on one.",
             next_step="Merge issues of one repository.",
@@ -54,15 +54,9 @@ def check_split(fingerprint: str, own: str, others: Sequence[str]) -> None:
         return
     reason = "is its own" if fingerprint == own else "does not belong to it"
     advice = f"One of: {', '.join(others[:5])}." if others else "Nothing was merged into it."
-    raise PermanentError(
-        "cannot_split", f"This fingerprint cannot leave the issue: it {reason}.", next_step=advice
-    )
+    raise failed("cannot_split", f"This fingerprint cannot leave the issue: it {reason}.", next_step=advice)
 
 
 def _not_merged(state: IssueState) -> None:
     if state is IssueState.MERGED:
-        raise PermanentError(
-            "issue_merged",
-            "This issue was merged into another one.",
-            next_step="Decide about the one in merged_into, or split this one off again.",
-        )
+        raise failed("issue_merged")

@@ -12,15 +12,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ai_ops.core import retry
-from ai_ops.core.failures import failure
+from ai_ops.core.failures import Recovery, codes_with
+from ai_ops.core.model_failures import failure
 from ai_ops.errors import AiOpsError, TemporaryError
 
-WINDOW_CODES: Final = frozenset(
-    {"model_session_limit", "model_weekly_limit", "model_quota_exhausted", "model_credit_exhausted"}
-)
+WINDOW_CODES: Final = codes_with(Recovery.RESET)
 """Limits that last: hours, or until somebody pays."""
 
-LIMIT_CODES: Final = WINDOW_CODES | {"model_rate_limited", "model_overloaded"}
+LIMIT_CODES: Final = WINDOW_CODES | codes_with(Recovery.PAUSE)
 """Failures that mean: Claude is there, but not for us now."""
 
 UNSTATED_SECONDS: Final = 3600.0

@@ -15,9 +15,10 @@ import yaml
 
 from ai_ops.core import runners
 from ai_ops.core.drafts import Draft
+from ai_ops.core.failures import failed
 from ai_ops.core.guard.policy import ALL, RULE_NAMES, Policy
 from ai_ops.core.runners import PATHS, Tree, command, pytest
-from ai_ops.errors import PermanentError
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.fixing import FixMode
 
 PROJECT_FILE = ".ai-ops.yml"
@@ -78,11 +79,9 @@ class TestPlan:
     report: str = ""
 
 
-def _invalid(field: str, why: str) -> PermanentError:
+def _invalid(field: str, why: str) -> AiOpsError:
     where = f"{PROJECT_FILE}: {field}: {why}" if field else f"{PROJECT_FILE}: {why}"
-    return PermanentError(
-        "project_file_invalid", where, next_step=f"Correct {PROJECT_FILE} on the default branch."
-    )
+    return failed("project_file_invalid", where, next_step=f"Correct {PROJECT_FILE} on the default branch.")
 
 
 def _text(field: str, value: Any) -> str:
@@ -299,7 +298,7 @@ def plan_tests(
     """
     plan = discover(files, contents, project, language=language)
     if plan is None:
-        raise PermanentError(
+        raise failed(
             "no_test_command",
             f"no tests{f' in {language}' if language else ''} were found, so no repair could be proved",
             next_step=f"Name the command in {PROJECT_FILE}, for example `test: python -m pytest`.",

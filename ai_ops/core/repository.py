@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from ai_ops.core.failures import failed
 from ai_ops.core.repository_url import (
     PORTS,
     Address,
@@ -26,7 +27,6 @@ from ai_ops.core.repository_url import (
     suggest,
     without_git,
 )
-from ai_ops.errors import PermanentError
 from ai_ops.flow.repository import Repository
 
 CODE_HOSTS = ("github", "gitlab", "local")
@@ -63,11 +63,7 @@ class RepositoryRules:
         """Return the repository an address means, or refuse it with the right form as next step."""
         wanted = code_host.strip().lower()
         if wanted and wanted not in CODE_HOSTS:
-            raise PermanentError(
-                "unknown_code_host",
-                "This code host is not known.",
-                next_step=f"Use one of {', '.join(CODE_HOSTS)}.",
-            )
+            raise failed("unknown_code_host", next_step=f"Use one of {', '.join(CODE_HOSTS)}.")
         text = checked_text(repo_url)
         if text.startswith("/") or text.lower().startswith("file:"):
             return self._local(text, wanted)
@@ -138,7 +134,7 @@ class RepositoryRules:
         else:
             decided = self.code_host if self.code_host in here else here[0]
         if not decided:
-            raise PermanentError(
+            raise failed(
                 "code_host_mismatch",
                 f"The address lies on {here[0]}, the request says {wanted}.",
                 next_step=f"Leave code_host out, or set it to {here[0]}.",
@@ -173,13 +169,11 @@ class RepositoryRules:
             if any(g.matches(address) for g in globs):
                 return
             advice = f"Add {address.url} to ALLOWED_REPOS, or a glob that covers it."
-            raise PermanentError(
-                "repo_not_allowed", f"{address.key} is not in ALLOWED_REPOS.", next_step=advice
-            )
+            raise failed("repo_not_allowed", f"{address.key} is not in ALLOWED_REPOS.", next_step=advice)
         if any(self._configured(name) for name in here):
             return
         kind = "a private network" if private_host(address.host) else "another host than the configured one"
-        raise PermanentError(
+        raise failed(
             "repo_not_allowed",
             f"{address.key} lies on {kind}.",
             next_step=f"Allow it in ALLOWED_REPOS, for example {address.scheme}://{address.netloc}/*.",
@@ -190,7 +184,7 @@ class RepositoryRules:
 
     def _local(self, text: str, wanted: str) -> Repository:
         if wanted not in ("", "local"):
-            raise PermanentError(
+            raise failed(
                 "code_host_mismatch",
                 f"A local path cannot lie on {wanted}.",
                 next_step="Leave code_host out, or set it to local.",
@@ -200,7 +194,7 @@ class RepositoryRules:
         found = [self.real_path(path + suffix) for suffix in ("", ".git", "/.git")]
         roots = [root for entry in self.allowed_repos if (root := local_root(entry, self.real_path))]
         if not any(all(_below(real, root) for real in found) for root in roots):
-            raise PermanentError(
+            raise failed(
                 "repo_not_allowed",
                 "Local repositories must lie below a folder named in ALLOWED_REPOS.",
                 next_step="Set ALLOWED_REPOS to that folder, for example file:///srv/git.",

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError, PermanentError
 
 PORTS = {"https": 443, "http": 80}
 
@@ -89,11 +90,9 @@ def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour or teredo
 
 
-def invalid(message: str, form: str = "") -> PermanentError:
+def invalid(message: str, form: str = "") -> AiOpsError:
     """Return the refusal of an address, with the right form when one can be told."""
-    return PermanentError(
-        "invalid_repo_url", message, next_step=f"Use {form or 'https://<host>/<owner>/<name>'}."
-    )
+    return failed("invalid_repo_url", message, next_step=f"Use {form or 'https://<host>/<owner>/<name>'}.")
 
 
 def suggest(host: str, raw_path: str) -> str:

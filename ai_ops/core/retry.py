@@ -10,13 +10,14 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
+from ai_ops.core.failures import Recovery, codes_with
 from ai_ops.errors import AiOpsError, TemporaryError
 
 MAX_TRIES = 5
 _JITTER = 0.25
 
-OUTAGE_CODES = frozenset({"host_unavailable", "host_rate_limited", "git_unreachable", "git_timeout"})
-"""A code host is away: nothing is wrong with what was asked, and it comes back."""
+OUTAGE_CODES = codes_with(Recovery.OUTAGE)
+"""A host, or the way to it, is away: nothing is wrong with what was asked, and it comes back."""
 
 OUTAGE_TRIES = 80
 """For so long is an outage waited out: about six hours, at most a try every five minutes from then on."""

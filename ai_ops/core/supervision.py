@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.worker import Loss, LossReason, WorkerState, WorkerStatus
 
 
@@ -51,9 +52,9 @@ def next_run(losses: int, rules: WorkerRules) -> NextRun:
     return NextRun.ASK_A_PERSON if losses >= rules.most_losses else NextRun.BEGIN_AGAIN
 
 
-def poisoned(losses: int, loss: Loss) -> PermanentError:
+def poisoned(losses: int, loss: Loss) -> AiOpsError:
     """Return the failure of a run that is not begun again."""
-    return PermanentError(
+    return failed(
         "worker_poisoned",
         f"The run was taken from {losses} workers, the last time because {loss.detail}.",
         next_step="Look at the step in the trace; raise WORKER_MEMORY_MB or WORKER_SILENT_SECONDS if it "

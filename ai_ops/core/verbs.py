@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ai_ops.core.failures import failed
 from ai_ops.core.publishable import publishable
 from ai_ops.core.publishing_limits import NO_PLACE
-from ai_ops.errors import PermanentError
 from ai_ops.flow.task import TRANSITIONS, Proof, Task, TaskState, Verdict
 
 _WHY_NOT = {
@@ -54,7 +54,7 @@ def decide(verb: str, task: Task) -> Change:
 def _require(task: Task, verb: str, states: frozenset[TaskState]) -> None:
     if task.state not in states:
         allowed = ", ".join(sorted(states))
-        raise PermanentError(
+        raise failed(
             "illegal_transition",
             f"a task that is {task.state} cannot be {_PAST[verb]}",
             next_step=f"`{verb}` applies to tasks that are: {allowed}",

@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
 
 
 class DataLock:
@@ -29,10 +29,9 @@ class DataLock:
         except OSError as error:
             holder = os.read(handle, 32).decode("ascii", "replace").strip()
             os.close(handle)
-            raise PermanentError(
+            raise failed(
                 "data_dir_in_use",
                 f"{self._path.parent} is used by another process" + (f", pid {holder}." if holder else "."),
-                next_step="Stop that process, or give this one its own DATA_DIR.",
             ) from error
         os.ftruncate(handle, 0)
         os.write(handle, str(os.getpid()).encode())

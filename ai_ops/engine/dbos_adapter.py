@@ -25,8 +25,8 @@ from dbos import error as dbos_error
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from ai_ops.core.failures import failed
 from ai_ops.engine.reconcile import Life
-from ai_ops.errors import PermanentError, TemporaryError
 
 T = TypeVar("T")
 Body = Callable[[str, str, int], Awaitable[None]]
@@ -78,10 +78,9 @@ async def _aside(work: Coroutine[Any, Any, T]) -> T:
     try:
         return await asyncio.create_task(work, context=contextvars.Context())
     except _VENDOR_ERRORS as error:
-        raise TemporaryError(
+        raise failed(
             "engine_unavailable",
             f"The queue's database does not answer: {type(error).__name__}.",
-            next_step="See that its disk has room and its server runs.",
         ) from error
 
 
@@ -134,18 +133,14 @@ class Dbos:
             PermanentError: ``engine_running``, ``engine_unavailable``.
         """
         if not self._in_use.acquire(blocking=False):
-            raise PermanentError("engine_running", "This process has an engine already.")
+            raise failed("engine_running")
         try:
             await asyncio.to_thread(self._prepare)
             self._launch(body)
         except BaseException as error:
             await self.destroy()
             if isinstance(error, _VENDOR_ERRORS):
-                raise PermanentError(
-                    "engine_unavailable",
-                    f"The queue's database cannot be opened: {error}",
-                    next_step="See that DATA_DIR is writable, or that DATABASE_URL is right.",
-                ) from error
+                raise failed("engine_unusable", f"The queue's database cannot be opened: {error}") from error
             raise
 
     def _prepare(self) -> None:
@@ -262,6 +257,6 @@ class Dbos:
         except (dbos_error.DBOSWorkflowCancelledError, dbos_error.DBOSWorkflowConflictIDError):
             await interrupt_self()
         except _VENDOR_ERRORS as error:
-            raise TemporaryError(
+            raise failed(
                 "engine_unavailable", f"The queue's database does not answer: {type(error).__name__}."
             ) from error

@@ -6,8 +6,9 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Clock, Maintenance
-from ai_ops.errors import TemporaryError
+from ai_ops.errors import AiOpsError
 
 _MOST = 10_000
 
@@ -59,8 +60,8 @@ class MaintenanceFile:
             raise _unwritable(error) from error
 
 
-def _unwritable(error: OSError) -> TemporaryError:
-    return TemporaryError(
+def _unwritable(error: OSError) -> AiOpsError:
+    return failed(
         "storage_unavailable",
         f"The data folder cannot be written: {error.strerror}.",
         next_step="See that its disk has room and it belongs to the server's user.",

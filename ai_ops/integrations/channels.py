@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from ai_ops.core.failures import failed
 from ai_ops.core.notices import chat, harmless
-from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.notification import Notification
 from ai_ops.integrations.receivers import receiver_unknown
 
@@ -29,11 +29,7 @@ def apprise_module() -> ModuleType:
     try:
         import apprise
     except ImportError:
-        raise PermanentError(
-            "channels_missing",
-            "chat channels need a package that is not installed",
-            next_step='Install it: pip install "ai-ops[server,channels]".',
-        ) from None
+        raise failed("channels_missing") from None
     return apprise
 
 
@@ -52,9 +48,8 @@ def service_of(url: str) -> Any:
     )
     service = apprise.Apprise.instantiate(url, asset=asset)
     if service is None:
-        raise PermanentError(
+        raise failed(
             "channel_invalid",
-            "the address of a channel is none that apprise knows",
             next_step="Write it as the list of apprise's services says: https://appriseit.com/services/.",
         )
     return service
@@ -75,10 +70,9 @@ class ChannelNotifier:
         service, said = await asyncio.to_thread(self._write, url, notification)
         if said is None:
             return f"taken by {service}"
-        raise TemporaryError(
+        raise failed(
             "channel_unavailable",
             f"{service} did not take it for the channel {name}: {said or 'no reason was given'}",
-            next_step="Look at the channel's address and at the service.",
         )
 
     def _write(self, url: str, notification: Notification) -> tuple[str, str | None]:

@@ -2,7 +2,7 @@
 
 One call is one child with a HOME and a socket of its own. Nothing of it survives the call but the record of
 its session, if that was asked for: the call that goes on with it finds it in its own HOME. The gateway's
-account is the usage; ``core.failures`` names what went wrong.
+account is the usage; ``core.model_failures`` names what went wrong.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from claude_agent_sdk import ClaudeAgentOptions, Message, query
 
 from ai_ops import process
 from ai_ops.core.egress import Refusal
-from ai_ops.core.failures import CliEnd, CliFacts, classify
+from ai_ops.core.failures import failed
+from ai_ops.core.model_failures import CliEnd, CliFacts, classify
 from ai_ops.core.ports import Bind, Sandbox, SandboxSpec
 from ai_ops.core.task_commands import build_flags
-from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
 from ai_ops.integrations import claude_cli, claude_sessions, egress_bridge
 from ai_ops.integrations.claude_account import GatewaySession
@@ -102,7 +103,7 @@ class ClaudeFixer:
         """Ask once and return the whole answer; in agentic mode the checkout is edited meanwhile.
 
         Raises:
-            TemporaryError, PermanentError: a code of ``core.failures``; ``cost_usd`` says what was spent.
+            TemporaryError, PermanentError: one of ``MODEL_CODES``; ``cost_usd`` says what was spent.
         """
         started = time.monotonic()
         program = await self._program()
@@ -284,9 +285,9 @@ async def _next(messages: AsyncGenerator[Message], listener: Listener) -> Messag
         return None
 
 
-def _no_sandbox(why: str) -> PermanentError:
+def _no_sandbox(why: str) -> AiOpsError:
     step = "`ai-ops doctor` says what the sandbox needs."
-    return PermanentError("sandbox_unavailable", f"the CLI could not be started: {why}", next_step=step)
+    return failed("sandbox_unavailable", f"the CLI could not be started: {why}", next_step=step)
 
 
 async def _until_limit(request: FixRequest, transport: CliTransport, session: GatewaySession) -> CliEnd:

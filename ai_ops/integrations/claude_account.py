@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ai_ops.core.budgets import PlannedCall, Stop, stopped
-from ai_ops.core.failures import ApiFailure
+from ai_ops.core.model_failures import ApiFailure
 from ai_ops.core.model_names import is_allowed
 from ai_ops.core.ports import Ledger
 from ai_ops.core.pricing import Price, Seen, TokenCounts, cost, estimate, price_of

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shlex
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 
 _ALLOWED_ARGS = frozenset(
     {"--model", "--fallback-model", "--max-turns", "--effort", "--append-system-prompt"},
@@ -37,6 +38,6 @@ def parse_args(text: str) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def _refused(reason: str) -> PermanentError:
+def _refused(reason: str) -> AiOpsError:
     allowed = f"Allowed are {', '.join(sorted(_ALLOWED_ARGS))}."
-    return PermanentError("model_bad_flag", f"CLAUDE_ARGS {reason}", next_step=allowed)
+    return failed("model_bad_flag", f"CLAUDE_ARGS {reason}", next_step=allowed)

@@ -21,7 +21,7 @@ from typing import Any, Final
 from claude_agent_sdk import CLIConnectionError, CLIJSONDecodeError, ProcessError, Transport
 
 from ai_ops import process
-from ai_ops.core.failures import failure
+from ai_ops.core.model_failures import failure
 from ai_ops.core.ports import Prepared
 from ai_ops.flow.report import RunEnd
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import aiohttp
 
-from ai_ops.core.failures import CliEnd, CliFacts, classify
+from ai_ops.core.model_failures import CliEnd, CliFacts, classify
 from ai_ops.core.ports import Fixer
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
 from ai_ops.integrations.claude_account import GatewaySession
@@ -47,7 +47,7 @@ class DirectFixer:
         """Ask once and return the whole answer.
 
         Raises:
-            TemporaryError, PermanentError: a code of ``core.failures``; ``cost_usd`` says what was spent.
+            TemporaryError, PermanentError: one of ``MODEL_CODES``; ``cost_usd`` says what was spent.
         """
         short = request.max_turns == 1 and not request.tools and request.checkout is None
         if not short or not request.model or self._gateway.for_the_cli_alone:

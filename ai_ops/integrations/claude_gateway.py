@@ -23,7 +23,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from aiohttp import web
 
-from ai_ops.core.failures import ApiFailure
+from ai_ops.core.model_failures import ApiFailure
 from ai_ops.core.ports import Ledger
 from ai_ops.core.pricing import PRICES, Price
 from ai_ops.integrations.claude_account import GatewaySession

@@ -11,7 +11,8 @@ from typing import Any
 
 from claude_agent_sdk import HookMatcher
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.judgement import Decision, Judgement, ToolJudge
 
 _SECONDS = 30.0
@@ -45,14 +46,14 @@ class ToolHook:
             self._stop()
         return _denied(f"refused by the rule {judged.rule}")
 
-    def failure(self) -> PermanentError | None:
+    def failure(self) -> AiOpsError | None:
         """Return why the call ended, where it was stopped for a person."""
         return None if self.held is None else held(self.held)
 
 
-def held(judged: Judgement) -> PermanentError:
+def held(judged: Judgement) -> AiOpsError:
     """Return the failure of a run that a person has to look at."""
-    return PermanentError(
+    return failed(
         "command_held",
         f"{judged.rule}: {judged.text}",
         next_step="Look at it; ai-ops security unblock lets exactly this go on.",

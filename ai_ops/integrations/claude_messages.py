@@ -21,7 +21,7 @@ from claude_agent_sdk import (
     UserMessage,
 )
 
-from ai_ops.core.failures import CliFacts
+from ai_ops.core.model_failures import CliFacts
 from ai_ops.flow.fixing import Watch
 
 _WATCHED_CHARS = 4000

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ai_ops.core.failures import ApiFailure
+from ai_ops.core.model_failures import ApiFailure
 from ai_ops.core.pricing import TokenCounts
 
 _CHARS_PER_TOKEN = 3

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 
 
-def receiver_unknown(recipient: str) -> PermanentError:
+def receiver_unknown(recipient: str) -> AiOpsError:
     """Return the failure of a webhook or channel that is no longer configured."""
-    return PermanentError(
-        "receiver_unknown",
-        f"{recipient} is not configured",
-        next_step="Configure it again, then: ai-ops notification retry.",
-    )
+    return failed("receiver_unknown", f"{recipient} is not configured")

@@ -16,7 +16,8 @@ from typing import Any
 
 import yaml
 
-from ai_ops.core.failures import CODES, failure
+from ai_ops.core.failures import CATALOGUE, failed
+from ai_ops.core.model_failures import failure
 from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.fixing import FixAnswer, FixMode, FixRequest, Purpose, Watch
 from ai_ops.flow.run import Usage
@@ -38,7 +39,7 @@ class ScriptedFixer:
         script: a JSON or YAML file, read again for each answer, or its content: ``{purpose: [entry, …]}``,
             the n-th entry for round n (or the ``round`` it names), the last repeats. An entry holds ``files``
             ({path: content, or null to delete}), the words ``answer``, ``cause``, ``summary``, ``failure`` (a
-            code of ``core.failures``), ``usage`` ({"input_tokens", "output_tokens", "cost_usd"}); or ``raw``,
+            code of the catalogue), ``usage`` ({"input_tokens", "output_tokens", "cost_usd"}); or ``raw``,
             the whole answer, in which ``{nonce}`` becomes the request's. A script without ``triage`` has no
             opinion there.
 
@@ -63,7 +64,7 @@ class ScriptedFixer:
             entry = _NO_OPINION
         if entry is None:
             purpose = request.purpose.value
-            raise PermanentError(
+            raise failed(
                 "script_silent",
                 f"the script has no answer to {purpose}",
                 next_step=f"Add an entry {purpose} to the file that SCRIPTED_ANSWERS names, and ask again.",
@@ -91,25 +92,25 @@ def _load(path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
         return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise PermanentError("script_invalid", f"{path}: {error}") from error
+        raise failed("script_invalid", f"{path}: {error}") from error
 
 
 def _checked(script: Any) -> dict[str, Sequence[Mapping[str, Any]]]:
     if not isinstance(script, Mapping):
-        raise PermanentError("script_invalid", "the script is not a table of purposes")
+        raise failed("script_invalid", "the script is not a table of purposes")
     checked: dict[str, Sequence[Mapping[str, Any]]] = {}
     for purpose, entries in script.items():
         if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-            raise PermanentError("script_invalid", f"{purpose}: a list of entries is wanted")
+            raise failed("script_invalid", f"{purpose}: a list of entries is wanted")
         for entry in entries:
             if unknown := set(entry) - _KEYS:
-                raise PermanentError("script_invalid", f"{purpose}: unknown {', '.join(sorted(unknown))}")
+                raise failed("script_invalid", f"{purpose}: unknown {', '.join(sorted(unknown))}")
         checked[str(purpose)] = [{"round": n, **entry} for n, entry in enumerate(entries, start=1)]
     return checked
 
 
 def _named(code: str) -> AiOpsError:
-    return failure(code, "scripted") if code in CODES else PermanentError(code, "scripted")
+    return failure(code, "scripted") if code in CATALOGUE else PermanentError(code, "scripted")
 
 
 def _answer(entry: Mapping[str, Any], files: Files, request: FixRequest) -> str:

@@ -22,11 +22,13 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from ai_ops.core.failures import failed
+from ai_ops.core.failures.way import part_of_the_way
 from ai_ops.core.notices import SCHEMA_VERSION
 from ai_ops.core.ports import Clock
 from ai_ops.core.repository_url import private_host
 from ai_ops.core.untrusted import clean
-from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.notification import Notification
 from ai_ops.integrations.receivers import receiver_unknown
 
@@ -123,7 +125,9 @@ class WebhookNotifier:
                 if failure := self._failure(name, answer, said):
                     raise failure
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _unavailable(name, str(error) or type(error).__name__) from error
+            why = str(error) or type(error).__name__
+            code = part_of_the_way(error, "webhook_unavailable")
+            raise failed(code, f"the webhook {name} does not take it: {why}") from error
         return f"taken by {host}"
 
     async def _addresses(self, name: str, endpoint: Endpoint) -> Sequence[str]:
@@ -132,9 +136,9 @@ class WebhookNotifier:
         try:
             found = await self._look_up(host, parts.port or _PORTS[parts.scheme])
         except OSError as error:
-            raise _unavailable(name, f"the name {host} has no address") from error
+            raise failed("dns_failed", f"the name {host} of the webhook {name} has no address") from error
         if not endpoint.private and (not found or any(private_host(address) for address in found)):
-            raise PermanentError(
+            raise failed(
                 "webhook_private",
                 f"the webhook {name} leads into a private network",
                 next_step="If it is meant to, set private = true in its [[webhook]] table.",
@@ -149,7 +153,7 @@ class WebhookNotifier:
             self._gone.add(name)
             return _gone(name)
         if 300 <= status < 400:
-            return PermanentError(
+            return failed(
                 "webhook_refused",
                 f"the webhook {name} answered {status}; redirects are not followed",
                 next_step="Set the url of its [[webhook]] table to where it leads.",
@@ -197,18 +201,17 @@ def _retry_after(value: str, now: datetime) -> float | None:
     return min(max(0.0, seconds), _LONGEST_WAIT_SECONDS)
 
 
-def _gone(name: str) -> PermanentError:
-    return PermanentError(
+def _gone(name: str) -> AiOpsError:
+    return failed(
         "webhook_gone",
         f"the webhook {name} answered 410: it wants nothing any more",
         next_step="Take its [[webhook]] table out, or mend its url and restart.",
     )
 
 
-def _unavailable(name: str, why: str, delay: float | None = None) -> TemporaryError:
-    return TemporaryError(
+def _unavailable(name: str, why: str, delay: float | None = None) -> AiOpsError:
+    return failed(
         "webhook_unavailable",
         f"the webhook {name} does not take it: {why}",
-        next_step="Look at what answers at its url.",
         delay=delay,
     )

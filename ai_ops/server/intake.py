@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ai_ops.core.failures import failed
 from ai_ops.core.grouping import v1
 from ai_ops.core.wording import counted, one_line, sentences
-from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.errors import PermanentError
 from ai_ops.flow.event import ErrorDetail, Event, EventRepo, EventSource, Frame
 from ai_ops.flow.repository import Repository
 from ai_ops.server.problems import from_validation
@@ -94,12 +95,7 @@ async def _commit(
 def _hold_to_rates(nodes: Iterable[str], services: Services) -> None:
     wait = services.node_rates.wait_seconds(nodes)
     if wait > 0:
-        raise TemporaryError(
-            "node_rate_exceeded",
-            "This node sends more events a minute than it may; nothing of this batch was taken.",
-            next_step="Send it again later, or raise EVENTS_PER_MINUTE_PER_NODE.",
-            delay=wait,
-        )
+        raise failed("node_rate_exceeded", delay=wait)
 
 
 def _sort(

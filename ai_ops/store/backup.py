@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import ai_ops
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -60,24 +60,16 @@ def back_up(places: Places, file: Path) -> BackedUp:
         PermanentError: ``backup_exists``, ``backup_failed``.
     """
     if file.exists():
-        raise PermanentError(
-            "backup_exists", f"{file} is there already.", next_step="Give another name, or remove it first."
-        )
+        raise failed("backup_exists", f"{file} is there already.")
     if not places.tables.is_file():
-        raise PermanentError(
-            "backup_failed", f"There is no database at {places.tables}.", next_step="See DATA_DIR."
-        )
+        raise failed("backup_failed", f"There is no database at {places.tables}.", next_step="See DATA_DIR.")
     partial = file.with_name(f".{file.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)  # of one that was killed
         partial.mkdir(mode=0o700, parents=True)
         return _made(places, file, partial)
     except (OSError, sqlite3.Error, tarfile.TarError) as error:
-        raise PermanentError(
-            "backup_failed",
-            f"The backup could not be made: {error}",
-            next_step="See that there is room beside the file.",
-        ) from error
+        raise failed("backup_failed", f"The backup could not be made: {error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

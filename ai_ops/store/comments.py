@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping, insert, select
 
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Clock
-from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import CommentKind, HostedComment
 from ai_ops.store import tables
 from ai_ops.store.database import Database
@@ -40,7 +40,7 @@ class CommentRepository:
                 return _comment_from(known)
             exists = await connection.execute(select(requests.id).where(requests.id == pull_request_id))
             if exists.first() is None:
-                raise PermanentError("pull_request_not_found", "There is no such pull request.")
+                raise failed("pull_request_not_found")
             row = {
                 "id": identity,
                 "pull_request_id": pull_request_id,

@@ -23,7 +23,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.core.failures import failed
 from ai_ops.store.lane import Lane, Transaction
 from ai_ops.store.migrate import upgrade
 
@@ -160,17 +160,11 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (SQLAlchemyError, ValueError):
-        raise PermanentError(
-            "storage_url_invalid", "DATABASE_URL cannot be read.", next_step="Use sqlite:///data/ai_ops.db."
-        ) from None
+        raise failed("storage_url_invalid", next_step="Use sqlite:///data/ai_ops.db.") from None
     backend = parsed.get_backend_name()
     memory = backend == "sqlite" and parsed.database in (None, "", ":memory:")
     if backend not in _DRIVERS or memory:
-        raise PermanentError(
-            "storage_url_invalid",
-            "Only SQLite files and PostgreSQL are supported.",
-            next_step="Use sqlite:///data/ai_ops.db, or postgresql://host/name.",
-        )
+        raise failed("storage_url_invalid", "Only SQLite files and PostgreSQL are supported.")
     return parsed.set(drivername=_DRIVERS[backend])  # whatever driver it named
 
 
@@ -261,17 +255,13 @@ def _named_failures() -> Iterator[None]:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         if _may_pass(error):
-            raise TemporaryError(
+            raise failed(
                 "storage_unavailable",
                 "The database cannot be written or read now.",
                 next_step=_LOCAL_STEP if _is_local(error) else _REMOTE_STEP,
                 delay=_RETRY_SECONDS,
             ) from error
-        raise PermanentError(
-            "storage_failed",
-            f"The database refused: {_reason(error)}",
-            next_step="See the log; this is a fault.",
-        ) from error
+        raise failed("storage_failed", f"The database refused: {_reason(error)}") from error
 
 
 def _is_local(error: Exception) -> bool:

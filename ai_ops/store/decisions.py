@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import func, insert, or_, select, text, update
 
+from ai_ops.core.failures import failed
 from ai_ops.core.issue_verbs import check_merge, check_split, state_after
-from ai_ops.errors import PermanentError
 from ai_ops.flow.issue import IssueDecision, IssueState
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.store import tables
@@ -151,7 +151,7 @@ async def existing(connection: Transaction, issue_id: str) -> Row:
     query = select(tables.issues).where(_ISSUES.id == issue_id)
     row = (await connection.execute(query)).mappings().first()
     if row is None:
-        raise PermanentError("issue_not_found", "There is no such issue.")
+        raise failed("issue_not_found")
     return {str(name): value for name, value in row.items()}
 
 

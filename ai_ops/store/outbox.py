@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Update, and_, insert, or_, select, update
 
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Page
-from ai_ops.errors import PermanentError
 from ai_ops.flow.notification import (
     Notification,
     NotificationKind,
@@ -132,12 +132,11 @@ class OutboxRepository:
             if found is not None and found.digest:
                 found = await _find(connection, replace(found, key=found.digest).id)
             if found is None:
-                raise PermanentError("notification_not_found", "There is no such notification.")
+                raise failed("notification_not_found")
             if found.state is not NotificationState.FAILED:
-                raise PermanentError(
+                raise failed(
                     "notification_not_failed",
                     f"The notification is {found.state} and has not failed.",
-                    next_step="Only what failed for good is tried again by hand.",
                 )
             again = {"state": NotificationState.PENDING, "attempts": 0, "next_attempt_at": None}
             await connection.execute(_of([found.id]).values(again))

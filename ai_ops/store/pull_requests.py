@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, insert, select, text, update
 
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Clock, Page
-from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.store import tables
 from ai_ops.store.closing import settle
@@ -102,7 +102,7 @@ class PullRequestRepository:
             await connection.execute(update(tables.pull_requests).where(known).values(values))
             row = (await connection.execute(select(tables.pull_requests).where(known))).mappings().first()
             if row is None:
-                raise PermanentError("pull_request_not_found", "There is no such pull request.")
+                raise failed("pull_request_not_found")
             changed = pull_request_from(row)
             if "state" in changes:
                 await self._settle(connection, changed)

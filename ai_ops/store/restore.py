@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.store.backup import FORMAT, MANIFEST, TABLES, Places, sync_folder
 from ai_ops.store.migrate import knows
 
@@ -54,9 +55,7 @@ def restore(places: Places, file: Path) -> Restored:
     except (tarfile.TarError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise _damaged(f"it cannot be read ({type(error).__name__})") from error
     except (OSError, sqlite3.Error) as error:
-        raise PermanentError(
-            "restore_failed", f"The backup could not be unpacked: {error}", next_step="See the disk's room."
-        ) from error
+        raise failed("restore_failed", f"The backup could not be unpacked: {error}") from error
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
     _write_mark(places.data_dir, stamp, staged)
     kept = finish(places.data_dir)
@@ -109,10 +108,9 @@ def _manifest(tar: tarfile.TarFile) -> dict[str, Any]:
     manifest: dict[str, Any] = json.loads(stream.read() if stream else b"")
     schema = str(manifest["schema"])
     if manifest["format"] != FORMAT or not knows(schema):
-        raise PermanentError(
+        raise failed(
             "backup_newer",
             f"The backup is of version {manifest['version']} (schema {schema}), newer than this one.",
-            next_step="Install that version or a later one, then restore.",
         )
     if TABLES not in [each["name"] for each in manifest["files"]]:
         raise _damaged("it holds no database")
@@ -180,9 +178,5 @@ def _write_mark(data_dir: Path, stamp: str, staged: list[tuple[Path, Path]]) -> 
     sync_folder(data_dir)
 
 
-def _damaged(why: str) -> PermanentError:
-    return PermanentError(
-        "backup_damaged",
-        f"The backup cannot be used: {why}.",
-        next_step="Use another one; nothing was changed.",
-    )
+def _damaged(why: str) -> AiOpsError:
+    return failed("backup_damaged", f"The backup cannot be used: {why}.")

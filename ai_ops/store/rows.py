@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
 from ai_ops.flow.ci import CiStatus, CiVerdict
 from ai_ops.flow.event import ErrorDetail, Event, EventRepo, EventSource, Frame
 from ai_ops.flow.issue import Issue, IssueState, TriageClass, TriageDecision, TriageJudge
@@ -76,9 +76,7 @@ def seq_of(cursor: str) -> int:
         text = ""
     number = text.removeprefix("v1:")
     if not text.startswith("v1:") or not number.isascii() or not number.isdigit() or len(number) > 18:
-        raise PermanentError(
-            "invalid_cursor", "This cursor was not made here.", next_step="Use next_cursor of the last page."
-        )
+        raise failed("invalid_cursor")
     return int(number)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
 
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Clock, Page
-from ai_ops.errors import PermanentError
 from ai_ops.flow.schedule import Missed, Overlap, Schedule, Tick, TickOutcome
 from ai_ops.store import tables
 from ai_ops.store.database import Database
@@ -45,11 +45,7 @@ class ScheduleRepository:
                     return known, False
             ids = (await connection.execute(select(c.id).limit(MOST))).all()
             if len(ids) >= MOST:
-                raise PermanentError(
-                    "too_many_schedules",
-                    f"there are {MOST} schedules already",
-                    next_step="Delete those that are not needed: ai-ops schedule list.",
-                )
+                raise failed("too_many_schedules", f"there are {MOST} schedules already")
             await connection.execute(insert(tables.schedules), _row(schedule))
         return schedule, True
 
@@ -153,7 +149,7 @@ async def _first(connection: Transaction, where: ColumnElement[bool]) -> Schedul
 async def _existing(connection: Transaction, schedule_id: str) -> Schedule:
     found = await _first(connection, tables.schedules.c.id == schedule_id)
     if found is None:
-        raise PermanentError("schedule_not_found", "There is no such schedule.")
+        raise failed("schedule_not_found")
     return found
 
 

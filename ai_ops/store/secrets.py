@@ -18,8 +18,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, insert, select, update
 
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Clock
-from ai_ops.errors import PermanentError
+from ai_ops.errors import AiOpsError
 from ai_ops.store.database import Database
 from ai_ops.store.security_tables import secrets as table
 
@@ -148,7 +149,7 @@ def key_file(data_dir: Path) -> str:
         finally:
             fresh.unlink()
     if path.stat().st_mode & 0o077:
-        raise PermanentError(
+        raise failed(
             "secret_key_invalid",
             f"{path} can be read by others",
             next_step=f"chmod 600 {path}, and change the key",
@@ -165,7 +166,7 @@ def _bytes_of(text: str) -> bytes:
         if len(found) == _KEY_BYTES:
             return found
     if len(text) < _KEY_BYTES:
-        raise PermanentError(
+        raise failed(
             "secret_key_invalid",
             "AI_OPS_SECRET_KEY is too short",
             next_step="Make one: openssl rand -base64 32",
@@ -173,9 +174,5 @@ def _bytes_of(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _unreadable(name: str, why: str) -> PermanentError:
-    return PermanentError(
-        "secret_unreadable",
-        f"the secret {name} cannot be opened: {why}",
-        next_step="Put the key that sealed it into AI_OPS_SECRET_KEY, behind the new one and a comma.",
-    )
+def _unreadable(name: str, why: str) -> AiOpsError:
+    return failed("secret_unreadable", f"the secret {name} cannot be opened: {why}")

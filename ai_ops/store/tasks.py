@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, insert, select, text, update
 
 from ai_ops.core.admission import Admission, Gate, QueueRules, capped
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Clock, Created, NewTask, Page, TaskFilter
 from ai_ops.core.verbs import Change
-from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Event
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.repository import Repository
@@ -169,7 +169,7 @@ async def _created(connection: Transaction, new: NewTask, now: datetime) -> Crea
 
 async def _repair(connection: Transaction, new: NewTask, now: datetime) -> Created:
     if new.event is None or new.repository is None:
-        raise PermanentError("invalid_task", "A repair needs an error and a repository.")
+        raise failed("invalid_task")
     task, issue, episode, reason = await connection.run(_requested, new.event, new.repository, new, now)
     if task is not None:
         return Created(task, True)
@@ -224,7 +224,7 @@ async def _of_pull_request(connection: Transaction, pull_request_id: str) -> dic
     query = select(c.issue_id, c.fingerprint, c.episode, c.url).where(c.id == pull_request_id)
     row = (await connection.execute(query)).mappings().first()
     if row is None:
-        raise PermanentError("pull_request_not_found", "There is no such pull request.")
+        raise failed("pull_request_not_found")
     same = {name: row[name] for name in ("issue_id", "fingerprint", "episode")}
     return {**same, "pull_request_id": pull_request_id, "pr_url": row["url"]}
 
@@ -249,7 +249,7 @@ async def _find(connection: Transaction, task_id: str) -> Task | None:
 async def _existing(connection: Transaction, task_id: str) -> Task:
     task = await _find(connection, task_id)
     if task is None:
-        raise PermanentError("task_not_found", "There is no such task.")
+        raise failed("task_not_found")
     return task
 
 
@@ -262,7 +262,7 @@ async def _change(connection: Transaction, task: Task, changes: Mapping[str, Any
 def _check_move(task: Task, to: TaskState) -> None:
     if to not in TRANSITIONS[task.state]:
         legal = ", ".join(sorted(TRANSITIONS[task.state])) or "nothing"
-        raise PermanentError(
+        raise failed(
             "illegal_transition",
             f"A {task.state.value} task cannot become {to.value}.",
             next_step=f"From {task.state.value} may follow: {legal}.",

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, RowMapping, func, insert, select, update
 
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Clock, Page
-from ai_ops.errors import PermanentError
 from ai_ops.flow.workflow import OnFailedNeed, Workflow, WorkflowState, WorkflowStep, WorkflowStepState
 from ai_ops.store.database import Database
 from ai_ops.store.lane import Transaction
@@ -42,11 +42,7 @@ class WorkflowRepository:
                 return known, False
             count = select(func.count()).where(c.state == WorkflowState.RUNNING)
             if (await connection.execute(count)).scalar_one() >= MOST_RUNNING:
-                raise PermanentError(
-                    "too_many_workflows",
-                    f"{MOST_RUNNING} workflows run already",
-                    next_step="Wait for one to end, or cancel one: ai-ops workflow list.",
-                )
+                raise failed("too_many_workflows", f"{MOST_RUNNING} workflows run already")
             await connection.execute(insert(workflows), _row(workflow, digest))
         return workflow, True
 
@@ -89,12 +85,12 @@ class WorkflowRepository:
         async with self._database.write() as connection:
             known = await _first(connection, c.id == workflow_id)
             if known is None:
-                raise PermanentError("workflow_not_found", "There is no such workflow.")
+                raise failed("workflow_not_found")
             if known.cancel_requested or known.state is WorkflowState.CANCELLED:
                 return known
             if known.state is not WorkflowState.RUNNING:
                 words = f"a workflow that is {known.state} cannot be cancelled"
-                raise PermanentError("illegal_transition", words)
+                raise failed("illegal_transition", words)
             asked = replace(
                 known, cancel_requested=True, version=known.version + 1, updated_at=self._clock.now()
             )

@@ -17,7 +17,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.vcs.environment import NEUTRAL_ATTRIBUTES, GitRunner, Place
 from ai_ops.vcs.mirror import Mirror, skeleton
 from ai_ops.vcs.names import check_sha
@@ -71,7 +72,7 @@ async def export(mirror: Mirror, sha: str, target: Path) -> None:
 def _prepare(target: Path, sha: str) -> None:
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
-        raise PermanentError("target_not_empty", f"{target.name} is not an empty folder")
+        raise failed("target_not_empty", f"{target.name} is not an empty folder")
     files = {
         "HEAD": f"{sha}\n",
         "config": _CHECKOUT_CONFIG,
@@ -136,7 +137,7 @@ def patch_failure(failure: AiOpsError) -> AiOpsError:
     """Return what a failed ``git apply`` means: git's own verdict on the patch keeps its words."""
     if failure.code in ("git_timeout", "disk_full", "git_missing", "checkout_missing"):
         return failure
-    return PermanentError(
+    return failed(
         "patch_does_not_apply",
         failure.message,
         next_step="The patch was made for another commit, or names paths that git refuses.",
@@ -160,7 +161,7 @@ def _base_of(checkout: Path) -> str:
     ref, objects = git_dir / _BASE_REF, git_dir / "objects"
     plain = all(_is_plain(folder, stat.S_ISDIR) for folder in (git_dir, objects, *ref.parents[:2]))
     if not (plain and _is_plain(ref, stat.S_ISREG) and ref.stat().st_size == 41 and _self_contained(objects)):
-        raise PermanentError(
+        raise failed(
             "checkout_damaged", "the checkout's own repository was tampered with", next_step="Make it anew."
         )
     return check_sha(ref.read_text().strip())
@@ -206,11 +207,7 @@ def _sort(checkout: Path, listing: bytes) -> _Changes:
         elif not os.path.lexists(os.path.join(root, path, b".git")):  # noqa: PTH118 - bytes
             gone.append(path)
     if size > PATCH_LIMIT:
-        raise PermanentError(
-            "diff_too_large",
-            f"the changed files hold {size} bytes, more than {PATCH_LIMIT}",
-            next_step="Add what the tests leave behind to .gitignore.",
-        )
+        raise failed("diff_too_large", f"the changed files hold {size} bytes, more than {PATCH_LIMIT}")
     return _Changes(present, gone)
 
 

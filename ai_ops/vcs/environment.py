@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.process import Completed, Limits, clean_environment, run
 from ai_ops.vcs.credentials import Credential, lent
 from ai_ops.vcs.failures import failure_of
@@ -136,14 +137,12 @@ class GitRunner:
         return done
 
 
-def _missing(place: Place) -> PermanentError:
+def _missing(place: Place) -> AiOpsError:
     if place.work_tree is not None and not place.work_tree.is_dir():
-        return PermanentError("checkout_missing", "the checkout is gone")
+        return failed("checkout_missing", "the checkout is gone")
     if place.git_dir.is_dir():
-        return PermanentError(
-            "git_missing", "there is no git program", next_step="Install git 2.39 or newer."
-        )
-    return PermanentError("git_damaged", f"{place.git_dir.name} is gone")
+        return failed("git_missing")
+    return failed("git_damaged", f"{place.git_dir.name} is gone")
 
 
 def child_environment(

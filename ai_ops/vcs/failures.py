@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.process import Completed, End
 
 _WORDS = 600  # characters of git's own words in a message
@@ -20,12 +21,11 @@ _WORDS = 600  # characters of git's own words in a message
 class _Rule:
     pattern: re.Pattern[str]
     code: str
-    next_step: str
-    temporary: bool = False
+    next_step: str | None
 
 
-def _rule(pattern: str, code: str, next_step: str, *, temporary: bool = False) -> _Rule:
-    return _Rule(re.compile(pattern, re.IGNORECASE), code, next_step, temporary)
+def _rule(pattern: str, code: str, next_step: str | None = None) -> _Rule:
+    return _Rule(re.compile(pattern, re.IGNORECASE), code, next_step)
 
 
 _RULES = (
@@ -38,7 +38,6 @@ _RULES = (
         r"GH006|protected branch|to a protected|cannot update this protected ref|"
         r"changes must be made through a (pull|merge) request",
         "push_protected_branch",
-        "Exempt the branches ai-ops/* from the branch protection, or let the token's user push there.",
     ),
     _rule(
         r"GH013",
@@ -95,25 +94,26 @@ _RULES = (
     _rule(
         r"ssl (certificate|connect|peer)|certificate (problem|verif|has expired)|gnutls|"
         r"tls (handshake|connect)",
-        "git_unreachable",
-        "The host's certificate could not be checked; add its authority to the system's store.",
-        temporary=True,
+        "tls_failed",
     ),
-    _rule(r"no space left|disk quota", "disk_full", "Free space on the data disk.", temporary=True),
+    _rule(r"no space left|disk quota", "disk_full"),
+    _rule(
+        r"from proxy after connect|proxy connect aborted|could not resolve proxy|"
+        r"proxy authentication|connect tunnel failed",
+        "proxy_refused",
+    ),
+    _rule(r"could not resolve", "dns_failed"),
     _rule(
         r"operation too slow|timed? ?out",
         "git_timeout",
         "The host is slow or away; it is tried again.",
-        temporary=True,
     ),
     _rule(
-        r"error: (5\d\d|429|408)|failed to connect|couldn't connect|could not resolve|"
+        r"error: (5\d\d|429|408)|failed to connect|couldn't connect|"
         r"connection re(fused|set)|"
         r"empty reply|recv failure|early eof|unexpected disconnect|hung up|rpc failed|"
         r"unable to access '\w+://(?!.*error: 4)|network is unreachable|expected flush|transfer closed",
         "git_unreachable",
-        "The host cannot be reached; it is tried again.",
-        temporary=True,
     ),
     _rule(
         r"not a git repository|corrupt|bad (object|tree|signature)|object file .* is empty|inflate|unable to "
@@ -121,7 +121,6 @@ _RULES = (
         r"missing (blob|tree|commit|object|necessary)|"
         r"does not match index|garbage at end|\.lock': file exists|not a valid object|cannot read",
         "git_damaged",
-        "The local mirror is damaged and is cloned anew.",
     ),
 )
 
@@ -129,9 +128,9 @@ _RULES = (
 def failure_of(done: Completed, action: str, accept: Sequence[int] = (0,)) -> AiOpsError | None:
     """Return the failure that a finished git command means, or None when it is an answer."""
     if done.end in (End.WALL_TIMEOUT, End.IDLE_TIMEOUT):
-        return TemporaryError("git_timeout", f"{action}: git took too long", next_step="It is tried again.")
+        return failed("git_timeout", f"{action}: git took too long")
     if done.end is End.OUTPUT_LIMIT:
-        return PermanentError("git_failed", f"{action}: git printed more than allowed")
+        return failed("git_failed", f"{action}: git printed more than allowed")
     if done.exit_code in accept:
         return None
     return named(f"{done.complaint}\n{done.text[-2000:]}", action)
@@ -142,9 +141,8 @@ def named(words: str, action: str) -> AiOpsError:
     message = f"{action}: {_presentable(words)}"
     for rule in _RULES:
         if rule.pattern.search(words):
-            family = TemporaryError if rule.temporary else PermanentError
-            return family(rule.code, message, next_step=rule.next_step)
-    return PermanentError("git_failed", message, next_step="Git's own words are in the message.")
+            return failed(rule.code, message, next_step=rule.next_step)
+    return failed("git_failed", message)
 
 
 def _presentable(words: str) -> str:

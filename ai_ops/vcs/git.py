@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.repository import Base, Repository
 from ai_ops.flow.suspects import SuspectCommit
 from ai_ops.vcs import builds, history, reading
@@ -161,7 +162,7 @@ class GitClient:
         check_branch(branch)
         async with self._mirror(repository) as mirror:
             if not await mirror.has_commit(sha):
-                raise PermanentError(
+                raise failed(
                     "git_commit_missing",
                     f"the commit {sha} is not in the mirror",
                     next_step="Commit it again.",
@@ -287,7 +288,7 @@ class GitClient:
                 base = await self._mirrors.healed(mirror, lambda: mirror.refresh(into))
                 found = await self._mirrors.healed(mirror, lambda: mirror.refresh(branch))
                 if found.sha != head:
-                    raise PermanentError(
+                    raise failed(
                         "branch_moved",
                         f"the branch {branch} holds commits that were not there when it was reviewed",
                         next_step="Look at them, then merge by hand.",
@@ -302,7 +303,7 @@ class GitClient:
                         raise
                     continue
                 return merged.sha
-        raise TemporaryError("base_moved", f"{into} keeps moving; the merge is tried again")
+        raise failed("base_moved", f"{into} keeps moving; the merge is tried again")
 
 
 async def _push(
@@ -363,8 +364,8 @@ async def _only_by(mirror: Mirror, branch: str, sha: str, author: Author | None)
     return bool(commits) and all(c[:2] == [author.email] * 2 and any(c[2:]) for c in commits)
 
 
-def _taken(branch: str) -> PermanentError:
-    return PermanentError(
+def _taken(branch: str) -> AiOpsError:
+    return failed(
         "branch_taken",
         f"the branch {branch} holds other commits",
         next_step="They are someone else's and are not overwritten. Continue there by hand.",

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import github
 from github.Repository import Repository as GithubRepository
 
-from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.pull_request import (
     Check,
     Checks,
@@ -88,7 +89,7 @@ class GitHubHost:
 
     async def merge_pull_request(self, repository: Repository, pull_request: PullRequest) -> str:
         """Refuse: on GitHub people merge."""
-        raise PermanentError(
+        raise failed(
             "merge_on_host",
             "pull requests on GitHub are merged there",
             next_step=f"Merge it at {pull_request.url}",
@@ -169,13 +170,13 @@ class GitHubHost:
         """Return ``owner/name``; a repository of another host is never looked for here under its name."""
         host, *name = repository.key.split("/")
         if host != home_of(self._base_url):
-            raise PermanentError(
+            raise failed(
                 "host_not_found",
                 f"{repository.key} is not on {home_of(self._base_url)}",
                 next_step="Check GITHUB_BASE_URL, or send code_host=local for a plain git remote.",
             )
         if len(name) != 2:
-            raise PermanentError(
+            raise failed(
                 "host_not_found",
                 f"{repository.key} does not name a GitHub repository",
                 next_step="It looks like https://github.com/owner/name.",

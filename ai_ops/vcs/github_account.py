@@ -14,7 +14,8 @@ from typing import Protocol
 
 import github
 
-from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.vcs.github_failures import VENDOR_ERRORS, named
 
 DEFAULT_BASE_URL = "https://api.github.com"
@@ -69,7 +70,7 @@ class TokenAccount:
         """Return the token."""
         token = self._token if isinstance(self._token, str) else self._token()
         if not token:
-            raise PermanentError("host_unauthorized", "there is no token", next_step="Set GITHUB_TOKEN.")
+            raise failed("host_unauthorized", "there is no token", next_step="Set GITHUB_TOKEN.")
         return token
 
     def login(self) -> str:
@@ -84,7 +85,7 @@ class TokenAccount:
         """
         login, scopes = self._asked()
         if scopes is not None and not {"repo", "public_repo"} & set(scopes):
-            raise PermanentError(
+            raise failed(
                 "host_scope_missing",
                 f"the token of {login} has the scopes {', '.join(filter(None, scopes)) or 'none'}",
                 next_step="Give GITHUB_TOKEN another one: a classic token needs the scope repo.",
@@ -99,7 +100,7 @@ class TokenAccount:
             except VENDOR_ERRORS as error:
                 raise named(error) from None
         if not login:
-            raise PermanentError(
+            raise failed(
                 "host_bad_answer",
                 "GitHub does not say whose token it is",
                 next_step="Check that GITHUB_BASE_URL is the root of a GitHub API.",
@@ -163,7 +164,7 @@ class AppAccount:
             try:
                 installation = app.get_repo_installation(*name.split("/", 1)).id
             except github.UnknownObjectException:
-                raise PermanentError(
+                raise failed(
                     "host_not_found",
                     f"the GitHub App is not installed on {name}",
                     next_step="Install it there (Settings, Integrations), or check the repository's address.",
@@ -203,7 +204,7 @@ def signing(app_id: str, private_key: str) -> github.Auth.AppAuth:
     try:
         auth.create_jwt()
     except Exception:  # noqa: BLE001  # the signing library and its errors are PyGithub's own affair
-        raise PermanentError(
+        raise failed(
             "host_unauthorized",
             "the GitHub App's private key cannot be read",
             next_step="Set GITHUB_APP_PRIVATE_KEY_FILE to the whole .pem file that GitHub gave you.",

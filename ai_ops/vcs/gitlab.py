@@ -19,6 +19,7 @@ import gitlab
 import requests
 from gitlab.v4.objects import Project
 
+from ai_ops.core.failures import failed
 from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.pull_request import (
     Check,
@@ -79,7 +80,7 @@ class GitLabHost:
 
     async def merge_pull_request(self, repository: Repository, pull_request: PullRequest) -> str:
         """Refuse: on GitLab people merge."""
-        raise PermanentError(
+        raise failed(
             "merge_on_host",
             "merge requests on GitLab are merged there",
             next_step=f"Merge it at {pull_request.url}",
@@ -154,7 +155,7 @@ class GitLabHost:
         except PermanentError:
             scopes = ["api"]  # of another kind; what it may not do is said when it is refused
         if "api" not in scopes:
-            raise PermanentError(
+            raise failed(
                 "host_scope_missing",
                 f"the token of {login} has the scopes {', '.join(scopes) or 'none'}",
                 next_step=f"Give {GITLAB.token} another one: {GITLAB.access}",
@@ -188,14 +189,14 @@ class GitLabHost:
         """Return the project's path; one of another host is never looked for here under its name."""
         home = home_of(self._base_url)
         if not repository.key.startswith(f"{home}/"):
-            raise PermanentError(
+            raise failed(
                 "host_not_found",
                 f"{repository.key} is not on {home}",
                 next_step="Check GITLAB_BASE_URL, or send code_host=local for a plain git remote.",
             )
         path = repository.key.removeprefix(f"{home}/")
         if "/" not in path:
-            raise PermanentError(
+            raise failed(
                 "host_not_found",
                 f"{repository.key} does not name a GitLab project",
                 next_step="It looks like https://gitlab.com/group/name; groups may lie in groups.",
@@ -209,7 +210,7 @@ class GitLabHost:
     def _asking(self, work: Callable[[gitlab.Gitlab], T]) -> T:
         token = self._token if isinstance(self._token, str) else self._token()
         if not token:
-            raise PermanentError("host_unauthorized", "there is no token", next_step="Set GITLAB_TOKEN.")
+            raise failed("host_unauthorized", "there is no token", next_step="Set GITLAB_TOKEN.")
         with closing(_session()) as session:
             at = gitlab.Gitlab(
                 self._base_url,
@@ -240,7 +241,7 @@ def _session() -> requests.Session:
 def _login(at: gitlab.Gitlab) -> str:
     at.auth()
     if at.user is None:
-        raise PermanentError("host_bad_answer", "GitLab does not say who we are")
+        raise failed("host_bad_answer", "GitLab does not say who we are")
     return str(at.user.username)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import gitlab.exceptions
 import requests
 
-from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.vcs.host_failures import HostNames, from_status, printable, unreachable, unreadable
 
 # What a call can end in, apart from ``Refused``: python-gitlab lets ``requests``' errors through, and
@@ -50,7 +51,7 @@ def named(error: Exception) -> AiOpsError:
     if isinstance(error, AiOpsError):
         return error
     if isinstance(error, gitlab.exceptions.RedirectError | requests.TooManyRedirects):
-        return PermanentError(
+        return failed(
             "host_not_found",
             "GitLab answered that this lies elsewhere now",
             next_step="Check GITLAB_BASE_URL and the repository's address: use those it redirects to.",

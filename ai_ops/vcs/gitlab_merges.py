@@ -10,6 +10,7 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
+from ai_ops.core.failures import failed
 from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.pull_request import HostedPullRequest, NewPullRequest, PullRequestState
 from ai_ops.vcs.gitlab_failures import VENDOR_ERRORS, named
@@ -182,7 +183,7 @@ def _refuse_an_empty_one(project: Project, wanted: NewPullRequest) -> None:
     except PermanentError as failure:
         if failure.code != "host_not_found" or "ref" not in failure.message.lower():
             raise
-    raise PermanentError(
+    raise failed(
         "host_rejected",
         f"there is nothing to merge from {wanted.branch} into {wanted.base}",
         next_step="Push the branch first.",
@@ -192,11 +193,7 @@ def _refuse_an_empty_one(project: Project, wanted: NewPullRequest) -> None:
 def _look_again(project: Project, wanted: NewPullRequest, failure: AiOpsError) -> HostedPullRequest:
     """Adopt what is there after a failed creation: its answer was lost, or someone was faster."""
     if failure.code == "host_forbidden" and _is_archived(project):
-        raise PermanentError(
-            "host_archived",
-            "the GitLab project is archived",
-            next_step="Unarchive it, or take it out of ALLOWED_REPOS.",
-        )
+        raise failed("host_archived", "the GitLab project is archived")
     if failure.code in _REFUSED_FOR_GOOD:
         raise failure
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
+from ai_ops.core.failures import failed
 from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.pull_request import CommentKind, HostedComment
 from ai_ops.vcs.gitlab_failures import VENDOR_ERRORS, named
@@ -56,7 +57,7 @@ class GitLabNotes:
         else:
             there = self._bearing(marker)  # only here is the discussion it stands in
         if there is None:
-            raise PermanentError("host_bad_answer", "GitLab does not show the note that it took")
+            raise failed("host_bad_answer", "GitLab does not show the note that it took")
         return there
 
     def _found_after(self, failure: AiOpsError, marker: str) -> HostedComment:

@@ -10,7 +10,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.core.failures import failed
+from ai_ops.core.failures.way import part_of_the_way
+from ai_ops.errors import AiOpsError
 
 WORDS = 500  # characters of a host's own words in a message
 _LONGEST_WAIT = 86400.0  # seconds
@@ -50,26 +52,24 @@ def from_status(host: HostNames, status: int, headers: Mapping[str, str], words:
         step = "It waits as long as the host says, then goes on."
         delay = _delay(headers)
         delay = _UNTOLD_WAIT if delay is None else delay
-        return TemporaryError("host_rate_limited", message, next_step=step, delay=delay)
+        return failed("host_rate_limited", message, next_step=step, delay=delay)
     if status >= 500 or status == 408:
         step = "It is tried again."
-        return TemporaryError("host_unavailable", message, next_step=step, delay=_delay(headers))
+        return failed("host_unavailable", message, next_step=step, delay=_delay(headers))
     code, step = _refusal(host, status, headers, words)
-    return PermanentError(code, message, next_step=step)
+    return failed(code, message, next_step=step)
 
 
 def unreachable(host: HostNames, error: Exception) -> AiOpsError:
     """Return the failure of a request that got no whole answer."""
-    return TemporaryError(
-        "host_unavailable",
-        f"{host.name} cannot be reached: {type(error).__name__}",
-        next_step=f"It is tried again; check {host.base_url} when it lasts.",
-    )
+    code = part_of_the_way(error, "host_unavailable")
+    step = f"It is tried again; check {host.base_url} when it lasts." if code == "host_unavailable" else None
+    return failed(code, f"{host.name} cannot be reached: {type(error).__name__}", next_step=step)
 
 
 def unreadable(host: HostNames, error: Exception) -> AiOpsError:
     """Return the failure of an answer that is none of such a host."""
-    return PermanentError(
+    return failed(
         "host_bad_answer",
         f"{host.name}'s answer could not be read: {type(error).__name__}",
         next_step=f"Check that {host.base_url} is the root of a {host.name} API.",

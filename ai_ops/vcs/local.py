@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from ai_ops.core.failures import failed
 from ai_ops.core.identity import pull_request_id
 from ai_ops.core.ports import Comments, Git, PullRequests
 from ai_ops.errors import PermanentError
@@ -64,7 +65,7 @@ class LocalHost:
         head = await self._git.remote_branch(repository, wanted.branch)
         base = await self._git.remote_branch(repository, wanted.base)
         if head is None or base is None or head == base:
-            raise PermanentError(
+            raise failed(
                 "host_rejected",
                 f"there is nothing to merge from {wanted.branch} into {wanted.base}",
                 next_step="Push the branch first.",
@@ -87,9 +88,9 @@ class LocalHost:
         """
         recorded = await self._pull_requests.find(pull_request.id)
         if recorded is None:
-            raise PermanentError("host_not_found", "there is no such pull request")
+            raise failed("host_not_found", "there is no such pull request")
         if recorded.state is PullRequestState.CLOSED:
-            raise PermanentError(
+            raise failed(
                 "host_conflict", "the pull request was closed", next_step="Open the issue again instead."
             )
         title = f"Merge pull request #{recorded.number}\n\n{recorded.title}"
@@ -182,7 +183,7 @@ class LocalHost:
         """Return the record of a number, which follows from its id."""
         found = await self._pull_requests.find_by_number(repository.key, number)
         if found is None:
-            raise PermanentError("host_not_found", f"{repository.key} has no pull request #{number}")
+            raise failed("host_not_found", f"{repository.key} has no pull request #{number}")
         return found
 
 

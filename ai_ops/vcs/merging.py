@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ai_ops.core.commit_rules import AUTHOR_EMAIL, AUTHOR_NAME
-from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.vcs.checkout import patch_failure
 from ai_ops.vcs.mirror import Mirror
 from ai_ops.vcs.names import check_sha
@@ -59,7 +60,7 @@ async def commit_patch(
                 raise patch_failure(failure) from None
             tree = (await staged.git("commit", "write-tree")).text.strip()
     if len(followed) == 1 and tree == followed[0][1]:
-        raise PermanentError("nothing_to_commit", "the patch changes nothing")
+        raise failed("nothing_to_commit")
     time = max(time for time, _ in followed) + 1
     return await _commit_tree(mirror, tree, list(parents or (base,)), time, message, author)
 
@@ -90,9 +91,7 @@ async def merged_tree(mirror: Mirror, base: str, head: str) -> str:
     lines = done.text.splitlines()
     if done.exit_code:
         paths = ", ".join(line for line in lines[1 : lines.index("")] if line) if "" in lines else ""
-        raise PermanentError(
-            "merge_conflict", f"both sides changed {paths[:300]}", next_step="Merge the branch by hand."
-        )
+        raise failed("merge_conflict", f"both sides changed {paths[:300]}")
     return check_sha(lines[0])
 
 

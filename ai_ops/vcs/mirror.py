@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.repository import Base, Repository
 from ai_ops.process import Completed
 from ai_ops.vcs.credentials import Credential
@@ -65,18 +66,14 @@ def parse_heads(listing: str) -> RemoteHeads:
 def choose_branch(remote: RemoteHeads, wanted: str) -> str:
     """Return the branch to start from: the wanted, the default, or the only plausible one."""
     if not remote.heads:
-        raise PermanentError(
-            "git_empty_repository",
-            "the repository has no commit yet",
-            next_step="Push a first commit, then try again.",
-        )
+        raise failed("git_empty_repository")
     if wanted and wanted not in remote.heads:
-        raise PermanentError("git_not_found", f"the repository has no branch {wanted!r}")
+        raise failed("git_not_found", f"the repository has no branch {wanted!r}")
     names = [wanted, remote.default, "main", "master", *(remote.heads if len(remote.heads) == 1 else ())]
     for name in names:
         if name in remote.heads:
             return check_branch(name)
-    raise PermanentError(
+    raise failed(
         "git_not_found",
         "the repository names no default branch that exists",
         next_step="Set a default branch on the host.",
@@ -165,7 +162,7 @@ class Mirror:
             return
         await self.fetch()
         if not await self.has_commit(sha):
-            raise PermanentError(
+            raise failed(
                 "git_commit_missing",
                 f"the commit {sha} is on no branch of the repository",
                 next_step="It was removed by a force push, or never pushed; start from the branch's head.",
@@ -185,9 +182,9 @@ class Mirror:
             await self.fetch()
         sha = await self.head(name)
         if sha is None:
-            raise PermanentError("git_not_found", f"the branch {name!r} went away")
+            raise failed("git_not_found", f"the branch {name!r} went away")
         if not await self.has_commit(sha):
-            raise PermanentError("git_damaged", "the mirror lacks its own head")
+            raise failed("git_damaged", "the mirror lacks its own head")
         return Base(sha, name)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.repository import Repository
 
 _SHA = re.compile(r"[0-9a-f]{40}\Z")
@@ -32,7 +33,7 @@ class Address:
 def check_sha(sha: str) -> str:
     """Return a full lower-case commit id as it is, or refuse it with ``bad_commit_id``."""
     if not _SHA.match(sha):
-        raise PermanentError("bad_commit_id", f"not a full commit id: {sha[:60]!r}")
+        raise failed("bad_commit_id", f"not a full commit id: {sha[:60]!r}")
     return sha
 
 
@@ -48,7 +49,7 @@ def check_branch(branch: str) -> str:
         and not _SHA.match(branch)
     )
     if not good:
-        raise PermanentError("bad_branch_name", f"not a usable branch name: {branch[:80]!r}")
+        raise failed("bad_branch_name", f"not a usable branch name: {branch[:80]!r}")
     return branch
 
 
@@ -91,9 +92,5 @@ def _file(url: str, allowed: bool) -> Address:
     return Address(url, "file")
 
 
-def _refused(why: str) -> PermanentError:
-    return PermanentError(
-        "bad_repository_url",
-        f"the repository's address is refused: {why}",
-        next_step="Use the https address of a repository on the configured code host.",
-    )
+def _refused(why: str) -> AiOpsError:
+    return failed("bad_repository_url", f"the repository's address is refused: {why}")

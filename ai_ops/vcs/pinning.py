@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from ai_ops.core.failures import failed
 from ai_ops.core.repository_url import PORTS, private_host
-from ai_ops.errors import PermanentError, TemporaryError
 
 LookUp = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host and a port to its IP addresses; raises OSError when there are none."""
@@ -46,9 +46,9 @@ class Pinning:
         try:
             found = await self.look_up(host, port)
         except OSError as error:
-            raise TemporaryError("git_unreachable", f"the name {host} has no address: {error}") from error
+            raise failed("dns_failed", f"the name {host} has no address: {error}") from error
         if not found or any(private_host(address) for address in found):
-            raise PermanentError(
+            raise failed(
                 "repo_not_allowed",
                 f"the name {host} leads into a private network",
                 next_step="If it is meant to, write the host into ALLOWED_REPOS without a wildcard.",

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
 from ai_ops.vcs.environment import Place, child_environment
 from ai_ops.vcs.names import check_sha
 
@@ -77,4 +77,4 @@ def _repository(git_dir: Path) -> Iterator[git.Repo]:
             repository.git.update_environment(**(blank | child_environment(Place(git_dir))))
             yield repository
     except (git.exc.ODBError, git.exc.GitError, OSError, ValueError, IndexError) as error:
-        raise PermanentError("git_damaged", f"the mirror cannot be read: {error}") from None
+        raise failed("git_damaged", f"the mirror cannot be read: {error}") from None

@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.process import Limits, clean_environment, run
 
 _PGP = b"-----BEGIN PGP PRIVATE KEY BLOCK-----"
@@ -77,10 +78,6 @@ async def _tool(*argv: str, home: str, stdin: bytes = b"") -> str:
     return done.text or done.complaint
 
 
-def unsigned(why: str) -> PermanentError:
+def unsigned(why: str) -> AiOpsError:
     """Return the failure of a signature."""
-    return PermanentError(
-        "commit_signing_failed",
-        why,
-        next_step="Check COMMIT_SIGNING_KEY: a private key without a pass phrase, for its owner alone.",
-    )
+    return failed("commit_signing_failed", why)

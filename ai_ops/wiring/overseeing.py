@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from ai_ops.core.failures import failed
 from ai_ops.core.orchestrator.cleaning import Cleaning, Forget, RunFolders
 from ai_ops.core.orchestrator.crew import Crew
 from ai_ops.core.orchestrator.health_watch import HealthWatch
@@ -22,7 +23,6 @@ from ai_ops.core.ports import Clock, Engine
 from ai_ops.core.supervision import WorkerRules
 from ai_ops.core.tally import Tally
 from ai_ops.engine.data_lock import DataLock
-from ai_ops.errors import PermanentError
 from ai_ops.flow.health import HealthRules, Reached
 from ai_ops.integrations.alert_file import AlertFile
 from ai_ops.integrations.reachability import reach
@@ -132,11 +132,7 @@ def backup_places(settings: Settings) -> Places:
     """
     url = make_url(settings.database)
     if url.get_backend_name() != "sqlite" or not url.database:
-        raise PermanentError(
-            "backup_unsupported",
-            "The tables are in PostgreSQL, which has tools of its own for this.",
-            next_step="Use pg_dump and pg_restore while no server runs; DATA_DIR/engine.db is made again.",
-        )
+        raise failed("backup_unsupported")
     return Places(settings.data_dir.absolute(), Path(url.database).absolute())
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 
+from ai_ops.core.failures import failed
 from ai_ops.core.orchestrator.planning import Planning
-from ai_ops.errors import PermanentError
 from ai_ops.server.auth import Keyring, require_safe_listening
 from ai_ops.server.http_server import Listening, build_app, listen
 from ai_ops.server.node_rates import NodeRates
@@ -95,16 +95,15 @@ async def serving(
     try:
         require_safe_listening(settings.http_host, secret(settings.server_api_key))
     except ValueError as error:
-        raise PermanentError("unsafe_listening", str(error)) from None
+        raise failed("unsafe_listening", str(error)) from None
     public_url = settings.public_url.rstrip("/") or settings.own_address
     async with build(settings, public_url, wrap=wrap, overlays=overlays) as system:
         try:
             listening = await listen(build_app(services(system)), settings.http_host, settings.http_port)
         except OSError as error:
-            raise PermanentError(
+            raise failed(
                 "address_in_use",
                 f"cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror}",
-                next_step="Stop the other program, or choose another HTTP_PORT.",
             ) from error
         try:
             yield system, listening

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
+from ai_ops.core.failures import failed
 from ai_ops.core.mail_pacing import Pacing, QuietHours
 from ai_ops.core.ports import Clock, Notifier
-from ai_ops.errors import PermanentError
 from ai_ops.flow.notification import NotificationKind, Way
 from ai_ops.integrations.channels import ChannelNotifier
 from ai_ops.integrations.webhooks import Endpoint, WebhookNotifier, key_of
@@ -70,7 +70,7 @@ def endpoints(settings: Settings) -> dict[str, Endpoint]:
         try:
             key = key_of(words)
         except ValueError as error:
-            raise PermanentError(
+            raise failed(
                 "configuration_invalid", f"The secret of [[webhook]] {table.name} {error}."
             ) from None
         made[table.name] = Endpoint(table.url, key, table.private)
@@ -110,6 +110,6 @@ def _said(secret: SecretStr | None, file: Path | None, where: str) -> str:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise PermanentError(
+        raise failed(
             "configuration_invalid", f"{where} names {file}, which cannot be read: {reason.lower()}."
         ) from None

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Prepared, Sandbox, SandboxResult, SandboxSpec
 from ai_ops.errors import PermanentError
 from ai_ops.workspace.oci import PROGRAMS, OciSandbox
@@ -78,7 +79,7 @@ class AutoSandbox:
             else:
                 self._why = "".join(f"; not {error.message}" for error in refusals)
                 return candidate
-        raise PermanentError(
+        raise failed(
             "sandbox_unavailable",
             "; ".join(error.message for error in refusals),
             next_step=refusals[0].next_step,
@@ -100,13 +101,13 @@ def choose(
         PermanentError: ``config_invalid``.
     """
     if setting == "bwrap":
-        return BubblewrapSandbox(limits)
+        return BubblewrapSandbox(limits, owner=owner)
     if setting == "auto":
         containers = [OciSandbox(limits, program=program, owner=owner, image=image) for program in PROGRAMS]
-        return AutoSandbox([BubblewrapSandbox(limits), *containers])
+        return AutoSandbox([BubblewrapSandbox(limits, owner=owner), *containers])
     if setting == "off":
         return OffSandbox(limits)
-    raise PermanentError("config_invalid", f"SANDBOX={setting!r}", next_step="Use bwrap, auto or off.")
+    raise failed("config_invalid", f"SANDBOX={setting!r}")
 
 
 def toolchains_of(sandbox: Sandbox) -> FindToolchain:

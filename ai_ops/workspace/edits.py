@@ -17,7 +17,8 @@ from pathlib import Path
 
 from ai_ops.core.code_blocks import Tree, is_git_name
 from ai_ops.core.code_blocks.resolve import SUBMODULE, SYMLINK
-from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.edits import FileChange
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -31,17 +32,25 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 def _names(path: str) -> list[str]:
     names = path.split("/")
     if "\0" in path or any(name in ("", ".", "..") or is_git_name(name) for name in names):
-        raise PermanentError("path_refused", f"not a path beneath the checkout: {path!r}")
+        raise failed("path_refused", f"not a path beneath the checkout: {path!r}")
     return names
 
 
-def _named(error: OSError, path: str) -> AiOpsError:
+def _named(error: OSError, path: str, checkout: Path) -> AiOpsError:
     """Return our word for a failure of the file system."""
     if error.errno in _LINKED:
-        return PermanentError("path_refused", f"a link or a file stands in the way of {path!r}")
+        return failed("path_refused", f"a link or a file stands in the way of {path!r}")
+    if error.errno == errno.ENOSPC and _lacks_inodes(checkout):
+        return failed("inodes_full", f"{path!r} could not be written: there is no inode left")
     if error.errno in _FULL:
-        return TemporaryError("disk_full", f"{path!r} could not be written: {error.strerror}")
-    return PermanentError("workspace_unwritable", f"{path!r}: {error.strerror}")
+        return failed("disk_full", f"{path!r} could not be written: {error.strerror}")
+    return failed("workspace_unwritable", f"{path!r}: {error.strerror}")
+
+
+def _lacks_inodes(checkout: Path) -> bool:
+    """Return whether a file system that has no room has bytes left, and no inode for another file."""
+    left = os.statvfs(checkout)
+    return left.f_files > 0 and left.f_favail == 0 and left.f_bavail > 0
 
 
 @contextlib.contextmanager
@@ -82,13 +91,13 @@ def read(checkout: Path, path: str) -> bytes | None:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 return None
             if os.fstat(file).st_size > _MOST_BYTES:
-                raise PermanentError("file_too_large", f"{path!r} is larger than {_MOST_BYTES} bytes")
+                raise failed("file_too_large", f"{path!r} is larger than {_MOST_BYTES} bytes")
             with os.fdopen(os.dup(file), "rb") as stream:
                 return stream.read(_MOST_BYTES)
     except OSError as error:
         if error.errno in (*_LINKED, errno.ENOENT, errno.EISDIR, errno.ENXIO, errno.ENAMETOOLONG):
             return None
-        raise _named(error, path) from error
+        raise _named(error, path, checkout) from error
 
 
 def tree(checkout: Path) -> Tree:
@@ -174,7 +183,7 @@ class _Staged:
                 if self.new:
                     os.rename(self.new, name, src_dir_fd=folder, dst_dir_fd=folder)
         except OSError as error:
-            raise _named(error, self.path) from error
+            raise _named(error, self.path, checkout) from error
 
     def undo(self, checkout: Path) -> None:
         """Put the file back as it was; of one that did not come so far nothing is there to do."""
@@ -199,7 +208,7 @@ def _stage(checkout: Path, change: FileChange) -> _Staged:
             mode = _mode_now(folder, name, change.path)
             if change.content is None:
                 if mode is None:
-                    raise PermanentError("path_refused", f"{change.path!r} is not there to delete")
+                    raise failed("path_refused", f"{change.path!r} is not there to delete")
                 return _Staged(change.path, "", _temporary())
             temporary = _temporary()
             with _opened(os.open(temporary, _NEW, 0o600, dir_fd=folder)) as file:
@@ -211,7 +220,7 @@ def _stage(checkout: Path, change: FileChange) -> _Staged:
                     raise
             return _Staged(change.path, temporary, _temporary() if mode is not None else "")
     except OSError as error:
-        raise _named(error, change.path) from error
+        raise _named(error, change.path, checkout) from error
 
 
 def _temporary() -> str:
@@ -233,7 +242,7 @@ def _mode_now(folder: int, name: str, path: str) -> int | None:
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(info.st_mode):
-        raise PermanentError("path_refused", f"{path!r} is not an ordinary file")
+        raise failed("path_refused", f"{path!r} is not an ordinary file")
     return info.st_mode & 0o777
 
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ai_ops.core.failures import failed
 from ai_ops.errors import TemporaryError
 
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x0002_0000, 0x1000_0000
@@ -90,9 +91,7 @@ def mount_overlay(lower: Path, upper: Path, work: Path, target: Path) -> None:
         flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
         _call("mount", b"overlay", os.fsencode(target), b"overlay", flags, data)
     except OSError as error:
-        raise TemporaryError(
-            "mount_failed", f"{target.name} could not be mounted: {error.strerror}", delay=5.0
-        ) from error
+        raise failed("mount_failed", f"{target.name} could not be mounted: {error.strerror}") from error
 
 
 def unmount(target: Path) -> None:
@@ -106,12 +105,7 @@ def unmount(target: Path) -> None:
     try:
         _call("umount2", os.fsencode(target), _MNT_DETACH | _UMOUNT_NOFOLLOW)
     except OSError as error:
-        raise TemporaryError(
-            "unmount_failed",
-            f"{target.name} could not be unmounted: {error.strerror}",
-            next_step="Restart the server: its mounts end with it.",
-            delay=5.0,
-        ) from error
+        raise failed("unmount_failed", f"{target.name} could not be unmounted: {error.strerror}") from error
 
 
 def _call(name: str, *arguments: object) -> None:

@@ -20,8 +20,9 @@ from typing import Any
 from uuid import uuid4
 
 from ai_ops import process
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Bind, SandboxResult, SandboxSpec
-from ai_ops.errors import PermanentError
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.report import RunEnd
 from ai_ops.workspace import seccomp
 from ai_ops.workspace.container import LABEL, Runtime, container_argv, empty_image, own_user
@@ -178,9 +179,9 @@ class OciSandbox:
         except FileNotFoundError:
             raise self._unavailable("it is not installed") from None
 
-    def _unavailable(self, why: str) -> PermanentError:
+    def _unavailable(self, why: str) -> AiOpsError:
         step = f"Install {self._program} and let this user run containers, or mend bubblewrap."
-        return PermanentError("sandbox_unavailable", f"{self._program}: {why}", next_step=step)
+        return failed("sandbox_unavailable", f"{self._program}: {why}", next_step=step)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ _PROC = Path("/proc")
 
 
 def kill_orphans(workspaces: Path) -> tuple[int, ...]:
-    """Kill the sandboxes that show a folder beneath ``workspaces`` and are not ours; return their pids.
+    """Kill the sandboxes that show ``workspaces`` as their owner, or a folder beneath, and are not ours.
+
+    Returns their pids.
 
     Call it only while the folders are this process's alone. Does nothing where there is no ``/proc``.
     """

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Bind, SandboxSpec
-from ai_ops.errors import PermanentError
+from ai_ops.errors import AiOpsError
 
 HOME = "/home/ai-ops"
 PRIVATE = ("/tmp", "/dev/shm", HOME)  # noqa: S108 # nosec B108
@@ -75,6 +76,7 @@ def bubblewrap_argv(
     limits: SandboxLimits,
     *,
     bwrap: str = "bwrap",
+    owner: Path | None = None,
     prlimit: str | None = None,
     status_fd: int | None = None,
     gate_fds: tuple[int, int] | None = None,
@@ -85,6 +87,7 @@ def bubblewrap_argv(
         spec: the command; its binds are mounted in their order.
         limits: sizes of the private file systems, and the kernel limits set by ``prlimit``.
         bwrap: the program.
+        owner: a folder of the server that starts it, shown to who looks at the command line from outside.
         prlimit: the program that sets limits from inside, where processes are counted per sandbox.
         status_fd: where bubblewrap tells its child's pid and the exit code.
         gate_fds: where the inside says that it stands, and where it then reads a line before the command
@@ -102,6 +105,8 @@ def bubblewrap_argv(
     argv += _private(limits, spec.binds)
     for bind in spec.binds:
         argv += ["--bind" if bind.writable else "--ro-bind", str(bind.source), bind.target]
+    if owner is not None:
+        argv += ["--setenv", "AI_OPS_OWNER", f"{owner.absolute()}/"]  # --clearenv takes it away again
     argv += ["--remount-ro", "/", "--chdir", spec.cwd, "--clearenv"]
     for name, value in environment(spec).items():
         argv += ["--setenv", name, value]
@@ -198,6 +203,6 @@ def _check_way(outer: Path, inner: str) -> None:
             raise refused(f"{place} is a link")
 
 
-def refused(why: str) -> PermanentError:
+def refused(why: str) -> AiOpsError:
     """Return the error of a command that cannot be kept apart."""
-    return PermanentError("sandbox_refused", why)
+    return failed("sandbox_refused", why)

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ai_ops import process
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Bind, SandboxResult, SandboxSpec
-from ai_ops.errors import PermanentError
+from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.report import RunEnd
 from ai_ops.workspace.confinement import describe
 from ai_ops.workspace.gate import Gate
@@ -65,8 +66,14 @@ class _Confined:
 class BubblewrapSandbox:
     """Runs commands in bubblewrap: own user, process, mount and network namespaces, and limits."""
 
-    def __init__(self, limits: SandboxLimits | None = None, *, program: str = "bwrap") -> None:
-        """Use ``program`` from the search path. Nothing is started or checked yet; see ``probe``."""
+    def __init__(
+        self, limits: SandboxLimits | None = None, *, program: str = "bwrap", owner: Path | None = None
+    ) -> None:
+        """Use ``program`` from the search path. Nothing is started or checked yet; see ``probe``.
+
+        ``owner`` is a folder that is this server's alone, by which ``orphans`` knows what it left behind.
+        """
+        self._owner = owner
         self._limits = limits or SandboxLimits()
         self._program = program
         self._prlimit = shutil.which("prlimit", path="/usr/bin:/bin")
@@ -97,6 +104,7 @@ class BubblewrapSandbox:
                 spec,
                 self._limits,
                 bwrap=self._program,
+                owner=self._owner,
                 prlimit=self._prlimit,
                 status_fd=gate.status_fd,
                 gate_fds=gate.gate_fds,
@@ -201,5 +209,5 @@ def _translation(binds: Sequence[Bind]) -> Callable[[str], str]:
     return lambda text: pattern.sub(lambda found: sources[found[1]], text)
 
 
-def _unavailable(why: str) -> PermanentError:
-    return PermanentError("sandbox_unavailable", f"bubblewrap: {why}", next_step=_INSTALL)
+def _unavailable(why: str) -> AiOpsError:
+    return failed("sandbox_unavailable", f"bubblewrap: {why}", next_step=_INSTALL)

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ai_ops.core import runners
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Bind, Sandbox, SandboxResult, SandboxSpec
 from ai_ops.core.project import TestPlan
 from ai_ops.core.runners.model import SETUP_FOLDER
-from ai_ops.errors import PermanentError
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.report import RunEnd
 from ai_ops.flow.repository import Repository
 from ai_ops.workspace.folders import fresh_folder, read_regular, remove_tree, settle, sync_names
@@ -172,10 +173,10 @@ class SetupBuilder:
         if result.end is not RunEnd.EXITED or result.exit_code != 0:
             raise self._failure(result)
 
-    def _failure(self, result: SandboxResult) -> PermanentError:
+    def _failure(self, result: SandboxResult) -> AiOpsError:
         how = f"exit code {result.exit_code}" if result.end is RunEnd.EXITED else str(result.end)
         advice = "" if self._network else " If it needs the network, set SETUP_NETWORK=on."
-        return PermanentError(
+        return failed(
             "setup_failed",
             f"the setup command ended with {how}:\n{result.output[-_TAIL:].strip()}",
             next_step=f"Correct `setup` in .ai-ops.yml.{advice}",

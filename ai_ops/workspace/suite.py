@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ai_ops.core import runners
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Bind, Sandbox, SandboxSpec
 from ai_ops.core.project import TestPlan
 from ai_ops.core.runners.model import PATHS, REPORT_FOLDER, REPORTERS, WORKSPACE, RawRun, Runner, Text
-from ai_ops.errors import PermanentError
 from ai_ops.flow.report import SuiteReport
 from ai_ops.workspace.folders import fresh_folder, read_regular
 from ai_ops.workspace.report_files import read_reports, remove_reports, walk
@@ -63,11 +63,9 @@ class SuiteRunner:
         runner = runners.named(plan.kind)
         missing = (await asyncio.to_thread(self._find, runner.TOOLS)).missing
         if missing and plan.setup is None and runner in runners.RUNNERS:
-            raise PermanentError(
+            raise failed(
                 "test_tool_missing",
                 f"the tests are run by {runner.NAME}, and on this host there is no {', '.join(missing)}",
-                next_step="Install it where the server runs, or name a `setup` that puts it into "
-                "$AI_OPS_SETUP_DIR/bin.",
             )
 
     async def run(
@@ -179,7 +177,7 @@ def command_line(plan: TestPlan, paths: Sequence[str], text: Text = lambda path:
     for path in paths:
         parts = path.split("/")
         if not path or path.startswith(("/", "-")) or ".." in parts or "\0" in path:
-            raise PermanentError("test_path_invalid", f"{path[:200]!r} is not a path of the repository")
+            raise failed("test_path_invalid", f"{path[:200]!r} is not a path of the repository")
     selected = runners.named(plan.kind).select(paths, text)
     return tuple(word for item in plan.reproduce for word in (selected if item == PATHS else (item,)))
 

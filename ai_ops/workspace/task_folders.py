@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 
 _LEFT_OUT = frozenset({".git", "node_modules", "__pycache__"})
 _MOST_CHANGED = 10_000
@@ -67,6 +68,6 @@ class TaskFolders:
         return sorted(found)
 
 
-def _refused(why: str) -> PermanentError:
+def _refused(why: str) -> AiOpsError:
     step = "Name a folder beneath one of TASK_FOLDERS, or give repo_url."
-    return PermanentError("folder_not_allowed", why, next_step=step)
+    return failed("folder_not_allowed", why, next_step=step)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ai_ops.core.failures import failed
 from ai_ops.core.workflows import MOST_BYTES
-from ai_ops.errors import TemporaryError
 
 _MOST_FILES = 500
 
@@ -32,7 +32,7 @@ class TemplateFolder:
             return [(path.name, _text(path)) for path in names[:_MOST_FILES]]
         except OSError as error:
             words = f"the templates cannot be read: {error.strerror}"
-            raise TemporaryError("storage_unavailable", words, next_step="Look at TEMPLATES_DIR.") from error
+            raise failed("storage_unavailable", words, next_step="Look at TEMPLATES_DIR.") from error
 
 
 def _text(path: Path) -> str:

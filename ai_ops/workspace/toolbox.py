@@ -21,8 +21,9 @@ from uuid import uuid4
 
 from packaging.requirements import Requirement
 
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Bind
-from ai_ops.errors import PermanentError
+from ai_ops.errors import AiOpsError
 from ai_ops.workspace.folders import remove_tree
 from ai_ops.workspace.profile import SEARCH_PATH
 
@@ -160,5 +161,5 @@ def _make_read_only(folder: Path) -> None:
             Path(place).chmod(0o500)
 
 
-def _unavailable(why: str) -> PermanentError:
-    return PermanentError("toolbox_unavailable", why, next_step='pip install "ai-ops[server]"')
+def _unavailable(why: str) -> AiOpsError:
+    return failed("toolbox_unavailable", why)

@@ -6,8 +6,8 @@ import asyncio
 import re
 from pathlib import Path
 
+from ai_ops.core.failures import failed
 from ai_ops.core.ports import Git
-from ai_ops.errors import PermanentError
 from ai_ops.flow.repository import Repository
 from ai_ops.workspace.base_trees import BaseTrees
 from ai_ops.workspace.folders import copy_tree, fresh_folder, remove_tree
@@ -103,7 +103,7 @@ class WorkspaceManager:
 
 def _check(name: str) -> None:
     if not _NAME.match(name):
-        raise PermanentError("workspace_name_invalid", f"{name[:80]!r} cannot name a folder")
+        raise failed("workspace_name_invalid", f"{name[:80]!r} cannot name a folder")
 
 
 def _mark(root: Path, run: Path) -> None:

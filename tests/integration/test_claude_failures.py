@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from ai_ops.core.budgets import PlannedCall
-from ai_ops.core.failures import CODES
+from ai_ops.core.model_failures import CODES
 from ai_ops.core.pricing import Price
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
@@ -99,7 +99,7 @@ CASES = {
     "credit": limits(
         error(400, "invalid_request_error", "Your credit balance is too low"), "model_credit_exhausted"
     ),
-    "quota": limits(
+    "the account's own limit": limits(
         error(400, "invalid_request_error", "You have reached your specified API usage limits."),
         "model_quota_exhausted",
     ),

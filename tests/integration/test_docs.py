@@ -22,29 +22,24 @@ from pydantic import SecretStr
 from typer.main import get_command
 
 from ai_ops import flow
-from ai_ops.agent import delivery
 from ai_ops.cli.app import app
-from ai_ops.core import failures
 from ai_ops.core.commands import RULES
+from ai_ops.core.failures import CATALOGUE
+from ai_ops.core.failures.page import with_tables
 from ai_ops.core.guard.policy import RULE_NAMES
 from ai_ops.core.setting_names import TABLES
 from ai_ops.server.auth import Scope
 from ai_ops.server.http_server import ROUTES
 from ai_ops.settings import Settings
-from ai_ops.vcs import failures as git_failures
-from ai_ops.vcs import host_failures
-from ai_ops.vcs.github_failures import GITHUB
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("doc/*.md"), *ROOT.glob("examples/*.md")])
 README, ENV = ROOT / "README.md", ROOT / ".env.example"
-SAID_OTHERWISE = {"configuration_invalid", "internal_error", "server_failing"}  # not as a first argument
 WRITTEN_ELSEWHERE = {"doc/benchmarks.md"}  # `make bench` writes it
 
 _BLOCK = re.compile(r"^<!-- run[^>]*-->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 _SETTING = re.compile(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
-_CODE = re.compile(r"[a-z]+(_[a-z]+)+")
 
 
 def read(page: str) -> str:
@@ -255,41 +250,37 @@ def test_every_command_stands_in_the_readme(command: str) -> None:
         assert f"`{name}`" in line
 
 
-def codes() -> set[str]:
-    """Return every failure code that the code can raise."""
-    found = set(failures.CODES) | SAID_OTHERWISE
-    found |= {rule.code for rule in git_failures._RULES} | set(delivery._CODES.values()) | host_codes()
+def raised() -> dict[str, list[str]]:
+    """Return the codes that the code raises by name, each with where."""
+    found: dict[str, list[str]] = {}
     for path in (ROOT / "ai_ops").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)):
                 continue
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            if name in ("PermanentError", "TemporaryError") and isinstance(node.args[0].value, str):
-                found.add(node.args[0].value)
+            if name in ("PermanentError", "TemporaryError", "failed", "failure", "part_of_the_way"):
+                found.setdefault(str(node.args[0].value), []).append(f"{path.name} {name}")
     return found
 
 
-def host_codes() -> set[str]:
-    """Return the codes that answers of a code host become."""
-    words = ("planned", "archived", "insufficient_scope", "repository is empty", "rate limit")
-    return {
-        host_failures.from_status(GITHUB, status, {}, said).code
-        for status in range(400, 512)
-        for said in words
-    }
+def test_every_failure_is_raised_by_the_code_of_its_row() -> None:
+    assert sorted(raised().keys() - CATALOGUE) == [], "a new failure is a row in ai_ops/core/failures/"
+    spelt = [place for places in raised().values() for place in places if place.endswith("Error")]
+    assert spelt == [], "failed(code, …) knows the family of a failure"
 
 
-def test_every_failure_code_is_explained() -> None:
-    explained = set(re.findall(r"`([a-z_]+)`", read("doc/operations.md")))
-    assert sorted(codes() - explained) == []
+def test_no_row_is_there_that_nothing_raises() -> None:
+    code = "".join(
+        path.read_text("utf-8")
+        for path in (ROOT / "ai_ops").rglob("*.py")
+        if path.parent.name != "failures" or path.name == "way.py"
+    )
+    assert [name for name in CATALOGUE if f'"{name}"' not in code] == []
 
 
-def test_no_explained_failure_code_is_invented() -> None:
-    section = read("doc/operations.md").partition("## What each failure code means")[2].partition("\n## ")[0]
-    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
-    named = {code for row in rows for code in re.findall(r"`([a-z_]+)`", row)}
-    assert named
-    assert sorted(named - codes()) == []
+def test_the_page_of_operations_has_the_failures_as_the_code_has_them() -> None:
+    page = read("doc/operations.md")
+    assert with_tables(page) == page, "make docs"
 
 
 def test_the_examples_run_as_their_page_says(tmp_path: Path) -> None:

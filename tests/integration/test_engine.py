@@ -504,7 +504,7 @@ async def test_a_database_that_cannot_be_opened_is_named(durable: House):
     (durable.folder / "engine.db").write_bytes(b"this is not a database" * 100)
     with pytest.raises(PermanentError) as refused:
         await durable.build().start()
-    assert refused.value.code == "engine_unavailable"
+    assert refused.value.code == "engine_unusable"
     (durable.folder / "engine.db").unlink()
     await durable.open()
 

@@ -6,7 +6,7 @@ import contextlib
 import psutil
 import pytest
 
-from ai_ops.core import failures
+from ai_ops.core import model_failures as failures
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.worker import Worker
 from ai_ops.engine.memory import MemorySteps

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from ai_ops.core import failures
+from ai_ops.core import model_failures as failures
 from ai_ops.core.identity import message_id, run_id
 from ai_ops.core.orchestrator.worker import Worker
 from ai_ops.engine.memory import MemorySteps

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ai_ops.core import failures
+from ai_ops.core import model_failures as failures
 from ai_ops.core.budgets import day_of
 from ai_ops.core.identity import run_id
 from ai_ops.errors import PermanentError, TemporaryError

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from ai_ops.core.failures import failure
 from ai_ops.core.identity import run_id
+from ai_ops.core.model_failures import failure
 from ai_ops.errors import PermanentError
 from ai_ops.flow.fixing import FixMode, Session
 from ai_ops.flow.task import TaskState

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from ai_ops.core.failures import failure
 from ai_ops.core.identity import run_id
+from ai_ops.core.model_failures import failure
 from ai_ops.flow.fixing import Session
 from ai_ops.flow.task import TaskState
 from tests.support import shop

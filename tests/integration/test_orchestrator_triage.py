@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai_ops.core import failures
+from ai_ops.core import model_failures as failures
 from ai_ops.core.identity import run_id
 from ai_ops.core.ports import NewTask
 from ai_ops.flow.run import StepState

@@ -131,6 +131,17 @@ def descendants(pid: int = 0) -> list[psutil.Process]:
     return alive
 
 
+def reap_adopted() -> None:
+    """Reap what this process adopted and what has ended, as the host's first process would.
+
+    A PID namespace whose processes nobody reaps cannot end.
+    """
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
+            if process.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(process.pid, os.WNOHANG)
+
+
 def commands(processes: Collection[psutil.Process]) -> list[list[str]]:
     """Return the command lines of those that are still there."""
     found = []

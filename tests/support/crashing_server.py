@@ -13,6 +13,8 @@
 For ``committed`` the step may also be a state of the task: the task has moved to it. ``record:1:inside``: our
 record of the pull request is there, and its task does not name it yet.
 
+With ``SOAK_CHANCE`` failures are met at random besides: see ``soaking``.
+
 The moments are found from outside, by what is put around the worker's steps and around adapters. Each
 time that a step's work is begun is said in a line of stderr.
 """
@@ -38,6 +40,7 @@ from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.github import GitHubHost
 from ai_ops.workspace.mounts import enter_private_mounts
+from tests.support.soaking import SoakedSteps, weather_of
 
 
 class Fault:
@@ -88,9 +91,12 @@ def crash_around(owner: type, method: str, fault: Fault, point: Callable[..., tu
 async def serve(settings: Settings, fault: Fault, overlays: bool) -> None:
     stop = stop_signal()
 
+    weather = weather_of(os.environ)
+
     def wrap(worker: Worker) -> Worker:
         async def crashing(task_id: str, run_number: int, steps: Steps) -> None:
-            await worker(task_id, run_number, CrashingSteps(steps, fault))
+            steps = CrashingSteps(steps, fault)
+            await worker(task_id, run_number, SoakedSteps(steps, weather) if weather else steps)
 
         return crashing
 

@@ -81,7 +81,7 @@ class MailServer:
         return AuthResult(success=data == known)
 
 
-def write_certificate(certificate_file: Path, key_file: Path) -> None:
+def write_certificate(certificate_file: Path, key_file: Path, *, until: timedelta = _DAY) -> None:
     """Write a self-signed certificate for 127.0.0.1 and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
@@ -93,8 +93,8 @@ def write_certificate(certificate_file: Path, key_file: Path) -> None:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _DAY)
-        .not_valid_after(now + _DAY)
+        .not_valid_before(now - 3 * _DAY)
+        .not_valid_after(now + until)
         .add_extension(address, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

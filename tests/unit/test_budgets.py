@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ai_ops.core.budgets import BUDGET_CODES, Budget, Budgets, PlannedCall, Spent, Stop, judge, stopped
-from ai_ops.core.failures import CODES
+from ai_ops.core.model_failures import CODES
 from ai_ops.errors import PermanentError, TemporaryError
 
 NOW = datetime(2026, 11, 25, 11, 37, tzinfo=UTC)

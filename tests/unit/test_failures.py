@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ai_ops.core.failures import (
+from ai_ops.core.model_failures import (
     CODES,
     ApiFailure,
     CliEnd,

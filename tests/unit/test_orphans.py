@@ -1,5 +1,6 @@
 """What a killed server left behind is ended at the next start; everybody else's is left alone."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ai_ops.core.ports import SandboxSpec
 from ai_ops.workspace.orphans import kill_orphans
+from ai_ops.workspace.profile import SandboxLimits, bubblewrap_argv
+from ai_ops.workspace.sandbox import BubblewrapSandbox
 
 # Leaves a sleeper behind that has no parent any more, and tells its pid.
 _LEAVE = """
@@ -72,3 +76,19 @@ def test_a_sandbox_of_this_process_is_left_alone(tmp_path):
     with subprocess.Popen(argv, executable=sys.executable) as ours:
         assert kill_orphans(tmp_path / "workspaces") == ()
         ours.kill()
+
+
+def test_a_sandbox_that_shows_no_folder_is_known_by_its_owner(tmp_path, pids):
+    spec = SandboxSpec(("/bin/true",), (), cwd="/")  # what the self-test is
+    argv = bubblewrap_argv(spec, SandboxLimits(), owner=tmp_path / "workspaces")
+    assert argv.index("AI_OPS_OWNER") < argv.index("--clearenv")
+    (owner,) = (word for word in argv if word.startswith(str(tmp_path)))
+    pids.append(left_behind("/usr/bin/bwrap", owner))
+    assert kill_orphans(tmp_path / "workspaces") == tuple(pids)
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
+async def test_the_owner_is_not_seen_inside(tmp_path):
+    spec = SandboxSpec(("/usr/bin/env",), (), cwd="/")
+    result = await BubblewrapSandbox(owner=tmp_path).run(spec)
+    assert "HOME=" in result.output and "OWNER" not in result.output

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ai_ops.core import failures
+from ai_ops.core import model_failures as failures
 from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.fixing import FixAnswer

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ai_ops.core import failures
+from ai_ops.core import model_failures as failures
 from ai_ops.core.pausing import LIMIT_CODES, PROBE, Pause, closed, entered, given_up, met
 from ai_ops.errors import TemporaryError
 

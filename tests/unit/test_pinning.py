@@ -51,7 +51,7 @@ async def test_a_host_that_the_configuration_names_may_be_private():
 
 
 async def test_a_name_without_an_address_is_tried_again():
-    with pytest.raises(TemporaryError, match="git_unreachable"):
+    with pytest.raises(TemporaryError, match="dns_failed"):
         await pinning().config("https://git.example.test/a/b")
 
 

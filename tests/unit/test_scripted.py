@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ai_ops.core import code_blocks
-from ai_ops.core.failures import CODES
+from ai_ops.core.model_failures import CODES
 from ai_ops.core.prompts import parse_triage
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.edits import EditOp

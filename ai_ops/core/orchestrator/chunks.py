@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ai_ops.core import prompts
-from ai_ops.core.failures import failure
+from ai_ops.core.failures import failed
 from ai_ops.core.identity import nonce
+from ai_ops.core.model_failures import failure
 from ai_ops.core.orchestrator.errand import Prepared
 from ai_ops.core.orchestrator.grounds import Ground, ground_of
 from ai_ops.core.orchestrator.money import Purse, accounted, call_budget
@@ -281,6 +282,6 @@ class Work:
         )
 
 
-def _unfinished(why: str) -> PermanentError:
+def _unfinished(why: str) -> AiOpsError:
     step = "Give it more time (timeout_seconds), or ask for less; what it wrote is with its trace."
-    return PermanentError("task_unfinished", why, next_step=step)
+    return failed("task_unfinished", why, next_step=step)

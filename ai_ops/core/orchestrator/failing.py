@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ai_ops.core.diagnosis import diagnose
+from ai_ops.core.failures import alert_of
 from ai_ops.core.identity import run_id
 from ai_ops.core.links import absolute
 from ai_ops.core.orchestrator.money import cost_of
@@ -20,6 +21,7 @@ from ai_ops.core.report import Report
 from ai_ops.core.telling import told
 from ai_ops.errors import PermanentError
 from ai_ops.flow.event import ErrorDetail
+from ai_ops.flow.health import Severity
 from ai_ops.flow.issue import Issue
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.run import Step
@@ -53,7 +55,8 @@ async def fail(
 
 def warn(task: Task, state: TaskState, code: str, reason: str) -> None:
     """Say in one line of the log that a person is wanted, and why."""
-    log.warning("task %s ended as %s (%s): %s", task.id, state, code, told(reason))
+    level = logging.ERROR if alert_of(code) is Severity.P1 else logging.WARNING
+    log.log(level, "task %s ended as %s (%s): %s", task.id, state, code, told(reason))
 
 
 async def _mail(tools: Tools, task: Task, failure: Mapping[str, str]) -> Notification | None:
@@ -109,7 +112,7 @@ async def _report(tools: Tools, task: Task, failure: Mapping[str, str]) -> Repor
         trace_url=f"{url}/v1/traces/{run}" if url else "",
         task_url=f"{url}/v1/tasks/{task.id}" if url else "",
         pr_url=absolute(task.pr_url, url),
-        urgent=task.priority is Priority.URGENT,
+        urgent=task.priority is Priority.URGENT or alert_of(failure["code"]) is Severity.P1,
     )
     return report if issue is None else await asyncio.to_thread(_about, tools, report, issue)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from ai_ops.core.failures import failed
 from ai_ops.core.fix_watch import Facts, assess
 from ai_ops.core.links import absolute
 from ai_ops.core.orchestrator.reporting import redacted_issue
@@ -133,7 +134,7 @@ class FixWatching:
     async def _pull_request(self, watch: FixWatch) -> PullRequest:
         found = await self._tools.pull_requests.find(watch.pull_request_id)
         if found is None:
-            raise PermanentError("pull_request_not_found", "There is no such pull request.")
+            raise failed("pull_request_not_found")
         return found
 
     async def _mail(self, watch: FixWatch, pull_request: PullRequest) -> Notification | None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from ai_ops.core import replies
+from ai_ops.core.failures import failed
 from ai_ops.core.identity import is_of_task, port_branch
 from ai_ops.core.links import absolute
 from ai_ops.core.orchestrator.base_moved import find_newer, on_newer_base
@@ -58,7 +59,7 @@ async def follow_up(tools: Tools, steps: Steps, task: Task, run_id: str) -> Endi
     wanted = FollowUp.of(task.payload)
     pull_request = await tools.pull_requests.find(wanted.pull_request_id)
     if pull_request is None:
-        raise PermanentError("pull_request_not_found", "the task's pull request is no longer there")
+        raise failed("pull_request_not_found", "the task's pull request is no longer there")
     if is_of_task(pull_request.branch):
         return await revise_task(tools, steps, task, run_id, pull_request)
     job = await job_of(tools, steps, task, run_id)

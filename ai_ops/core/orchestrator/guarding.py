@@ -19,9 +19,10 @@ from urllib.parse import urlsplit
 
 from ai_ops.core import commands
 from ai_ops.core.commands import RULES
+from ai_ops.core.failures import failed
 from ai_ops.core.policies import Policy, Violation, Wish, violation
 from ai_ops.core.ports import Audit, Clock, Findings
-from ai_ops.errors import PermanentError
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.judgement import Decision, Finding, Judgement, Role, Severity, ToolJudge
 from ai_ops.flow.task import Task
 
@@ -114,14 +115,14 @@ class Guarding:
         """
         held = [each for each in await self.findings.of_task(task_id) if _waits(each)]
         if not held:
-            raise PermanentError("nothing_to_unblock", "no command of this task waits for a person")
+            raise failed("nothing_to_unblock")
         strict = any(each.decision is Decision.BLOCK for each in held)
         needed = Role.ADMIN if strict else Role.REVIEWER
         if tuple(Role).index(role) < tuple(Role).index(needed):
             await self.audit.append(
                 who, "security.unblock_refused", task_id, {"role": role, "needed": needed}
             )
-            raise PermanentError(
+            raise failed(
                 "role_too_low", f"the role {role} may not; {needed} is needed", next_step=f"Ask an {needed}."
             )
         detail = {"role": role, "reason": self.redact(reason), "rules": sorted({each.rule for each in held})}
@@ -149,7 +150,7 @@ class Guarding:
         await self.audit.append(
             "policy", "policy.refused", task_id, {"policy": broken.policy, "why": broken.words}
         )
-        raise PermanentError(
+        raise failed(
             "policy_violated",
             f"the policy {broken.policy} forbids it: {broken.words}",
             next_step="See [[policy]] in ai-ops.toml.",
@@ -189,8 +190,8 @@ def _role(task: Task) -> Role:
     return Role.SCHEDULE if task.payload.get("schedule_id") else Role.ADMIN
 
 
-def _blocked(judged: Judgement) -> PermanentError:
-    return PermanentError(
+def _blocked(judged: Judgement) -> AiOpsError:
+    return failed(
         "command_blocked",
         f"the rule {judged.rule} forbids it: {judged.text}",
         next_step="Ask for something else, or change the rule's decision in ai-ops.toml.",

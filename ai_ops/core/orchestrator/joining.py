@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ai_ops.core import markdown
+from ai_ops.core.failures import failed
 from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.reporting import Findings
 from ai_ops.core.orchestrator.scene import Job
@@ -43,7 +44,7 @@ async def join(job: Job, findings: Findings, pull_request_id: str) -> Ending:
     async def work() -> Outcome:
         other = await tools.pull_requests.find(pull_request_id)
         if other is None:
-            raise PermanentError("pull_request_not_found", "There is no such pull request.")
+            raise failed("pull_request_not_found")
         host, marker = tools.host_of(job.repository), f"ai-ops:also:{job.issue.id}:{task.episode}"
         await host.comment(job.repository, other.number, _words(job), marker=marker)
         await tools.tasks.update(task.id, pull_request_id=other.id, pr_url=other.url)

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ai_ops.core.drafts import drafting
+from ai_ops.core.failures import failed
 from ai_ops.core.identity import fix_branch
 from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.fix import find_fix
@@ -32,7 +33,6 @@ from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.orchestrator.triage import leave, triage, withholds
 from ai_ops.core.ports import Outcome, Steps
 from ai_ops.core.publishing_limits import NO_PLACE
-from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import HostedPullRequest, PullRequestState
 from ai_ops.flow.repository import Base
 from ai_ops.flow.suspects import Suspects
@@ -77,15 +77,12 @@ async def publish_approved(tools: Tools, steps: Steps, task: Task, run_id: str) 
     job = await job_of(tools, steps, task, run_id)
     kept = await tools.trace.patch(str(task.payload.get("candidate_run", "")), "candidate")
     if kept is None:
-        raise PermanentError(
-            "candidate_lost", "the approved change is no longer there", next_step="Retry the task."
-        )
+        raise failed("candidate_lost")
     candidate = Candidate.from_json(kept)
     if not is_publishable(candidate, require_proof=False):
-        raise PermanentError(
+        raise failed(
             "not_publishable",
             f"a {candidate.findings.proof.verdict} change is not published, whoever asks",
-            next_step="Retry the task.",
         )
     return await publish_or_join(job, candidate, await commit(job, candidate, person_asked=True))
 
@@ -105,7 +102,7 @@ async def job_of(tools: Tools, steps: Steps, task: Task, run_id: str) -> Job:
     """
     issue = await tools.issues.find(task.issue_id or "")
     if issue is None:
-        raise PermanentError("issue_not_found", "the task's issue is no longer there")
+        raise failed("issue_not_found", "the task's issue is no longer there")
     issue = await asyncio.to_thread(redacted_issue, issue, tools.redact)
     return Job(tools, steps, task, issue, run_id)
 

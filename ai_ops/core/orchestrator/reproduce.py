@@ -11,6 +11,7 @@ from typing import Any
 from ai_ops.core import guard, prompts, proof, runners
 from ai_ops.core.diagnosis import tried_in_vain
 from ai_ops.core.diff import parse as parse_diff
+from ai_ops.core.failures import failed
 from ai_ops.core.orchestrator.asking import Asked, Question, ask
 from ai_ops.core.orchestrator.money import Purse, accounted
 from ai_ops.core.orchestrator.records import (
@@ -32,7 +33,7 @@ from ai_ops.core.orchestrator.suites import (
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome
 from ai_ops.core.proof import ReproductionVerdict
-from ai_ops.errors import PermanentError
+from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.fixing import Purpose
 from ai_ops.flow.report import SuiteReport
 from ai_ops.flow.task import Reason, Verdict
@@ -122,8 +123,8 @@ async def _found(tools: Tools, run_id: str, outcome: Outcome, tried: tuple[str, 
     return await _with_evidence(tools, run_id, found, outcome["patch"]) if outcome["patch"] else found
 
 
-def _lost() -> PermanentError:
-    return PermanentError("evidence_lost", "the reproduction is gone", next_step="Retry the task.")
+def _lost() -> AiOpsError:
+    return failed("evidence_lost", "the reproduction is gone")
 
 
 async def _with_evidence(tools: Tools, run_id: str, found: Reproduction, name: str) -> Reproduction:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from ai_ops.core import markdown
+from ai_ops.core.failures import failed
 from ai_ops.core.identity import pull_request_id, revert_branch
 from ai_ops.core.links import absolute
 from ai_ops.core.orchestrator.tools import Tools
@@ -80,9 +81,7 @@ async def _open(
 
 async def _take_place(tools: Tools, place: Place) -> None:
     if why := await tools.places.take(place):
-        raise PermanentError(
-            "too_many_pull_requests", why, next_step="Merge or close some; the revert is yours to make."
-        )
+        raise failed("too_many_pull_requests", why)
 
 
 async def _record(

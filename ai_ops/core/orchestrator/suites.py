@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ai_ops.core import runners
+from ai_ops.core.failures import failed
 from ai_ops.core.orchestrator.project import Project
 from ai_ops.core.orchestrator.records import describe_report
 from ai_ops.core.orchestrator.scene import Scene
-from ai_ops.errors import PermanentError
 from ai_ops.flow.report import CaseOutcome, CaseResult, SuiteReport
 
 
@@ -62,10 +62,9 @@ def refuse_missing_setup(project: Project, report: SuiteReport, *, forgiven: Seq
         kept = tuple(case for case in report.results if not _imports_it_itself(case, forgiven))
         report = replace(report, results=kept)
     if missing := runners.named(project.plan.kind).missing(report, project.files):
-        raise PermanentError(
+        raise failed(
             "setup_required",
             f"the tests need packages that are not installed: {', '.join(missing)}",
-            next_step="Name a `setup` command in .ai-ops.yml that installs them; see the README.",
         )
 
 

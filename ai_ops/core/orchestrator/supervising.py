@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from ai_ops.core.failures import failed
 from ai_ops.core.orchestrator.crew import Crew, Post
 from ai_ops.core.orchestrator.failing import fail
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Engine, WorkerLosses
 from ai_ops.core.supervision import NextRun, WorkerRules, judge, next_run, poisoned
-from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.flow.worker import Loss, LossReason, RecordedLoss, WorkerStatus
 
@@ -87,7 +88,7 @@ class Supervisor:
             PermanentError: ``worker_not_found``.
         """
         if not 1 <= number <= len(self._crew.statuses()):
-            raise PermanentError("worker_not_found", f"There is no worker {number}.")
+            raise failed("worker_not_found", f"There is no worker {number}.")
         post = next((post for post in self._crew.posts() if post.number == number), None)
         if post is not None and not post.replacing:
             await self._replace(post, Loss(LossReason.ASKED, "a person asked"))

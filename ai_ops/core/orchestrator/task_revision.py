@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ai_ops.core import prompts, replies, task_change
+from ai_ops.core.failures import failed
 from ai_ops.core.orchestrator.chunks import Work, Worked, begin_with
 from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.errand import Errand, Prepared
@@ -66,11 +67,11 @@ async def revise_task(
     wanted = FollowUp.of(task.payload)
     origin = await tools.tasks.find(pull_request.task_id)
     if origin is None:
-        raise PermanentError("task_not_found", "the task that made this pull request is no longer there")
+        raise failed("task_not_found", "the task that made this pull request is no longer there")
     run = Revising(tools, steps, task, run_id, wanted, pull_request, origin)
     try:
         if wanted.action is not FollowUpAction.REVISE:
-            raise PermanentError("only_revisions", replies.OF_A_TASK, next_step="Say what is to change.")
+            raise failed("only_revisions", replies.OF_A_TASK)
         return await _revise(run)
     except PermanentError as failure:
         words = {name: tools.redact(text) for name, text in failure.as_dict().items()}

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ai_ops.core.code_blocks import Tree
 from ai_ops.core.commit_rules import CommitRules
+from ai_ops.core.failures import failed
 from ai_ops.core.notices import Notice
 from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.ports import (
@@ -35,7 +36,6 @@ from ai_ops.core.ports import (
 from ai_ops.core.project import TestPlan
 from ai_ops.core.report import Report
 from ai_ops.core.retry import RetryRules
-from ai_ops.errors import PermanentError
 from ai_ops.flow.bug_case import Reach
 from ai_ops.flow.edits import FileChange
 from ai_ops.flow.fixing import FixMode
@@ -199,7 +199,7 @@ class Tools:
         """
         host = self.hosts.get(repository.code_host)
         if host is None:
-            raise PermanentError(
+            raise failed(
                 "code_host_unsupported",
                 f"this version opens no pull requests on {repository.code_host}",
                 next_step=f"Use a repository on one of: {', '.join(sorted(self.hosts))}.",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ai_ops.core import proof
+from ai_ops.core.failures import failed
 from ai_ops.core.orchestrator.records import (
     command_of,
     proof_to_json,
@@ -26,7 +27,6 @@ from ai_ops.core.orchestrator.suites import (
 )
 from ai_ops.core.ports import Outcome
 from ai_ops.core.wording import counted
-from ai_ops.errors import PermanentError
 from ai_ops.flow.event import ErrorDetail
 from ai_ops.flow.report import SuiteReport
 from ai_ops.flow.task import Proof, Reason, Verdict
@@ -71,9 +71,7 @@ async def base_report(scene: Scene) -> SuiteReport:
     """
     kept = await scene.tools.trace.patch(scene.run_id, _BASELINE)
     if kept is None:
-        raise PermanentError(
-            "baseline_lost", "the suite's report on the base is gone", next_step="Retry the task."
-        )
+        raise failed("baseline_lost")
     return report_from_json(kept)
 
 

@@ -22,7 +22,7 @@ from ai_ops.flow.repository import Repository
 
 log = logging.getLogger(__name__)
 
-PAUSING = frozenset({"host_rate_limited", "host_unavailable"})
+PAUSING = frozenset({"host_rate_limited", "host_unavailable", "dns_failed", "proxy_refused", "tls_failed"})
 """The failures after which a host is left alone for a while: they are not one pull request's own."""
 
 _LONGEST_PAUSE = 3600.0  # seconds, whatever a host says

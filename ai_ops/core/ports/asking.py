@@ -12,7 +12,7 @@ from ai_ops.flow.fixing import FixAnswer, FixRequest, Watch
 
 
 class Fixer(Protocol):
-    """Asks a model. Codes of its failures are in ``core.failures``."""
+    """Asks a model. Codes of its failures are in ``core.model_failures``."""
 
     async def ask(self, request: FixRequest, watch: Watch) -> FixAnswer:
         """Ask once and return the whole answer; in agentic mode the checkout is edited meanwhile."""

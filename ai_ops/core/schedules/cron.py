@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 from croniter import CroniterBadDateError, CroniterError, croniter
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 
 _NAMED = {
     "@hourly": "0 * * * *",
@@ -117,23 +118,15 @@ def _fault(fields: list[str]) -> str:
     return "it cannot be read"
 
 
-def _bad(expression: str, why: str) -> PermanentError:
-    return PermanentError(
-        "bad_cron",
-        f"the cron expression {expression[:_MOST]!r} is not accepted: {why}",
-        next_step="For example `30 3 * * mon-fri`: at 03:30 from Monday to Friday; or @daily.",
-    )
+def _bad(expression: str, why: str) -> AiOpsError:
+    return failed("bad_cron", f"the cron expression {expression[:_MOST]!r} is not accepted: {why}")
 
 
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise PermanentError(
-            "bad_timezone",
-            f"there is no time zone {name[:100]!r}",
-            next_step="Use a name of the IANA database, for example Europe/Berlin or UTC.",
-        ) from None
+        raise failed("bad_timezone", f"there is no time zone {name[:100]!r}") from None
 
 
 def _following(expression: str, naive: datetime) -> datetime:

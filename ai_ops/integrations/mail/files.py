@@ -7,7 +7,7 @@ import os
 import uuid
 from pathlib import Path
 
-from ai_ops.errors import TemporaryError
+from ai_ops.core.failures import failed
 from ai_ops.flow.notification import Notification
 from ai_ops.integrations.mail.message import build
 
@@ -27,7 +27,7 @@ class FileNotifier:
         try:
             await asyncio.to_thread(self._write, path, bytes(build(notification, self._sender)))
         except OSError as error:
-            raise TemporaryError(
+            raise failed(
                 "mail_unavailable",
                 f"{path} cannot be written: {error.strerror}",
                 next_step="Free disk space, or check the folder's permissions.",

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from ai_ops.errors import PermanentError
+from ai_ops.core.failures import failed
 from ai_ops.flow.notification import Notification
 
 _SUBJECT_LIMIT = 200
@@ -36,9 +36,7 @@ def address(text: str) -> Address:
         PermanentError: ``mail_address_invalid``.
     """
     if not _ADDRESS.fullmatch(text):
-        raise PermanentError(
-            "mail_address_invalid", f"{text!r} is not an e-mail address", next_step="Correct RECEIVER_EMAIL."
-        )
+        raise failed("mail_address_invalid", f"{text!r} is not an e-mail address")
     local, _, domain = text.rpartition("@")
     return Address(username=local, domain=domain)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import aiosmtplib
 
-from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.core.failures import failed
+from ai_ops.core.failures.way import part_of_the_way
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.notification import Notification
 from ai_ops.integrations.mail.message import build, envelope
 
@@ -57,28 +59,20 @@ class SmtpNotifier:
         except aiosmtplib.SMTPException as error:
             raise _named(error, options) from error
         except OSError as error:
-            raise _unavailable(options, str(error)) from error
+            raise _unavailable(options, error) from error
         return f"sent by {options.server}"
 
 
-def _named(error: aiosmtplib.SMTPException, options: SmtpOptions) -> PermanentError | TemporaryError:
+def _named(error: aiosmtplib.SMTPException, options: SmtpOptions) -> AiOpsError:
     """Return the named failure of an SMTP one. 4xx may pass, 5xx does not."""
     if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-        return PermanentError(
-            "mail_auth_failed",
-            f"{options.server} refused the login",
-            next_step="Check SMTP_USER and SMTP_PASSWORD.",
-        )
+        return failed("mail_auth_failed", f"{options.server} refused the login")
     codes = _codes(error)
     if codes and min(codes) >= 500:
-        return PermanentError(
-            "mail_refused",
-            f"{options.server} refused the mail: {error}",
-            next_step="Check RECEIVER_EMAIL and SMTP_SENDER.",
-        )
+        return failed("mail_refused", f"{options.server} refused the mail: {error}")
     if codes:
-        return TemporaryError("mail_deferred", f"{options.server} asks to come back later: {error}")
-    return _unavailable(options, str(error))
+        return failed("mail_deferred", f"{options.server} asks to come back later: {error}")
+    return _unavailable(options, error)
 
 
 def _codes(error: aiosmtplib.SMTPException) -> list[int]:
@@ -89,9 +83,6 @@ def _codes(error: aiosmtplib.SMTPException) -> list[int]:
     return []
 
 
-def _unavailable(options: SmtpOptions, why: str) -> TemporaryError:
-    return TemporaryError(
-        "mail_unavailable",
-        f"{options.server}:{options.port} cannot be reached: {why}",
-        next_step="Check SMTP_SERVER, SMTP_PORT and SMTP_TLS.",
-    )
+def _unavailable(options: SmtpOptions, error: Exception) -> AiOpsError:
+    code = part_of_the_way(error, "mail_unavailable")
+    return failed(code, f"{options.server}:{options.port} cannot be reached: {error}")

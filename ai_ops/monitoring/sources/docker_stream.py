@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import NamedTuple
 
-from ai_ops.errors import TemporaryError
+from ai_ops.core.failures import failed
 from ai_ops.monitoring.sources.lines import LineSplitter
 
 _HEADER = 8
@@ -80,7 +80,7 @@ async def _frames(body: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, bytes]
         while len(buffer) >= _HEADER:
             size = int.from_bytes(buffer[4:_HEADER], "big")
             if buffer[0] not in _NAMES or any(buffer[1:4]) or size > _FRAME_BYTES:
-                raise TemporaryError("source_failed", "the container's log is not framed as expected")
+                raise failed("source_failed", "the container's log is not framed as expected")
             if len(buffer) < _HEADER + size:
                 break
             yield _NAMES[buffer[0]], bytes(buffer[_HEADER : _HEADER + size])

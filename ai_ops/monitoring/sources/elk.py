@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from ai_ops.core.failures import failed
 from ai_ops.core.logline import LEVELS
-from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.monitoring.sources.http import Endpoint, ask
 from ai_ops.monitoring.sources.lines import capped
 from ai_ops.monitoring.sources.port import BEGINNING, Entry, Mark
@@ -195,12 +196,8 @@ class ElkSource:
         return await ask(self._endpoint, method, target, body, limit=_ANSWER_BYTES)
 
 
-def _unexpected() -> PermanentError:
-    return PermanentError(
-        "source_unexpected",
-        "the answer is not one of Elasticsearch or OpenSearch",
-        next_step="Elasticsearch 7.12 or OpenSearch 2.4 is the oldest that is read; check ELK_URL.",
-    )
+def _unexpected() -> AiOpsError:
+    return failed("source_unexpected")
 
 
 def _named(answer: Any, key: str) -> str:
@@ -219,7 +216,7 @@ def _hits(answer: Any) -> list[Mapping[str, Any]]:
     """
     try:
         if answer.get("timed_out") or answer.get("_shards", {}).get("failed"):
-            raise TemporaryError("source_busy", "some shards of the index did not answer")
+            raise failed("source_busy", "some shards of the index did not answer")
         hits = answer["hits"]["hits"]
         for hit in hits:
             _millis(hit), hit["_index"], hit["_id"]

@@ -18,7 +18,8 @@ from urllib.parse import unquote, urlsplit
 
 from ai_ops import __version__
 from ai_ops.core import tls
-from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.core.failures import failed
+from ai_ops.errors import AiOpsError
 
 _SECONDS = 30.0
 _HEAD_BYTES = 64 << 10
@@ -98,11 +99,7 @@ async def request(
     except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
         # TimeoutError is an OSError; what a certificate lacks is one too.
         words = "it speaks plain http" if tls.is_plain_http(error) else _words(error)
-        raise TemporaryError(
-            "source_unreachable",
-            f"{endpoint.name}: {words}",
-            next_step="Does it run, is its address right, and may it be reached from here?",
-        ) from None
+        raise failed("source_unreachable", f"{endpoint.name}: {words}") from None
     finally:
         if writer is not None:
             writer.close()
@@ -124,13 +121,13 @@ async def ask(endpoint: Endpoint, method: str, target: str, body: Any = None, *,
         async for chunk in response.body:
             data += chunk
             if len(data) > limit:
-                raise PermanentError("source_refused", f"{endpoint.name} answered more than {limit} bytes")
+                raise failed("source_refused", f"{endpoint.name} answered more than {limit} bytes")
         if not 200 <= response.status < 300:
             raise refusal(endpoint, response, bytes(data))
     try:
         return json.loads(data) if data else None
     except (ValueError, RecursionError):
-        raise PermanentError("source_refused", f"{endpoint.name} did not answer JSON") from None
+        raise failed("source_refused", f"{endpoint.name} did not answer JSON") from None
 
 
 def refusal(endpoint: Endpoint, response: Response, data: bytes) -> AiOpsError:
@@ -138,10 +135,8 @@ def refusal(endpoint: Endpoint, response: Response, data: bytes) -> AiOpsError:
     words = "".join(c if c.isprintable() else " " for c in data[:_WORDS].decode("utf-8", "replace"))
     message = f"{endpoint.name} answered {response.status}: {words}"
     if response.status == 429 or response.status >= 500:
-        return TemporaryError("source_busy", message, delay=_delay(response.headers.get("retry-after", "")))
-    return PermanentError(
-        "source_refused", message, next_step="Check the address, the credential and what it may read."
-    )
+        return failed("source_busy", message, delay=_delay(response.headers.get("retry-after", "")))
+    return failed("source_refused", message)
 
 
 def _delay(said: str) -> float | None:

@@ -10,7 +10,7 @@ import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
-from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.core.failures import failed
 from ai_ops.monitoring.sources.lines import LineSplitter, capped
 from ai_ops.monitoring.sources.port import BEGINNING, Entry, Mark
 from ai_ops.process import clean_environment, kill_group, start
@@ -96,11 +96,7 @@ class JournaldSource:
         try:
             child = await start(argv, env=clean_environment())
         except OSError as error:
-            raise PermanentError(
-                "source_missing",
-                f"{argv[0]}: {error.strerror}",
-                next_step="Is systemd's journalctl installed?",
-            ) from None
+            raise failed("source_missing", f"{argv[0]}: {error.strerror}") from None
         if not child.stdin or not child.stdout or not child.stderr:  # pragma: no cover - they were asked for
             raise RuntimeError("the child has no pipes")
         child.stdin.close()
@@ -114,7 +110,7 @@ class JournaldSource:
             code = await child.wait()
             if code != 0 or "--follow" in arguments:
                 words = await complaining
-                raise TemporaryError("source_failed", f"{argv[0]} ended with {code}: {words}")
+                raise failed("source_failed", f"{argv[0]} ended with {code}: {words}")
         finally:
             kill_group(child.pid)
             complaining.cancel()

@@ -7,6 +7,7 @@ import uuid
 
 from aiohttp import web
 
+from ai_ops.core.failures import failed
 from ai_ops.core.links import absolute
 from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import CommentKind, HostedComment, PullRequest, PullRequestState
@@ -68,7 +69,7 @@ async def post_word(request: web.Request) -> web.StreamResponse:
         raise invalid(*misfits)
     found = await _meant(services, body)
     if found.state is not PullRequestState.OPEN:
-        raise PermanentError("pull_request_not_open", f"the pull request is {found.state}")
+        raise failed("pull_request_not_open", f"the pull request is {found.state}")
     comment = HostedComment(
         identity, CommentKind.COMMENT, _AUTHOR, body.comment, services.clock.now(), may_write=True
     )

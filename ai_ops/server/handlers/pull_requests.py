@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ai_ops.core.failures import failed
 from ai_ops.errors import PermanentError
 from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.server import views
@@ -38,7 +39,7 @@ async def merge_pull_request(request: web.Request) -> web.StreamResponse:
     if found.state is PullRequestState.MERGED:
         return json_response(views.pull_request(found, services.public_url) | {"merge_sha": None})
     if found.state is not PullRequestState.OPEN:
-        raise PermanentError("pull_request_not_open", f"the pull request is {found.state}")
+        raise failed("pull_request_not_open", f"the pull request is {found.state}")
     repository = services.repository(found.repo_url, found.code_host)
     try:
         merge_sha = await services.hosts[found.code_host].merge_pull_request(repository, found)
@@ -54,7 +55,7 @@ async def close_pull_request(request: web.Request) -> web.StreamResponse:
     services = request.app[SERVICES]
     found = await find_pull_request(request)
     if found.state is PullRequestState.MERGED:
-        raise PermanentError("pull_request_not_open", "the pull request is merged")
+        raise failed("pull_request_not_open", "the pull request is merged")
     if found.state is PullRequestState.OPEN:
         repository = services.repository(found.repo_url, found.code_host)
         try:

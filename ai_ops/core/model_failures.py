@@ -13,12 +13,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from ai_ops.core.failures import CATALOGUE, MODEL_CODES, failed
 from ai_ops.core.limit_words import is_quota, reset_from_words, window_code
-from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
+from ai_ops.errors import AiOpsError
 from ai_ops.flow.report import RunEnd
 
-DEFAULT_WAIT_SECONDS: Final = 3600.0
-"""How long a spent budget is waited for when nobody says when it ends."""
+CODES: Final = MODEL_CODES
+"""Every code that a fixer may fail with."""
 
 _LONGEST_WAIT_SECONDS: Final = 8 * 24 * 3600.0  # the longest window is a week
 _WORDS: Final = 300
@@ -88,142 +89,12 @@ class CliFacts:
     excess: RunEnd | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """A failure's family and its words. ``delay`` applies when the other side names none."""
-
-    temporary: bool
-    message: str
-    next_step: str
-    delay: float | None = None
-
-
-_KINDS: Final[dict[str, _Kind]] = {
-    "model_auth_failed": _Kind(
-        False,
-        "The model's API did not accept the credential.",
-        "Set a valid ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN or CLAUDE_CODE_OAUTH_TOKEN; "
-        "`ai-ops doctor` checks it.",
-    ),
-    "model_rate_limited": _Kind(
-        True, "The model's API limits the rate of requests.", "Nothing to do: it goes on after the wait."
-    ),
-    "model_session_limit": _Kind(
-        True,
-        "The subscription's usage limit is reached.",
-        "Nothing to do: it goes on after the reset. To go on at once, use an API key.",
-    ),
-    "model_weekly_limit": _Kind(
-        True,
-        "The subscription's weekly limit is reached.",
-        "Nothing to do: it goes on after the reset. To go on at once, use an API key.",
-    ),
-    "model_quota_exhausted": _Kind(
-        True,
-        "The limit on spending that the account has set is reached.",
-        "Raise the account's limit, then `ai-ops system resume`; or wait for the reset.",
-    ),
-    "model_credit_exhausted": _Kind(
-        True,
-        "The account has no credit left.",
-        "Add credit to the account, then `ai-ops system resume`; or wait for the next probe.",
-    ),
-    "model_overloaded": _Kind(
-        True, "The model's API is overloaded or broken.", "Nothing to do: it is tried again."
-    ),
-    "model_unreachable": _Kind(
-        True,
-        "The model's API cannot be reached.",
-        "Check ANTHROPIC_BASE_URL, DNS, the proxy and the firewall of the server.",
-    ),
-    "model_not_found": _Kind(
-        False,
-        "The model does not exist or may not be used.",
-        "Check CLAUDE_MODEL and CLAUDE_ALLOWED_MODELS, and what the account may use.",
-    ),
-    "model_prompt_too_long": _Kind(
-        False,
-        "The prompt is longer than the model takes.",
-        "Use CLAUDE_FIX_MODE=agentic, or a model with a larger window.",
-    ),
-    "model_refused": _Kind(
-        False, "The model refused to answer.", "Read the prompt in the trace; repair this one by hand."
-    ),
-    "model_max_tokens": _Kind(
-        False, "The answer was cut at the model's output limit.", "Use CLAUDE_FIX_MODE=agentic for this one."
-    ),
-    "model_turns_spent": _Kind(
-        False, "The model used all its turns without an end.", "Raise --max-turns in CLAUDE_ARGS, and retry."
-    ),
-    "budget_spent": _Kind(
-        False,
-        "The budget does not cover a further model call.",
-        "Raise BUDGET_USD_PER_RUN (or the task's budget_usd), and retry.",
-    ),
-    "hourly_budget_spent": _Kind(
-        True,
-        "The money of all runs for this hour is spent.",
-        "Nothing to do: it goes on with the next hour. Or raise BUDGET_USD_PER_HOUR.",
-        DEFAULT_WAIT_SECONDS,
-    ),
-    "daily_budget_spent": _Kind(
-        True,
-        "The money of all runs for this day is spent.",
-        "Nothing to do: it goes on with the next day. Or raise BUDGET_USD_PER_DAY.",
-        DEFAULT_WAIT_SECONDS,
-    ),
-    "model_schema_unmet": _Kind(
-        False, "The answer never had the shape that was asked for.", "Retry, or use a stronger model."
-    ),
-    "model_empty_answer": _Kind(True, "The model answered nothing.", "Nothing to do: it is asked again."),
-    "model_tool_denied": _Kind(
-        False,
-        "The model was not allowed to write, and wrote nothing.",
-        "Read the denied tool uses in the trace; the path may be protected.",
-    ),
-    "model_killed": _Kind(
-        True, "The Claude CLI was killed.", "Nothing to do: it is tried again. Check memory if it repeats."
-    ),
-    "model_hung": _Kind(True, "The Claude CLI passed its time limit.", "Nothing to do: it is tried again."),
-    "model_over_limits": _Kind(
-        False,
-        "The Claude CLI used more than a sandbox may, and was stopped.",
-        "Raise the SANDBOX_… limit that is named, and retry.",
-    ),
-    "model_bad_flag": _Kind(
-        False, "The Claude CLI did not accept its flags.", "Check CLAUDE_ARGS and the CLI's version."
-    ),
-    "model_cli_missing": _Kind(
-        False,
-        "The Claude CLI is not there.",
-        "Leave CLAUDE_COMMAND empty for the bundled one, or set it to the program's path.",
-    ),
-    "model_cli_outdated": _Kind(
-        False, "The Claude CLI is too old to be confined.", "Leave CLAUDE_COMMAND empty, or update the CLI."
-    ),
-    "model_session_lost": _Kind(
-        False,
-        "The session of the round before cannot be gone on with.",
-        "Nothing to do: a new session is begun, with what was found.",
-    ),
-    "model_failed": _Kind(
-        True, "The Claude CLI failed in a way that has no name yet.", "Read the step in the trace."
-    ),
-}
-
-CODES: Final = frozenset(_KINDS)
-"""Every code that a fixer may fail with."""
-
-
 def failure(code: str, detail: str = "", *, delay: float | None = None) -> AiOpsError:
-    """Return the error of a code of ``CODES``; ``detail`` is appended to its words."""
-    kind = _KINDS[code]
+    """Return the error of a failure of the model; ``detail`` is appended to the catalogue's words."""
     detail = " ".join(detail.split())[:_WORDS]
-    message = f"{kind.message} ({detail})" if detail else kind.message
-    if kind.temporary:
-        wait = kind.delay if delay is None else min(max(delay, 0.0), _LONGEST_WAIT_SECONDS)
-        return TemporaryError(code, message, next_step=kind.next_step, delay=wait)
-    return PermanentError(code, message, next_step=kind.next_step)
+    words = CATALOGUE[code].words
+    wait = None if delay is None else min(max(delay, 0.0), _LONGEST_WAIT_SECONDS)
+    return failed(code, f"{words} ({detail})" if detail else words, delay=wait)
 
 
 def classify(facts: CliFacts, now: datetime) -> AiOpsError | None:
