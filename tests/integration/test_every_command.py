@@ -32,6 +32,7 @@ NO_JSON = {"server", "local", "demo", "agent", "pr diff"}
 ASKS_NO_SERVER = {
     "server", "local", "demo", "doctor", "replay", "agent", "schedule preview", "system backup",
     "system restore", "security scan", "config show", "config check",
+    "workflow validate",
 }  # fmt: skip
 
 
@@ -111,6 +112,14 @@ COMMANDS = {
     "schedule delete": one_of("schedule"),
     "schedule preview": Command("@daily", fails={"often": Exit.USAGE}),
     "schedule import": Command("{schedules}", fails={"none.json": Exit.USAGE}),
+    "template list": Command(fails={"--no-such-flag": Exit.USAGE}),
+    "template show": Command("look", fails={"none": Exit.NOT_FOUND}),
+    "template apply": Command("look --param what=it", fails={"look": Exit.USAGE, "none": Exit.NOT_FOUND}),
+    "workflow validate": Command("{workflow_file}", fails={"{schedules}": Exit.USAGE}),
+    "workflow run": Command("{workflow_file}", fails={"{schedules}": Exit.USAGE}),
+    "workflow list": Command(fails=BAD_LIMIT),
+    "workflow show": one_of("workflow"),
+    "workflow cancel": one_of("workflow"),
     "worker list": Command(fails={"--no-such-flag": Exit.USAGE}),
     "worker show": Command("1", fails={"99": Exit.NOT_FOUND}),
     "worker restart": Command("1", fails={"99": Exit.NOT_FOUND}),
@@ -118,9 +127,7 @@ COMMANDS = {
     "alert show": one_of("alert"),
     "system status": Command(code=Exit.FAILED, fails={"--no-such-flag": Exit.USAGE}),
     "system cleanup": Command("--days 3", fails={"--days few": Exit.USAGE}),
-    "system backup": Command(
-        "{backup} --data-dir {data}", fails={"{backup} --data-dir {data}": Exit.REFUSED}
-    ),
+    "system backup": Command("new.tar --data-dir {data}", fails={"{log} --data-dir {data}": Exit.REFUSED}),
     "system restore": Command(
         "{backup} --data-dir spare", fails={"{backup} --data-dir {data}": Exit.REFUSED}
     ),
@@ -138,7 +145,7 @@ COMMANDS = {
     ),
     "config show": Command(fails={"--no-such-flag": Exit.USAGE}),
     "config check": Command(fails={"--no-such-flag": Exit.USAGE}),
-}  # in the order in which they are run: some need what one before has made
+}  # a row needs nothing that another has made: rows may be run in several processes
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -182,7 +189,7 @@ def filled(server: LocalServer) -> dict[str, str]:
     (pr,) = server.call("/v1/pull-requests")["items"]
     held = server.call("/v1/tasks", {"prompt": "git push -f"})["task_id"]
     server.wait_for(held)
-    (server.folder / "data" / ".maintenance").touch()
+    server.call("/v1/system/maintenance", {"on": True})
     states = {
         "pending": "pending", "pending_too": "pending", "paused": "paused", "failed": "failed",
         "reviewed": "needs_human_review", "reviewed_too": "needs_human_review",
@@ -210,6 +217,9 @@ def filled(server: LocalServer) -> dict[str, str]:
         )
     database.close()
     (server.folder / "old.log").write_text(TRACEBACK)
+    steps = "name: looks\nsteps:\n  - id: look\n    prompt: Look\n"
+    (server.folder / "looks.yml").write_text(steps)
+    workflow = server.call("/v1/workflows", {"definition": steps})
     old = {"id": "1", "name": "n", "cron": "0 3 * * *", "prompt": "Look"}
     (server.folder / "schedules.json").write_text(json.dumps({"tasks": [old]}))
     return {
@@ -223,6 +233,8 @@ def filled(server: LocalServer) -> dict[str, str]:
         "other": other["issue_id"],
         "fingerprint": other["fingerprint"],
         "schedule": schedule["schedule_id"],
+        "workflow": workflow["workflow_id"],
+        "workflow_file": str(server.folder / "looks.yml"),
         "bug": server.call("/v1/bug-cases")["items"][0]["bug_case_id"],
         "notification": server.call("/v1/notifications")["items"][0]["notification_id"],
         "alert": server.call("/v1/alerts")["items"][0]["alert_id"],
@@ -238,8 +250,16 @@ def filled(server: LocalServer) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("every")
-    floor = {"DISK_FLOOR_GB": "1000000", "RECEIVER_EMAIL": "a@example.com"}  # an alert that never ends
-    with LocalServer(folder, **floor) as server:
+    (folder / "templates").mkdir()
+    (folder / "templates" / "look.yml").write_text(
+        "name: look\nparameters:\n  what: {}\ntask:\n  prompt: Look at {{ params.what }}\n"
+    )
+    settings = {
+        "DISK_FLOOR_GB": "1000000",  # an alert that never ends
+        "RECEIVER_EMAIL": "a@example.com",
+        "TEMPLATES_DIR": str(folder / "templates"),
+    }
+    with LocalServer(folder, **settings) as server:
         names = filled(server)
         (folder / "elsewhere").mkdir()
         environment = {
@@ -250,7 +270,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             **{name: server.environment[name] for name in ("CODE_HOST", "ALLOWED_REPOS", "SCRIPTED_ANSWERS")},
         }
         with ForkedCommands(folder / "elsewhere", environment) as forked:
-            yield House(forked, names)
+            house = House(forked, names)
+            assert house.run("system backup", "{backup} --data-dir {data}").code == Exit.DONE
+            yield house
 
 
 def test_every_command_there_is_has_a_row() -> None:
