@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
-from ai_ops.core.budgets import Budgets
-from ai_ops.core.clock import SystemClock
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.ci import CiWatch
 from ai_ops.core.orchestrator.conversation import Conversation
-from ai_ops.core.orchestrator.crew import WatchedFixer, WatchedWorker
+from ai_ops.core.orchestrator.crew import WatchedWorker
 from ai_ops.core.orchestrator.expiring import Expiring
 from ai_ops.core.orchestrator.fix_watching import FixWatching
 from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.orchestrator.holding import Holding
 from ai_ops.core.orchestrator.oversight import Oversight
-from ai_ops.core.orchestrator.paced import PacedFixer
 from ai_ops.core.orchestrator.pacing import paced_hosts
 from ai_ops.core.orchestrator.places import LeftPlaces
 from ai_ops.core.orchestrator.queue_keeping import QueueKeeping
@@ -42,48 +40,23 @@ from ai_ops.engine.maintenance import MaintenanceFile
 from ai_ops.errors import PermanentError
 from ai_ops.integrations.mail.mailroom import Mailroom
 from ai_ops.settings import Settings
-from ai_ops.store.bug_cases import BugCaseRepository
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.database import Database, open_database
 from ai_ops.store.deliveries import SeenCommentRepository
-from ai_ops.store.fix_watches import FixWatchRepository
 from ai_ops.store.gate import GateRepository
-from ai_ops.store.issues import IssueRepository
-from ai_ops.store.ledger import LedgerRepository
-from ai_ops.store.outbox import OutboxRepository
-from ai_ops.store.pauses import PauseRepository
-from ai_ops.store.places import PlaceRepository
-from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.retention import Retention
 from ai_ops.store.schedules import ScheduleRepository
 from ai_ops.store.secrets import SecretStore
-from ai_ops.store.tasks import TaskRepository
 from ai_ops.store.workflows import WorkflowRepository
-from ai_ops.trace.trace_store import TraceStore
-from ai_ops.wiring import guarding as guards
-from ai_ops.wiring import overseeing, telling
+from ai_ops.wiring import overseeing
 from ai_ops.wiring.adapters import (
-    account,
-    chosen_sandbox,
-    fixer,
-    intake_rules,
-    notifier,
-    policy,
-    publishing_limits,
     queue_rules,
     redactor,
     repository_rules,
-    salt_of,
-    task_folders,
 )
-from ai_ops.wiring.code_hosts import git_client, github_account, hosts
-from ai_ops.workspace import edits
-from ai_ops.workspace.choosing import AutoSandbox, toolchains_of
+from ai_ops.wiring.tooling import Equipment, equip
+from ai_ops.workspace.choosing import AutoSandbox
 from ai_ops.workspace.orphans import kill_orphans
-from ai_ops.workspace.setup_layer import SetupBuilder
-from ai_ops.workspace.suite import SuiteRunner
-from ai_ops.workspace.toolbox import ensure_toolbox
-from ai_ops.workspace.workspace_manager import WorkspaceManager
 
 log = logging.getLogger(__name__)
 
@@ -135,178 +108,133 @@ async def build(
     Raises:
         AiOpsError: the database, the data folder or the toolbox cannot be used.
     """
-    clock = SystemClock()
     redact = redactor(settings)
-    salt = await asyncio.to_thread(salt_of, settings.data_dir)
     await asyncio.to_thread(overseeing.finish_restoring, settings.data_dir)
     database = await open_database(settings.database)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
-        sandbox = chosen_sandbox(settings)
-        toolbox = await ensure_toolbox(settings.data_dir)
-        on_github = github_account(settings)
-        git = git_client(settings, on_github)
-        trace = TraceStore(database, clock, redact)
-        budgets = Budgets(settings.budget_usd_per_hour, settings.budget_usd_per_day)
-        ledger = LedgerRepository(database, clock, budgets)
-        pauses = PauseRepository(database, clock, account(settings, salt), settings.default_unban_wait)
-        guarding = await guards.guarding(settings, database, clock, redact.redact)
-        secrets = await guards.secret_store(settings, database, clock)
-        pull_requests = PullRequestRepository(database, clock)
-        comments = CommentRepository(database, clock)
-        outbox = OutboxRepository(database)
-        mailroom = Mailroom(
-            outbox,
-            notifier(settings),
-            clock,
-            redact.redact,
-            others=telling.others(settings, clock),
-            pacing=telling.pacing(settings),
-            wishes=telling.wishes(settings),
-        )
-        workspaces = WorkspaceManager(settings.workspaces_dir, git, overlays=overlays)
-        setup_layers = SetupBuilder(
-            sandbox,
-            toolbox,
-            settings.data_dir,
-            network=settings.setup_network,
-            find=toolchains_of(sandbox),
-        )
-        crew = overseeing.crew(settings, clock)
-        tools = Tools(
-            tasks=TaskRepository(database, clock, queue_rules(settings)),
-            issues=IssueRepository(database, clock, intake_rules(settings)),
-            pull_requests=pull_requests,
-            places=PlaceRepository(database, clock, publishing_limits(settings)),
-            bug_cases=BugCaseRepository(database),
-            fix_watches=FixWatchRepository(database, clock, intake_rules(settings)),
-            trace=trace,
-            outbox=outbox,
-            git=git,
-            history=git,
-            builds=git,
-            workspaces=workspaces,
-            suites=SuiteRunner(
-                sandbox,
-                toolbox,
-                wall_seconds=settings.test_wall_seconds,
-                output_limit=settings.sandbox_output_mb * 10**6,
-                find=toolchains_of(sandbox),
-            ),
-            setup_layers=setup_layers,
-            edits=edits,
-            fixer=WatchedFixer(PacedFixer(fixer(settings, sandbox, ledger), pauses, clock), crew),
-            hosts=hosts(settings, pull_requests, comments, git, on_github),
-            mailroom=mailroom,
-            sandbox=sandbox,
-            clock=clock,
-            policy=policy(settings, salt, public_url),
-            redact=redact.redact,
-            ledger=ledger,
-            pauses=pauses,
-            folders=task_folders(settings),
-            guarding=guarding,
-        )
-        worker = Worker(tools)
-        engine = DurableEngine(
-            f"sqlite:///{settings.data_dir.absolute() / 'engine.db'}",
-            settings.data_dir,
-            WatchedWorker(wrap(worker) if wrap else worker, tools.tasks, crew),
-            tools.tasks,
-            trace,
-            failing=worker.fail,
-            max_concurrent=settings.max_concurrent_tasks,
-        )
-        maintenance = MaintenanceFile(settings.data_dir, clock)
+        equipment = await equip(settings, public_url, database, redact, overlays=overlays)
+        tools = equipment.tools
+        engine = _engine(settings, equipment, wrap)
+        maintenance = MaintenanceFile(settings.data_dir, tools.clock)
         engine.hold(maintenance.current() is not None)
         await engine.start()
         stack.push_async_callback(engine.stop)
         # Only now is the data folder ours alone; nobody can ask for new work yet.
         await asyncio.to_thread(kill_orphans, settings.workspaces_dir)
-        if isinstance(sandbox, AutoSandbox):
-            await _look_at(sandbox)
+        if isinstance(tools.sandbox, AutoSandbox):
+            await _look_at(tools.sandbox)
         unfinished = await tools.tasks.unfinished()
-        await workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
-        # What goes round keeps a pace towards the hosts; runs do not wait for it.
-        paced = replace(tools, hosts=paced_hosts(tools.hosts, settings.watch_requests_per_minute))
-        seen, prefix = SeenCommentRepository(database), settings.pr_comment_command_prefix
-        conversation = Conversation(paced, engine, seen, prefix)
-        days = settings.pull_request_expiry_days
-        expiring = Expiring(pull_requests, tools.tasks, paced.hosts, clock, days)
-        watchers = (Holding(paced), conversation, CiWatch(paced, engine), expiring)
-        watching = Watching(pull_requests, paced.hosts, watchers)
-        retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)
-        caches = {"mirrors": git.forget_unused, "setup_layers": setup_layers.forget_unused}
-        oversight = overseeing.oversight(
-            settings, tools, engine, database, crew, retention, workspaces, caches
-        )
-        rules = repository_rules(settings)
-        schedules = ScheduleRepository(database, clock)
-        scheduling = Scheduling(schedules, tools.tasks, engine, clock, rules.resolve)
-        steering = Steering(tools.tasks, engine, pauses, redact.redact)
-        gate = GateRepository(database, clock, queue_rules(settings))
-        workflows = WorkflowRunning(
-            WorkflowRepository(database, clock),
-            tools.tasks,
-            trace,
-            engine,
-            steering,
-            gate,
-            guarding,
-            clock,
-            rules.resolve,
-        )
-        system = System(
+        await equipment.workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
+        system = _assembled(settings, redact, database, equipment, engine, maintenance)
+        for name, duty in _duties(system):
+            stack.push_async_callback(_cancel, asyncio.create_task(duty(), name=name))
+        yield system
+
+
+def _engine(settings: Settings, equipment: Equipment, wrap: WrapWorker | None) -> DurableEngine:
+    tools = equipment.tools
+    worker = Worker(tools)
+    return DurableEngine(
+        f"sqlite:///{settings.data_dir.absolute() / 'engine.db'}",
+        settings.data_dir,
+        WatchedWorker(wrap(worker) if wrap else worker, tools.tasks, equipment.crew),
+        tools.tasks,
+        tools.trace,
+        failing=worker.fail,
+        max_concurrent=settings.max_concurrent_tasks,
+    )
+
+
+def _assembled(
+    settings: Settings,
+    redact: Redactor,
+    database: Database,
+    equipment: Equipment,
+    engine: DurableEngine,
+    maintenance: MaintenanceFile,
+) -> System:
+    tools, clock = equipment.tools, equipment.tools.clock
+    # What goes round keeps a pace towards the hosts; runs do not wait for it.
+    paced = replace(tools, hosts=paced_hosts(tools.hosts, settings.watch_requests_per_minute))
+    seen, prefix = SeenCommentRepository(database), settings.pr_comment_command_prefix
+    conversation = Conversation(paced, engine, seen, prefix)
+    days = settings.pull_request_expiry_days
+    expiring = Expiring(tools.pull_requests, tools.tasks, paced.hosts, clock, days)
+    watchers = (Holding(paced), conversation, CiWatch(paced, engine), expiring)
+    retention = Retention(database, clock, settings.event_retention_days, settings.trace_retention_days)
+    rules = repository_rules(settings)
+    schedules = ScheduleRepository(database, clock)
+    steering = Steering(tools.tasks, engine, tools.pauses, tools.redact)
+    gate = GateRepository(database, clock, queue_rules(settings))
+    return System(
+        settings,
+        tools,
+        engine,
+        rules,
+        redact,
+        database,
+        equipment.mailroom,
+        tools.sandbox,
+        retention,
+        Watching(tools.pull_requests, paced.hosts, watchers),
+        equipment.comments,
+        conversation,
+        schedules,
+        Scheduling(schedules, tools.tasks, engine, clock, rules.resolve),
+        overseeing.oversight(
             settings,
             tools,
             engine,
-            rules,
-            redact,
             database,
-            mailroom,
-            sandbox,
+            equipment.crew,
             retention,
-            watching,
-            comments,
-            conversation,
-            schedules,
-            scheduling,
-            oversight,
-            guarding,
-            secrets,
+            equipment.workspaces,
+            equipment.caches,
+        ),
+        equipment.guarding,
+        equipment.secrets,
+        steering,
+        gate,
+        maintenance,
+        WorkflowRunning(
+            WorkflowRepository(database, clock),
+            tools.tasks,
+            tools.trace,
+            engine,
             steering,
             gate,
-            maintenance,
-            workflows,
-        )
-        delivering = asyncio.create_task(mailroom.run(), name="outbox")
-        stack.push_async_callback(_cancel, delivering)
-        upkeep = Upkeep(
-            tools.issues,
-            engine,
-            oversight.cleaning,
-            redact.redact,
-            begins=(tools.issues.reconsider, tools.places.release_waiting),
-            duties=(LeftPlaces(tools).clear,),
-        )
-        stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
-        keeping = QueueKeeping(tools, engine, system.gate, maintenance, upkeep.release)
-        stack.push_async_callback(_cancel, asyncio.create_task(keeping.run(), name="queue keeping"))
-        waking = Waking(tools.tasks, pauses, engine, clock)
-        stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
-        stack.push_async_callback(_cancel, asyncio.create_task(scheduling.run(), name="scheduling"))
-        stack.push_async_callback(_cancel, asyncio.create_task(workflows.run(), name="workflows"))
-        stack.push_async_callback(_cancel, asyncio.create_task(watching.run(), name="watching"))
-        for name, duty in oversight.duties:
-            stack.push_async_callback(_cancel, asyncio.create_task(duty(), name=name))
-        holding = FixWatching(
-            tools,
-            engine,
-            grace=timedelta(hours=settings.fix_watch_grace),
-            reverts=settings.fix_watch_revert,
-        )
-        stack.push_async_callback(_cancel, asyncio.create_task(holding.run(), name="fix watch"))
-        yield system
+            equipment.guarding,
+            clock,
+            rules.resolve,
+        ),
+    )
+
+
+def _duties(system: System) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
+    """Yield what goes round until the end, each with its name."""
+    settings, tools, engine = system.settings, system.tools, system.engine
+    upkeep = Upkeep(
+        tools.issues,
+        engine,
+        system.oversight.cleaning,
+        tools.redact,
+        begins=(tools.issues.reconsider, tools.places.release_waiting),
+        duties=(LeftPlaces(tools).clear,),
+    )
+    grace = timedelta(hours=settings.fix_watch_grace)
+    yield "outbox", system.mailroom.run
+    yield "upkeep", upkeep.run
+    yield (
+        "queue keeping",
+        QueueKeeping(tools, engine, system.gate, system.maintenance, upkeep.release).run,
+    )
+    yield "waking", Waking(tools.tasks, tools.pauses, engine, tools.clock).run
+    yield "scheduling", system.scheduling.run
+    yield "workflows", system.workflows.run
+    yield "watching", system.watching.run
+    yield from system.oversight.duties
+    yield "fix watch", FixWatching(tools, engine, grace=grace, reverts=settings.fix_watch_revert).run
 
 
 async def _look_at(sandbox: AutoSandbox) -> None:
