@@ -304,7 +304,7 @@ def _channels(loaded: Loaded) -> Iterator[Problem]:
         try:
             service_of(secret.get_secret_value())
         except PermanentError as error:
-            reason = f"cannot be used: {error.message}"
+            reason = f"cannot be used: {error.message.rstrip('.')}"
             yield Problem(key, loaded.origin(setting), reason, error.next_step)
 
 

@@ -129,7 +129,7 @@ def test_a_table_that_cannot_be_used_is_named(tmp_path, old, new, words):
     [
         ("planted-webhook-secret", "whsec_§", "ops (ai-ops.toml) has a secret that begins with whsec_"),
         ('secret = "', 'secret_file = "/nowhere/', "webhook-secret, which cannot be read"),
-        (SLACK, "slack://planted", "[[channel]] team (ai-ops.toml) cannot be used: the address of a channel"),
+        (SLACK, "slack://planted", "[[channel]] team (ai-ops.toml) cannot be used: The address of a channel"),
         ("", TOML, "WEBHOOK (ai-ops.toml) has two tables called ops"),
     ],
     ids=["base64", "file", "address", "twice"],
