@@ -54,6 +54,9 @@ class Waking:
         for task in await self._tasks.unfinished():
             waits = task.state is TaskState.WAITING_UNBAN and task.waiting_for in codes
             if waits and task.waiting_until is not None and task.waiting_until > late:
+                now = await self._tasks.find(task.id)  # the others before it took their time
+                if now is None or now.state is not TaskState.WAITING_UNBAN:
+                    continue
                 log.info("task %s goes on: it no longer has to wait (%s)", task.id, task.waiting_for)
                 await self._engine.cancel(task)
                 await self._engine.enqueue(task)
