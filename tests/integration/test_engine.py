@@ -587,3 +587,14 @@ async def test_a_word_that_comes_while_a_run_begins_stops_it_and_leaves_its_plac
     house.do = house.nothing
     await house.add(a_task("last", repo_key="x/last"))
     await until(lambda: house.state("last") is TaskState.COMPLETED)
+
+
+async def test_what_was_cancelled_is_not_remembered_for_ever(durable: House):
+    pids: list[int] = []
+    durable.do = sleep_in_a_child(pids)
+    await durable.open()
+    for name in ("t1", "t2"):
+        await durable.add(a_task(name))
+        await until(lambda name=name: durable.state(name) is TaskState.PROCESSING)
+        await durable.engine.cancel(await durable.tasks.move(name, TaskState.CANCELLED))
+    assert durable.engine._cancelled == set()
