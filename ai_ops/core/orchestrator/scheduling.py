@@ -6,12 +6,12 @@ is the time put on record and the next one worked out.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from ai_ops.core.orchestrator.duty_rounds import again_and_again
 from ai_ops.core.ports import Clock, Engine, NewTask, Schedules, Tasks
 from ai_ops.core.schedules import parse, plan
 from ai_ops.core.verbs import decide
@@ -53,12 +53,7 @@ class Scheduling:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except AiOpsError as failure:
-                log.warning("schedules: %s", failure)
-            await asyncio.sleep(_LOOK_SECONDS)
+        await again_and_again("schedules", _LOOK_SECONDS, self.look)
 
     async def look(self) -> None:
         """See to everything that is due now."""

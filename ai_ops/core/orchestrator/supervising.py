@@ -7,15 +7,15 @@ kept, so it goes on as its kind of task does after any interruption.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from ai_ops.core.orchestrator.crew import Crew, Post
+from ai_ops.core.orchestrator.duty_rounds import again_and_again
 from ai_ops.core.orchestrator.failing import fail
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Engine, WorkerLosses
 from ai_ops.core.supervision import NextRun, WorkerRules, judge, next_run, poisoned
-from ai_ops.errors import AiOpsError, PermanentError
+from ai_ops.errors import PermanentError
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.flow.worker import Loss, LossReason, RecordedLoss, WorkerStatus
 
@@ -58,12 +58,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Look until cancelled. A failure is told, and the next look is another try."""
-        while True:
-            await asyncio.sleep(self._every_seconds)
-            try:
-                await self.look()
-            except AiOpsError as failure:
-                log.warning("workers: %s", failure)
+        await again_and_again("workers", self._every_seconds, self.look)
 
     async def look(self) -> None:
         """Look at every worker once, and replace those that have to be."""
