@@ -7,6 +7,7 @@ import pytest
 
 from ai_ops.core.failures import failure
 from ai_ops.core.identity import run_id
+from ai_ops.core.orchestrator import chunks
 from ai_ops.flow.fixing import Session
 from ai_ops.flow.task import TaskState
 from tests.support import shop
@@ -227,6 +228,24 @@ async def test_the_time_of_a_task_is_for_all_its_pieces_and_then_it_ends(worksho
         task = await floor.worked(task)
         assert (task.state, task.failure["code"]) == (TaskState.FAILED, "task_unfinished")
         assert fixer.walls == sorted(fixer.walls, reverse=True)
+
+
+@pytest.mark.parametrize("on", ["repository", "nothing"])
+@pytest.mark.parametrize("limit", ["pieces", "time"])
+async def test_what_a_task_wrote_that_was_not_done_is_with_its_trace(workshop, monkeypatch, on, limit):
+    monkeypatch.setattr(chunks, "MOST_CHUNKS", 2)
+    if limit == "time":
+        monkeypatch.setattr(chunks, "MOST_CHUNKS", 3)
+        monkeypatch.setattr(chunks, "_LEAST_SECONDS", 1000.0)
+    async with workshop(fixer=pieces(unfinished=99)) as floor:
+        asked = {"prompt": "Write.", "type": "heavy_context", "timeout_seconds": 999.0}
+        task = await floor.worked(await floor.prompted(repository=on == "repository", **asked))
+        assert (task.state, task.failure["code"]) == (TaskState.FAILED, "task_unfinished")
+        kept = {each.name for each in await floor.tools.trace.artifacts(task.trace_id)}
+        name = "diff" if on == "repository" else "file-1"
+        assert name in kept, kept
+        text = (await floor.tools.trace.artifact(task.trace_id, name)).text
+        assert "1" in text and floor.leftovers() == []
 
 
 # --- proposing ---

@@ -39,6 +39,7 @@ from ai_ops.flow.run import Usage
 log = logging.getLogger(__name__)
 
 _MADE = "work-made"
+_UNFINISHED = "task_unfinished"
 _LEAST_SECONDS = 1.0
 _KEEP_EVERY = 1.0
 _MOST_DONE = 500
@@ -96,13 +97,27 @@ class Work:
         ground = ground_of(self.prepared, run.started_at if run else errand.tools.clock.now())
         for round in range(1, MOST_CHUNKS + 1):
             piece = partial(self._piece, ground, round, seconds, done)
-            outcome = await errand.steps.run("work", round, piece)
+            try:
+                outcome = await errand.steps.run("work", round, piece)
+            except PermanentError as failure:
+                if failure.code == _UNFINISHED:
+                    await self._put_left(ground, round - 1)
+                raise
             seconds, done = seconds + outcome["seconds"], outcome["done"]
             self._refused |= dict.fromkeys(outcome["refused"])
             if not outcome["more"]:
                 made = await errand.tools.trace.patch(errand.run_id, "made") or ""
                 return Worked(made, outcome["left"], done, tuple(self._refused))
+        await self._put_left(ground, MOST_CHUNKS)
         raise _unfinished(f"it was not done after {counted(MOST_CHUNKS, 'piece')} of work")
+
+    async def _put_left(self, ground: Ground, round: int) -> None:
+        """Keep for people what was written up to a piece; the task failed, and fails for that alone."""
+        errand = self.prepared.errand
+        if errand.powers.writes:
+            with contextlib.suppress(AiOpsError):
+                made = await errand.tools.trace.patch(errand.run_id, f"work-{round}-made") or ""
+                await ground.put_artifacts(await ground.open(made), made)
 
     async def _piece(self, ground: Ground, round: int, seconds: float, done: str) -> Outcome:
         errand = self.prepared.errand
@@ -283,4 +298,4 @@ class Work:
 
 def _unfinished(why: str) -> PermanentError:
     step = "Give it more time (timeout_seconds), or ask for less; what it wrote is with its trace."
-    return PermanentError("task_unfinished", why, next_step=step)
+    return PermanentError(_UNFINISHED, why, next_step=step)
