@@ -1,5 +1,6 @@
 """What a prompt task may do by its type, where it works, what it leaves, and what it goes on with."""
 
+import asyncio
 import dataclasses
 import json
 
@@ -228,6 +229,26 @@ async def test_the_time_of_a_task_is_for_all_its_pieces_and_then_it_ends(worksho
         task = await floor.worked(task)
         assert (task.state, task.failure["code"]) == (TaskState.FAILED, "task_unfinished")
         assert fixer.walls == sorted(fixer.walls, reverse=True)
+
+
+@pytest.mark.parametrize("kind", ["lightweight", "medium_context", "heavy_context"])
+async def test_the_time_of_a_task_is_for_all_its_tries_too(workshop, kind):
+    class Hangs(InPieces):
+        async def ask(self, request, watch):
+            self.walls = [*getattr(self, "walls", []), request.wall_seconds]
+            (request.checkout / "made.txt").write_text("1")
+            await watch("tool_result", {"text": "written"})
+            await asyncio.sleep(min(1.2, request.wall_seconds))
+            raise failure("model_hung", "it took longer than it may")
+
+    fixer = Hangs({"task": []})
+    async with workshop(fixer=fixer) as floor:
+        task = await floor.worked(await floor.prompted(prompt="?", type=kind, timeout_seconds=2.5))
+        assert (task.state, task.failure["code"]) == (TaskState.FAILED, "task_unfinished")
+        assert fixer.walls[0] == 2.5 and len(fixer.walls) <= 2
+        assert all(wall <= 1.3 for wall in fixer.walls[1:])
+        kept = {each.name for each in await floor.tools.trace.artifacts(task.trace_id)}
+        assert ("diff" in kept) is (kind == "medium_context"), "what the first try wrote"
 
 
 @pytest.mark.parametrize("on", ["repository", "nothing"])
