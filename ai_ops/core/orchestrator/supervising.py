@@ -64,6 +64,8 @@ class Supervisor:
         """Look at every worker once, and replace those that have to be."""
         for post in self._crew.posts():
             await self._crew.look(post)
+            if post not in self._crew.posts():  # its run has ended meanwhile
+                continue
             if loss := judge(self._crew.status(post.number), self._rules):
                 await self._replace(post, loss)
 
@@ -91,17 +93,22 @@ class Supervisor:
     async def _replace(self, post: Post, loss: Loss) -> None:
         log.warning("worker %d with task %s is replaced: %s", post.number, post.task.id, loss.detail)
         now = self._tools.clock.now()
-        losses = await self._losses.record(RecordedLoss(post.run, post.task.id, post.number, now, loss))
-        self._crew.lose(post, loss)
-        asked = loss.reason is LossReason.ASKED
-        leave = not asked and next_run(losses, self._rules) is NextRun.ASK_A_PERSON
+        post.replacing = True  # before anything is waited for: nobody else replaces it
         try:
-            if leave:
-                await self._leave(post.task, poisoned(losses, loss).as_dict())
-            else:
-                await self._engine.restart(post.task, f"its worker was replaced: {loss.detail}")
-        finally:
-            post.children.kill()  # also those of a run that is deaf to its interruption
+            losses = await self._losses.record(RecordedLoss(post.run, post.task.id, post.number, now, loss))
+            self._crew.lose(post, loss)
+            asked = loss.reason is LossReason.ASKED
+            leave = not asked and next_run(losses, self._rules) is NextRun.ASK_A_PERSON
+            try:
+                if leave:
+                    await self._leave(post.task, poisoned(losses, loss).as_dict())
+                else:
+                    await self._engine.restart(post.task, f"its worker was replaced: {loss.detail}")
+            finally:
+                post.children.kill()  # also those of a run that is deaf to its interruption
+        except BaseException:
+            post.replacing = False  # it still works, and is judged again
+            raise
 
     async def _leave(self, task: Task, failure: dict[str, str]) -> None:
         await fail(self._tools, task, failure, to=TaskState.NEEDS_HUMAN_REVIEW)
