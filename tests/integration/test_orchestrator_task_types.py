@@ -3,13 +3,16 @@
 import asyncio
 import dataclasses
 import json
+from functools import partial
 
 import pytest
 
 from ai_ops.core.failures import failure
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator import chunks
+from ai_ops.core.verbs import decide
 from ai_ops.flow.fixing import Session
+from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import TaskState
 from tests.support import shop
 from tests.support.git_server import git
@@ -344,7 +347,45 @@ async def test_without_room_for_its_pull_request_no_money_is_spent(workshop):
         task = await floor.worked(await floor.prompted(prompt="?", type="medium_context", pull_request=True))
         assert task.state is TaskState.NEEDS_HUMAN_REVIEW
         assert "no place for its pull request" in task.outcome_reason
+        assert task.waiting_for == "too_many_pull_requests"
         assert len(floor.fixer.requests) == asked
+
+        assert await floor.tools.places.release_waiting() == []
+        (left,) = await floor.tools.places.left()
+        await floor.tools.places.release(left.repo_key, left.branch)
+        (begun,) = await floor.tools.places.release_waiting()
+        task = await floor.worked(begun)
+        assert task.state is TaskState.COMPLETED, task.outcome_reason
+        assert await floor.tools.places.left() == []
+
+
+async def test_a_pull_request_that_ended_on_the_host_makes_room_for_a_task(workshop):
+    async with workshop(WRITES, max_open_pull_requests=1) as floor:
+        asked = {"prompt": "?", "type": "medium_context", "pull_request": True}
+        await floor.worked(await floor.prompted(**asked))
+        (pull,) = await floor.pulls()
+        host = floor.tools.host_of(floor.repository)
+        find = host.find_pull_request
+
+        async def closed_there(*asked):
+            hosted = await find(*asked)
+            return hosted and dataclasses.replace(hosted, state=PullRequestState.CLOSED)
+
+        host.find_pull_request = closed_there
+        task = await floor.worked(await floor.prompted(**asked))
+        assert task.state is TaskState.COMPLETED, task.outcome_reason
+        assert (await floor.tools.pull_requests.find(pull.id)).state is PullRequestState.CLOSED
+
+
+async def test_a_person_who_approves_a_task_without_a_place_lets_it_go_on(workshop):
+    async with workshop(WRITES, max_open_pull_requests=1) as floor:
+        await floor.repaired()
+        task = await floor.worked(await floor.prompted(prompt="?", type="medium_context", pull_request=True))
+        begun, _ = await floor.tools.tasks.act(task.id, partial(decide, "approve"))
+        assert begun.state is TaskState.PENDING
+        task = await floor.worked(begun)
+        assert task.state is TaskState.COMPLETED, task.outcome_reason
+        assert len(await floor.pulls()) == 1
 
 
 async def test_a_run_that_died_after_each_step_opens_one_pull_request(workshop):
