@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 
 _MADE = "work-made"
 _LOST = "work-lost-seconds"
-_UNFINISHED = "task_unfinished"
 _LEAST_SECONDS = 1.0
 _KEEP_EVERY = 1.0
 _MOST_DONE = 500
@@ -101,7 +100,7 @@ class Work:
             try:
                 outcome = await errand.steps.run("work", round, piece)
             except PermanentError as failure:
-                if failure.code == _UNFINISHED:
+                if failure.code == "task_unfinished":
                     await self._put_left(ground, round)
                 raise
             seconds, done = seconds + outcome["seconds"], outcome["done"]
@@ -306,4 +305,4 @@ class Work:
 
 def _unfinished(why: str) -> PermanentError:
     step = "Give it more time (timeout_seconds), or ask for less; what it wrote is with its trace."
-    return PermanentError(_UNFINISHED, why, next_step=step)
+    return PermanentError("task_unfinished", why, next_step=step)
