@@ -79,6 +79,13 @@ def admit(gate: Gate, pending: int, rules: QueueRules, now: datetime) -> Admissi
     return Admission(swung(gate, pending + 1, rules, now), busy=words if busy else "")
 
 
+def room(gate: Gate, pending: int, rules: QueueRules) -> int | None:
+    """Return how many more tasks the cap is for would be let in; None: it never closes."""
+    if not rules.high:
+        return None
+    return 0 if gate.closed else max(0, rules.high + 1 - pending)
+
+
 def issue_waits(gate: Gate) -> str:
     """Return why the repair that an event calls for does not begin; empty when it may."""
     if not gate.closed:

@@ -104,6 +104,14 @@ def ported(url: str, branch: str) -> str:
     return f"The same change is proposed for {markdown.code(branch)}, and proved there: {url}"
 
 
+def held(found: str) -> str:
+    """Return what is written while a command of a revision waits for a person."""
+    return _joined(
+        "Nothing was changed yet: a command waits for a person who looks after this server.",
+        markdown.text(found, 600),
+    )
+
+
 def failed(failure: Mapping[str, str]) -> str:
     """Return that it could not be done, and what a person can do."""
     return _joined(

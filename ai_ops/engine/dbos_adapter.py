@@ -45,7 +45,7 @@ _LIVE = ("PENDING", "ENQUEUED", "DELAYED")
 _LIVES = {
     "SUCCESS": Life.FINISHED,
     "ERROR": Life.BROKEN,
-    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": Life.BROKEN,
+    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": Life.WORN_OUT,
     "CANCELLED": Life.CANCELLED,
 }
 _VENDOR_ERRORS = (dbos_error.DBOSException, SQLAlchemyError, sqlite3.Error, OSError)

@@ -142,12 +142,16 @@ class DurableEngine:
             self._cancelled.add(name)
             if beginning := self._beginning.get(name):  # until then the library does not know it
                 await asyncio.wait({beginning})
+            marked = False
             try:
                 await self._dbos.cancel(name)
+                marked = True
             except TemporaryError as error:
                 # Begun again by chance, the run would see that its task does not want it.
                 _LOG.warning("the run %s is not marked as cancelled: %s", name, error)
             await self._interrupt(name)
+            if marked and name not in self._running:  # the library says so from now on
+                self._cancelled.discard(name)
         await self._duty.close(task)
 
     async def restart(self, task: Task, reason: str) -> None:

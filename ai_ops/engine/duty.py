@@ -94,9 +94,9 @@ class Duty:
         await self.close(task)
 
     async def move(self, task: Task, to: TaskState, **changes: Any) -> None:
-        """Move the task, unless it has moved on by itself meanwhile."""
+        """Move the task, unless it has moved on meanwhile, or another run has begun."""
         try:
-            await self.tasks.move(task.id, to, **changes)
+            await self.tasks.move(task.id, to, only_run=task.run_number, **changes)
         except PermanentError as error:
             _LOG.info("task %s was not moved to %s: %s", task.id, to, error.message)
 
@@ -105,13 +105,15 @@ class Duty:
         await self.close_run(task.id, task.run_number)
 
     async def close_run(self, task_id: str, run_number: int) -> None:
-        """End a run whose task is over or under review; a kill may have come between the two."""
+        """End a run whose task is over or in a later run; a kill may have come between the two."""
         run = run_id(task_id, run_number)
         known = await self.trace.find_run(run)
         task = await self.tasks.find(task_id)
-        if known is None or known.ended_at is not None or task is None or task.run_number != run_number:
+        if known is None or known.ended_at is not None or task is None:
             return
-        if task.state.final or task.state is TaskState.NEEDS_HUMAN_REVIEW:
+        if task.run_number != run_number:
+            await self.trace.run_ended(run, TaskState.CANCELLED.value)
+        elif task.state.final or task.state is TaskState.NEEDS_HUMAN_REVIEW:
             await self.trace.run_ended(run, task.state.value)
 
 

@@ -23,13 +23,14 @@ WORKER_LOST = {
 
 
 class Life(StrEnum):
-    """What the engine knows about a task's present run."""
+    """What the engine knows about a task's present run. ``WORN_OUT``: too many processes died with it."""
 
     UNKNOWN = "unknown"
     LIVE = "live"
     LOST = "lost"
     FINISHED = "finished"
     BROKEN = "broken"
+    WORN_OUT = "worn_out"
     CANCELLED = "cancelled"
 
 
@@ -46,11 +47,12 @@ def fate(state: TaskState, life: Life, cancel_requested: bool) -> Fate:
     """Return what to do with an unfinished task, given what the engine knows of its run.
 
     A run that finished or broke under a task that is not over has lost its result: trying it again
-    unasked could go on for ever, so that fails. A run that is gone, or was interrupted, is begun again.
+    unasked could go on for ever, so that fails. A run that is gone, or was interrupted, is begun again; so
+    is one that only waited while process after process ended: it took none of them down.
     """
     if life is Life.LIVE or state not in WORKABLE:
         return Fate.LEAVE
-    if life is Life.BROKEN:
+    if life is Life.BROKEN or (life is Life.WORN_OUT and state is TaskState.PROCESSING):
         return Fate.FAIL
     if life is Life.FINISHED and state is not TaskState.PENDING:
         return Fate.FAIL

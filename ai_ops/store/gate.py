@@ -36,6 +36,10 @@ class GateRepository:
         async with self._database.write() as connection:
             return await connection.run(_swung, self._rules, now)
 
+    async def room(self) -> int | None:
+        """Return how many more of what it counts it would let in now; None: it never closes."""
+        return admission.room(*await self.look(), self._rules)
+
     async def told(self, gate: Gate) -> None:
         """Note that people know that this gate is open again."""
         same = (_G.name == _NAME, _G.since == gate.since)

@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Exists, delete, exists, func, insert, select, text, update
 
-from ai_ops.core.identity import REVERTS, fix_branch
+from ai_ops.core.identity import REVERTS, fix_branch, task_branch
 from ai_ops.core.ports import Clock, Place
 from ai_ops.core.publishing_limits import NO_PLACE, Published, PublishingLimits, no_room
 from ai_ops.flow.pull_request import PullRequestState
-from ai_ops.flow.task import Task, TaskState
+from ai_ops.flow.task import Task, TaskKind, TaskState
 from ai_ops.store import tables
 from ai_ops.store.database import Database
 from ai_ops.store.rows import task_from
@@ -64,7 +64,7 @@ class PlaceRepository:
             return [Place(*row) for row in rows]
 
     async def release_waiting(self) -> Sequence[Task]:
-        """Let repairs go on that waited for a place, as far as there is room, oldest first.
+        """Let tasks go on that waited for a place, as far as there is room, oldest first.
 
         Each is given its place with the same commit: nobody else can take it meanwhile.
         """
@@ -118,13 +118,15 @@ def _release_waiting(connection: Connection, now: datetime, limits: PublishingLi
     rows = connection.execute(select(tables.tasks).where(*waiting).order_by(_T.seq)).mappings().all()
     begun, full = [], set()
     for task in map(task_from, rows):
-        place = Place(task.repo_key, fix_branch(task.fingerprint, task.episode), "", task.id)
+        number, finished = task.run_number + 1, bool(task.payload.get("candidate_run"))
+        of_prompt = task.kind is TaskKind.PROMPT
+        branch = task_branch(task.id, number) if of_prompt else fix_branch(task.fingerprint, task.episode)
+        place = Place(task.repo_key, branch, "", task.id)
         if task.repo_key in full:
             continue
         if _take(connection, place, now, limits):
             full.add(task.repo_key)
             continue
-        number, finished = task.run_number + 1, bool(task.payload.get("candidate_run"))
         changes: dict[str, Any] = {
             "state": TaskState.PENDING,
             "run_number": number,

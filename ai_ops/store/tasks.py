@@ -92,11 +92,18 @@ class TaskRepository:
         return await page(self._database, tables.tasks, task_from, *narrowed, limit=limit, cursor=cursor)
 
     async def move(
-        self, task_id: str, to: TaskState, *, mail: Notification | None = None, **changes: Any
+        self,
+        task_id: str,
+        to: TaskState,
+        *,
+        mail: Notification | None = None,
+        only_run: int | None = None,
+        **changes: Any,
     ) -> Task:
         """Move a task along the table of transitions and change other fields in the same commit.
 
         ``mail`` is put into the outbox by that commit too: it is sent if the task moved, and only then.
+        ``only_run`` is the number of the run that speaks: one that a later run follows has no say.
 
         Raises:
             PermanentError: ``illegal_transition`` or ``task_not_found``.
@@ -104,6 +111,7 @@ class TaskRepository:
         _check_names(changes)
         async with self._database.write() as connection:
             task = await _existing(connection, task_id)
+            _check_run(task, only_run)
             _check_move(task, to)
             if mail is not None:
                 await keep(connection, mail)
@@ -257,6 +265,15 @@ async def _change(connection: Transaction, task: Task, changes: Mapping[str, Any
     values = {name: task_value(name, value) for name, value in changes.items()}
     await connection.execute(update(tables.tasks).where(tables.tasks.c.id == task.id).values(values))
     return replace(task, **changes)
+
+
+def _check_run(task: Task, only_run: int | None) -> None:
+    if only_run is not None and task.run_number != only_run:
+        raise PermanentError(
+            "illegal_transition",
+            f"Run {only_run} has no say any more: the task is in run {task.run_number}.",
+            next_step=f"Look at run {task.run_number}.",
+        )
 
 
 def _check_move(task: Task, to: TaskState) -> None:

@@ -183,3 +183,25 @@ async def test_a_change_by_a_person_during_a_look_stands(world):
     assert disabled.next_at is None
     kept = await world.schedules.record(before, [], next_at=datetime(2026, 3, 21, 9, tzinfo=UTC))
     assert kept.next_at is None
+
+
+async def test_a_task_that_ends_just_as_it_is_to_be_replaced_costs_no_time(database):
+    world = World(database)
+    await world.make("*/10 * * * *", overlap=Overlap.REPLACE)
+    await world.pass_time(timedelta(minutes=10), finish=False)
+    (first,) = world.queue.given
+    find = world.tasks.find
+
+    async def ends_meanwhile(task_id):
+        found = await find(task_id)
+        if found.state is TaskState.PENDING:
+            for state in (TaskState.PROCESSING, TaskState.COMPLETED):
+                await world.tasks.move(task_id, state)
+        return found
+
+    world.tasks.find = ends_meanwhile
+    await world.pass_time(timedelta(minutes=10), finish=False)
+    newest = (await world.schedules.ticks("s1", limit=1)).items[0]
+    assert newest.outcome is TickOutcome.CREATED, newest.reason
+    assert len(world.queue.given) == 2 and world.queue.stopped == []
+    assert (await find(first)).state is TaskState.COMPLETED

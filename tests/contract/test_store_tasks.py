@@ -277,3 +277,14 @@ async def test_what_a_rule_refuses_changes_nothing(tasks):
             await tasks.act(task.id, rule)
         assert refused.value.code == "illegal_transition"
     assert await tasks.find(task.id) == task
+
+
+@pytest.mark.parametrize("end", [TaskState.COMPLETED, TaskState.FAILED, TaskState.RETRYING])
+async def test_a_run_that_a_later_one_follows_has_no_say_over_the_task(tasks, end):
+    task = (await tasks.create(prompt())).task
+    await tasks.move(task.id, TaskState.CANCELLED)
+    await tasks.act(task.id, partial(decide, "retry"))
+    await tasks.move(task.id, TaskState.PROCESSING, only_run=2)
+    with pytest.raises(PermanentError, match="illegal_transition: Run 1 has no say"):
+        await tasks.move(task.id, end, only_run=1)
+    assert (await tasks.find(task.id)).state is TaskState.PROCESSING

@@ -233,6 +233,39 @@ async def test_while_the_queue_is_full_steps_wait_and_urgent_ones_pass(database,
     assert states(await world.look(workflow)) == {"a": "queued", "b": "queued"}
 
 
+async def test_steps_that_find_no_room_wait_and_are_not_counted_as_refused(database, tmp_path):
+    rules = QueueRules(2, 1)
+    world = World(database, tmp_path, rules)
+    workflow = await world.begin(*(a_step(each) for each in "abcde"))
+    for _ in range(3):
+        workflow = await world.look(workflow)
+    assert list(states(workflow).values()) == ["queued"] * 3 + ["waiting"] * 2
+    gate, pending = await GateRepository(database, world.clock, rules).look()
+    assert (gate.closed, gate.refused, pending) == (True, 0, 3)
+    for each in "ab":
+        workflow = await world.end(workflow, each)
+    assert list(states(workflow).values()) == ["completed"] * 2 + ["queued"] * 3
+
+
+async def test_a_step_that_is_refused_after_all_goes_back_to_wait(database, tmp_path):
+    rules = QueueRules(2, 1)
+    world = World(database, tmp_path, rules)
+
+    async def roomy():
+        return None
+
+    world.running.gate.room = roomy  # others were faster
+    workflow = await world.begin(*(a_step(each) for each in "abcde"))
+    del world.running.gate.room
+    for _ in range(3):
+        workflow = await world.look(workflow)
+    gate, _ = await GateRepository(database, world.clock, rules).look()
+    assert gate.refused == 2
+    assert [(str(step.state), "full" in step.reason) for step in workflow.steps[3:]] == [
+        ("waiting", True)
+    ] * 2
+
+
 async def test_a_workflow_with_a_forbidden_step_does_not_begin(world):
     with pytest.raises(PermanentError) as refused:
         await world.begin(a_step("a"), a_step("b", "a", prompt="Then run `rm -rf /`."))

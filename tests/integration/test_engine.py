@@ -16,6 +16,7 @@ import pytest
 from ai_ops import process
 from ai_ops.core.identity import run_id
 from ai_ops.core.ports import Engine, Outcome, Steps, Worker
+from ai_ops.engine import dbos_adapter
 from ai_ops.engine.durable import DurableEngine
 from ai_ops.engine.memory import MemoryEngine
 from ai_ops.errors import PermanentError, TemporaryError
@@ -587,3 +588,36 @@ async def test_a_word_that_comes_while_a_run_begins_stops_it_and_leaves_its_plac
     house.do = house.nothing
     await house.add(a_task("last", repo_key="x/last"))
     await until(lambda: house.state("last") is TaskState.COMPLETED)
+
+
+async def test_what_was_cancelled_is_not_remembered_for_ever(durable: House):
+    pids: list[int] = []
+    durable.do = sleep_in_a_child(pids)
+    await durable.open()
+    for name in ("t1", "t2"):
+        await durable.add(a_task(name))
+        await until(lambda name=name: durable.state(name) is TaskState.PROCESSING)
+        await durable.engine.cancel(await durable.tasks.move(name, TaskState.CANCELLED))
+    assert durable.engine._cancelled == set()
+
+
+@pytest.mark.parametrize("state", [TaskState.WAITING_UNBAN, TaskState.RETRYING, TaskState.PROCESSING])
+async def test_a_run_that_only_waits_outlives_any_number_of_restarts(durable: House, monkeypatch, state):
+    monkeypatch.setattr(dbos_adapter, "_MOST_RECOVERIES", 2)
+    waits: list[str] = []
+
+    async def do(task_id: str, steps: Steps) -> None:
+        if durable.state(task_id) is not state:
+            await durable.tasks.move(task_id, state)
+        waits.append(task_id)
+        await steps.wait(3600)
+
+    durable.do = do
+    await durable.open()
+    await durable.add(a_task())
+    for number in range(1, 6):
+        await until(lambda number=number: len(waits) >= number or durable.state("t1").final)
+        await durable.close()
+        await durable.open()
+    await until(lambda: len(waits) >= 6 or durable.state("t1").final)
+    assert durable.state("t1") is (TaskState.FAILED if state is TaskState.PROCESSING else state)

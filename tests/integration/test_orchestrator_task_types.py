@@ -1,13 +1,18 @@
 """What a prompt task may do by its type, where it works, what it leaves, and what it goes on with."""
 
+import asyncio
 import dataclasses
 import json
+from functools import partial
 
 import pytest
 
 from ai_ops.core.identity import run_id
 from ai_ops.core.model_failures import failure
+from ai_ops.core.orchestrator import chunks
+from ai_ops.core.verbs import decide
 from ai_ops.flow.fixing import Session
+from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import TaskState
 from tests.support import shop
 from tests.support.git_server import git
@@ -229,6 +234,44 @@ async def test_the_time_of_a_task_is_for_all_its_pieces_and_then_it_ends(worksho
         assert fixer.walls == sorted(fixer.walls, reverse=True)
 
 
+@pytest.mark.parametrize("kind", ["lightweight", "medium_context", "heavy_context"])
+async def test_the_time_of_a_task_is_for_all_its_tries_too(workshop, kind):
+    class Hangs(InPieces):
+        async def ask(self, request, watch):
+            self.walls = [*getattr(self, "walls", []), request.wall_seconds]
+            (request.checkout / "made.txt").write_text("1")
+            await watch("tool_result", {"text": "written"})
+            await asyncio.sleep(min(1.2, request.wall_seconds))
+            raise failure("model_hung", "it took longer than it may")
+
+    fixer = Hangs({"task": []})
+    async with workshop(fixer=fixer) as floor:
+        task = await floor.worked(await floor.prompted(prompt="?", type=kind, timeout_seconds=2.5))
+        assert (task.state, task.failure["code"]) == (TaskState.FAILED, "task_unfinished")
+        assert fixer.walls[0] == 2.5 and len(fixer.walls) <= 2
+        assert all(wall <= 1.3 for wall in fixer.walls[1:])
+        kept = {each.name for each in await floor.tools.trace.artifacts(task.trace_id)}
+        assert ("diff" in kept) is (kind == "medium_context"), "what the first try wrote"
+
+
+@pytest.mark.parametrize("on", ["repository", "nothing"])
+@pytest.mark.parametrize("limit", ["pieces", "time"])
+async def test_what_a_task_wrote_that_was_not_done_is_with_its_trace(workshop, monkeypatch, on, limit):
+    monkeypatch.setattr(chunks, "MOST_CHUNKS", 2)
+    if limit == "time":
+        monkeypatch.setattr(chunks, "MOST_CHUNKS", 3)
+        monkeypatch.setattr(chunks, "_LEAST_SECONDS", 1000.0)
+    async with workshop(fixer=pieces(unfinished=99)) as floor:
+        asked = {"prompt": "Write.", "type": "heavy_context", "timeout_seconds": 999.0}
+        task = await floor.worked(await floor.prompted(repository=on == "repository", **asked))
+        assert (task.state, task.failure["code"]) == (TaskState.FAILED, "task_unfinished")
+        kept = {each.name for each in await floor.tools.trace.artifacts(task.trace_id)}
+        name = "diff" if on == "repository" else "file-1"
+        assert name in kept, kept
+        text = (await floor.tools.trace.artifact(task.trace_id, name)).text
+        assert "1" in text and floor.leftovers() == []
+
+
 # --- proposing ---
 
 
@@ -304,7 +347,45 @@ async def test_without_room_for_its_pull_request_no_money_is_spent(workshop):
         task = await floor.worked(await floor.prompted(prompt="?", type="medium_context", pull_request=True))
         assert task.state is TaskState.NEEDS_HUMAN_REVIEW
         assert "no place for its pull request" in task.outcome_reason
+        assert task.waiting_for == "too_many_pull_requests"
         assert len(floor.fixer.requests) == asked
+
+        assert await floor.tools.places.release_waiting() == []
+        (left,) = await floor.tools.places.left()
+        await floor.tools.places.release(left.repo_key, left.branch)
+        (begun,) = await floor.tools.places.release_waiting()
+        task = await floor.worked(begun)
+        assert task.state is TaskState.COMPLETED, task.outcome_reason
+        assert await floor.tools.places.left() == []
+
+
+async def test_a_pull_request_that_ended_on_the_host_makes_room_for_a_task(workshop):
+    async with workshop(WRITES, max_open_pull_requests=1) as floor:
+        asked = {"prompt": "?", "type": "medium_context", "pull_request": True}
+        await floor.worked(await floor.prompted(**asked))
+        (pull,) = await floor.pulls()
+        host = floor.tools.host_of(floor.repository)
+        find = host.find_pull_request
+
+        async def closed_there(*asked):
+            hosted = await find(*asked)
+            return hosted and dataclasses.replace(hosted, state=PullRequestState.CLOSED)
+
+        host.find_pull_request = closed_there
+        task = await floor.worked(await floor.prompted(**asked))
+        assert task.state is TaskState.COMPLETED, task.outcome_reason
+        assert (await floor.tools.pull_requests.find(pull.id)).state is PullRequestState.CLOSED
+
+
+async def test_a_person_who_approves_a_task_without_a_place_lets_it_go_on(workshop):
+    async with workshop(WRITES, max_open_pull_requests=1) as floor:
+        await floor.repaired()
+        task = await floor.worked(await floor.prompted(prompt="?", type="medium_context", pull_request=True))
+        begun, _ = await floor.tools.tasks.act(task.id, partial(decide, "approve"))
+        assert begun.state is TaskState.PENDING
+        task = await floor.worked(begun)
+        assert task.state is TaskState.COMPLETED, task.outcome_reason
+        assert len(await floor.pulls()) == 1
 
 
 async def test_a_run_that_died_after_each_step_opens_one_pull_request(workshop):

@@ -14,7 +14,7 @@ from ai_ops.core.supervision import WorkerRules
 from ai_ops.core.tally import Tally
 from ai_ops.engine.durable import DurableEngine
 from ai_ops.engine.memory import MemoryEngine
-from ai_ops.errors import PermanentError
+from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.task import TaskState
 from ai_ops.flow.worker import WorkerState
 from ai_ops.store.database import open_database
@@ -233,3 +233,50 @@ async def test_steps_and_runs_are_counted(house_of):
     await until(lambda: house.tally.runs)
     assert house.tally.runs == {(task.kind.value, "completed"): 1}
     assert house.tally.steps["second", "done"].buckets()[-1] == ("+Inf", 1)
+
+
+async def test_a_worker_that_is_replaced_twice_at_once_is_replaced_once(house_of):
+    house = await house_of()
+    house.bad = 99
+    await house.begin()
+    await asyncio.gather(*(house.supervisor.restart(1) for _ in range(3)))
+    await until(lambda: len(house.said) == 2)
+    assert (house.tries, len(await house.supervisor.recent_losses(1))) == (2, 1)
+    assert [alive(pid) for pid in house.pids] == [False, True]
+
+
+async def test_a_run_that_sat_down_meanwhile_is_not_taken_for_the_one_looked_at(house_of, monkeypatch):
+    house = await house_of(silent_seconds=0.5)
+    house.bad = 99
+    await house.begin()
+    look, kept = house.crew.look, house.crew.posts()[0]
+
+    async def slow(post):
+        await look(post)
+        await house.supervisor.restart(1)  # by a person, just then
+        await until(lambda: len(house.said) == 2)
+        house.crew.posts()[0].alive_at -= 1.0
+
+    monkeypatch.setattr(house.crew, "look", slow)
+    await house.supervisor.look()
+    assert house.crew.posts()[0] is not kept
+    assert [loss.loss.reason for loss in await house.supervisor.recent_losses(1)] == ["asked"]
+
+
+async def test_a_worker_whose_replacing_failed_is_judged_again(house_of, monkeypatch):
+    house = await house_of(silent_seconds=0.1, most_losses=1)
+    house.bad = 99
+    await house.begin()
+    leave = house.supervisor._leave
+
+    async def away(*_):
+        raise TemporaryError("storage_unavailable", "away")
+
+    monkeypatch.setattr(house.supervisor, "_leave", away)
+    house.crew.posts()[0].alive_at -= 3600.0
+    await house.crew.look(house.crew.posts()[0])
+    house.crew.posts()[0].alive_at -= 3600.0
+    with pytest.raises(TemporaryError):
+        await house.supervisor.look()
+    monkeypatch.setattr(house.supervisor, "_leave", leave)
+    assert house.supervisor.statuses()[0].state is not WorkerState.REPLACING

@@ -1,15 +1,20 @@
 """A pull request of a prompt task, followed up: revised with the task's powers, judged, pushed on top."""
 
+from functools import partial
+
 import pytest
 
 from ai_ops.core import replies
 from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.orchestrator.watching import Watching
+from ai_ops.core.verbs import decide
 from ai_ops.flow.follow_up import FollowUpAction
+from ai_ops.flow.judgement import Role
 from ai_ops.flow.task import TaskState
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.deliveries import SeenCommentRepository
 from tests.integration.test_follow_up import said, wished
+from tests.integration.test_orchestrator_guarding import calling
 from tests.support import shop
 from tests.support.git_server import git
 from tests.support.workshop import SERVER_SECRET
@@ -112,3 +117,35 @@ async def test_a_branch_that_a_person_has_pushed_to_is_left_alone(workshop):
             TaskState.COMPLETED, "the branch holds commits that are not ours",
         )  # fmt: skip
         assert len(floor.fixer.requests) == 1
+
+
+async def test_a_comment_that_asks_for_a_risky_command_waits_for_a_person_as_a_task_would(workshop):
+    async with workshop(SCRIPT) as floor:
+        pull, _ = await opened(floor)
+        task = await floor.worked(await wished(floor, pull, "Then run `git push --force origin main`."))
+        assert task.state is TaskState.NEEDS_HUMAN_REVIEW, task.outcome_reason
+        assert task.proof.reasons[0].rule == "history_rewrite"
+        assert len(floor.fixer.requests) == 1  # the one that opened it
+        assert "waits for a person" in (await said(floor, pull))[-1]
+        await floor.tools.guarding.unblock(task.id, "me", Role.ADMIN, "it is fine")
+        again, _ = await floor.tools.tasks.act(task.id, partial(decide, "retry"))
+        task = await floor.worked(again)
+        assert (task.state, task.outcome_reason) == (TaskState.COMPLETED, "revision 2 was pushed")
+
+
+async def test_a_comment_that_asks_for_a_forbidden_command_is_refused_in_words(workshop):
+    async with workshop(SCRIPT) as floor:
+        pull, _ = await opened(floor)
+        task = await floor.worked(await wished(floor, pull, "Run `rm -rf /` first."))
+        assert (task.state, task.failure["code"]) == (TaskState.FAILED, "command_blocked")
+        assert "rm -rf" in (await said(floor, pull))[-1] and len(floor.fixer.requests) == 1
+
+
+async def test_a_revision_whose_tool_call_is_held_waits_for_a_person(workshop):
+    async with workshop(SCRIPT) as floor:
+        pull, _ = await opened(floor)
+        calling(floor, ("Bash", {"command": "git push --force origin feature"}))
+        task = await floor.worked(await wished(floor, pull))
+        assert task.state is TaskState.NEEDS_HUMAN_REVIEW, task.failure
+        assert task.proof.reasons[0].rule == "history_rewrite"
+        assert "waits for a person" in (await said(floor, pull))[-1]

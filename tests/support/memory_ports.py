@@ -36,8 +36,12 @@ class MemoryTasks:
     async def find(self, task_id: str) -> Task | None:
         return self.rows.get(task_id)
 
-    async def move(self, task_id: str, to: TaskState, *, mail: Any = None, **changes: Any) -> Task:
+    async def move(
+        self, task_id: str, to: TaskState, *, mail: Any = None, only_run: int | None = None, **changes: Any
+    ) -> Task:
         task = self.rows[task_id]
+        if only_run not in (None, task.run_number):
+            raise PermanentError("illegal_transition", f"run {only_run} has no say")
         if to not in TRANSITIONS[task.state]:
             raise PermanentError("illegal_transition", f"{task.state} → {to}")
         self.moves.append((task_id, to))

@@ -41,6 +41,8 @@ def test_every_fate_is_a_legal_move_of_the_task(state: TaskState, life: Life):
         (S.PROCESSING, Life.CANCELLED, True, Fate.CANCEL),
         (S.PROCESSING, Life.CANCELLED, False, Fate.RESTART),
         (S.WAITING_UNBAN, Life.BROKEN, False, Fate.FAIL),
+        (S.WAITING_UNBAN, Life.WORN_OUT, False, Fate.RESTART),
+        (S.PROCESSING, Life.WORN_OUT, False, Fate.FAIL),
         (S.RETRYING, Life.UNKNOWN, False, Fate.RESTART),
         (S.PAUSED, Life.CANCELLED, False, Fate.LEAVE),
         (S.NEEDS_HUMAN_REVIEW, Life.FINISHED, False, Fate.LEAVE),

@@ -90,3 +90,24 @@ async def test_a_failure_is_tried_again_at_the_next_turn(monkeypatch):
     with contextlib.suppress(asyncio.CancelledError):
         await running
     assert [task.id for task in queue.tasks] == ["a"]
+
+
+async def test_a_turn_that_breaks_in_a_way_nobody_foresaw_ends_no_duty(monkeypatch, caplog):
+    monkeypatch.setattr(module, "_RELEASE_SECONDS", 0)
+    issues, broken = Waiting([], [], [a_task("a")]), asyncio.Event()
+
+    class Broken:
+        async def sweep(self):
+            broken.set()
+            raise PermissionError("a folder of somebody else")
+
+    queue = Queue()
+    running = asyncio.create_task(Upkeep(issues, queue, Broken(), str).run())
+    async with asyncio.timeout(10):
+        await broken.wait()
+        while not queue.tasks:
+            await asyncio.sleep(0)
+    assert not running.done() and "upkeep: a turn broke" in caplog.text
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running

@@ -40,6 +40,7 @@ from ai_ops.flow.run import Usage
 log = logging.getLogger(__name__)
 
 _MADE = "work-made"
+_LOST = "work-lost-seconds"
 _LEAST_SECONDS = 1.0
 _KEEP_EVERY = 1.0
 _MOST_DONE = 500
@@ -97,13 +98,27 @@ class Work:
         ground = ground_of(self.prepared, run.started_at if run else errand.tools.clock.now())
         for round in range(1, MOST_CHUNKS + 1):
             piece = partial(self._piece, ground, round, seconds, done)
-            outcome = await errand.steps.run("work", round, piece)
+            try:
+                outcome = await errand.steps.run("work", round, piece)
+            except PermanentError as failure:
+                if failure.code == "task_unfinished":
+                    await self._put_left(ground, round)
+                raise
             seconds, done = seconds + outcome["seconds"], outcome["done"]
             self._refused |= dict.fromkeys(outcome["refused"])
             if not outcome["more"]:
                 made = await errand.tools.trace.patch(errand.run_id, "made") or ""
                 return Worked(made, outcome["left"], done, tuple(self._refused))
+        await self._put_left(ground, MOST_CHUNKS + 1)
         raise _unfinished(f"it was not done after {counted(MOST_CHUNKS, 'piece')} of work")
+
+    async def _put_left(self, ground: Ground, round: int) -> None:
+        """Keep for people what was written before a piece; the task failed, and fails for that alone."""
+        errand = self.prepared.errand
+        if errand.powers.writes:
+            with contextlib.suppress(AiOpsError):
+                made = (await self._checkpoint(round)).made
+                await ground.put_artifacts(await ground.open(made), made)
 
     async def _piece(self, ground: Ground, round: int, seconds: float, done: str) -> Outcome:
         errand = self.prepared.errand
@@ -112,9 +127,16 @@ class Work:
             if self._folder is None:
                 self._folder = await ground.open(point.made)
             folder, self._folder = self._folder, None  # a piece that fails leaves none to go on in
-            request = await self._request(purse, round, folder, seconds)
+            lost = float(await errand.tools.trace.patch(errand.run_id, _LOST) or 0)
+            request = await self._request(purse, round, folder, seconds + lost)
             started = time.monotonic()
-            answer = await self._ask(ground, request, purse, point, done)
+            try:
+                answer = await self._ask(ground, request, purse, point, done)
+            except AiOpsError:  # the task's time goes on passing in the next try
+                with contextlib.suppress(AiOpsError):
+                    passed = lost + time.monotonic() - started
+                    await errand.tools.trace.put_patch(errand.run_id, _LOST, str(passed))
+                raise
             made = await ground.kept(folder)
             more = await self._keep(round, answer, made)
             left = "" if more else await self._finish(ground, folder, answer, made)
@@ -137,7 +159,7 @@ class Work:
         payload = errand.task.payload
         budget = await call_budget(errand.tools, purse, payload.get("budget_usd"))
         planned = plan_request(payload, policy, budget_usd=budget)
-        own = payload.get("timeout_seconds")  # is for all pieces together
+        own = payload.get("timeout_seconds")  # is for all pieces together, cut off or not
         wall = planned.wall_seconds - (seconds if own else 0.0)
         if wall < _LEAST_SECONDS and seconds:
             raise _unfinished(f"it was not done within {float(own or 0):g} seconds")

@@ -45,9 +45,11 @@ async def fail(
     reason = f"{words['code']}: {words['message']}"
     mail = await _mail(tools, task, words)
     try:
-        await tools.tasks.move(task.id, to, mail=mail, outcome_reason=reason, failure=words)
+        await tools.tasks.move(
+            task.id, to, mail=mail, only_run=task.run_number, outcome_reason=reason, failure=words
+        )
     except PermanentError as refused:
-        # A person was faster: the task was cancelled meanwhile.
+        # A person was faster: the task was cancelled meanwhile, or is in its next run.
         log.info("task %s: %s", task.id, refused)
         return
     warn(task, to, words["code"], words["message"])

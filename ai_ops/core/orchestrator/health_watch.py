@@ -6,7 +6,6 @@ told all the same, past the outbox, and the file of alerts is written.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ from datetime import datetime, timedelta
 
 from ai_ops.core.alerts import AlertChange, change, notice, notice_key
 from ai_ops.core.health import judge
+from ai_ops.core.orchestrator.duty_rounds import again_and_again
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import AlertLog, Alerts, Gauges
 from ai_ops.errors import AiOpsError
@@ -67,12 +67,7 @@ class HealthWatch:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except AiOpsError as failure:
-                log.warning("health: %s", failure)
-            await asyncio.sleep(self._every_seconds)
+        await again_and_again("health", self._every_seconds, self.look)
 
     async def look(self) -> Sequence[HealthCheck]:
         """Measure once, and act on it."""

@@ -98,11 +98,14 @@ class Persistent:
     async def _pause(self, state: TaskState, code: str, decision: retry.RetryDecision) -> None:
         tasks = self._tools.tasks
         task = await tasks.find(self._task.id)
+        if task is not None and task.run_number != self._task.run_number:
+            raise asyncio.CancelledError
         if task is not None and task.state is TaskState.PROCESSING:
             until = self._until(task, code, decision.delay_seconds)
             await tasks.move(
                 task.id,
                 state,
+                only_run=task.run_number,
                 outcome_reason=decision.reason,
                 attempts=task.attempts + 1,
                 waiting_for=code,

@@ -24,18 +24,23 @@ async def take_place(job: Job, branch: str, base: str, *, beyond_limits: bool = 
     """
     place = Place(job.repository.key, branch, base, job.task.id)
     beyond_limits = beyond_limits or bool(job.task.payload.get("beyond_limits"))
-    why = await job.tools.places.take(place, beyond_limits=beyond_limits)
-    if why and await _some_have_ended(job):
-        why = await job.tools.places.take(place)
+    return await found_place(job.tools, job.repository, place, beyond_limits=beyond_limits)
+
+
+async def found_place(tools: Tools, repository: Repository, place: Place, *, beyond_limits: bool) -> str:
+    """Take a place as ``take_place`` does."""
+    why = await tools.places.take(place, beyond_limits=beyond_limits)
+    if why and await _some_have_ended(tools, repository):
+        why = await tools.places.take(place)
     return why
 
 
-async def _some_have_ended(job: Job) -> bool:
+async def _some_have_ended(tools: Tools, repository: Repository) -> bool:
     """Look at the open pull requests of the repository, and say whether one is open no more."""
-    tools, ended = job.tools, False
-    host = tools.host_of(job.repository)
-    for known in await tools.pull_requests.open_in(job.repository.key):
-        hosted = await host.find_pull_request(job.repository, known.branch, known.base)
+    ended = False
+    host = tools.host_of(repository)
+    for known in await tools.pull_requests.open_in(repository.key):
+        hosted = await host.find_pull_request(repository, known.branch, known.base)
         if hosted is not None and hosted.state is not PullRequestState.OPEN:
             await tools.pull_requests.update(known.id, **as_recorded(hosted))
             ended = True

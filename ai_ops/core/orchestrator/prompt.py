@@ -10,9 +10,11 @@ from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.errand import Errand, Prepared
 from ai_ops.core.orchestrator.guarding import HELD
 from ai_ops.core.orchestrator.judging import Change
+from ai_ops.core.orchestrator.places import found_place
 from ai_ops.core.orchestrator.proposing import propose
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome, Place, Steps
+from ai_ops.core.publishing_limits import NO_PLACE
 from ai_ops.core.wording import counted
 from ai_ops.errors import PermanentError
 from ai_ops.flow.judgement import Decision
@@ -29,8 +31,8 @@ async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
 
     start = await steps.run("prepare", 1, prepare)
     if start.get("no_place"):
-        reason = f"no place for its pull request: {start['no_place']}; retry it when there is room"
-        return Ending(TaskState.NEEDS_HUMAN_REVIEW, reason)
+        reason = f"no place for its pull request: {start['no_place']}; it goes on when there is room"
+        return Ending(TaskState.NEEDS_HUMAN_REVIEW, reason, changes={"waiting_for": NO_PLACE})
     if tools.guarding is not None:
         judged = await tools.guarding.words(task, run_id)
         if judged.decision is not Decision.ALLOW:
@@ -69,7 +71,8 @@ async def _prepare(errand: Errand) -> Outcome:
     if errand.proposes:
         tools.host_of(repository)  # one that opens no pull requests is said now
         place = Place(repository.key, errand.branch, base.branch, errand.task.id)
-        no_place = await tools.places.take(place)
+        beyond = bool(errand.task.payload.get("beyond_limits"))
+        no_place = await found_place(tools, repository, place, beyond_limits=beyond)
     return {"base": asdict(base), "no_place": no_place, "words": no_place or base.sha[:12]}
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
 from ai_ops.core.admission import Gate
 from ai_ops.core.notices import Notice
+from ai_ops.core.orchestrator.duty_rounds import again_and_again
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Engine, Maintenance, MaintenanceSwitch, QueueGate
 from ai_ops.core.telling import told
 from ai_ops.core.wording import counted
-from ai_ops.errors import AiOpsError
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +47,7 @@ class QueueKeeping:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except AiOpsError as failure:
-                log.warning("the queue is not looked after: %s", failure)
-            await asyncio.sleep(_LOOK_SECONDS)
+        await again_and_again("the queue is not looked after", _LOOK_SECONDS, self.look)
 
     async def look(self) -> None:
         """Look once."""

@@ -6,15 +6,16 @@ is the time put on record and the next one worked out.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from ai_ops.core.orchestrator.duty_rounds import again_and_again
 from ai_ops.core.ports import Clock, Engine, NewTask, Schedules, Tasks
 from ai_ops.core.schedules import parse, plan
-from ai_ops.core.verbs import decide
+from ai_ops.core.verbs import Change, decide
 from ai_ops.core.wording import counted
 from ai_ops.errors import AiOpsError, PermanentError
 from ai_ops.flow.repository import Repository
@@ -53,12 +54,7 @@ class Scheduling:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except AiOpsError as failure:
-                log.warning("schedules: %s", failure)
-            await asyncio.sleep(_LOOK_SECONDS)
+        await again_and_again("schedules", _LOOK_SECONDS, self.look)
 
     async def look(self) -> None:
         """See to everything that is due now."""
@@ -130,10 +126,9 @@ class Scheduling:
             return None  # made for this very time before a crash; or both may be
         if schedule.overlap is Overlap.SKIP:
             return task
-        change = decide("cancel", task)
-        reason = {"outcome_reason": "its schedule's next time came"}
-        stopped = await self._tasks.move(task.id, TaskState.CANCELLED, **{**change.changes, **reason})
-        await self._engine.cancel(stopped)
+        stopped, change = await self._tasks.act(task.id, _replaced)
+        if change.to is not None:
+            await self._engine.cancel(stopped)
         return None
 
     async def _make(self, schedule: Schedule, due_at: datetime, key: str) -> Task:
@@ -154,3 +149,11 @@ class Scheduling:
         if created.task.state is TaskState.PENDING:
             await self._engine.enqueue(created.task)
         return created.task
+
+
+def _replaced(task: Task) -> Change:
+    """Cancel a task whose schedule's next time came, if it has not ended meanwhile."""
+    if task.state.final or task.state is TaskState.NEEDS_HUMAN_REVIEW:
+        return Change(None)
+    change = decide("cancel", task)
+    return replace(change, changes={**change.changes, "outcome_reason": "its schedule's next time came"})

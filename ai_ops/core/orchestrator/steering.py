@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from weakref import WeakValueDictionary
 
 from ai_ops.core.pausing import LIMIT_CODES
 from ai_ops.core.ports import Engine, Pauses, Tasks
 from ai_ops.core.telling import queued
-from ai_ops.core.verbs import decide
+from ai_ops.core.verbs import Change, decide
 from ai_ops.flow.task import UNFINISHED, Task, TaskState
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Steering:
             log.info("%s", said)
         if change.wake and task.waiting_for in LIMIT_CODES:
             await self._pauses.lift()
-        return await self._obey(task, wake=change.wake)
+        return await self._obey(task, change)
 
     async def resume_queue(self) -> int:
         """End the pause of the queue: one of the tasks that wait for it looks whether the limit is over.
@@ -66,17 +67,27 @@ class Steering:
             if task.state is TaskState.WAITING_UNBAN and task.waiting_for in LIMIT_CODES
         ]
         if waiting:
-            await self._obey(waiting[0], wake=True)
+            await self._obey(waiting[0], Change(None, wake=True))
         return len(waiting)
 
-    async def _obey(self, task: Task, *, wake: bool) -> Task:
+    async def _obey(self, task: Task, change: Change) -> Task:
+        """Make the runs do as the task now says; ``task`` is as ``change`` left it."""
         lock = self._turns.setdefault(task.id, asyncio.Lock())
         async with lock:
-            task = await self._tasks.find(task.id) or task
-            if task.state not in _AT_WORK:
-                await self._engine.cancel(task)
-            else:
-                if wake:
-                    await self._engine.cancel(task)
-                await self._engine.enqueue(task)
-        return await self._tasks.find(task.id) or task
+            now = await self._tasks.find(task.id) or task
+            if (met := task.run_number - ("run_number" in change.changes)) != now.run_number:
+                await self._engine.cancel(replace(task, run_number=met))
+            elif _ends_its_run(now, change):
+                await self._engine.cancel(now)
+            if now.state in _AT_WORK:
+                await self._engine.enqueue(now)
+        return await self._tasks.find(task.id) or now
+
+
+def _ends_its_run(now: Task, change: Change) -> bool:
+    """Whether a task's present run must not go on as it is, if it is at work at all."""
+    if now.state not in _AT_WORK:
+        return True
+    if now.state is TaskState.PENDING:  # a pause came before, whose run may still be at work
+        return change.to is not None
+    return change.wake and now.state in (TaskState.WAITING_UNBAN, TaskState.RETRYING)

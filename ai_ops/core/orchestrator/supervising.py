@@ -7,16 +7,15 @@ kept, so it goes on as its kind of task does after any interruption.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from ai_ops.core.failures import failed
 from ai_ops.core.orchestrator.crew import Crew, Post
+from ai_ops.core.orchestrator.duty_rounds import again_and_again
 from ai_ops.core.orchestrator.failing import fail
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Engine, WorkerLosses
 from ai_ops.core.supervision import NextRun, WorkerRules, judge, next_run, poisoned
-from ai_ops.errors import AiOpsError
 from ai_ops.flow.task import Task, TaskState
 from ai_ops.flow.worker import Loss, LossReason, RecordedLoss, WorkerStatus
 
@@ -59,17 +58,14 @@ class Supervisor:
 
     async def run(self) -> None:
         """Look until cancelled. A failure is told, and the next look is another try."""
-        while True:
-            await asyncio.sleep(self._every_seconds)
-            try:
-                await self.look()
-            except AiOpsError as failure:
-                log.warning("workers: %s", failure)
+        await again_and_again("workers", self._every_seconds, self.look)
 
     async def look(self) -> None:
         """Look at every worker once, and replace those that have to be."""
         for post in self._crew.posts():
             await self._crew.look(post)
+            if post not in self._crew.posts():  # its run has ended meanwhile
+                continue
             if loss := judge(self._crew.status(post.number), self._rules):
                 await self._replace(post, loss)
 
@@ -97,17 +93,22 @@ class Supervisor:
     async def _replace(self, post: Post, loss: Loss) -> None:
         log.warning("worker %d with task %s is replaced: %s", post.number, post.task.id, loss.detail)
         now = self._tools.clock.now()
-        losses = await self._losses.record(RecordedLoss(post.run, post.task.id, post.number, now, loss))
-        self._crew.lose(post, loss)
-        asked = loss.reason is LossReason.ASKED
-        leave = not asked and next_run(losses, self._rules) is NextRun.ASK_A_PERSON
+        post.replacing = True  # before anything is waited for: nobody else replaces it
         try:
-            if leave:
-                await self._leave(post.task, poisoned(losses, loss).as_dict())
-            else:
-                await self._engine.restart(post.task, f"its worker was replaced: {loss.detail}")
-        finally:
-            post.children.kill()  # also those of a run that is deaf to its interruption
+            losses = await self._losses.record(RecordedLoss(post.run, post.task.id, post.number, now, loss))
+            self._crew.lose(post, loss)
+            asked = loss.reason is LossReason.ASKED
+            leave = not asked and next_run(losses, self._rules) is NextRun.ASK_A_PERSON
+            try:
+                if leave:
+                    await self._leave(post.task, poisoned(losses, loss).as_dict())
+                else:
+                    await self._engine.restart(post.task, f"its worker was replaced: {loss.detail}")
+            finally:
+                post.children.kill()  # also those of a run that is deaf to its interruption
+        except BaseException:
+            post.replacing = False  # it still works, and is judged again
+            raise
 
     async def _leave(self, task: Task, failure: dict[str, str]) -> None:
         await fail(self._tools, task, failure, to=TaskState.NEEDS_HUMAN_REVIEW)

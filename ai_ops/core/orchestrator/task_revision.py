@@ -13,15 +13,18 @@ from ai_ops.core.failures import failed
 from ai_ops.core.orchestrator.chunks import Work, Worked, begin_with
 from ai_ops.core.orchestrator.ending import Ending
 from ai_ops.core.orchestrator.errand import Errand, Prepared
+from ai_ops.core.orchestrator.guarding import HELD
 from ai_ops.core.orchestrator.judging import Change, Judged, judge
 from ai_ops.core.orchestrator.landing import Landing, answer, landed
 from ai_ops.core.orchestrator.money import cost_of
+from ai_ops.core.orchestrator.prompt import waits_for_person
 from ai_ops.core.orchestrator.reporting import redacted
 from ai_ops.core.orchestrator.standing import look_at
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Outcome, Steps
 from ai_ops.errors import PermanentError
 from ai_ops.flow.follow_up import FollowUp, FollowUpAction
+from ai_ops.flow.judgement import Decision
 from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.flow.repository import Base, Repository
 from ai_ops.flow.task import Proof, Task, TaskState
@@ -91,7 +94,15 @@ async def _revise(run: Revising) -> Ending:
     if start["ended"]:
         return await _end(run, start["ended"], start["words"])
     base, change = Base(**start["base"]), await run.tools.trace.patch(run.run_id, "change") or ""
-    worked = await Work(Prepared(run.errand, base)).done()
+    held = await _held(run)
+    if held:
+        return await _waits(run, held)
+    try:
+        worked = await Work(Prepared(run.errand, base)).done()
+    except PermanentError as failure:
+        if failure.code != HELD:
+            raise
+        return await _waits(run, failure.message)
     summary = run.tools.redact(worked.summary)
     if not worked.made.strip() or worked.made.strip() == change.strip():
         return await _end(run, replies.unchanged(summary), "the change stays as it is")
@@ -103,6 +114,23 @@ async def _revise(run: Revising) -> Ending:
     found = replace(run.pull_request, revision=start["revision"])
     landing = Landing(found, base, (start["head"],), found.revision + 1, run.run_id)
     return await _land(run, landing, judged, worked)
+
+
+async def _held(run: Revising) -> str:
+    """Return what a person has to look at in the words of the request, empty for nothing."""
+    if run.tools.guarding is None:
+        return ""
+    task = run.errand.task
+    prompt = f"{task.payload['prompt']}\n{run.wanted.request}"
+    judged = await run.tools.guarding.words(
+        replace(task, payload={**task.payload, "prompt": prompt}), run.run_id
+    )
+    return "" if judged.decision is Decision.ALLOW else f"{judged.rule}: {judged.text}"
+
+
+async def _waits(run: Revising, found: str) -> Ending:
+    await answer(run, run.pull_request, replies.held(run.tools.redact(found)), run.wanted.thread)
+    return waits_for_person(found)
 
 
 async def _land(run: Revising, landing: Landing, judged: Judged, worked: Worked) -> Ending:

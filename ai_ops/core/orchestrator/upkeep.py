@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol
 
+from ai_ops.core.orchestrator.duty_rounds import again_and_again
 from ai_ops.core.ports import Engine, Issues
 from ai_ops.core.telling import queued
-from ai_ops.errors import AiOpsError
 from ai_ops.flow.task import Task
 
 log = logging.getLogger(__name__)
@@ -59,12 +59,12 @@ class Upkeep:
     async def run(self) -> None:
         """Do them until cancelled."""
         async with asyncio.TaskGroup() as duties:
-            duties.create_task(_every(_RELEASE_SECONDS, self.release))
-            duties.create_task(_every(_SWEEP_SECONDS, self._retention.sweep))
+            duties.create_task(again_and_again("upkeep", _RELEASE_SECONDS, self.release))
+            duties.create_task(again_and_again("upkeep", _SWEEP_SECONDS, self._retention.sweep))
             for begin in self._begins:
-                duties.create_task(_every(_RELEASE_SECONDS, partial(self._begin, begin)))
+                duties.create_task(again_and_again("upkeep", _RELEASE_SECONDS, partial(self._begin, begin)))
             for duty in self._duties:
-                duties.create_task(_every(_RELEASE_SECONDS, duty))
+                duties.create_task(again_and_again("upkeep", _RELEASE_SECONDS, duty))
 
     async def release(self) -> None:
         """Begin the repairs that waited for a flood of errors to pass, as far as there is room."""
@@ -74,12 +74,3 @@ class Upkeep:
         for task in await begin():
             log.info("%s", queued(task, self._redact))
             await self._engine.enqueue(task)
-
-
-async def _every(seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await duty()
-        except AiOpsError as failure:
-            log.warning("upkeep: %s", failure)
-        await asyncio.sleep(seconds)

@@ -63,7 +63,9 @@ class Worker:
         if task.state is TaskState.PROCESSING:
             await self._tools.ledger.settle_lost(run)
             return await self._tools.tasks.update(task.id, trace_id=run)
-        return await self._tools.tasks.move(task.id, TaskState.PROCESSING, trace_id=run)
+        return await self._tools.tasks.move(
+            task.id, TaskState.PROCESSING, only_run=task.run_number, trace_id=run
+        )
 
     async def _work(self, task: Task, run: str, steps: Steps) -> Ending:
         if task.kind is TaskKind.PROMPT:
@@ -91,7 +93,9 @@ class Worker:
         else:
             await self._end(task, result)
         current = await tools.tasks.find(task.id)
-        if current is not None and (current.state.final or current.state is TaskState.NEEDS_HUMAN_REVIEW):
+        if current is None or current.run_number != task.run_number:
+            return  # whoever began the later run sees to the end of this one
+        if current.state.final or current.state is TaskState.NEEDS_HUMAN_REVIEW:
             # One that was paused just before its end goes on with this very run.
             await tools.trace.run_ended(run, current.state)
 
@@ -101,12 +105,13 @@ class Worker:
             await tools.tasks.move(
                 task.id,
                 ending.state,
+                only_run=task.run_number,
                 outcome_reason=reason,
                 proof=redacted(ending.proof, tools.redact),
                 **{"waiting_for": "", **ending.changes},
             )
         except PermanentError as refused:
-            # A person was faster: the task was cancelled meanwhile.
+            # A person was faster: the task was cancelled meanwhile, or is in its next run.
             log.info("task %s: %s", task.id, refused)
             return
         if task.kind is TaskKind.REPAIR:  # a failed run's place is looked after before it is given back

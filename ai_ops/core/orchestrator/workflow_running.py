@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ai_ops.core.admission import capped
+from ai_ops.core.orchestrator.duty_rounds import again_and_again
 from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.orchestrator.steering import Steering
 from ai_ops.core.ports import Clock, Created, Engine, NewTask, QueueGate, Tasks, Trace
@@ -62,12 +63,7 @@ class WorkflowRunning:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except AiOpsError as failure:
-                log.warning("workflows: %s", failure)
-            await asyncio.sleep(_LOOK_SECONDS)
+        await again_and_again("workflows", _LOOK_SECONDS, self.look)
 
     async def look(self) -> None:
         """See to every workflow that is not over."""
@@ -126,12 +122,12 @@ class WorkflowRunning:
             log.info("workflow %s is %s%s", now.id, now.state, f": {now.reason}" if now.reason else "")
 
     async def _admitted_by_queue(self, workflow: Workflow) -> tuple[WorkflowStep, ...]:
-        """Return the steps that may begin; while the queue is full only the urgent ones."""
+        """Return the steps that may begin: the urgent ones, and others as far as the queue has room."""
         steps = progress.ready(workflow)
-        if not steps or not any(_is_capped(step) for step in steps):
-            return steps
-        gate, _ = await self.gate.look()
-        return tuple(step for step in steps if not (gate.closed and _is_capped(step)))
+        capped_ones = [step for step in steps if _is_capped(step)]
+        room = await self.gate.room() if capped_ones else None
+        held = frozenset(step.id for step in capped_ones[room:]) if room is not None else frozenset()
+        return tuple(step for step in steps if step.id not in held)
 
     async def _begun(self, workflow: Workflow, step: WorkflowStep) -> WorkflowStep:
         """Make and queue a step's task; what forbids it is how the step ends."""
@@ -140,7 +136,7 @@ class WorkflowRunning:
             created = await self._task_of(workflow, step)
         except AiOpsError as refused:
             if refused.code == "queue_full":
-                return replace(step, reason=_FULL)
+                return replace(step, state=WorkflowStepState.WAITING, reason=_FULL)
             if not isinstance(refused, PermanentError):
                 raise
             return replace(step, state=WorkflowStepState.FAILED, reason=str(refused))

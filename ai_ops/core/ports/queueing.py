@@ -16,6 +16,10 @@ class QueueGate(Protocol):
         """Bring the gate up to date; return it and how many of what it counts are pending."""
         ...
 
+    async def room(self) -> int | None:
+        """Return how many more of what it counts it would let in now; None: it never closes."""
+        ...
+
     async def told(self, gate: Gate) -> None:
         """Note that people know that this gate is open again."""
         ...

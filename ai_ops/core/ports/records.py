@@ -190,11 +190,18 @@ class Tasks(Protocol):
         ...
 
     async def move(
-        self, task_id: str, to: TaskState, *, mail: Notification | None = None, **changes: Any
+        self,
+        task_id: str,
+        to: TaskState,
+        *,
+        mail: Notification | None = None,
+        only_run: int | None = None,
+        **changes: Any,
     ) -> Task:
         """Move a task along the table of transitions and change other fields in the same commit.
 
         ``mail`` is put into the outbox by that commit too: it is sent if the task moved, and only then.
+        ``only_run`` is the number of the run that speaks: one that a later run follows has no say.
 
         Raises:
             PermanentError: ``illegal_transition`` or ``task_not_found``.
