@@ -236,3 +236,23 @@ def test_ordinary_words_of_a_task_hold_no_command(text: str) -> None:
 
 def test_only_so_many_pieces_of_a_text_are_looked_at() -> None:
     assert len(list(commands_in("`ls`\n" + "".join(f"`echo {n}`\n" for n in range(9000))))) == 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("find . " + "-exec find . " * 5000 + "\\;", id="commands that start each other"),
+        pytest.param("$(" * 30_000, id="substitutions within substitutions"),
+        pytest.param(" \n" * 500_000, id="a million blanks"),
+        pytest.param("```\n" * 200_000, id="nothing but fences"),
+    ],
+)
+def test_no_text_keeps_the_reader_busy_without_end(text: str) -> None:
+    """Before, each of them took minutes to days, and the server stood still meanwhile."""
+    analyse(text)
+    judge_words(text)
+
+
+def test_a_text_whose_readings_multiply_is_said_to_be_too_long() -> None:
+    assert "too_long" in rules("$(" * 4000)
+    assert "too_long" not in rules("ls -l; " * 1000)

@@ -124,12 +124,13 @@ def _shell(name: str, args: list[str]) -> list[Inner]:
 
 
 def _found(args: list[str]) -> list[Inner]:
-    made = []
-    for at, arg in enumerate(args):
-        if arg in ("-exec", "-execdir", "-ok", "-okdir", "-x", "-X"):
-            rest = args[at + 1 :]
-            end = next((n for n, word in enumerate(rest) if word in (";", "+", "\\;")), len(rest))
-            made.append(Inner(tuple(rest[:end]), how="find"))
+    made, at = [], 0
+    while at < len(args):
+        start = at = at + 1
+        if args[start - 1] in ("-exec", "-execdir", "-ok", "-okdir", "-x", "-X"):
+            while at < len(args) and args[at] not in (";", "+", "\\;"):
+                at += 1
+            made.append(Inner(tuple(args[start:at]), how="find"))
     return made
 
 

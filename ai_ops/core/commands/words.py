@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from ai_ops.core.commands.analysis import analyse
+from ai_ops.core.commands.analysis import Budget, analyse
 from ai_ops.core.commands.findings import Finding
 from ai_ops.core.commands.places import is_credential, is_secret_file, placed, written_rule
 
-_FENCE = re.compile(r"^\s*(```|~~~)[^\n]*\n(.*?)(?:^\s*\1|\Z)", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
 _TICKS = re.compile(r"`([^`\n]{2,500})`")
 _ORDER = re.compile(
     r"(?:\b(?:run|execute|exec|type|enter|invoke|call|command(?: is)?)\b:?\s+|(?:执行|运行)[:：]?\s*)"
@@ -66,8 +66,9 @@ def _pieces(text: str) -> Iterator[str]:
 def judge_words(text: str) -> tuple[Finding, ...]:
     """Return what is dangerous in the words of a task, each rule once."""
     found: dict[str, Finding] = {}
+    budget = Budget()
     for command in commands_in(text):
-        for finding in analyse(command):
+        for finding in analyse(command, budget):
             if finding.rule != "hidden_command":  # words hold variables and code of every kind
                 found.setdefault(finding.rule, finding)
     if (plain := _PLAIN.search(text)) and not _TELLS.search(text[max(0, plain.start() - 60) : plain.start()]):
