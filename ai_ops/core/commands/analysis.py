@@ -284,7 +284,8 @@ class _Walk:
                 given = text
             elif redirect.operator in ("<", "<>", "<&"):
                 reads.append(text)
-                given = self.files.get(text, given)
+                made = next((part.text for part in redirect.target if part.kind is Kind.PROCESS), None)
+                given = self.files.get(text, given) if made is None else self._output(made, depth)
             elif not re.fullmatch(r"\d+|-", text):
                 writes.append(text)
         return given, tuple(reads), tuple(writes)
@@ -322,7 +323,7 @@ class _Walk:
                 self.note(name, named.text, obfuscated=hidden)
         self._opens(named, call.name)
         self._stdin(named, depth)
-        for text in programs.shell_texts(programs.code_of(named)):
+        for text in (*programs.shell_texts(programs.code_of(named)), *programs.started_texts(named)):
             self.script(text, depth + 1, hidden=hidden)
         if depth >= _DEEPEST:
             return
