@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from ai_ops.core import prompts, replies, task_change
 from ai_ops.core.orchestrator.chunks import Work, Worked, begin_with
-from ai_ops.core.orchestrator.ending import Ending
+from ai_ops.core.orchestrator.ending import Ending, waits_for_person
 from ai_ops.core.orchestrator.errand import Errand, Prepared
+from ai_ops.core.orchestrator.guarding import HELD
 from ai_ops.core.orchestrator.judging import Change, Judged, judge
 from ai_ops.core.orchestrator.landing import Landing, answer, landed
 from ai_ops.core.orchestrator.money import cost_of
@@ -75,6 +76,8 @@ async def revise_task(
     except PermanentError as failure:
         words = {name: tools.redact(text) for name, text in failure.as_dict().items()}
         await answer(run, pull_request, replies.failed(words), wanted.thread)
+        if failure.code == HELD:
+            return waits_for_person(failure.message)
         raise
 
 
