@@ -235,7 +235,7 @@ def test_ordinary_words_of_a_task_hold_no_command(text: str) -> None:
 
 
 def test_only_so_many_pieces_of_a_text_are_looked_at() -> None:
-    assert len(list(commands_in("`ls`\n" + "".join(f"`echo {n}`\n" for n in range(9000))))) == 200
+    assert len(list(commands_in("`ls`\n" + "".join(f"`echo {n}`\n" for n in range(9000))))) == 2000
 
 
 @pytest.mark.parametrize(
@@ -289,3 +289,13 @@ def test_a_deletion_is_found_wherever_a_shell_would_run_it(command: str) -> None
 )
 def test_what_looks_like_it_and_runs_nothing_goes_through(command: str) -> None:
     assert rules(command) == set()
+
+
+def test_many_harmless_commands_do_not_hide_the_one_behind_them() -> None:
+    padding = "\n".join(f"ls -l folder{number}" for number in range(300))
+    assert [found.rule for found in judge_words(f"{padding}\nrm -rf /")] == ["destructive_delete"]
+
+
+def test_a_long_log_in_a_prompt_is_nothing_to_ask_about() -> None:
+    log = "\n".join(f"10:00 GET /shop/item/{number} -> 200 ({number} ms)" for number in range(20_000))
+    assert judge_words(f"Why is this slow?\n{log}") == ()

@@ -19,7 +19,8 @@ _ORDER = re.compile(
 )
 _LIKE_SHELL = re.compile(r"(^|\s)--?\w|[|<>;&$`]|(^|\s|=)[~.]?/|\(\)\s*\{")
 _PROMPT = re.compile(r"^\s*(?:[$#>]|\w+@[\w.-]+[:~][^$#\n]*[$#])\s+")
-_MOST: Final = 200
+_MOST: Final = 2000
+_MOST_READ: Final = 1_500_000  # a log that was pasted in is long, and no reason to ask
 _PLAIN = re.compile(
     r"""\b(delete|remove|wipe|erase|destroy|drop|purge|overwrite|format)\b [^.\n]{0,30}
     (\b(all|every|everything|entire|whole)\b [^.\n]{0,40} \b(disk|drive|server|machine|host|home|root|system
@@ -39,7 +40,7 @@ _TELLS = re.compile(
 
 
 def commands_in(text: str) -> Iterator[str]:
-    """Yield what may be a command in a text; at most some hundreds of pieces are looked at."""
+    """Yield what may be a command in a text; at most 2,000 pieces are looked at."""
     seen: set[str] = set()
     for piece in _pieces(text):
         piece = piece.strip()
@@ -66,7 +67,7 @@ def _pieces(text: str) -> Iterator[str]:
 def judge_words(text: str) -> tuple[Finding, ...]:
     """Return what is dangerous in the words of a task, each rule once."""
     found: dict[str, Finding] = {}
-    budget = Budget()
+    budget = Budget(characters=_MOST_READ)
     for command in commands_in(text):
         for finding in analyse(command, budget):
             if finding.rule != "hidden_command":  # words hold variables and code of every kind

@@ -122,7 +122,11 @@ class Guarding:
         """
         held = [each for each in await self.findings.of_task(task_id) if _waits(each)]
         if not held:
-            raise PermanentError("nothing_to_unblock", "no command of this task waits for a person")
+            raise PermanentError(
+                "nothing_to_unblock",
+                "no command of this task waits for a person",
+                next_step="What was unblocked before goes on with ai-ops task retry.",
+            )
         strict = any(each.decision is Decision.BLOCK for each in held)
         needed = Role.ADMIN if strict else Role.REVIEWER
         if tuple(Role).index(role) < tuple(Role).index(needed):
