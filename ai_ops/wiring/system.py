@@ -60,8 +60,8 @@ from ai_ops.store.secrets import SecretStore
 from ai_ops.store.tasks import TaskRepository
 from ai_ops.store.workflows import WorkflowRepository
 from ai_ops.trace.trace_store import TraceStore
+from ai_ops.wiring import duties, overseeing, telling
 from ai_ops.wiring import guarding as guards
-from ai_ops.wiring import overseeing, telling
 from ai_ops.wiring.adapters import (
     account,
     chosen_sandbox,
@@ -279,8 +279,7 @@ async def build(
             maintenance,
             workflows,
         )
-        delivering = asyncio.create_task(mailroom.run(), name="outbox")
-        stack.push_async_callback(_cancel, delivering)
+        duties.begin(stack, "outbox", mailroom.run)
         upkeep = Upkeep(
             tools.issues,
             engine,
@@ -289,23 +288,23 @@ async def build(
             begins=(tools.issues.reconsider, tools.places.release_waiting),
             duties=(LeftPlaces(tools).clear,),
         )
-        stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run(), name="upkeep"))
+        duties.begin(stack, "upkeep", upkeep.run)
         keeping = QueueKeeping(tools, engine, system.gate, maintenance, upkeep.release)
-        stack.push_async_callback(_cancel, asyncio.create_task(keeping.run(), name="queue keeping"))
+        duties.begin(stack, "queue keeping", keeping.run)
         waking = Waking(tools.tasks, pauses, engine, clock)
-        stack.push_async_callback(_cancel, asyncio.create_task(waking.run(), name="waking"))
-        stack.push_async_callback(_cancel, asyncio.create_task(scheduling.run(), name="scheduling"))
-        stack.push_async_callback(_cancel, asyncio.create_task(workflows.run(), name="workflows"))
-        stack.push_async_callback(_cancel, asyncio.create_task(watching.run(), name="watching"))
+        duties.begin(stack, "waking", waking.run)
+        duties.begin(stack, "scheduling", scheduling.run)
+        duties.begin(stack, "workflows", workflows.run)
+        duties.begin(stack, "watching", watching.run)
         for name, duty in oversight.duties:
-            stack.push_async_callback(_cancel, asyncio.create_task(duty(), name=name))
+            duties.begin(stack, name, duty)
         holding = FixWatching(
             tools,
             engine,
             grace=timedelta(hours=settings.fix_watch_grace),
             reverts=settings.fix_watch_revert,
         )
-        stack.push_async_callback(_cancel, asyncio.create_task(holding.run(), name="fix watch"))
+        duties.begin(stack, "fix watch", holding.run)
         yield system
 
 
@@ -317,8 +316,3 @@ async def _look_at(sandbox: AutoSandbox) -> None:
         log.warning("runs are refused, there is no sandbox: %s", error.message)
     if left := await sandbox.clear():
         log.info("removed %s left behind", counted(len(left), "container"))
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
