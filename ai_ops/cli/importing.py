@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,8 @@ from ai_ops.core.schedules import parse
 from ai_ops.errors import PermanentError
 
 _MOST_BYTES = 16 * 2**20
+_MOST_MILLISECONDS = 86_400_000
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # half a character: nothing can write it down
 _OF_A_SCHEDULE = ("id", "name", "cron", "prompt", "workspace", "enabled")
 _OF_A_QUEUE = (
     "id",
@@ -90,6 +94,12 @@ def _document(data: bytes) -> dict[str, Any]:
     return document
 
 
+def _key(identity: str) -> str:
+    """Return the key under which a task is made once: a header's, which not every id could be."""
+    plain = identity.isascii() and identity.isprintable()
+    return f"import:{identity if plain else hashlib.sha256(identity.encode()).hexdigest()}"
+
+
 class _Reader:
     """Reads entries and collects what is wrong with them."""
 
@@ -135,7 +145,7 @@ class _Reader:
             if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
                 self.problem(f"{place}.timeout", "must be a number of milliseconds above 0")
             else:
-                body["timeout_seconds"] = min(timeout / 1000, 86_400)
+                body["timeout_seconds"] = min(timeout, _MOST_MILLISECONDS) / 1000
         tools = entry.get("allowedTools")
         if tools is not None:
             listed = tools.split(",") if isinstance(tools, str) else tools
@@ -144,7 +154,7 @@ class _Reader:
             else:
                 body["allowed_tools"] = [tool.strip() for tool in listed if tool.strip()]
         identity = self._id(place, entry)
-        return Import(identity, "task", "/v1/tasks", body, key=f"import:{identity}"[:200])
+        return Import(identity, "task", "/v1/tasks", body, key=_key(identity))
 
     def _known(self, place: str, entry: Mapping[str, Any], names: tuple[str, ...]) -> None:
         for name in entry:
@@ -154,7 +164,7 @@ class _Reader:
     def _id(self, place: str, entry: Mapping[str, Any]) -> str:
         value = entry.get("id")
         if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
+            return self._text(place, {"id": str(value)}, "id")
         return self._text(place, entry, "id", needed=True)
 
     def _prompt(self, place: str, entry: Mapping[str, Any]) -> str:
@@ -167,7 +177,7 @@ class _Reader:
         value = "" if value is None else value
         if isinstance(value, int) and not isinstance(value, bool) and name == "id":
             return str(value)
-        if not isinstance(value, str) or "\0" in value or len(value) > most:
+        if not isinstance(value, str) or _NO_TEXT.search(value) or len(value) > most:
             self.problem(f"{place}.{name}", f"must be text of at most {most} characters")
             return ""
         if needed and not value.strip():

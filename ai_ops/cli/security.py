@@ -86,6 +86,8 @@ def _read(file: Path) -> str:
     try:
         with file.open("rb") as stream:
             content = stream.read(_MOST_BYTES)
+            if stream.read(1):
+                note(f"{file}: only its first {_MOST_BYTES >> 20} MiB were looked at")
     except OSError as error:
         note(f"{file}: {error.strerror}")
         return ""

@@ -1,7 +1,8 @@
 """The audit log as a chain: each line holds a digest of itself and of the line before. Pure.
 
 Who changes, removes or reorders a line breaks the chain behind it; who cuts off its end is found by the
-anchor, the last line that this server wrote, which is kept outside of the database.
+anchor, the last line that this server wrote, which is kept outside of the database. A log that goes on after
+its end was cut off says so in its next line: the anchor moves on, and would tell nothing any more.
 """
 
 from __future__ import annotations
@@ -18,13 +19,24 @@ from ai_ops.flow.judgement import AuditEntry
 BEGINNING: Final = "0" * 64
 """What stands before the first line."""
 
+BROKEN: Final = "audit.broken"
+"""The verb of a line before which the anchor's line was gone or another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The last line that was written: its number and its digest."""
+    """The last line that was written: its number and its digest.
+
+    ``restored`` names the folder that holds what a backup took the place of, and with it a longer log.
+    """
 
     seq: int
     hash: str
+    restored: str = ""
+
+    def holds(self, found: str | None) -> bool:
+        """Whether it is kept, by the digest that the log has for its line; None: it has none."""
+        return (BEGINNING if self.seq == 0 else found) == self.hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,8 @@ class Chain:
                 self._met = True
                 if entry.hash != self._anchor.hash:
                     self._fault(entry.seq, "is not the line that this server wrote")
+            if entry.verb == BROKEN:
+                self._fault(entry.seq, f"was written after a break: line {entry.detail.get('seq')} was gone")
             self._last = Anchor(entry.seq, entry.hash)
 
     def end(self) -> tuple[Fault, ...]:

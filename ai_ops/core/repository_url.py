@@ -32,6 +32,10 @@ _PRIVATE_NETS = tuple(
             "::/96",  # an IPv4 address in a form given up long ago
             "64:ff9b:1::/48",  # an operator's own translation to IPv4
             "fec0::/10",  # site-local
+            "::ffff:0:0:0/96",  # an IPv4 address, translated
+            "192.88.99.0/24",  # relays of old tunnels
+            "3fff::/20",  # for documents
+            "5f00::/16",  # segments of a provider's own network
         ),
     )
 )

@@ -32,8 +32,9 @@ class MaintenanceFile:
             return Maintenance(self._clock.now())
         try:
             kept = json.loads(text)
-            return Maintenance(datetime.fromisoformat(kept["since"]), str(kept["reason"]))
-        except (ValueError, KeyError, TypeError):
+            since = datetime.fromisoformat(kept["since"])
+            return Maintenance(since if since.tzinfo else since.replace(tzinfo=UTC), str(kept["reason"]))
+        except (ValueError, KeyError, TypeError, RecursionError):
             return Maintenance(made)
 
     def on(self, reason: str) -> Maintenance:

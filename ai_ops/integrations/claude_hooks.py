@@ -6,6 +6,7 @@ it that a tool could reach, and the hooks of a repository stay off. A hook that 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +45,7 @@ class ToolHook:
         if judged.decision is Decision.ASK:
             self.held = judged
             self._stop()
+            await asyncio.sleep(_SECONDS)  # it dies meanwhile; an answer could be one more paid call before
         return _denied(f"refused by the rule {judged.rule}")
 
     def failure(self) -> AiOpsError | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ _CONNECT_SECONDS = 30.0
 _IDLE_SECONDS = 300.0
 _CHUNK = 65536
 _SHOWN = 200
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # some take a lone CR for the end of a line
 _HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -60,9 +62,6 @@ class _Head:
     method: str
     target: str
     headers: tuple[tuple[str, str], ...]
-
-    def value(self, name: str) -> str:
-        return next((value for key, value in self.headers if key.lower() == name), "")
 
 
 class EgressProxy:
@@ -158,7 +157,8 @@ def _parse(raw: bytes) -> _Head:
     words = lines[0].split(" ")
     headers = [line.partition(":") for line in lines[1:]]
     clean = all(name and colon and name.strip() == name for name, colon, _ in headers)
-    if len(words) != 3 or not words[2].startswith("HTTP/1.") or not clean or "\n" in "".join(lines):
+    clean = clean and not _CONTROL.search("".join(lines))
+    if len(words) != 3 or not words[2].startswith("HTTP/1.") or not clean:
         raise _RefusedError("400 Bad Request", "this is not a request of HTTP/1.1")
     return _Head(words[0], words[1], tuple((name, value.strip()) for name, _, value in headers))
 
@@ -176,7 +176,8 @@ def _onward(head: _Head) -> tuple[str, int, bytes, int]:
     if parts.scheme != "http" or not parts.netloc or "@" in parts.netloc:
         raise _RefusedError("400 Bad Request", "only http:// addresses and CONNECT are taken")
     lengths = {value for name, value in head.headers if name.lower() == "content-length"}
-    if head.value("transfer-encoding") or len(lengths) > 1:
+    encoded = any(name.lower() == "transfer-encoding" for name, _ in head.headers)
+    if encoded or len(lengths) > 1:
         raise _RefusedError("411 Length Required", "a body needs one Content-Length here")
     length = lengths.pop() if lengths else "0"
     if not (length.isascii() and length.isdigit()):
@@ -191,12 +192,34 @@ def _onward(head: _Head) -> tuple[str, int, bytes, int]:
 _Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+class _Silence:
+    """Since when nothing was carried, either way: a long answer is no silence of who waits for it."""
+
+    def __init__(self) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._since = self._clock()
+
+    async def next(self, reader: asyncio.StreamReader, most: int) -> bytes:
+        """Return what comes next, empty at the end; ``TimeoutError`` when all was silent for too long."""
+        while True:
+            try:
+                async with asyncio.timeout_at(self._since + _IDLE_SECONDS):
+                    chunk = await reader.read(most)
+            except TimeoutError:
+                if self._clock() - self._since >= _IDLE_SECONDS:
+                    raise
+                continue
+            self._since = self._clock()
+            return chunk
+
+
 async def _tunnel(child: _Ends, upstream: _Ends) -> None:
     """Carry bytes both ways until both are silent or one breaks."""
+    silence = _Silence()
     try:
         async with asyncio.TaskGroup() as ways:
-            ways.create_task(_carry(child[0], upstream[1]))
-            ways.create_task(_carry(upstream[0], child[1]))
+            ways.create_task(_carry(child[0], upstream[1], silence))
+            ways.create_task(_carry(upstream[0], child[1], silence))
     except* (OSError, TimeoutError):
         pass
     finally:
@@ -206,18 +229,19 @@ async def _tunnel(child: _Ends, upstream: _Ends) -> None:
 async def _exchange(child: _Ends, upstream: _Ends, length: int) -> None:
     """Send the body, exactly, and bring the answer back. Nothing after the body goes to the host."""
     try:
-        await _carry(child[0], upstream[1], length)
-        await _carry(upstream[0], child[1])
+        await _carry(child[0], upstream[1], _Silence(), length)
+        await _carry(upstream[0], child[1], _Silence())
     finally:
         upstream[1].close()
 
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int | None = None) -> None:
+async def _carry(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silence: _Silence, most: int | None = None
+) -> None:
     """Carry bytes one way: ``most`` of them, or up to the end, which is passed on."""
     left = most
     while left is None or left > 0:
-        async with asyncio.timeout(_IDLE_SECONDS):
-            chunk = await reader.read(_CHUNK if left is None else min(_CHUNK, left))
+        chunk = await silence.next(reader, _CHUNK if left is None else min(_CHUNK, left))
         if not chunk:
             break
         left = None if left is None else left - len(chunk)

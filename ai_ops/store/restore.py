@@ -19,8 +19,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ai_ops.core.audit import BEGINNING, Anchor
 from ai_ops.core.failures import failed
 from ai_ops.errors import AiOpsError
+from ai_ops.store.audit import ANCHOR, write_anchor
 from ai_ops.store.backup import FORMAT, MANIFEST, TABLES, Places, sync_folder
 from ai_ops.store.migrate import knows
 
@@ -52,7 +54,7 @@ def restore(places: Places, file: Path) -> Restored:
         with tarfile.open(file, "r:") as tar:
             manifest = _manifest(tar)
             staged = _unpacked(tar, manifest, places.by_name)
-    except (tarfile.TarError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+    except (tarfile.TarError, RecursionError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise _damaged(f"it cannot be read ({type(error).__name__})") from error
     except (OSError, sqlite3.Error) as error:
         raise failed("restore_failed", f"The backup could not be unpacked: {error}") from error
@@ -80,9 +82,24 @@ def finish(data_dir: Path) -> tuple[Path, ...]:
             staged.replace(target)
             sync_folder(target.parent)
         kept.add(folder)
+    _anchor(data_dir, said)
     mark.unlink()
     sync_folder(data_dir)
     return tuple(folder for folder in sorted(kept) if folder.is_dir())
+
+
+def _anchor(data_dir: Path, said: Mapping[str, Any]) -> None:
+    """Let the audit log go on from the backup's last line, and say so in its next one."""
+    folder = data_dir / f"before-restore-{said['stamp']}"
+    tables = next(Path(target) for _, target in said["files"] if Path(target).name == TABLES)
+    with contextlib.closing(sqlite3.connect(tables)) as connection:
+        try:
+            last = connection.execute("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1").fetchone()
+        except sqlite3.OperationalError:
+            last = None  # of a version that kept none
+    _set_aside(data_dir / ANCHOR, folder)
+    seq, digest = last or (0, BEGINNING)
+    write_anchor(data_dir / ANCHOR, Anchor(seq, digest, restored=folder.name))
 
 
 def is_broken_off(data_dir: Path) -> bool:
@@ -107,6 +124,7 @@ def _manifest(tar: tarfile.TarFile) -> dict[str, Any]:
     stream = tar.extractfile(entry)
     manifest: dict[str, Any] = json.loads(stream.read() if stream else b"")
     schema = str(manifest["schema"])
+    manifest |= {name: str(manifest[name]) for name in ("schema", "created_at", "version")}
     if manifest["format"] != FORMAT or not knows(schema):
         raise failed(
             "backup_newer",

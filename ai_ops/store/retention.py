@@ -5,7 +5,8 @@ that were not seen for as long, but for the newest of each service and environme
 was recorded on the way; the run itself stays, with its outcome and cost. A run that may still be published,
 because a person has not decided, and one whose pull request is open, keep everything. Deliveries of webhooks
 are remembered for a month: no host sends one again after that. The ledger keeps the calls of runs that have
-not ended, and those of today and yesterday, whatever the age.
+not ended, and those of today and yesterday, whatever the age. What rules found goes with the traces; the
+audit log, which tells it too, is kept whole.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sqlalchemy import Select, Table, delete, exists, or_, select
 from ai_ops.core.ports import Clock
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import TaskState
-from ai_ops.store import crew_tables, releases, tables, workflow_tables
+from ai_ops.store import crew_tables, releases, security_tables, tables, workflow_tables
 from ai_ops.store.database import Database
 
 _ROWS = 500
@@ -64,6 +65,8 @@ class Retention:
         if trace_days:
             await self._forget_traces(now - timedelta(days=trace_days))
             await self._forget_calls(now - max(timedelta(days=trace_days), _BUDGETS_LOOK_BACK))
+            findings = security_tables.security_findings
+            await self._forget_oldest(findings, "at", now - timedelta(days=trace_days))
             await self._forget_oldest(crew_tables.worker_losses, "at", now - timedelta(days=trace_days))
             await self._forget_oldest(crew_tables.alerts, "resolved_at", now - timedelta(days=trace_days))
             await self._forget_oldest(workflow_tables.workflows, "ended_at", now - timedelta(days=trace_days))

@@ -269,7 +269,7 @@ async def _change(connection: Transaction, task: Task, changes: Mapping[str, Any
 
 def _check_run(task: Task, only_run: int | None) -> None:
     if only_run is not None and task.run_number != only_run:
-        raise PermanentError(
+        raise failed(
             "illegal_transition",
             f"Run {only_run} has no say any more: the task is in run {task.run_number}.",
             next_step=f"Look at run {task.run_number}.",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.ports import Clock
 from ai_ops.settings import Settings, masked
-from ai_ops.store.audit import AuditLog
+from ai_ops.store.audit import ANCHOR, AuditLog
 from ai_ops.store.database import Database
 from ai_ops.store.findings import FindingRepository
 from ai_ops.store.secrets import SecretKey, SecretStore, key_file
@@ -21,7 +21,8 @@ async def guarding(
     settings: Settings, database: Database, clock: Clock, redact: Callable[[str], str]
 ) -> Guarding:
     """Return what guards tasks; that the settings changed since the last start is on record then."""
-    audit = AuditLog(database, clock, settings.data_dir / "audit-head.json")
+    shared = not settings.database.startswith("sqlite")
+    audit = AuditLog(database, clock, settings.data_dir / ANCHOR, shared=shared)
     await _note_settings(settings, audit)
     return Guarding(
         FindingRepository(database),

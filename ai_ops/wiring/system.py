@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.ci import CiWatch
@@ -48,7 +47,7 @@ from ai_ops.store.retention import Retention
 from ai_ops.store.schedules import ScheduleRepository
 from ai_ops.store.secrets import SecretStore
 from ai_ops.store.workflows import WorkflowRepository
-from ai_ops.wiring import overseeing
+from ai_ops.wiring import duties, overseeing
 from ai_ops.wiring.adapters import (
     queue_rules,
     redactor,
@@ -128,7 +127,7 @@ async def build(
         await equipment.workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
         system = _assembled(settings, redact, database, equipment, engine, maintenance)
         for name, duty in _duties(system):
-            stack.push_async_callback(_cancel, asyncio.create_task(duty(), name=name))
+            duties.begin(stack, name, duty)
         yield system
 
 
@@ -211,7 +210,7 @@ def _assembled(
     )
 
 
-def _duties(system: System) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
+def _duties(system: System) -> Iterator[tuple[str, duties.Run]]:
     """Yield what goes round until the end, each with its name."""
     settings, tools, engine = system.settings, system.tools, system.engine
     upkeep = Upkeep(
@@ -245,8 +244,3 @@ async def _look_at(sandbox: AutoSandbox) -> None:
         log.warning("runs are refused, there is no sandbox: %s", error.message)
     if left := await sandbox.clear():
         log.info("removed %s left behind", counted(len(left), "container"))
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

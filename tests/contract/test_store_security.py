@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import create_engine, text
 
-from ai_ops.errors import PermanentError
+from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.judgement import Decision, Finding, Severity
 from ai_ops.store.audit import AuditLog
 from ai_ops.store.findings import FindingRepository
@@ -204,3 +204,60 @@ def test_a_key_file_that_others_may_read_is_refused(tmp_path):
     (tmp_path / "secret.key").chmod(0o644)
     with pytest.raises(PermanentError, match="can be read by others"):
         key_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "anew", [pytest.param(False, id="by the same server"), pytest.param(True, id="by the next one")]
+)
+@pytest.mark.parametrize(
+    "statements",
+    [
+        pytest.param(["DELETE FROM audit_log WHERE seq > 3"], id="its end cut off"),
+        pytest.param(["DELETE FROM audit_log"], id="all of it gone"),
+    ],
+)
+async def test_a_log_that_goes_on_after_its_end_was_cut_off_says_so_for_ever(
+    audit, database, clock, store_url, tmp_path, statements, anew
+):
+    """The anchor moves on with the next line: without a word in the log the cut would be healed."""
+    if not store_url.startswith("sqlite"):
+        pytest.skip("the file is changed from outside")
+    await written(audit)
+    tampered(tmp_path, *statements)
+    if anew:
+        audit = AuditLog(database, clock, tmp_path / "audit-head.json")
+    await written(audit, 4)
+    _, faults = await audit.verify()
+    assert [fault.words for fault in faults] == ["was written after a break: line 5 was gone"]
+
+
+@pytest.mark.parametrize("anchor", [None, "{", "[]", '{"seq": 0}'])
+async def test_a_log_that_goes_on_without_its_anchor_says_so(audit, database, clock, tmp_path, anchor):
+    await written(audit)
+    place = tmp_path / "audit-head.json"
+    place.unlink() if anchor is None else place.write_text(anchor)
+    anew = AuditLog(database, clock, place)
+    await written(anew, 1)
+    assert [fault.seq for fault in (await anew.verify())[1]] == [6]
+
+
+async def test_a_server_that_joins_others_at_their_log_is_no_break(audit, database, clock, tmp_path):
+    await written(audit)
+    other = AuditLog(database, clock, tmp_path / "other.json", shared=True)
+    await written(other, 2)
+    await written(audit, 1)
+    assert await other.verify() == (8, ())
+
+
+async def test_an_anchor_that_cannot_be_written_is_a_named_failure_and_no_break(audit, tmp_path):
+    await written(audit, 1)
+    place = tmp_path / "audit-head.json"
+    place.unlink()
+    place.mkdir()
+    with pytest.raises(TemporaryError) as failure:
+        await written(audit, 1)
+    assert failure.value.code == "storage_unavailable"
+    assert failure.value.next_step
+    place.rmdir()
+    await written(audit, 1)
+    assert await audit.verify() == (3, ())

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from ai_ops.core.clock import SystemClock
 from ai_ops.engine.data_lock import DataLock
 from ai_ops.errors import PermanentError
 from ai_ops.store import backup as backups
 from ai_ops.store import restore as restores
+from ai_ops.store.audit import AuditLog
 from ai_ops.store.backup import Places, back_up
 from ai_ops.store.database import open_database
 from ai_ops.store.restore import finish, restore
@@ -305,3 +307,49 @@ def test_the_modules_that_are_killed_above_have_the_names_that_are_replaced_ther
         assert callable(getattr(backups, name))
     for name in ("_check", "_write_mark", "finish"):
         assert callable(getattr(restores, name))
+
+
+async def audited(data, *verbs):
+    """Write lines of the audit log as a server would; return what is wrong with it."""
+    database = await open_database(f"sqlite:///{data}/ai_ops.db")
+    try:
+        audit = AuditLog(database, SystemClock(), data / "audit-head.json")
+        for verb in verbs:
+            await audit.append("key", verb)
+        count, faults = await audit.verify()
+        newest = await audit.newest("system.restored")
+        return count, faults, newest.detail if newest else None
+    finally:
+        await database.close()
+
+
+async def test_the_audit_log_goes_on_from_a_restored_line_and_tells_it(places, tmp_path):
+    await audited(places.data_dir, "one", "two")
+    back_up(places, tmp_path / "b.tar")
+    await audited(places.data_dir, "three", "four")
+    [kept] = restore(places, tmp_path / "b.tar").kept
+    assert await audited(places.data_dir) == (2, (), None)
+    assert await audited(places.data_dir, "five") == (4, (), {"kept": kept.name})
+    assert await audited(kept) == (4, (), None)  # with its own anchor
+
+
+@pytest.mark.parametrize("name", ["version", "created_at"])
+def test_a_manifest_that_lacks_a_word_changes_nothing(places, tmp_path, name):
+    back_up(places, tmp_path / "b.tar")
+    rewritten(tmp_path / "b.tar", lambda manifest, _: manifest.pop(name))
+    write(places.data_dir, "second")
+    with pytest.raises(PermanentError) as refused:
+        restore(places, tmp_path / "b.tar")
+    assert refused.value.code == "backup_damaged"
+    assert words(places.data_dir) == ["first", "second"]
+
+
+def test_a_manifest_of_nested_brackets_is_damaged(places, tmp_path):
+    data = b"[" * 500_000
+    with tarfile.open(tmp_path / "b.tar", "w") as tar:
+        entry = tarfile.TarInfo("manifest.json")
+        entry.size = len(data)
+        tar.addfile(entry, __import__("io").BytesIO(data))
+    with pytest.raises(PermanentError) as refused:
+        restore(places, tmp_path / "b.tar")
+    assert refused.value.code == "backup_damaged"

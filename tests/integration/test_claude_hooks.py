@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from ai_ops.errors import PermanentError
 from ai_ops.flow.judgement import Decision, Judgement
+from ai_ops.integrations.claude_hooks import ToolHook
 from tests.support.claude_calls import Call, fix_request, use
 
 TOOLS = ("Read", "Edit", "Write", "Bash")
@@ -66,6 +68,20 @@ async def test_what_a_person_has_to_see_ends_the_call_at_once(checkout: Path) ->
     assert sorted(path.name for path in checkout.iterdir()) == ["a.py"]
     assert len(call.double.requests) == 1
     assert call.processes() == []
+
+
+async def test_a_call_that_is_stopped_gets_no_answer_which_could_be_one_more_paid_request() -> None:
+    """The CLI dies a moment after it was told to; with an answer it asked the model again in that moment."""
+    stopped: list[bool] = []
+    hook = ToolHook(Judge(touch=Decision.ASK), lambda: stopped.append(True))
+    (matcher,) = hook.matchers()["PreToolUse"]
+    given: Any = {"tool_name": "Bash", "tool_input": {"command": "touch made"}}
+    answer = asyncio.ensure_future(matcher.hooks[0](given, None, {"signal": None}))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert stopped == [True] and hook.held is not None
+    assert not answer.done()
+    answer.cancel()
 
 
 async def test_a_judge_that_fails_blocks(checkout: Path) -> None:

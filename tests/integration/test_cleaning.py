@@ -13,11 +13,15 @@ from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.cleaning import Cleaning
 from ai_ops.core.ports import TreeUse
 from ai_ops.core.repository import RepositoryRules
+from ai_ops.flow import judgement
 from ai_ops.flow.alert import Alert, AlertState
 from ai_ops.flow.health import Severity
+from ai_ops.flow.judgement import Decision, Finding
 from ai_ops.flow.worker import Loss, LossReason, RecordedLoss
 from ai_ops.store.alerts import AlertRepository
+from ai_ops.store.audit import AuditLog
 from ai_ops.store.database import open_database
+from ai_ops.store.findings import FindingRepository
 from ai_ops.store.retention import Retention
 from ai_ops.store.worker_losses import WorkerLossRepository
 from ai_ops.vcs.git import GitClient
@@ -132,6 +136,20 @@ async def test_alerts_that_are_over_and_old_losses_go_with_the_traces(database):
     await cleaning(database, clock=clock).clean()
     assert [alert.key for alert in (await alerts.list()).items] == ["b"]
     assert [lost.run_id for lost in await losses.recent(1)] == ["s"]
+
+
+async def test_old_findings_go_with_the_traces_and_the_audit_log_stays(database, tmp_path):
+    clock = FixedClock()
+    findings, audit = FindingRepository(database), AuditLog(database, clock, tmp_path / "head.json")
+    for name in ("old", "new"):
+        high, block, at = judgement.Severity.HIGH, Decision.BLOCK, clock.now()
+        await findings.keep(Finding(name, at, "elevated", high, block, "Bash", "sudo x", name, "t", "r"))
+        await audit.append("rule", "command.block", name)
+        clock.forward(91 * DAY)
+    clock.forward(-91 * DAY)
+    await cleaning(database, clock=clock).clean()
+    assert [found.id for found in await findings.of_task("t")] == ["new"]
+    assert await audit.verify() == (2, ())
 
 
 async def test_more_goes_when_a_person_says_fewer_days(database):

@@ -86,6 +86,8 @@ def test_a_text_a_file_and_a_folder_are_scanned_without_a_server(tmp_path):
         "destructive_delete",
     ]
     security("scan", str(tmp_path / "src" / "a.py"), "--strict", code=4)
+    (tmp_path / "long.txt").write_text("a line\n" * 700_000)
+    assert "only its first 4 MiB" in security("scan", str(tmp_path / "long.txt"))[1]
     security("scan", "--text", "nothing here", "--strict")
     security("scan", str(tmp_path / "missing"), code=3)
     security("scan", code=2)

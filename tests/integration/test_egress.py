@@ -242,3 +242,53 @@ async def test_the_shell_does_what_the_type_allows(tmp_path, kind, command, done
     await call.ask(fix_request(checkout, tools=may.tools, rules=may.rules))
     (result,) = [data for kind, data in call.seen if kind == "tool_result"]
     assert ("Permission" in str(result["content"])) is not done, result
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param("X: a\rHost: other.test", id="a lone CR"),
+        pytest.param("X: a\0b", id="a NUL"),
+        pytest.param(
+            "Content-Length: 4\r\nTransfer-Encoding:\r\nTransfer-Encoding: chunked", id="chunked behind"
+        ),
+    ],
+)
+async def test_a_head_that_two_readers_could_read_in_two_ways_is_not_sent_on(tmp_path, header):
+    async with a_site() as site, a_proxy(tmp_path, [f"127.0.0.1:{site.port}"], Names()) as (path, _):
+        answer = await said(path, get(f"http://127.0.0.1:{site.port}/", header) + b"0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert site.seen == []
+
+
+async def test_a_long_answer_through_a_tunnel_is_not_cut_because_its_reader_is_silent(tmp_path, monkeypatch):
+    monkeypatch.setattr("ai_ops.integrations.egress._IDLE_SECONDS", 0.5)
+
+    async def drip(_, writer):
+        for _ in range(10):
+            writer.write(b"x")
+            await asyncio.sleep(0.1)
+        writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, a_proxy(tmp_path, [place], Names()) as (path, _):
+        answer = await said(path, f"CONNECT {place} HTTP/1.1\r\n\r\n".encode())
+    assert answer.endswith(b"\r\n\r\n" + b"x" * 10)
+
+
+async def test_a_tunnel_in_which_both_are_silent_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr("ai_ops.integrations.egress._IDLE_SECONDS", 0.2)
+    ended = asyncio.Event()
+
+    async def wait(reader, writer):
+        await reader.read()
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_server(wait, "127.0.0.1", 0)
+    place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, a_proxy(tmp_path, [place], Names()) as (path, _):
+        await said(path, f"CONNECT {place} HTTP/1.1\r\n\r\n".encode())
+        async with asyncio.timeout(10):
+            await ended.wait()

@@ -182,3 +182,16 @@ def test_a_real_host_can_be_measured(tmp_path):
 
 def test_the_tables_of_alerts_are_those_of_all_tables():
     assert "alerts" in tables.metadata.tables
+
+
+async def test_a_data_folder_that_cannot_be_looked_at_is_an_alert_and_no_end_of_the_watch(installation):
+    installation.measures.unseen = OSError(5, "Input/output error")
+    await installation.health.look()
+    await installation.health.look()
+    found = {alert.key: alert.text for alert in installation.health.open_alerts()}
+    assert found["database"] == "the data folder cannot be looked at: Input/output error"
+    assert "disk" in found
+    installation.measures.unseen = None
+    await installation.health.look()
+    await installation.health.look()
+    assert installation.health.open_alerts() == []

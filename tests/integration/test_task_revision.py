@@ -9,8 +9,9 @@ from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.orchestrator.watching import Watching
 from ai_ops.core.verbs import decide
 from ai_ops.flow.follow_up import FollowUpAction
-from ai_ops.flow.judgement import Role
+from ai_ops.flow.judgement import Decision, Role
 from ai_ops.flow.task import TaskState
+from ai_ops.integrations.claude_hooks import held
 from ai_ops.store.comments import CommentRepository
 from ai_ops.store.deliveries import SeenCommentRepository
 from tests.integration.test_follow_up import said, wished
@@ -149,3 +150,30 @@ async def test_a_revision_whose_tool_call_is_held_waits_for_a_person(workshop):
         assert task.state is TaskState.NEEDS_HUMAN_REVIEW, task.failure
         assert task.proof.reasons[0].rule == "history_rewrite"
         assert "waits for a person" in (await said(floor, pull))[-1]
+
+
+async def test_a_command_that_a_person_has_to_see_holds_a_revision_until_it_is_unblocked(workshop):
+    """It failed, and a failed task is for nobody to look at."""
+    async with workshop(SCRIPT) as floor:
+        pull, _ = await opened(floor)
+        ask = floor.fixer.ask
+
+        async def pushing(request, watch):
+            judged = await request.judge("Bash", {"command": "git push -f origin main"})
+            if judged.decision is Decision.ASK:
+                raise held(judged)
+            return await ask(request, watch)
+
+        floor.fixer.ask = pushing
+        task = await floor.worked(await wished(floor, pull))
+        assert (task.state, task.failure) == (TaskState.NEEDS_HUMAN_REVIEW, None)
+        assert "history_rewrite" in task.outcome_reason
+        assert "security unblock" in (await said(floor, pull))[-1]
+        await floor.tools.guarding.unblock(task.id, "key 1", Role.REVIEWER, "ours")
+        again = await floor.tools.tasks.move(
+            task.id, TaskState.PENDING, **decide("retry", await floor.tools.tasks.find(task.id)).changes
+        )
+        task = await floor.worked(again)
+        assert (task.state, task.outcome_reason) == (TaskState.COMPLETED, "revision 2 was pushed"), (
+            task.failure
+        )

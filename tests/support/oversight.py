@@ -33,6 +33,13 @@ class Measures:
 
     host: HostUse = WELL
     peers: dict[str, Any] = field(default_factory=dict)
+    unseen: OSError | None = None
+
+    def look(self) -> HostUse:
+        """Return what the host has left, or raise what keeps it from being seen."""
+        if self.unseen is not None:
+            raise self.unseen
+        return self.host
 
 
 def tools_of(folder, tasks, outbox, clock, recipients=()):
@@ -67,7 +74,7 @@ def an_oversight(
 
     alerts, figures = AlertRepository(database), FigureRepository(database)
     gauges = Measuring(
-        lambda: measures.host,
+        measures.look,
         ready,
         figures,
         crew,

@@ -235,4 +235,67 @@ def test_ordinary_words_of_a_task_hold_no_command(text: str) -> None:
 
 
 def test_only_so_many_pieces_of_a_text_are_looked_at() -> None:
-    assert len(list(commands_in("`ls`\n" + "".join(f"`echo {n}`\n" for n in range(9000))))) == 200
+    assert len(list(commands_in("`ls`\n" + "".join(f"`echo {n}`\n" for n in range(9000))))) == 2000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("find . " + "-exec find . " * 5000 + "\\;", id="commands that start each other"),
+        pytest.param("$(" * 30_000, id="substitutions within substitutions"),
+        pytest.param(" \n" * 500_000, id="a million blanks"),
+        pytest.param("```\n" * 200_000, id="nothing but fences"),
+    ],
+)
+def test_no_text_keeps_the_reader_busy_without_end(text: str) -> None:
+    """Before, each of them took minutes to days, and the server stood still meanwhile."""
+    analyse(text)
+    judge_words(text)
+
+
+def test_a_text_whose_readings_multiply_is_said_to_be_too_long() -> None:
+    assert "too_long" in rules("$(" * 4000)
+    assert "too_long" not in rules("ls -l; " * 1000)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param("cat <<E\n$(rm -rf /)\nE", id="a here-document"),
+        pytest.param("echo $(( $(rm -rf /; echo 1) + 1 ))", id="a sum"),
+        pytest.param("(( x = $(rm -rf /) ))", id="a sum of its own"),
+        pytest.param("function ls { rm -rf /; }; ls", id="a function without brackets"),
+        pytest.param("IFS=,;a=rm,-rf,/;$a", id="another separator"),
+        pytest.param("script -qc 'rm -rf /' /dev/null", id="letters before c"),
+        pytest.param("flock /tmp/l -c 'rm -rf /'", id="flock"),
+        pytest.param("env --split-string='rm -rf /'", id="env in one word"),
+        pytest.param("parallel 'rm -rf {}' ::: /home", id="parallel"),
+        pytest.param("PAGER='rm -rf /' man ls", id="a variable that is started"),
+    ],
+)
+def test_a_deletion_is_found_wherever_a_shell_would_run_it(command: str) -> None:
+    assert "destructive_delete" in rules(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param("cat <<'E'\n$(rm -rf /)\nE", id="a quoted here-document"),
+        pytest.param('echo "$(( $(wc -c < a) / 1024 ))"', id="a sum"),
+        pytest.param("function build { make all; }; build", id="a function"),
+        pytest.param("IFS=: read -r a b <<< x:y", id="a separator"),
+        pytest.param("PAGER=cat git log", id="a pager"),
+    ],
+)
+def test_what_looks_like_it_and_runs_nothing_goes_through(command: str) -> None:
+    assert rules(command) == set()
+
+
+def test_many_harmless_commands_do_not_hide_the_one_behind_them() -> None:
+    padding = "\n".join(f"ls -l folder{number}" for number in range(300))
+    assert [found.rule for found in judge_words(f"{padding}\nrm -rf /")] == ["destructive_delete"]
+
+
+def test_a_long_log_in_a_prompt_is_nothing_to_ask_about() -> None:
+    log = "\n".join(f"10:00 GET /shop/item/{number} -> 200 ({number} ms)" for number in range(20_000))
+    assert judge_words(f"Why is this slow?\n{log}") == ()

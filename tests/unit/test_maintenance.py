@@ -29,7 +29,9 @@ def test_it_is_off_until_it_is_on_and_both_may_be_said_again(switch, tmp_path):
     assert switch.current() is None
 
 
-@pytest.mark.parametrize("text", ["", "because", "{}", '{"since": 1, "reason": 2}', "[]", "\0" * 20_000])
+@pytest.mark.parametrize(
+    "text", ["", "because", "{}", '{"since": 1, "reason": 2}', "[]", "\0" * 20_000, "[" * 9000]
+)
 def test_a_file_made_by_hand_counts_whatever_it_says(switch, tmp_path, text):
     file = tmp_path / "data" / ".maintenance"
     file.parent.mkdir()
@@ -48,3 +50,10 @@ def test_what_cannot_be_written_is_named(tmp_path):
     with pytest.raises(TemporaryError) as failed:
         MaintenanceFile(tmp_path / "data", FixedClock()).on("")
     assert failed.value.code == "storage_unavailable"
+
+
+def test_a_time_without_a_zone_is_utc(switch, tmp_path):
+    file = tmp_path / "data" / ".maintenance"
+    file.parent.mkdir()
+    file.write_text('{"since": "2026-01-02T03:04:05", "reason": "by hand"}')
+    assert switch.current() == Maintenance(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "by hand")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ai_ops.core.commands.analysis import analyse
+from ai_ops.core.commands.analysis import analyse, hosts_of
 from ai_ops.core.commands.findings import RULES, Finding, Rule, decision_of, strictest
 from ai_ops.core.commands.words import commands_in, judge_path, judge_words
 
@@ -13,6 +13,7 @@ __all__ = [
     "analyse",
     "commands_in",
     "decision_of",
+    "hosts_of",
     "judge_path",
     "judge_words",
     "strictest",

@@ -25,6 +25,7 @@ from ai_ops.core.commands import (
     stores,
 )
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.connecting import hosts
 from ai_ops.core.commands.expanding import MOST_VALUE, Field, expand
 from ai_ops.core.commands.findings import Finding
 from ai_ops.core.commands.outputs import decodes, printed
@@ -35,7 +36,8 @@ from ai_ops.core.commands.unwrapping import SHELLS, base, unwrap
 
 _DEEPEST = 8
 _MOST_COMMANDS = 2000
-_SHOWN = 300
+_MOST_READ = 400_000
+_MOST_SHOWN = 16_000
 _HIDDEN = re.compile(
     "[A-Za-z][\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]+[A-Za-z]"
 )
@@ -102,15 +104,27 @@ _RULES: Final = (
 )
 
 
-def analyse(text: str) -> tuple[Finding, ...]:
-    """Return what is dangerous in a shell command or script, each rule once, in the order of finding."""
-    walk = _Walk()
+def analyse(text: str, budget: Budget | None = None) -> tuple[Finding, ...]:
+    """Return what is dangerous in a shell command or script, each rule once, in the order of finding.
+
+    ``budget`` holds the characters that may be read of several texts together.
+    """
+    budget = budget or Budget()
+    budget.commands = _MOST_COMMANDS
+    walk = _Walk(budget=budget)
     walk.script(text, 0)
     if len(text) > MOST_CHARACTERS or walk.budget.spent:
         walk.note("too_long", text)
     if _HIDDEN.search(text):
         walk.note("obfuscated", text)
     return tuple(walk.found.values())
+
+
+def hosts_of(text: str) -> tuple[str, ...]:
+    """Return the hosts that a shell command or script names, in the order of finding."""
+    walk = _Walk()
+    walk.script(text, 0)
+    return tuple(walk.hosts)
 
 
 @dataclass(slots=True)
@@ -123,11 +137,22 @@ class _Pipe:
 
 
 @dataclass(slots=True)
-class _Budget:
-    """How many commands may still be judged, all readings inside each other together."""
+class Budget:
+    """How much may still be read and judged, all readings inside each other together.
+
+    What starts what it starts itself can be written so that its readings multiply: a few thousand characters
+    would keep the reader busy for hours. Where the budget ends, ``too_long`` says so.
+    """
 
     commands: int = _MOST_COMMANDS
+    characters: int = _MOST_READ
     spent: bool = False
+
+    def allows(self, characters: int) -> bool:
+        """Take characters that are to be read; False when they are too many."""
+        self.characters -= characters
+        self.spent = self.spent or self.characters < 0
+        return self.characters >= 0
 
 
 @dataclass(slots=True)
@@ -135,24 +160,27 @@ class _Walk:
     """The state of a reading: what is known of variables, files, functions and the folder."""
 
     found: dict[str, Finding] = field(default_factory=dict)
+    hosts: dict[str, None] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     bodies: dict[str, str] = field(default_factory=dict)
     fetched: set[str] = field(default_factory=set)
     files: dict[str, str] = field(default_factory=dict)
     folder: str = "."
     decoded: bool = False
-    budget: _Budget = field(default_factory=_Budget)
+    budget: Budget = field(default_factory=Budget)
 
     def note(self, rule: str, text: str, *, obfuscated: bool = False) -> None:
         """Keep a finding, the first of its rule."""
         shown = text.replace("\u00a0", " ").strip()
-        self.found.setdefault(rule, Finding(rule, shown[:_SHOWN], obfuscated))
+        self.found.setdefault(rule, Finding(rule, shown[:_MOST_SHOWN], obfuscated))
 
     def script(self, text: str, depth: int, *, hidden: bool = False) -> _Pipe:
         """Judge a script; return what its last command hands on."""
         pipe = _Pipe()
         if depth > _DEEPEST:
             self.note("hidden_command", text)
+            return pipe
+        if not self.budget.allows(min(len(text), MOST_CHARACTERS)):
             return pipe
         for command in read(text.replace("\u00a0", " ")):
             self.budget.commands -= 1
@@ -256,7 +284,8 @@ class _Walk:
                 given = text
             elif redirect.operator in ("<", "<>", "<&"):
                 reads.append(text)
-                given = self.files.get(text, given)
+                made = next((part.text for part in redirect.target if part.kind is Kind.PROCESS), None)
+                given = self.files.get(text, given) if made is None else self._output(made, depth)
             elif not re.fullmatch(r"\d+|-", text):
                 writes.append(text)
         return given, tuple(reads), tuple(writes)
@@ -275,6 +304,8 @@ class _Walk:
 
     def _judge(self, call: Call, depth: int, hidden: bool) -> None:
         """Judge a command, what it starts, and what those start."""
+        if not self.budget.allows(sum(map(len, call.args))):
+            return
         named = Call(
             base(call.name),
             call.args,
@@ -286,12 +317,13 @@ class _Walk:
             call.variables,
             call.how,
         )
+        self.hosts.update(dict.fromkeys(hosts(named)))
         for rule in _RULES:
             for name in rule(named):
                 self.note(name, named.text, obfuscated=hidden)
         self._opens(named, call.name)
         self._stdin(named, depth)
-        for text in programs.shell_texts(programs.code_of(named)):
+        for text in (*programs.shell_texts(programs.code_of(named)), *programs.started_texts(named)):
             self.script(text, depth + 1, hidden=hidden)
         if depth >= _DEEPEST:
             return

@@ -157,6 +157,13 @@ def written(call: Call) -> Iterator[str]:
         yield from call.paths([arg[3:] for arg in call.args if arg.startswith("of=")])
     elif call.name in ("sed", "perl") and any(re.match(r"-[a-z]*i", arg) for arg in call.args):
         yield from call.paths(plain[1:] or plain)
+    elif (
+        call.name in ("tar", "bsdtar") and not call.has("-c", "-t", "--create", "--list")
+    ) or call.name == "unzip":
+        into = call.value("-C", "--directory", "-d")
+        yield from call.paths([into, f"{into.rstrip('/')}/etc"] if into else [])
+    elif call.name == "wget" and (folder := call.value("-P", "--directory-prefix")):
+        yield from call.paths([f"{folder.rstrip('/')}/x"])
     elif (call.name == "curl" and (target := call.value("-o", "--output"))) or (
         call.name == "wget" and (target := call.value("-O", "--output-document")) and target != "-"
     ):

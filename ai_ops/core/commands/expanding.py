@@ -43,7 +43,7 @@ def expand(word: Word, variables: Mapping[str, str], printed: Printed) -> list[F
             fields[-1] += value
             continue
         value = value[: MOST_VALUE + 1]
-        pieces = re.split(r"\s+", value)
+        pieces = re.split(rf"[\s{re.escape(variables.get('IFS', ''))}]+", value)
         fields[-1] += pieces[0]
         fields.extend(pieces[1:])
     made = [

@@ -89,7 +89,7 @@ def stops(call: Call) -> Iterator[str]:
         )
         or (name == "killall" and call.has("-9", "-KILL", "-SIGKILL", "-s", "-u"))
         or (name == "pkill" and (call.has("-u", "-U", "--euid") or call.plain in ((".",), (".*",))))
-        or name in ("Stop-Computer", "Restart-Computer")
+        or name in ("Stop-Computer", "Restart-Computer", "killall5")
     ):
         yield "machine_stop"
 

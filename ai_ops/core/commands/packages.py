@@ -73,9 +73,13 @@ def packages(call: Call) -> Iterator[str]:
         or (name == "brew" and call.at("tap") and "://" in text)
     ):
         yield "package_source"
-    if re.search(
-        r"^(npm|pnpm|yarn|cargo|poetry|uv|flit|hatch|gem|mvn|dotnet nuget) (publish|push|deploy)\b", text
-    ) or (name == "twine" and call.at("upload")):
+    if (
+        re.search(
+            r"^(npm|pnpm|yarn|cargo|poetry|uv|flit|hatch|gem|mvn|dotnet nuget) (publish|push|deploy)\b", text
+        )
+        or (name == "twine" and call.at("upload"))
+        or (name in ("docker", "podman") and call.at("push"))
+    ):
         yield "publish_package"
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
-from ai_ops.core.commands.places import is_credential, is_vital, placed
+from ai_ops.core.commands.places import is_credential, is_vital, placed, written_rule
 
 _OPTIONS = {
     "python": ("-c",),
@@ -26,24 +26,27 @@ _OPTIONS = {
     "groovy": ("-e",),
     "awk": (),
     "gawk": (),
+    "mawk": (),
+    "tclsh": (),
+    "ed": (),
 }
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`")
 _JOINED = re.compile(r"(['\"])\s*[+.]\s*\1|(['\"])\s+\2")
 _RUNS = re.compile(
     r"os\.(system|popen|exec|spawn)|subprocess|\bsystem\b|\bexec\w*\b|child_process|\bpopen\b"
-    r"|shell_exec|passthru|`|%x|spawn|getoutput|\| getline|"
+    r"|shell_exec|passthru|`|%x|spawn|getoutput|\|\s*getline|\|&?\s*\"|shell-command|"
     r"commands\.|pty\.spawn|do shell script|Start-Process|Invoke-Expression|\brun\(",
     re.IGNORECASE,
 )
 _DELETES = re.compile(
-    r"rmtree|rm_rf|rmSync|rmdirSync|unlink|remove_tree|removedirs|Remove-Item|remove_dir_all|fs\.rm\b|rimraf|deltree|File\.delete|delete_all"
+    r"rmtree|rm_rf|rmSync|rmdirSync|unlink|remove_tree|removedirs|Remove-Item|remove_dir_all|fs\.rm\b|Deno\.remove|rimraf|deltree|File\.delete|delete_all"
 )
 _SOCKET = re.compile(
-    r"socket|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|require\(.net.\)|io\.popen",
+    r"socket|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|require\(.(net|socket).\)|io\.popen",
     re.IGNORECASE,
 )
 _A_SHELL = re.compile(
-    r"/bin/(ba)?sh|`(ba)?sh\b|spawn\(.(ba)?sh|dup2|pty\.spawn|cmd\.exe|exec\b", re.IGNORECASE
+    r"/bin/(ba)?sh|['\"](ba)?sh -i|`(ba)?sh\b|spawn\(.(ba)?sh|dup2|pty\.spawn|cmd\.exe|exec\b", re.IGNORECASE
 )
 _FETCHES = re.compile(
     r"urlopen|urlretrieve|requests\.get|httpx|LWP|Net::HTTP|open-uri|https?\.get|fetch\(|DownloadString|file_get_contents\(.https?",
@@ -70,7 +73,7 @@ def code_of(call: Call) -> str:
     name = re.sub(r"[\d.]+$", "", call.name)
     if name not in _OPTIONS:
         return ""
-    if name in ("awk", "gawk"):
+    if name in ("awk", "gawk", "mawk"):
         return next(iter(call.plain), "")
     for option in _OPTIONS[name]:
         if found := _value(call, option):
@@ -95,9 +98,37 @@ def shell_texts(code: str) -> Iterator[str]:
         return
     whole = _JOINED.sub("", code)
     texts = [next(group for group in found.groups() if group is not None) for found in _TEXT.finditer(whole)]
-    yield from texts
+    yield from (text.replace('\\"', '"') for text in texts)
     if len(texts) > 1:
         yield " ".join(texts)
+
+
+_STARTED = frozenset(
+    {
+        "PAGER",
+        "MANPAGER",
+        "EDITOR",
+        "VISUAL",
+        "BROWSER",
+        "PROMPT_COMMAND",
+        "LESSOPEN",
+        "SUDO_ASKPASS",
+        "SSH_ASKPASS",
+    }
+)
+"""Variables whose value others start as a program."""
+
+
+def started_texts(call: Call) -> Iterator[str]:
+    """Yield what a command lets others start: values of variables, and lines for programs that take them."""
+    yield from (value for name, value in call.sets() if name in _STARTED)
+    if call.name in ("tclsh", "ed", "ex", "gdb", "ftp") and call.given:
+        yield from re.findall(r"^\s*(?:!|exec\s|shell\s)\s*(.+)", call.given, re.MULTILINE)
+
+
+_WRITES = re.compile(
+    r"write_text|write_bytes|\bopen\(|writeFile|appendFile|File\.write|fopen|copyfile|shutil\.(copy|move)|os\.(replace|rename|symlink|link)"
+)
 
 
 def programs(call: Call) -> Iterator[str]:
@@ -127,6 +158,12 @@ def programs(call: Call) -> Iterator[str]:
         yield "exfiltration"
     if any(map(is_credential, texts)):
         yield "credential_read"
+    if _WRITES.search(code) and re.search(
+        r"write|append|copy|move|replace|rename|link|['\"][wax]\+?b?['\"]", code
+    ):
+        yield from filter(
+            None, (written_rule(placed(text, ".")) for text in texts if text.startswith(("/", "~")))
+        )
     if _FORKS.search(code):
         yield "resource_exhaustion"
     if re.search(r"\bset(e?uid|e?gid|reuid|resuid)\(?\s*0", code):
@@ -157,4 +194,10 @@ def options(call: Call) -> Iterator[str]:
     """Find options with which a harmless program starts another."""
     pattern = _STARTS.get(call.name)
     if pattern and re.search(pattern, " ".join(call.args)):
+        yield "hidden_command"
+    if any(
+        name in ("BASH_ENV", "ENV", "PYTHONSTARTUP", "PERL5OPT", "NODE_OPTIONS", "RUBYOPT")
+        and re.search(r"^[~./$]|-r\b|--require|-M", value)
+        for name, value in call.sets()
+    ):
         yield "hidden_command"

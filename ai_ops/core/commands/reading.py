@@ -35,7 +35,9 @@ _KEYWORDS = frozenset(
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 _REDIRECT = re.compile(r"(?:\d+|\{\w+\}|&)?(<<<|<<-?|<>|>>|>\||[<>]&|[<>])")
-_DEFINITION = re.compile(r"(?:function\s+)?([^\s\"'$`;|&<>(){}=]+)\s*\(\s*\)\s*")
+_DEFINITION = re.compile(
+    r"(?:function\s+([^\s\"'$`;|&<>(){}=]+)\s*(?:\(\s*\)\s*)?(?=[{(])|([^\s\"'$`;|&<>(){}=]+)\s*\(\s*\)\s*)"
+)
 _HIDDEN = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
 
 
@@ -50,7 +52,7 @@ class _Reader:
         self._at = 0
         self._found: list[Command] = []
         self._now = Command()
-        self._documents: list[tuple[str, bool, Command]] = []
+        self._documents: list[tuple[str, bool, bool, Command]] = []
 
     def commands(self) -> list[Command]:
         while self._at < len(self._text):
@@ -87,7 +89,7 @@ class _Reader:
             self._word_or_keyword()
 
     def _define(self, found: re.Match[str]) -> None:
-        self._now.defines = found[1]
+        self._now.defines = found[1] or found[2]
         self._at = found.end()
         if self._text[self._at : self._at + 1] in ("{", "("):
             self._now.body = self._balanced(*("{}" if self._text[self._at] == "{" else "()"))
@@ -96,8 +98,7 @@ class _Reader:
 
     def _separator(self, char: str) -> None:
         if char == "(" and self._text.startswith("((", self._at) and not self._now.words:
-            end = self._text.find("))", self._at)
-            self._at = (end + 2) if end > 0 else self._at + 1
+            self._found.extend(_Reader(_run_for(self._balanced("(", ")"))).commands())
             return
         self._end()
         self._at += 1
@@ -127,12 +128,13 @@ class _Reader:
             self._at += 1
         target = self._word()
         if operator in ("<<", "<<-"):
-            self._documents.append((_plain(target), operator == "<<-", self._now))
+            literal = any(part.quoted for part in target)
+            self._documents.append((_plain(target), operator == "<<-", literal, self._now))
         else:
             self._now.redirects.append(Redirect(operator, target))
 
     def _take_documents(self) -> None:
-        for mark, tabs, command in self._documents:
+        for mark, tabs, literal, command in self._documents:
             lines = []
             while self._at < len(self._text):
                 end = self._text.find("\n", self._at)
@@ -143,7 +145,8 @@ class _Reader:
                     break
                 lines.append(line)
             body = "\n".join(lines) + "\n"
-            command.redirects.append(Redirect("<<", (Part(Kind.TEXT, body, True),)))
+            parts = [Part(Kind.TEXT, body, True)] if literal else _Reader(body)._double(closing="")
+            command.redirects.append(Redirect("<<", _joined(parts)))
         self._documents.clear()
 
     def _word(self) -> Word:
@@ -177,11 +180,12 @@ class _Reader:
             self._at += 1
         return [Part(Kind.TEXT, self._text[start : self._at])]
 
-    def _double(self) -> list[Part]:
+    def _double(self, closing: str = '"') -> list[Part]:
+        """Take what stands in double quotes; without a closing one, as in a here-document, to the end."""
         parts: list[Part] = [Part(Kind.TEXT, "", True)]
         while self._at < len(self._text):
             char = self._text[self._at]
-            if char == '"':
+            if char == closing:
                 self._at += 1
                 break
             if char == "\\" and self._text[self._at + 1 : self._at + 2] in '$`"\\':
@@ -200,7 +204,8 @@ class _Reader:
         text, at = self._text, self._at
         if text.startswith("$((", at):
             self._at += 1
-            return Part(Kind.TEXT, "1" if self._balanced("(", ")") else "", quoted)
+            runs = _run_for(self._balanced("(", ")"))
+            return Part(Kind.COMMAND, f"{runs}\necho 1", quoted) if runs else Part(Kind.TEXT, "1", quoted)
         if text.startswith("$(", at):
             self._at += 1
             return Part(Kind.COMMAND, self._balanced("(", ")"), quoted)
@@ -250,6 +255,13 @@ class _Reader:
             at += 1
         self._at = at + 1
         return self._text[start:at]
+
+
+def _run_for(sum: str) -> str:
+    """Return the commands that are run to work out a sum."""
+    if "$(" not in sum and "`" not in sum:
+        return ""
+    return "\n".join(part.text for part in _Reader(sum)._double(closing="") if part.kind is Kind.COMMAND)
 
 
 def _plain(word: Word) -> str:

@@ -33,7 +33,13 @@ def repositories(call: Call) -> Iterator[str]:
         args = args[2:]
     rest = Call("git", tuple(args))
     text = " ".join(args)
-    if "ext::" in text or "--upload-pack" in text or "--receive-pack" in text or "fd::" in text:
+    if (
+        "ext::" in text
+        or "--exec-path=" in text
+        or "--upload-pack" in text
+        or "--receive-pack" in text
+        or "fd::" in text
+    ):
         yield "git_program"
     elif rest.at("config") and (found := _RUNS.search(text)) and not rest.has("--get", "--unset", "-l"):
         yield "git_program" if "credential" not in found[0] else "credential_read"
@@ -52,7 +58,8 @@ def repositories(call: Call) -> Iterator[str]:
 _RUNS = re.compile(
     r"core\.(hooksPath|fsmonitor|sshCommand|editor|pager|gitProxy|askPass)|diff\.external|\.textconv|\.(clean|smudge)\b"
     r"|credential\.helper|alias\.\w+[ =]+!|protocol\.\w+\.allow|http\.sslVerify|url\..*insteadOf"
-    r"|uploadpack\.packObjectsHook",
+    r"|uploadpack\.packObjectsHook|include(If)?\.\S*path|gpg\.\w*\.?program|(diff|merge)tool\.\S+\.cmd|merge\.\S+\.driver"
+    r"|sequence\.editor|pager\.\w+|interactive\.diffFilter|submodule\.\S+\.update[ =]+!",
     re.IGNORECASE,
 )
 _LOSES = re.compile(

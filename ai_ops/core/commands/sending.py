@@ -29,6 +29,7 @@ _INTERPRETERS = SHELLS | {
     "bun",
 }
 _SOCKETS = frozenset({"nc", "ncat", "netcat", "socat", "telnet", "nc.traditional", "nc.openbsd"})
+_PACKERS = frozenset({"tar", "cat", "zip", "gzip", "base64", "mysqldump", "pg_dump", "env", "printenv", "dd"})
 _LOCAL = re.compile(
     r"(^|//|@)(localhost|127\.\d+\.\d+\.\d+|\[::1\]|0\.0\.0\.0|::1|host\.docker\.internal)([:/]|$)"
 )
@@ -62,7 +63,8 @@ def shells(call: Call) -> Iterator[str]:
 def downloads(call: Call) -> Iterator[str]:
     """Find what runs that was just fetched."""
     text = " ".join(call.args)
-    fetched = re.search(r"\$\((curl|wget|fetch)\b|\x60(curl|wget)\b", text.replace("\u00a0", " "))
+    read = f"{text} {call.given or ''}".replace("\u00a0", " ")
+    fetched = re.search(r"\$\((curl|wget|fetch)\b|\x60(curl|wget)\b", read)
     if (call.name in _INTERPRETERS and call.source and call.source[0] in _FETCHERS) or (
         call.name in _INTERPRETERS and fetched
     ):
@@ -97,6 +99,7 @@ def leaks(call: Call) -> Iterator[str]:
             and any(is_credential(path) or is_secret_file(path) for path in call.paths(call.plain))
         )
         or (call.name in ("mail", "sendmail", "mutt", "mailx") and (call.source or call.reads))
+        or (call.name == "ssh" and call.source[:1] and call.source[0] in _PACKERS)
     ):
         yield "exfiltration"
 

@@ -105,6 +105,7 @@ def databases(call: Call) -> Iterator[str]:
     if (
         (call.name in _CLIENTS and _LOST.search(text.strip().rstrip("\"'")))
         or call.name in ("dropdb", "dropuser")
+        or (call.name == "pg_restore" and call.has("-c", "--clean"))
         or (call.name == "mysqladmin" and re.search("drop|shutdown|flush", text))
         or re.search(
             r"manage\.py (flush|reset_db|sqlflush|migrate \w+ zero)|\bdb:(drop|reset|purge"

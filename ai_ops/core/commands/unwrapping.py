@@ -35,7 +35,7 @@ _WITH_VALUE = {
     "unbuffer": "",
     "proot": "rbw",
     "chroot": "",
-    "parallel": "jN",
+    "parallel": "jNIS",
     "entr": "",
     "ltrace": "e",
     "catchsegv": "",
@@ -84,8 +84,12 @@ def unwrap(argv: Sequence[str]) -> list[Inner]:
     if not argv:
         return []
     name, args = base(argv[0]), list(argv[1:])
-    if name in SHELLS or (name in ("su", "runuser", "script", "watch", "parallel") and "-c" in args):
+    if name in SHELLS or (name in ("su", "runuser", "watch", "parallel") and "-c" in args):
         return _shell(name, args)
+    if name in _TEXT_OPTIONS and (texts := _texts(name, args)):
+        return [Inner(text=text, how=name) for text in texts]
+    if name == "parallel":
+        return _parallel(_after_options(name, args))
     if name == "eval":
         return [Inner(text=" ".join(args), how=name)]
     if name == "trap" and args:
@@ -102,7 +106,7 @@ def unwrap(argv: Sequence[str]) -> list[Inner]:
         return [Inner(tuple(args[args.index("--") + 1 :]), how=name, remote=True)]
     if name in ("vim", "vi", "nvim", "ex", "view", "ed", "less", "more", "man") or name == "gdb":
         return [Inner(text=found[1], how=name) for arg in args if (found := re.search(r":?!\s*(.+)", arg))]
-    if name == "tar":
+    if name == "tar" and any("action=exec=" in arg for arg in args):
         return [Inner(text=arg.partition("exec=")[2], how=name) for arg in args if "action=exec=" in arg]
     if name in ("make", "git", "rsync", "env") and (given := _programs_of(name, args)):
         return given
@@ -112,6 +116,39 @@ def unwrap(argv: Sequence[str]) -> list[Inner]:
         rest = _after_options(name, args)
         return [Inner(tuple(rest), how=name)] if rest else []
     return []
+
+
+_TEXT_OPTIONS = {
+    "script": r"-[a-zA-Z]*c|--command",
+    "flock": r"-c|--command",
+    "su": r"-[a-zA-Z]*c|--command|--session-command",
+    "runuser": r"-[a-zA-Z]*c|--command",
+    "ansible": r"-a|--args",
+    "tar": r"-I|--use-compress-program|--to-command",
+    "make": r"--eval",
+    "expect": r"-c",
+    "gdb": r"-i?ex|--eval-command",
+    "emacs": r"--eval|--execute",
+}
+"""Options behind which a text stands that a shell gets, or that names what is run."""
+_SAYS_RUN = re.compile(
+    r"^\s*(spawn|exec|shell|system|!)\s*|^\(\S*shell-command\S*\s+\"|\"\)\s*$|^[\w.-]+:+\s*;"
+)
+
+
+def _texts(name: str, args: list[str]) -> list[str]:
+    option = re.compile(_TEXT_OPTIONS[name])
+    found = [args[at + 1] for at, arg in enumerate(args[:-1]) if option.fullmatch(arg)]
+    found += [arg.partition("=")[2] for arg in args if "=" in arg and option.fullmatch(arg.partition("=")[0])]
+    return [_SAYS_RUN.sub("", text) for text in found]
+
+
+def _parallel(args: list[str]) -> list[Inner]:
+    at = next((at for at, arg in enumerate(args) if arg.startswith(":::")), len(args))
+    text, given = " ".join(args[:at]), " ".join(arg for arg in args[at:] if not arg.startswith(":::"))
+    if not text:
+        return []
+    return [Inner(text=text.replace("{}", given) if "{}" in text else f"{text} {given}", how="parallel")]
 
 
 def _shell(name: str, args: list[str]) -> list[Inner]:
@@ -124,12 +161,13 @@ def _shell(name: str, args: list[str]) -> list[Inner]:
 
 
 def _found(args: list[str]) -> list[Inner]:
-    made = []
-    for at, arg in enumerate(args):
-        if arg in ("-exec", "-execdir", "-ok", "-okdir", "-x", "-X"):
-            rest = args[at + 1 :]
-            end = next((n for n, word in enumerate(rest) if word in (";", "+", "\\;")), len(rest))
-            made.append(Inner(tuple(rest[:end]), how="find"))
+    made, at = [], 0
+    while at < len(args):
+        start = at = at + 1
+        if args[start - 1] in ("-exec", "-execdir", "-ok", "-okdir", "-x", "-X"):
+            while at < len(args) and args[at] not in (";", "+", "\\;"):
+                at += 1
+            made.append(Inner(tuple(args[start:at]), how="find"))
     return made
 
 
@@ -149,8 +187,12 @@ def _contained(args: list[str]) -> list[Inner]:
 
 def _programs_of(name: str, args: list[str]) -> list[Inner]:
     if name == "env":
-        split = next((at for at, arg in enumerate(args) if arg in ("-S", "--split-string")), None)
-        return [Inner(text=" ".join(args[split + 1 :]), how=name)] if split is not None else []
+        for at, arg in enumerate(args):
+            if arg in ("-S", "--split-string"):
+                return [Inner(text=" ".join(args[at + 1 :]), how=name)]
+            if found := re.match(r"--split-string=|-[0iv]*S(?=.)", arg):
+                return [Inner(text=" ".join((arg[found.end() :], *args[at + 1 :])), how=name)]
+        return []
     if name == "git" and args[:2] == ["bisect", "run"]:
         return [Inner(tuple(args[2:]), how="git")]
     if name == "git" and args[:2] == ["submodule", "foreach"]:

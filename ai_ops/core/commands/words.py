@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from ai_ops.core.commands.analysis import analyse
+from ai_ops.core.commands.analysis import Budget, analyse
 from ai_ops.core.commands.findings import Finding
 from ai_ops.core.commands.places import is_credential, is_secret_file, placed, written_rule
 
-_FENCE = re.compile(r"^\s*(```|~~~)[^\n]*\n(.*?)(?:^\s*\1|\Z)", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
 _TICKS = re.compile(r"`([^`\n]{2,500})`")
 _ORDER = re.compile(
     r"(?:\b(?:run|execute|exec|type|enter|invoke|call|command(?: is)?)\b:?\s+|(?:执行|运行)[:：]?\s*)"
@@ -19,7 +19,8 @@ _ORDER = re.compile(
 )
 _LIKE_SHELL = re.compile(r"(^|\s)--?\w|[|<>;&$`]|(^|\s|=)[~.]?/|\(\)\s*\{")
 _PROMPT = re.compile(r"^\s*(?:[$#>]|\w+@[\w.-]+[:~][^$#\n]*[$#])\s+")
-_MOST: Final = 200
+_MOST: Final = 2000
+_MOST_READ: Final = 1_500_000  # a log that was pasted in is long, and no reason to ask
 _PLAIN = re.compile(
     r"""\b(delete|remove|wipe|erase|destroy|drop|purge|overwrite|format)\b [^.\n]{0,30}
     (\b(all|every|everything|entire|whole)\b [^.\n]{0,40} \b(disk|drive|server|machine|host|home|root|system
@@ -39,7 +40,7 @@ _TELLS = re.compile(
 
 
 def commands_in(text: str) -> Iterator[str]:
-    """Yield what may be a command in a text; at most some hundreds of pieces are looked at."""
+    """Yield what may be a command in a text; at most 2,000 pieces are looked at."""
     seen: set[str] = set()
     for piece in _pieces(text):
         piece = piece.strip()
@@ -66,8 +67,9 @@ def _pieces(text: str) -> Iterator[str]:
 def judge_words(text: str) -> tuple[Finding, ...]:
     """Return what is dangerous in the words of a task, each rule once."""
     found: dict[str, Finding] = {}
+    budget = Budget(characters=_MOST_READ)
     for command in commands_in(text):
-        for finding in analyse(command):
+        for finding in analyse(command, budget):
             if finding.rule != "hidden_command":  # words hold variables and code of every kind
                 found.setdefault(finding.rule, finding)
     if (plain := _PLAIN.search(text)) and not _TELLS.search(text[max(0, plain.start() - 60) : plain.start()]):

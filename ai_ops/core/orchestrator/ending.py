@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ai_ops.flow.task import Proof, TaskState
+from ai_ops.flow.task import Proof, Reason, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +17,10 @@ class Ending:
     reason: str
     proof: Proof = field(default_factory=Proof)
     changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def waits_for_person(found: str) -> Ending:
+    """Return how a run ends that met a command which a person has to look at."""
+    rule, _, text = found.partition(": ")
+    proof = Proof(None, (Reason(rule, "", text, "blocked"),))
+    return Ending(TaskState.NEEDS_HUMAN_REVIEW, f"a command waits for a person: {found}", proof)

@@ -6,6 +6,7 @@ let go on is let through: exactly that text, in exactly that task.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import posixpath
@@ -30,8 +31,9 @@ HELD: Final = "command_held"
 """The code of a run that waits for a person to look at a command."""
 
 WORDS: Final = "words"
-_HOSTS = re.compile(r"https?://([^/\s:'\"]+)")
+_HOSTS = re.compile(r"\b[a-z][a-z0-9+.-]*://([^/\\?#\s'\"<>|;]+)", re.IGNORECASE)
 _WORKSPACE = "/workspace/"
+_SHOWN = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Guarding:
             PermanentError: ``policy_violated``, ``command_blocked``.
         """
         await self._keep_policies(_wish(payload, repository, role), "", at)
-        judged, found = self._judge_words(payload)
+        judged, found = await self._judge_words(payload)
         if judged.decision is Decision.BLOCK and found is not None:
             await self._keep(found, judged, WORDS, _text(payload), "", "")
             raise _blocked(judged)
@@ -72,7 +74,7 @@ class Guarding:
         """
         role = _role(task)
         await self._keep_policies(_wish(task.payload, task.repo_key, role), task.id)
-        judged, found = self._judge_words(task.payload)
+        judged, found = await self._judge_words(task.payload)
         text = _text(task.payload)
         if found is None or _digest(WORDS, text) in await self._unblocked(task.id):
             return Judgement()
@@ -88,13 +90,19 @@ class Guarding:
         async def judge(tool: str, given: dict[str, Any]) -> Judgement:
             text = _input(tool, given)
             wish = Wish(
-                str(task.payload.get("type", "")), task.repo_key, role, (tool,), _folders(given), _hosts(text)
+                str(task.payload.get("type", "")),
+                task.repo_key,
+                role,
+                (tool,),
+                _folders(tool, given, str(task.payload.get("folder") or "")),
+                await asyncio.to_thread(_hosts, tool, text) if any(p.hosts for p in self.policies) else (),
             )
             broken = violation(self.policies, wish, self.clock.now())
             if broken is not None:
                 await self._keep(_of(broken), _refusal(broken), tool, text, task.id, run_id)
                 return _refusal(broken)
-            decision, found = commands.strictest(_found(tool, given), self.decisions or {})
+            found_all = await asyncio.to_thread(_found, tool, given)
+            decision, found = commands.strictest(found_all, self.decisions or {})
             if found is None:
                 return Judgement()
             if _digest(tool, text) in await self._unblocked(task.id):
@@ -115,7 +123,9 @@ class Guarding:
         """
         held = [each for each in await self.findings.of_task(task_id) if _waits(each)]
         if not held:
-            raise failed("nothing_to_unblock")
+            raise failed(
+                "nothing_to_unblock", next_step="What was unblocked before goes on with ai-ops task retry."
+            )
         strict = any(each.decision is Decision.BLOCK for each in held)
         needed = Role.ADMIN if strict else Role.REVIEWER
         if tuple(Role).index(role) < tuple(Role).index(needed):
@@ -130,15 +140,16 @@ class Guarding:
         await self.findings.unblock([each.id for each in held], f"{who} ({role})", self.redact(reason))
         return held
 
-    def _judge_words(self, payload: Mapping[str, Any]) -> tuple[Judgement, commands.Finding | None]:
-        decision, found = commands.strictest(commands.judge_words(_text(payload)), self.decisions or {})
+    async def _judge_words(self, payload: Mapping[str, Any]) -> tuple[Judgement, commands.Finding | None]:
+        found_all = await asyncio.to_thread(commands.judge_words, _text(payload))
+        decision, found = commands.strictest(found_all, self.decisions or {})
         if found is None:
             return Judgement(), None
         return self._judged(decision, found), found
 
     def _judged(self, decision: Decision, found: commands.Finding) -> Judgement:
         disguise = "disguised: " if found.obfuscated else ""
-        return Judgement(decision, found.rule, disguise + self.redact(found.command))
+        return Judgement(decision, found.rule, disguise + self.redact(found.command)[:_SHOWN])
 
     async def _unblocked(self, task_id: str) -> frozenset[str]:
         return frozenset(each.digest for each in await self.findings.of_task(task_id) if each.unblocked_by)
@@ -213,7 +224,7 @@ def _wish(payload: Mapping[str, Any], repository: str, role: Role) -> Wish:
         repository,
         role,
         tuple(payload.get("allowed_tools") or ()),
-        (str(folder),) if folder else (),
+        (posixpath.normpath(str(folder)),) if folder else (),
         (),
     )
 
@@ -234,13 +245,34 @@ def _found(tool: str, given: Mapping[str, Any]) -> Sequence[commands.Finding]:
     return commands.judge_path(path.removeprefix(_WORKSPACE), writes=tool not in ("Read", "Glob", "Grep"))
 
 
-def _folders(given: Mapping[str, Any]) -> tuple[str, ...]:
+def _folders(tool: str, given: Mapping[str, Any], folder: str) -> tuple[str, ...]:
+    """Return where a file tool looks or writes: beneath the checkout, or in the server's ``folder``."""
     path = str(given.get("file_path") or given.get("notebook_path") or given.get("path") or "")
-    return (posixpath.normpath(path.removeprefix(_WORKSPACE)),) if path else ()
+    if tool == "Glob":
+        fixed = re.split(r"[*?\[{]", str(given.get("pattern") or ""), maxsplit=1)[0]
+        path = posixpath.join(path, fixed if fixed == given.get("pattern") else posixpath.dirname(fixed))
+    if not path and tool not in ("Glob", "Grep"):
+        return ()
+    real = posixpath.normpath(posixpath.join(_WORKSPACE, path))
+    if posixpath.join(real, "") != _WORKSPACE and not real.startswith(_WORKSPACE):
+        return (real,)
+    beneath = posixpath.relpath(real, _WORKSPACE)
+    return (posixpath.normpath(posixpath.join(folder, beneath)),)
 
 
-def _hosts(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(urlsplit(f"//{host}").hostname or "" for host in _HOSTS.findall(text)))
+def _hosts(tool: str, text: str) -> tuple[str, ...]:
+    """Return the hosts that a text names in addresses, and as arguments of programs that connect."""
+    named = [authority.rpartition("@")[2] for authority in _HOSTS.findall(text)]
+    if tool == "Bash":
+        named += commands.hosts_of(text)
+    return tuple(dict.fromkeys(_host(each) for each in named))
+
+
+def _host(authority: str) -> str:
+    try:
+        return urlsplit(f"//{authority}").hostname or authority
+    except ValueError:
+        return authority  # no address of anything, and among no policy's hosts
 
 
 def _digest(place: str, text: str) -> str:

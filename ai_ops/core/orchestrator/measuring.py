@@ -51,7 +51,7 @@ class Measuring:
 
     async def vitals(self) -> Vitals:
         """Measure."""
-        host = await asyncio.to_thread(self._host)
+        host, unseen = await self._look_at_host()
         failure, stored, paused = await self._database()
         answers = dict(
             zip(self._peers, await asyncio.gather(*(ask() for ask in self._peers.values())), strict=True)
@@ -60,7 +60,7 @@ class Measuring:
         offs = [(one.its_time - now).total_seconds() for one in answers.values() if one.its_time]
         return Vitals(
             host,
-            failure,
+            failure or unseen,
             _age(stored.pending_since, now),
             paused,
             max((one.heartbeat_seconds for one in self._crew.statuses()), default=0.0),
@@ -69,6 +69,13 @@ class Measuring:
             min(offs, key=abs, default=None),  # one peer with a wrong clock says nothing of ours
             self._jump(now),
         )
+
+    async def _look_at_host(self) -> tuple[HostUse, str]:
+        """Return what the host has left, and why that is not known: then it counts as nothing."""
+        try:
+            return await asyncio.to_thread(self._host), ""
+        except OSError as failure:
+            return HostUse(0, 0), f"the data folder cannot be looked at: {failure.strerror}"
 
     async def _database(self) -> tuple[str, StoredFigures, bool]:
         try:

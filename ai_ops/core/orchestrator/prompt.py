@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import asdict
 
 from ai_ops.core.orchestrator.chunks import Work, Worked
-from ai_ops.core.orchestrator.ending import Ending
+from ai_ops.core.orchestrator.ending import Ending, waits_for_person
 from ai_ops.core.orchestrator.errand import Errand, Prepared
 from ai_ops.core.orchestrator.guarding import HELD
 from ai_ops.core.orchestrator.judging import Change
@@ -19,7 +19,7 @@ from ai_ops.core.wording import counted
 from ai_ops.errors import PermanentError
 from ai_ops.flow.judgement import Decision
 from ai_ops.flow.repository import Base
-from ai_ops.flow.task import Proof, Reason, Task, TaskState
+from ai_ops.flow.task import Task, TaskState
 
 
 async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
@@ -48,13 +48,6 @@ async def prompt(tools: Tools, steps: Steps, task: Task, run_id: str) -> Ending:
     if errand.proposes and worked.made.strip() and repository is not None and base is not None:
         return await propose(Change(errand, repository, base, worked.made), worked)
     return await _deliver(errand, worked)
-
-
-def waits_for_person(found: str) -> Ending:
-    """Return how a run ends that met a command which a person has to look at."""
-    rule, _, text = found.partition(": ")
-    proof = Proof(None, (Reason(rule, "", text, "blocked"),))
-    return Ending(TaskState.NEEDS_HUMAN_REVIEW, f"a command waits for a person: {found}", proof)
 
 
 async def _prepare(errand: Errand) -> Outcome:

@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 from ai_ops.core import prompts, replies, task_change
 from ai_ops.core.failures import failed
 from ai_ops.core.orchestrator.chunks import Work, Worked, begin_with
-from ai_ops.core.orchestrator.ending import Ending
+from ai_ops.core.orchestrator.ending import Ending, waits_for_person
 from ai_ops.core.orchestrator.errand import Errand, Prepared
 from ai_ops.core.orchestrator.guarding import HELD
 from ai_ops.core.orchestrator.judging import Change, Judged, judge
 from ai_ops.core.orchestrator.landing import Landing, answer, landed
 from ai_ops.core.orchestrator.money import cost_of
-from ai_ops.core.orchestrator.prompt import waits_for_person
 from ai_ops.core.orchestrator.reporting import redacted
 from ai_ops.core.orchestrator.standing import look_at
 from ai_ops.core.orchestrator.tools import Tools
