@@ -168,7 +168,7 @@ async def test_a_command_that_a_person_has_to_see_holds_a_revision_until_it_is_u
         task = await floor.worked(await wished(floor, pull))
         assert (task.state, task.failure) == (TaskState.NEEDS_HUMAN_REVIEW, None)
         assert "history_rewrite" in task.outcome_reason
-        assert "security unblock" in (await said(floor, pull))[-1]
+        assert "waits for a person" in (await said(floor, pull))[-1]
         await floor.tools.guarding.unblock(task.id, "key 1", Role.REVIEWER, "ours")
         again = await floor.tools.tasks.move(
             task.id, TaskState.PENDING, **decide("retry", await floor.tools.tasks.find(task.id)).changes
