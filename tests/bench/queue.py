@@ -49,7 +49,7 @@ def queue():
         yield from asyncio.run(_starts(Path(name), sqlite_url(Path(name)), "SQLite", 250, shares=True))
     if postgres.installed():
         with tempfile.TemporaryDirectory() as name, postgres.server() as url:
-            yield from asyncio.run(_starts(Path(name), postgres.emptied(url), "PostgreSQL", 100))
+            yield from asyncio.run(_starts(Path(name), postgres.renewed(url), "PostgreSQL", 100))
     for measure in (_cancels, _lists):
         with tempfile.TemporaryDirectory() as name:
             yield from asyncio.run(measure(Path(name)))
