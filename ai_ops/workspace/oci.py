@@ -109,7 +109,9 @@ class OciSandbox:
         """
         async with self.prepare(spec) as contained:
             try:
-                result = await supervise(contained, spec, self._limits, client_environment())
+                # What watches a container leaves a file called oom where it was begun.
+                with tempfile.TemporaryDirectory(prefix="ai-ops-oci-") as name:
+                    result = await supervise(contained, spec, self._limits, client_environment(), Path(name))
             except FileNotFoundError:
                 raise self._unavailable("it is not installed") from None
             if result.exit_code is not None and not await contained.stood(result.exit_code):

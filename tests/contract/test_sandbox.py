@@ -171,10 +171,15 @@ EXCESSES = {
 
 
 @pytest.mark.parametrize(("script", "changes", "end"), EXCESSES.values(), ids=EXCESSES.keys())
-async def test_an_excess_ends_the_run_under_its_name(sandbox, checkout, script, changes, end):
+async def test_an_excess_ends_the_run_under_its_name(
+    sandbox, checkout, tmp_path_factory, monkeypatch, script, changes, end
+):
+    here = tmp_path_factory.mktemp("here")
+    monkeypatch.chdir(here)
     result = await sandbox.run(shell(script, Bind(checkout, "/workspace", writable=True), **changes))
     assert (result.end, result.exit_code) == (end, None), result.output
     assert len(result.output) <= 10_000
+    assert list(here.iterdir()) == []
 
 
 async def test_processor_time_is_that_of_all_together(sandbox):
