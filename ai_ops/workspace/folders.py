@@ -9,8 +9,8 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import shutil
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -67,8 +67,59 @@ def fresh_folder(path: Path) -> Path:
 
 
 def copy_tree(source: Path, target: Path) -> None:
-    """Copy a tree of ours, that nothing untrusted has written to, into an empty folder. Links stay links."""
-    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    """Copy a tree of ours, that nothing untrusted has written to, into an empty folder. Links stay links.
+
+    Folders are shared out over the processors, and the kernel copies the bytes: on a file system that can
+    share blocks it copies none. Modes are kept, times are not.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        copies = []
+        for folder, _, _ in os.walk(source, onerror=_refuse):
+            into = target / Path(folder).relative_to(source)
+            into.mkdir(exist_ok=True)
+            copies.append(threads.submit(_copy_entries, folder, str(into)))
+        for copy in copies:
+            copy.result()
+
+
+def _refuse(error: OSError) -> None:
+    raise error
+
+
+def _copy_entries(source: str, target: str) -> None:
+    with os.scandir(source) as entries:
+        for entry in entries:
+            into = f"{target}/{entry.name}"
+            if entry.is_symlink():
+                os.symlink(os.readlink(entry.path), into)  # noqa: PTH211, PTH115 - names as bytes decode them
+            elif entry.is_file():
+                _copy_file(entry.path, into)
+
+
+def _copy_file(source: str, target: str) -> None:
+    read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(read)
+        write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(write, stat.S_IMODE(status.st_mode))
+            _copy_bytes(read, write, status.st_size)
+        finally:
+            os.close(write)
+    finally:
+        os.close(read)
+
+
+def _copy_bytes(read: int, write: int, size: int) -> None:
+    copied = 0
+    try:
+        while copied < size and (count := os.copy_file_range(read, write, size - copied)):
+            copied += count
+    except OSError as error:
+        if copied or error.errno not in (errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+            raise
+        while copied < size and (count := os.sendfile(write, read, copied, size - copied)):
+            copied += count
 
 
 def settle(folder: Path) -> None:

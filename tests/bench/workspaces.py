@@ -29,15 +29,14 @@ def workspaces():
         folder = Path(name)
         mounts = enter_private_mounts(folder / "overlays")
         remote = large_remote(folder)
-        clone = _median(lambda n: git("clone", "-q", str(remote), str(folder / f"clone-{n}")), 2)
+        clone = _median(lambda n: git("clone", "-q", str(remote), str(folder / f"clone-{n}")), range(2))
         tree = folder / "clone-0"
-        copy = _median(lambda n: subprocess.run(["cp", "-r", tree, folder / f"copy-{n}"], check=True), 3)
         yield Figure("full clone", clone, "s")
-        yield Figure("cp -r of the checkout", copy, "s")
         for way, overlays, goal in (("overlay", True, 0.01), ("copy", False, 0.5)):
             if overlays and not mounts:
                 continue
-            first, known, at_once = asyncio.run(_ensured(folder / way, remote, overlays))
+            copy, first, known, at_once = asyncio.run(_ensured(folder / way, remote, overlays, tree))
+            yield Figure(f"cp -r of the checkout, beside workspaces by {way}", copy, "s")
             yield Figure(f"workspace by {way}: first of its commit", first, "s")
             yield Figure(f"workspace by {way}: commit known (median)", known, "s")
             yield Figure(f"workspace by {way}: each of {_AT_ONCE} at once", at_once, "s")
@@ -72,13 +71,17 @@ def large_remote(folder, files=None):
     return remote
 
 
-async def _ensured(folder, remote, overlays):
+async def _ensured(folder, remote, overlays, tree):
+    """Copies and workspaces take turns: a file system that has just freed many files is slow for a while."""
     client = GitClient(folder / "mirrors", lambda _: None, allow_file=True)
     manager = WorkspaceManager(folder / "workspaces", client, overlays=overlays)
     repository = Repository("local/large", str(remote), "local")
     sha = (await client.refresh(repository)).sha
-    times = []
+    times, copies = [], []
     for number in range(_TIMES + 1):
+        copies.append(
+            _median(lambda n: subprocess.run(["cp", "-r", tree, folder / f"copy-{n}"], check=True), [number])
+        )
         began = time.perf_counter()
         await manager.ensure("run", f"checkout-{number}", repository, sha)
         times.append(time.perf_counter() - began)
@@ -87,12 +90,12 @@ async def _ensured(folder, remote, overlays):
     at_once = (time.perf_counter() - began) / _AT_ONCE
     for run in ("run", *(f"run-{n}" for n in range(_AT_ONCE))):
         await manager.discard(run)
-    return times[0], statistics.median(times[1:]), at_once
+    return statistics.median(copies[1:]), times[0], statistics.median(times[1:]), at_once
 
 
-def _median(work, times):
+def _median(work, numbers):
     taken = []
-    for number in range(times):
+    for number in numbers:
         began = time.perf_counter()
         work(number)
         taken.append(time.perf_counter() - began)

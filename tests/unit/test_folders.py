@@ -1,12 +1,21 @@
 """Folders that hostile code has written to are removed whole, and nothing beside them."""
 
+import errno
 import os
+import subprocess
 
 import pytest
 
 from ai_ops.errors import TemporaryError
 from ai_ops.workspace import folders, mounts
-from ai_ops.workspace.folders import fresh_folder, move_into_place, read_regular, remove_tree, settle
+from ai_ops.workspace.folders import (
+    copy_tree,
+    fresh_folder,
+    move_into_place,
+    read_regular,
+    remove_tree,
+    settle,
+)
 
 
 def test_links_are_removed_and_not_followed(tmp_path):
@@ -119,3 +128,50 @@ def test_a_mount_that_cannot_be_taken_away_is_a_named_failure(tmp_path, monkeypa
         mounts.unmount(tmp_path)
     assert caught.value.code == "unmount_failed"
     assert caught.value.next_step
+
+
+def _tree_with_everything(folder):
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "empty").mkdir()
+    (folder / "deep" / "er" / "script").write_bytes(b"#!/bin/sh\n" * 100_000)
+    (folder / "deep" / "er" / "script").chmod(0o755)
+    (folder / "nothing").write_bytes(b"")
+    (folder / os.fsdecode(b"caf\xe9")).write_text("a name that is no UTF-8")
+    (folder / "file-link").symlink_to("nothing")
+    (folder / "folder-link").symlink_to("deep")
+    (folder / "broken-link").symlink_to("/no/such/file")
+
+
+@pytest.mark.parametrize(
+    "refused", [None, errno.EXDEV, errno.EOPNOTSUPP], ids=["shared", "other-fs", "no-such"]
+)
+def test_a_copied_tree_has_the_bytes_modes_and_links_of_its_source(tmp_path, monkeypatch, refused):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    _tree_with_everything(source)
+    if refused:
+
+        def refuse(*_):
+            raise OSError(refused, os.strerror(refused))
+
+        monkeypatch.setattr(os, "copy_file_range", refuse)
+    copy_tree(source, target)
+    assert subprocess.run(["diff", "-r", "--no-dereference", source, target], check=False).returncode == 0
+    assert (target / "deep" / "er" / "script").stat().st_mode & 0o777 == 0o755
+    assert (target / "folder-link").is_symlink()
+    assert (target / "empty").is_dir()
+
+
+def test_a_copy_that_cannot_be_whole_is_refused(tmp_path, monkeypatch):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    _tree_with_everything(source)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "copy_file_range", full)
+    with pytest.raises(OSError, match="No space"):
+        copy_tree(source, target)
