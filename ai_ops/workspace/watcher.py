@@ -12,6 +12,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from ai_ops.workspace.quota import Quota
 
 _INTERVAL = 0.1
 _PROC = Path("/proc")
+_KERNEL_LISTS = _PROC / "thread-self" / "children"
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -39,23 +41,39 @@ class _Process:
 def tree(pid: int) -> list[_Process]:
     """Return ``pid`` and all its descendants, as they are at this moment."""
     page = os.sysconf("SC_PAGE_SIZE")
-    known: dict[int, _Process] = {}
+    children = _children if _KERNEL_LISTS.exists() else _children_by_parent().__getitem__
+    found, waiting, seen = [], [pid], {pid}
+    while waiting:
+        number = waiting.pop()
+        if process := _read(number, page):
+            found.append(process)
+        fresh = [child for child in children(number) if child not in seen]
+        seen.update(fresh)
+        waiting += fresh
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    """Return the children of a process as the kernel lists them: each of its threads has its own.
+
+    The cost is that of the tree. A look at every process there is costs more the busier the machine is.
+    """
+    found: list[int] = []
+    for lists in (_PROC / str(pid) / "task").glob("*/children"):
+        with suppress(OSError):  # the thread ended meanwhile
+            found += map(int, lists.read_bytes().split())
+    return found
+
+
+def _children_by_parent() -> dict[int, list[int]]:
+    page = os.sysconf("SC_PAGE_SIZE")
     children: dict[int, list[int]] = defaultdict(list)
     with os.scandir(_PROC) as entries:
         names = [entry.name for entry in entries]
     for name in names:
         if name.isdigit() and (process := _read(int(name), page)):
-            known[process.pid] = process
             children[process.parent].append(process.pid)
-    found, waiting, seen = [], [pid], {pid}
-    while waiting:
-        number = waiting.pop()
-        if number in known:
-            found.append(known[number])
-        fresh = [child for child in children[number] if child not in seen]
-        seen.update(fresh)
-        waiting += fresh
-    return found
+    return children
 
 
 def _read(pid: int, page: int) -> _Process | None:
