@@ -1,0 +1,9 @@
+"""What holds for all tests."""
+
+import gc
+
+
+def pytest_collection_finish():
+    """Sixteen thousand collected tests would be looked through by every collection of garbage after this."""
+    gc.collect()
+    gc.freeze()
