@@ -10,10 +10,10 @@ from sqlalchemy import RowMapping, insert, select, update
 from ai_ops.core.ports import Page
 from ai_ops.flow.alert import Alert, AlertState
 from ai_ops.flow.health import Severity
-from ai_ops.store.crew_tables import alerts
 from ai_ops.store.database import Database
 from ai_ops.store.paging import page
 from ai_ops.store.rows import clean
+from ai_ops.store.tables import alerts
 
 
 class AlertRepository:

@@ -20,7 +20,7 @@ from ai_ops.flow.judgement import AuditEntry
 from ai_ops.store.database import Database
 from ai_ops.store.lane import Transaction
 from ai_ops.store.rows import clean
-from ai_ops.store.security_tables import audit_log
+from ai_ops.store.tables import audit_log
 
 ANCHOR = "audit-head.json"
 """The anchor's name in the data folder."""

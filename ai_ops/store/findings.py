@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, insert, select, update
 from ai_ops.flow.judgement import Decision, Finding, Severity
 from ai_ops.store.database import Database
 from ai_ops.store.rows import clean
-from ai_ops.store.security_tables import security_findings
+from ai_ops.store.tables import security_findings
 
 _NAMES = tuple(Finding.__dataclass_fields__)
 

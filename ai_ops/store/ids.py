@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from ai_ops.store import crew_tables, tables, workflow_tables
+from ai_ops.store import tables
 from ai_ops.store.database import Database
 
 _TABLES = {
@@ -17,8 +17,8 @@ _TABLES = {
     "bug_case": tables.bug_cases,
     "notification": tables.notifications,
     "schedule": tables.schedules,
-    "alert": crew_tables.alerts,
-    "workflow": workflow_tables.workflows,
+    "alert": tables.alerts,
+    "workflow": tables.workflows,
 }
 
 

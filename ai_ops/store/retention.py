@@ -19,7 +19,7 @@ from sqlalchemy import Select, Table, delete, exists, or_, select
 from ai_ops.core.ports import Clock
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.flow.task import TaskState
-from ai_ops.store import crew_tables, releases, security_tables, tables, workflow_tables
+from ai_ops.store import releases, tables
 from ai_ops.store.database import Database
 
 _ROWS = 500
@@ -65,11 +65,11 @@ class Retention:
         if trace_days:
             await self._forget_traces(now - timedelta(days=trace_days))
             await self._forget_calls(now - max(timedelta(days=trace_days), _BUDGETS_LOOK_BACK))
-            findings = security_tables.security_findings
+            findings = tables.security_findings
             await self._forget_oldest(findings, "at", now - timedelta(days=trace_days))
-            await self._forget_oldest(crew_tables.worker_losses, "at", now - timedelta(days=trace_days))
-            await self._forget_oldest(crew_tables.alerts, "resolved_at", now - timedelta(days=trace_days))
-            await self._forget_oldest(workflow_tables.workflows, "ended_at", now - timedelta(days=trace_days))
+            await self._forget_oldest(tables.worker_losses, "at", now - timedelta(days=trace_days))
+            await self._forget_oldest(tables.alerts, "resolved_at", now - timedelta(days=trace_days))
+            await self._forget_oldest(tables.workflows, "ended_at", now - timedelta(days=trace_days))
 
     async def _forget_events(self, table: Table, before: datetime) -> None:
         """Remove the oldest. Nearly all were received in the order of their numbers: no index is needed.

@@ -22,7 +22,7 @@ from ai_ops.core.failures import failed
 from ai_ops.core.ports import Clock
 from ai_ops.errors import AiOpsError
 from ai_ops.store.database import Database
-from ai_ops.store.security_tables import secrets as table
+from ai_ops.store.tables import secrets as table
 
 _NONCE_BYTES = 12
 _KEY_BYTES = 32

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import func, insert, select
 
 from ai_ops.flow.worker import Loss, LossReason, RecordedLoss
-from ai_ops.store.crew_tables import worker_losses
 from ai_ops.store.database import Database
+from ai_ops.store.tables import worker_losses
 
 
 class WorkerLossRepository:

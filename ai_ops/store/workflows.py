@@ -16,7 +16,7 @@ from ai_ops.store.database import Database
 from ai_ops.store.lane import Transaction
 from ai_ops.store.paging import page
 from ai_ops.store.rows import clean
-from ai_ops.store.workflow_tables import workflows
+from ai_ops.store.tables import workflows
 
 MOST_RUNNING: Final = 100
 """How many may run at a time."""

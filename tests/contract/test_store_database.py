@@ -16,7 +16,7 @@ from sqlalchemy import insert, select, text
 
 from ai_ops.core.clock import SystemClock
 from ai_ops.errors import PermanentError, TemporaryError
-from ai_ops.store import crew_tables, migrate, tables
+from ai_ops.store import migrate, tables
 from ai_ops.store.database import open_database
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.retention import Retention
@@ -36,7 +36,7 @@ async def database(tmp_path):
 
 async def test_the_migrations_lead_to_the_tables_that_the_code_uses(database):
     def differences(connection):
-        metadata = crew_tables.metadata
+        metadata = tables.metadata
         context = MigrationContext.configure(connection, opts={"target_metadata": metadata})
         return compare_metadata(context, metadata)
 

@@ -2,7 +2,6 @@
 
 from alembic import context
 
-from ai_ops.store import security_tables, workflow_tables  # noqa: F401 - they belong to the schema
 from ai_ops.store.tables import metadata
 
 connection = context.config.attributes["connection"]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
+from sqlalchemy import Column, Index, Integer, String, Text
 
-from ai_ops.store.tables import UtcDateTime, metadata
-
-_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+from ai_ops.store.tables.columns import UtcDateTime, seq, table
 
 # Runs that were taken from their workers, and why; how many of them decides whether a run is begun again.
-worker_losses = Table(
+worker_losses = table(
     "worker_losses",
-    metadata,
-    Column("seq", _NUMBER, primary_key=True, autoincrement=True),
+    seq(),
     Column("run_id", String(36), nullable=False),
     Column("task_id", String(36), nullable=False),
     Column("number", Integer, nullable=False),
@@ -22,14 +19,12 @@ worker_losses = Table(
     Index("ix_worker_losses_run_id", "run_id"),
     Index("ix_worker_losses_number_seq", "number", "seq"),
     Index("ix_worker_losses_at", "at"),
-    sqlite_autoincrement=True,
 )
 
 # What is or was wrong with this installation. Of one that is not resolved there is one row for each key.
-alerts = Table(
+alerts = table(
     "alerts",
-    metadata,
-    Column("seq", _NUMBER, primary_key=True, autoincrement=True),
+    seq(),
     Column("id", String(36), nullable=False, unique=True),
     Column("key", String(200), nullable=False),
     Column("severity", String(2), nullable=False),
@@ -45,5 +40,4 @@ alerts = Table(
     Column("resolved_at", UtcDateTime),
     Index("ix_alerts_state_seq", "state", "seq"),
     Index("ix_alerts_resolved_at", "resolved_at"),
-    sqlite_autoincrement=True,
 )

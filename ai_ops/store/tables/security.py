@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
-from ai_ops.store.tables import JsonText, UtcDateTime, metadata
+from ai_ops.store.tables.columns import JsonText, UtcDateTime, metadata, seq, table
 
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
@@ -21,10 +21,9 @@ audit_log = Table(
     Column("hash", String(64), nullable=False),
 )
 
-security_findings = Table(
+security_findings = table(
     "security_findings",
-    metadata,
-    Column("seq", _NUMBER, primary_key=True, autoincrement=True),
+    seq(),
     Column("id", String(36), nullable=False, unique=True),
     Column("at", UtcDateTime, nullable=False, index=True),
     Column("rule", String(100), nullable=False),
@@ -47,7 +46,6 @@ security_findings = Table(
         unique=True,
     ),
     Index("ix_security_findings_task_id", "task_id"),
-    sqlite_autoincrement=True,
 )
 
 secrets = Table(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, String, Text
 
-from ai_ops.store.tables import JsonText, UtcDateTime, metadata
+from ai_ops.store.tables.columns import JsonText, UtcDateTime, seq, table
 
-workflows = Table(
+workflows = table(
     "workflows",
-    metadata,
-    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    seq(),
     Column("id", String(36), nullable=False, unique=True),
     Column("name", String(64), nullable=False),
     Column("state", String(16), nullable=False),
@@ -24,5 +23,4 @@ workflows = Table(
     Column("ended_at", UtcDateTime),
     Index("ix_workflows_state_seq", "state", "seq"),
     Index("ix_workflows_ended_at", "ended_at"),
-    sqlite_autoincrement=True,
 )
