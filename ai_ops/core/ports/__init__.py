@@ -6,34 +6,25 @@ All failures are ``TemporaryError`` or ``PermanentError`` with the codes named h
 """
 
 from ai_ops.core.ports.asking import Fixer, Granted, Ledger, Pauses
+from ai_ops.core.ports.bug_cases import BugCaseFilter, BugCases
 from ai_ops.core.ports.crew import ChildTree, Nursery, TreeUse, WorkerLosses
 from ai_ops.core.ports.health import AlertLog, Alerts, Figures, Gauges, StoredFigures
 from ai_ops.core.ports.hosts import CodeHost
-from ai_ops.core.ports.queueing import Maintenance, MaintenanceSwitch, QueueGate
-from ai_ops.core.ports.records import (
-    BugCaseFilter,
-    BugCases,
+from ai_ops.core.ports.publishing import (
     Comments,
-    Created,
     Deliveries,
-    Ids,
-    Ingested,
-    Issues,
-    Merged,
-    NewTask,
-    Page,
     Place,
     Places,
     PullRequests,
-    Schedules,
     SeenComment,
     SeenComments,
-    TaskFilter,
-    Tasks,
 )
+from ai_ops.core.ports.queueing import Maintenance, MaintenanceSwitch, QueueGate
+from ai_ops.core.ports.records import Created, Ids, Ingested, Issues, Merged, NewTask, Page, TaskFilter, Tasks
 from ai_ops.core.ports.repositories import Git, History, Workspaces
 from ai_ops.core.ports.running import Clock, Engine, Fail, Outcome, Steps, Trace, Worker
 from ai_ops.core.ports.sandbox import Bind, Prepared, Sandbox, SandboxResult, SandboxSpec
+from ai_ops.core.ports.schedules import Schedules
 from ai_ops.core.ports.security import Audit, Findings
 from ai_ops.core.ports.telling import Notifier, Outbox
 from ai_ops.core.ports.watches import Builds, FixWatches
