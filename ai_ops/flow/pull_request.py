@@ -36,7 +36,8 @@ class HostedPullRequest:
     """What a code host answered. ``adopted`` when it was already there.
 
     ``merge_sha`` is the commit on the base branch that holds the change; empty until it is merged.
-    ``author`` is an account of the host. ``conflicts`` is only said where the host is sure.
+    ``author`` is an account of the host. ``conflicts`` is only said where the host is sure. ``body`` is its
+    text as it stands there: people edit it.
     """
 
     number: int
@@ -52,6 +53,7 @@ class HostedPullRequest:
     conflicts: bool = False
     merged_at: datetime | None = None
     closed_at: datetime | None = None
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ai_ops.vcs import builds, history, reading
 from ai_ops.vcs import checkout as checkouts
 from ai_ops.vcs.credentials import Credential, askpass_program
 from ai_ops.vcs.environment import GitRunner
-from ai_ops.vcs.merging import Author, commit_patch, merge_heads, merged_tree
+from ai_ops.vcs.merging import Author, commit_patch, merge_heads, merge_texts, merged_tree
 from ai_ops.vcs.mirror import Mirror, Mirrors
 from ai_ops.vcs.names import address_of, check_branch, check_sha
 from ai_ops.vcs.pinning import LookUp, Pinning, look_up
@@ -146,6 +146,10 @@ class GitClient:
                 return await commit_patch(mirror, base_sha, patch, message, self._author, parents)
 
             return await self._mirrors.healed(mirror, work)
+
+    async def merge_texts(self, base: str, kept: str, changed: str) -> str:
+        """Bring together two later states of one text, by lines; where both changed it, ``kept`` stands."""
+        return await merge_texts(self._runner, base, kept, changed)
 
     async def push(self, repository: Repository, sha: str, branch: str, *, onto: str = "") -> bool:
         """Push a commit to a branch. True when it was there already; nobody else's work is overwritten.

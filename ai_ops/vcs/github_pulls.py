@@ -131,6 +131,7 @@ def hosted(pull: GithubPullRequest, *, adopted: bool = False, conflicts: bool = 
         conflicts=conflicts and state is PullRequestState.OPEN,
         merged_at=pull.merged_at,
         closed_at=pull.closed_at,
+        body=pull.body or "",
     )
 
 

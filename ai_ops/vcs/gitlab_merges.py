@@ -138,6 +138,7 @@ def hosted(merge: Any, *, adopted: bool = False) -> HostedPullRequest:
         conflicts=bool(merge.has_conflicts) and sure and state is PullRequestState.OPEN,
         merged_at=moment(merge.merged_at),
         closed_at=moment(merge.closed_at),
+        body=merge.description or "",
     )
 
 

@@ -201,6 +201,7 @@ def _hosted(found: PullRequest) -> HostedPullRequest:
         draft=found.draft,
         merged_at=found.merged_at,
         closed_at=found.closed_at,
+        body=found.body,
     )
 
 

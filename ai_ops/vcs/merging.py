@@ -15,7 +15,8 @@ from ai_ops.core.commit_rules import AUTHOR_EMAIL, AUTHOR_NAME
 from ai_ops.core.failures import failed
 from ai_ops.errors import AiOpsError
 from ai_ops.vcs.checkout import patch_failure
-from ai_ops.vcs.mirror import Mirror
+from ai_ops.vcs.environment import GitRunner, Place
+from ai_ops.vcs.mirror import Mirror, skeleton
 from ai_ops.vcs.names import check_sha
 from ai_ops.vcs.signing import Signer, unsigned
 
@@ -63,6 +64,25 @@ async def commit_patch(
         raise failed("nothing_to_commit")
     time = max(time for time, _ in followed) + 1
     return await _commit_tree(mirror, tree, list(parents or (base,)), time, message, author)
+
+
+async def merge_texts(runner: GitRunner, base: str, kept: str, changed: str) -> str:
+    """Merge two later states of one text by lines, without a repository; ``kept`` wins where they meet.
+
+    Line ends are those of Unix afterwards: what people type into a host's page comes with others.
+    """
+    with tempfile.TemporaryDirectory(prefix="ai-ops-git-") as folder:
+        git_dir = Path(folder)
+        skeleton(git_dir)
+        names = ("kept", "base", "changed")
+        for name, text in zip(names, (kept, base, changed), strict=True):
+            lines = (
+                text.replace("\r\n", "\n").replace("\0", "").rstrip("\n")
+            )  # with NULs it is no text to git
+            (git_dir / name).write_bytes(f"{lines}\n".encode("utf-8", "surrogatepass"))
+        files = [str(git_dir / name) for name in names]
+        merged = await runner.run("merge", ["merge-file", "-p", "--ours", "--", *files], Place(git_dir))
+    return merged.stdout.decode("utf-8", "replace").rstrip("\n")
 
 
 async def merge_heads(mirror: Mirror, base: str, head: str, message: str, author: Author) -> Merged:

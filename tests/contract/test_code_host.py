@@ -175,6 +175,7 @@ async def test_a_number_that_nobody_gave_is_not_found(at):
 async def test_its_text_can_be_changed_and_the_rest_stays(at):
     opened = await at.open()
     await at.host.update_pull_request(at.repository, opened.number, body="Another text.")
+    assert (await at.host.pull_request(at.repository, opened.number)).body == "Another text."
     if at.double is not None:
         [kept] = at.double.pulls(at.name)
         assert (kept["body"], kept["title"], kept["labels"]) == ("Another text.", WANTED.title, ["ai-ops"])

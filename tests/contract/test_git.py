@@ -750,3 +750,23 @@ async def test_a_branch_that_conflicts_with_a_newer_base_is_named(at):
     failure = await refused(at.client.merged(at.repository, head, newer))
     assert failure.code == "merge_conflict" and "app.py" in failure.message
     assert await at.client.remote_branch(at.repository, "ai-ops/fix-1") == head
+
+
+@pytest.mark.parametrize(
+    ("kept", "changed", "merged"),
+    [
+        ("one\ntwo\nthree", "one\ntwo\nTHREE", "one\ntwo\nTHREE"),
+        ("zero\r\none\r\ntwo\r\nthree\r\n", "one\ntwo\nTHREE", "zero\none\ntwo\nTHREE"),
+        ("one\nTWO\nthree", "one\nzwei\nthree", "one\nTWO\nthree"),
+        ("", "one\ntwo\nTHREE", ""),
+        ("one\ntwo\nthree", "one\ntwo\nthree", "one\ntwo\nthree"),
+        (
+            "<<<<<<< \ud800\none\ntwo\nthree",
+            "one\ntwo\nthree\nfo\x00ur",
+            "<<<<<<< \ufffd\ufffd\ufffd\none\ntwo\nthree\nfour",
+        ),
+    ],
+    ids=["untouched", "added above", "both", "taken away", "the same", "odd"],
+)
+async def test_two_later_states_of_a_text_are_brought_together(local, kept, changed, merged):
+    assert await local.client.merge_texts("one\ntwo\nthree", kept, changed) == merged

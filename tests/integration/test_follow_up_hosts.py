@@ -65,3 +65,23 @@ async def test_a_review_that_requests_changes_is_followed_without_a_prefix(works
         assert (task.payload["author"], task.payload["reason"]) == ("ada", "comment")
         await floor.worked(task)
         assert (await floor.tools.pull_requests.find(pull.id)).revision == 2
+
+
+async def test_what_people_changed_in_the_text_stays_through_revisions(workshop, at):
+    async with workshop(script(), at=at) as floor:
+        pull = await published(floor)
+        host = floor.tools.hosts[at.repository.code_host]
+        edited = f"Holds back the release of Friday.\n\n{pull.body}\n\n- [x] I tried it by hand.".replace(
+            "\n", "\r\n"
+        )
+        await host.update_pull_request(at.repository, pull.number, body=edited)
+        at.double.say(at.name, pull.number, "ada", "/ai-ops say float(0)")
+        await listening(floor).round()
+        task = await floor.worked(await under_way(floor.tools.tasks, pull.id))
+        assert task.outcome_reason == "revision 2 was pushed"
+        text = (await host.pull_request(at.repository, pull.number)).body
+        assert text.startswith("Holds back the release of Friday.\n\n")
+        assert text.endswith("\n- [x] I tried it by hand.")
+        now = await floor.tools.pull_requests.find(pull.id)
+        assert now.body in text and now.body != pull.body
+        assert "Holds back" not in now.body

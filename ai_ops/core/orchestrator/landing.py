@@ -128,6 +128,7 @@ async def _record(job: Job, landing: Landing, findings: Findings, sha: str) -> O
     files = await tools.git.list_files(job.repository, landing.base.sha)
     template = await template_of(job, landing.base, files)
     body = words.body(report, f"ai-ops:{known.fingerprint}:{known.episode}", template)
+    await rewrite(job, known, body)
     await tools.pull_requests.update(
         known.id,
         run_id=landing.run_id,
@@ -141,8 +142,19 @@ async def _record(job: Job, landing: Landing, findings: Findings, sha: str) -> O
         reproduction=report.reproduction,
         revision=landing.revision,
     )
-    await tools.host_of(job.repository).update_pull_request(job.repository, known.number, body=body)
     return {"revision": landing.revision, "words": f"revision {landing.revision}"}
+
+
+async def rewrite(job: Doing, known: PullRequest, body: str) -> None:
+    """Bring the text on the host up to date, before our record: what people changed in it stays as it is.
+
+    ``known.body`` is what we wrote last, without what people made of it; ``body`` is the next such text.
+    """
+    host = job.tools.host_of(job.repository)
+    shown = (await host.pull_request(job.repository, known.number)).body
+    merged = await job.tools.git.merge_texts(known.body, shown, body)
+    if merged != shown:
+        await host.update_pull_request(job.repository, known.number, body=merged)
 
 
 async def answer(job: Doing, pull_request: PullRequest, text: str, thread: str = "") -> None:

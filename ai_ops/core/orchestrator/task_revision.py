@@ -15,7 +15,7 @@ from ai_ops.core.orchestrator.ending import Ending, waits_for_person
 from ai_ops.core.orchestrator.errand import Errand, Prepared
 from ai_ops.core.orchestrator.guarding import HELD
 from ai_ops.core.orchestrator.judging import Change, Judged, judge
-from ai_ops.core.orchestrator.landing import Landing, answer, landed
+from ai_ops.core.orchestrator.landing import Landing, answer, landed, rewrite
 from ai_ops.core.orchestrator.money import cost_of
 from ai_ops.core.orchestrator.reporting import redacted
 from ai_ops.core.orchestrator.standing import look_at
@@ -169,6 +169,7 @@ async def _record(run: Revising, landing: Landing, judged: Judged, worked: Worke
     )
     number = known.branch.rpartition("-")[2]  # of the run that opened it
     body = task_change.body(told, f"ai-ops:task:{origin.id}:{number}")
+    await rewrite(run, known, body)
     await tools.pull_requests.update(
         known.id,
         run_id=run.run_id,
@@ -179,7 +180,6 @@ async def _record(run: Revising, landing: Landing, judged: Judged, worked: Worke
         summary=told.summary,
         revision=landing.revision,
     )
-    await tools.host_of(run.repository).update_pull_request(run.repository, known.number, body=body)
     return {"revision": landing.revision, "words": f"revision {landing.revision}"}
 
 

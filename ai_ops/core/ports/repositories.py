@@ -57,6 +57,10 @@ class Git(Protocol):
         """
         ...
 
+    async def merge_texts(self, base: str, kept: str, changed: str) -> str:
+        """Bring together two later states of one text; where both changed it, ``kept`` stands."""
+        ...
+
     async def push(self, repository: Repository, sha: str, branch: str, *, onto: str = "") -> bool:
         """Push a commit to a branch. True when it was there already; a foreign commit is never overwritten.
 
