@@ -142,6 +142,7 @@ def test_a_script_that_cannot_be_used_is_named(tmp_path, script, words):
         ("CLAUDE_ARGS", {"CLAUDE_ARGS": "--tools Bash"}, "may not hold --tools. Allowed are"),
         ("CLAUDE_ARGS", {"CLAUDE_ARGS": "--model"}, "holds --model without a value"),
         ("CLAUDE_ARGS", {"CLAUDE_ARGS": "--model 'x"}, "cannot be read"),
+        ("AI_OPS_SECRET_KEY", {"AI_OPS_SECRET_KEY": "planted"}, "is too short"),
         ("CLAUDE_MODEL", {"CLAUDE_MODEL": "a", "CLAUDE_ALLOWED_MODELS": "b,c"}, "Set it to one of b, c."),
         ("GITHUB_BASE_URL", {"GITHUB_BASE_URL": "https://github.com"}, "https://api.github.com"),
         ("DATABASE_URL", {"DATABASE_URL": "mysql://ada:planted@db/x"}, "no SQLite or PostgreSQL address"),
