@@ -58,7 +58,14 @@ def problems(loaded: Loaded) -> tuple[Problem, ...]:
 
 def warnings(loaded: Loaded) -> tuple[Problem, ...]:
     """Return what a server starts on and was hardly meant."""
-    return (*_half_mail(loaded), *_sandbox(loaded), *_private_webhooks(loaded))
+    return (*_half_mail(loaded), *_templates(loaded), *_sandbox(loaded), *_private_webhooks(loaded))
+
+
+def _templates(loaded: Loaded) -> Iterator[Problem]:
+    """A folder that a person names is meant to be there; that of the default need not be."""
+    origin, folder = loaded.origin("templates_dir"), loaded.settings.templates_dir
+    if origin != "default" and not _is_folder(folder):
+        yield Problem("TEMPLATES_DIR", origin, f"names {folder}, which is no folder", "Make it, or mend it.")
 
 
 def _half_mail(loaded: Loaded) -> tuple[Problem, ...]:

@@ -39,12 +39,14 @@ app = typer.Typer(no_args_is_help=True, help="Create, list, show and steer tasks
 def list_tasks(
     state: Annotated[list[str] | None, typer.Option(help="Only this state; repeats.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind; repeats.")] = None,
+    priority: Annotated[list[str] | None, typer.Option(help="Only this priority; repeats.")] = None,
     limit: LimitOption = 50,
     wait: WaitOption = 0,
     as_json: JsonFlag = False,
 ) -> None:
     """List tasks, newest first."""
-    query = [("state", s) for s in state or ()] + [("kind", k) for k in kind or ()]
+    narrowed = {"state": state, "kind": kind, "priority": priority}
+    query = [(name, each) for name, wanted in narrowed.items() for each in wanted or ()]
     client = connect(wait)
     items = list(client.pages("/v1/tasks", query, limit))
     if as_json:

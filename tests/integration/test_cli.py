@@ -150,6 +150,12 @@ def test_a_prompt_task_shows_what_it_answered_and_where_it_belongs(server):
     assert code == 0 and "lightweight" in out and out.endswith("\nA shop.\n")
 
 
+def test_tasks_are_narrowed_by_priority(server):
+    made = read(server, "task", "create", "Low", "--description", "x", "--priority", "low", "--follow")
+    listed = read(server, "task", "list", "--priority", "low", "--priority", "urgent")["items"]
+    assert [item["task_id"] for item in listed] == [made["task_id"]]
+
+
 def test_all_that_is_wrong_with_a_request_is_told_at_once(server):
     wrong = ("--budget-usd=-1", "--timeout-seconds=0")
     code, out, err = ai_ops("task", "create", "x", "--description", "y", *wrong, url=server.url)

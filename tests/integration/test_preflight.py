@@ -203,6 +203,14 @@ def test_mail_that_is_half_set_up_is_a_warning(tmp_path, environment, named):
     assert named in " ".join(map(str, told))
 
 
+def test_a_folder_of_templates_that_is_not_there_is_a_warning_where_somebody_named_it(tmp_path):
+    def told(**environment):
+        return " ".join(map(str, preflight.warnings(load(environment=environment, folder=tmp_path))))
+
+    assert told() == told(TEMPLATES_DIR=str(tmp_path)) == ""
+    assert "TEMPLATES_DIR (environment) names /no/such, which is no folder" in told(TEMPLATES_DIR="/no/such")
+
+
 @pytest.mark.parametrize(
     ("model", "allowed", "words"),
     [

@@ -383,3 +383,8 @@ def test_a_workflow_ends_when_all_its_steps_have(states, cancelled, end):
     steps = [a_step(f"s{n}", state=WorkflowStepState(state)) for n, state in enumerate(states)]
     found = progress.ended(a_workflow(*steps, cancel_requested=cancelled), NOW)
     assert (found.state, found.ended_at) == (end, None if end is WorkflowState.RUNNING else NOW)
+
+
+def test_a_file_without_steps_is_told_so_once():
+    assert problems_of("name: flow\n") == ["line 1: steps: is needed"]
+    assert problems_of("name: flow\nsteps: []\n") == ["line 2: steps: must be a list of 1 to 50 steps"]
