@@ -62,7 +62,7 @@ def warnings(loaded: Loaded) -> tuple[Problem, ...]:
 
 
 def _templates(loaded: Loaded) -> Iterator[Problem]:
-    """A folder that a person names is meant to be there; that of the default need not be."""
+    """Say where a folder that a person named is not there; that of the default need not be."""
     origin, folder = loaded.origin("templates_dir"), loaded.settings.templates_dir
     if origin != "default" and not _is_folder(folder):
         yield Problem("TEMPLATES_DIR", origin, f"names {folder}, which is no folder", "Make it, or mend it.")
