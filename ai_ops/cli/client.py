@@ -169,6 +169,8 @@ def _failure(error: urllib.error.HTTPError) -> CliError:
         problem = json.loads(error.read())
         code = problem["code"]
         message = "\n  ".join([f"{problem['detail'].rstrip('.')} ({code})", *_further(problem)])
+        if code in ("key_missing", "key_unknown"):
+            message += "; a command's key is AI_OPS_API_KEY"
     except (OSError, ValueError, KeyError, TypeError, AttributeError, http.client.HTTPException):
         code, message = "", f"the server answered {error.code}"
     return CliError(_EXIT_OF_CODE.get(code) or _EXIT_OF_STATUS.get(error.code, Exit.FAILED), message)
