@@ -19,6 +19,7 @@ from ai_ops.core.repository import local_root
 from ai_ops.core.repository_url import private_host
 from ai_ops.errors import PermanentError
 from ai_ops.settings import ConfigurationError, Loaded
+from ai_ops.store.secrets import SecretKey
 
 _DATABASES = ("sqlite", "postgres", "postgresql")
 # Looks like a relative path, or like an address only where a host has one word for a name: no scheme, no glob
@@ -44,6 +45,7 @@ def problems(loaded: Loaded) -> tuple[Problem, ...]:
         _gitlab,
         _database,
         _folders,
+        _secret_keys,
         _claude,
         _script,
         _mail,
@@ -56,7 +58,14 @@ def problems(loaded: Loaded) -> tuple[Problem, ...]:
 
 def warnings(loaded: Loaded) -> tuple[Problem, ...]:
     """Return what a server starts on and was hardly meant."""
-    return (*_half_mail(loaded), *_sandbox(loaded), *_private_webhooks(loaded))
+    return (*_half_mail(loaded), *_templates(loaded), *_sandbox(loaded), *_private_webhooks(loaded))
+
+
+def _templates(loaded: Loaded) -> Iterator[Problem]:
+    """Say where a folder that a person named is not there; that of the default need not be."""
+    origin, folder = loaded.origin("templates_dir"), loaded.settings.templates_dir
+    if origin != "default" and not _is_folder(folder):
+        yield Problem("TEMPLATES_DIR", origin, f"names {folder}, which is no folder", "Make it, or mend it.")
 
 
 def _half_mail(loaded: Loaded) -> tuple[Problem, ...]:
@@ -210,7 +219,20 @@ def _folder_fault(path: Path) -> str:
             return f"leads to {nearest}, which is no folder"
     except OSError as error:
         return f"cannot be reached: {(error.strerror or str(error)).lower()}"
-    return "" if os.access(nearest, os.W_OK | os.X_OK) else f"cannot be written: {nearest} is another user's"
+    return (
+        ""
+        if os.access(nearest, os.W_OK | os.X_OK)
+        else f"cannot be written: {nearest} is another user's, or read-only"
+    )
+
+
+def _secret_keys(loaded: Loaded) -> Iterator[Problem]:
+    for key in loaded.settings.ai_ops_secret_key:
+        try:
+            SecretKey(key.get_secret_value())
+        except PermanentError:
+            mend = "Make one: openssl rand -base64 32"
+            yield Problem("AI_OPS_SECRET_KEY", loaded.origin("ai_ops_secret_key"), "is too short", mend)
 
 
 def _claude(loaded: Loaded) -> Iterator[Problem]:

@@ -28,7 +28,11 @@ _EXIT_OF_STATUS = {
     422: Exit.USAGE,
     429: Exit.REFUSED,
 }
-_EXIT_OF_CODE = {"ambiguous_id": Exit.USAGE, "folder_not_allowed": Exit.REFUSED}
+_EXIT_OF_CODE = {
+    "ambiguous_id": Exit.USAGE,
+    "folder_not_allowed": Exit.REFUSED,
+    "repo_not_allowed": Exit.REFUSED,
+}
 
 
 class ApiClient:
@@ -163,10 +167,18 @@ class ApiClient:
 def _failure(error: urllib.error.HTTPError) -> CliError:
     try:
         problem = json.loads(error.read())
-        code, message = problem["code"], f"{problem['detail'].rstrip('.')} ({problem['code']})"
+        code = problem["code"]
+        message = "\n  ".join([f"{problem['detail'].rstrip('.')} ({code})", *_further(problem)])
+        if code in ("key_missing", "key_unknown"):
+            message += "; a command's key is AI_OPS_API_KEY"
     except (OSError, ValueError, KeyError, TypeError, AttributeError, http.client.HTTPException):
         code, message = "", f"the server answered {error.code}"
     return CliError(_EXIT_OF_CODE.get(code) or _EXIT_OF_STATUS.get(error.code, Exit.FAILED), message)
+
+
+def _further(problem: Mapping[str, Any]) -> list[str]:
+    """Return what else is wrong with a request, beside its first error, which ``detail`` is about."""
+    return [f"{each['field']}: {each['reason']}" for each in problem.get("errors", ())[1:]]
 
 
 def quoted(word: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -29,7 +30,27 @@ WorkflowId = Annotated[str, typer.Argument(metavar="WORKFLOW", help=f"Id of the 
 ParamOption = Annotated[
     list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter's value; repeats.")
 ]
+TypeOption = Annotated[str, typer.Option("--type", help="lightweight, medium_context or heavy_context.")]
+PriorityOption = Annotated[str, typer.Option("--priority", help="low, normal, high or urgent.")]
+RepoOption = Annotated[str | None, typer.Option("--repo-url", help="Repository to work on.")]
+FolderOption = Annotated[str | None, typer.Option("--folder", help="Folder of the server to work in.")]
+ToolOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allowed-tool", help="Only this tool of the type's, as Read or 'Bash(git log:*)'; repeats."
+    ),
+]
+BudgetOption = Annotated[float | None, typer.Option("--budget-usd", help="What it may cost, in US dollars.")]
+TimeOption = Annotated[float | None, typer.Option("--timeout-seconds", help="How long it may take.")]
+ProposeFlag = Annotated[bool, typer.Option("--pull-request", help="Open a pull request of what it writes.")]
 BugCaseId = Annotated[str, typer.Argument(metavar="BUG_CASE", help=f"Id of the bug case, {_WHOLE}")]
 NotificationId = Annotated[
     str, typer.Argument(metavar="NOTIFICATION", help=f"Id of the notification, {_WHOLE}")
 ]
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given; a flag that was not is False, and no number is."""
+    return {
+        name: value for name, value in options.items() if value not in (None, "", []) and value is not False
+    }

@@ -12,9 +12,23 @@ import typer
 from ai_ops.cli.client import connect, quoted
 from ai_ops.cli.exits import CliError, Exit
 from ai_ops.cli.importing import Import, plan_import
-from ai_ops.cli.options import ScheduleId, WaitOption
+from ai_ops.cli.options import (
+    BudgetOption,
+    FolderOption,
+    FollowFlag,
+    PriorityOption,
+    ProposeFlag,
+    RepoOption,
+    ScheduleId,
+    TimeOption,
+    ToolOption,
+    TypeOption,
+    WaitOption,
+    given,
+)
 from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, moment, note, table
 from ai_ops.cli.tables import Column
+from ai_ops.cli.task import tell_created
 from ai_ops.core.schedules import parse, words
 from ai_ops.errors import PermanentError
 
@@ -89,22 +103,32 @@ def create_schedule(
     cron: CronArgument,
     prompt: Annotated[str, typer.Option(help="What Claude is to do each time.")],
     timezone: ZoneOption = "UTC",
-    task_type: Annotated[
-        str, typer.Option("--type", help="lightweight, medium_context or heavy_context.")
-    ] = "lightweight",
-    priority: Annotated[str, typer.Option(help="low, normal, high or urgent.")] = "normal",
-    repo_url: Annotated[str | None, typer.Option(help="Repository to work on.")] = None,
+    task_type: TypeOption = "lightweight",
+    priority: PriorityOption = "normal",
+    repo_url: RepoOption = None,
+    folder: FolderOption = None,
+    allowed_tool: ToolOption = None,
+    budget_usd: BudgetOption = None,
+    timeout_seconds: TimeOption = None,
+    pull_request: ProposeFlag = False,
     missed: MissedOption = None,
     overlap: OverlapOption = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Do not begin yet.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Create a schedule."""
-    task: dict[str, Any] = {"prompt": prompt, "name": name, "type": task_type, "priority": priority}
-    if repo_url:
-        task["repo_url"] = repo_url
+    task = {"prompt": prompt, "name": name, "type": task_type, "priority": priority} | given(
+        {
+            "repo_url": repo_url,
+            "folder": folder,
+            "allowed_tools": allowed_tool,
+            "budget_usd": budget_usd,
+            "timeout_seconds": timeout_seconds,
+            "pull_request": pull_request,
+        }
+    )
     body = {"name": name, "cron": cron, "timezone": timezone, "enabled": not disabled, "task": task}
-    body |= {key: value for key, value in (("missed", missed), ("overlap", overlap)) if value}
+    body |= given({"missed": missed, "overlap": overlap})
     _answer(connect().post("/v1/schedules", body), as_json=as_json)
 
 
@@ -114,16 +138,24 @@ def edit_schedule(
     name: Annotated[str | None, typer.Option(help="Another name.")] = None,
     cron: Annotated[str | None, typer.Option(help="Other times.")] = None,
     timezone: Annotated[str | None, typer.Option(help="Another time zone.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="What Claude is to do from now on.")] = None,
+    task_type: Annotated[str | None, typer.Option("--type", help="Another type of its tasks.")] = None,
+    budget_usd: BudgetOption = None,
     missed: MissedOption = None,
     overlap: OverlapOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Change a schedule; what is not given stays."""
-    given = {"name": name, "cron": cron, "timezone": timezone, "missed": missed, "overlap": overlap}
-    body = {key: value for key, value in given.items() if value is not None}
-    if not body:
+    times = {"name": name, "cron": cron, "timezone": timezone, "missed": missed, "overlap": overlap}
+    body: dict[str, Any] = {key: value for key, value in times.items() if value is not None}
+    wished = {"prompt": prompt, "type": task_type, "budget_usd": budget_usd}
+    of_task = {key: value for key, value in wished.items() if value is not None}
+    if not body and not of_task:
         raise CliError(Exit.USAGE, "nothing to change; see ai-ops schedule edit --help")
-    _answer(connect().patch(f"/v1/schedules/{quoted(schedule_id)}", body), as_json=as_json)
+    client, path = connect(), f"/v1/schedules/{quoted(schedule_id)}"
+    if of_task:  # a task is changed as a whole
+        body["task"] = given(client.get(path)["task"]) | of_task
+    _answer(client.patch(path, body), as_json=as_json)
 
 
 @app.command("enable")
@@ -141,13 +173,11 @@ def disable_schedule(schedule_id: ScheduleId, as_json: JsonFlag = False) -> None
 
 
 @app.command("run")
-def run_schedule(schedule_id: ScheduleId, as_json: JsonFlag = False) -> None:
+def run_schedule(schedule_id: ScheduleId, follow_it: FollowFlag = False, as_json: JsonFlag = False) -> None:
     """Make the task of a schedule now; its times stay as they are."""
-    made = connect().post(f"/v1/schedules/{quoted(schedule_id)}/run")
-    if as_json:
-        emit_json(made)
-    else:
-        line(made["task_id"])
+    client = connect()
+    made = client.post(f"/v1/schedules/{quoted(schedule_id)}/run")
+    tell_created(client, made, follow_it=follow_it, as_json=as_json)
 
 
 @app.command("delete")
@@ -250,11 +280,17 @@ def _print(found: dict[str, Any]) -> None:
             ("missed times", found["missed"]),
             ("overlap", found["overlap"]),
             ("last run (UTC)", moment(found["last_run"]) if found["last_run"] else ""),
-            ("last outcome", f"{found['last_outcome'] or ''} {found['last_reason']}".strip()),
+            ("last outcome", ": ".join(filter(None, (found["last_outcome"], found["last_reason"])))),
             ("last task", found["last_task_id"]),
             ("task", task["name"]),
             ("type", task["type"]),
+            ("priority", task["priority"]),
             ("repository", task["repo_url"]),
+            ("folder", task["folder"]),
+            ("tools", ", ".join(task["allowed_tools"] or ())),
+            ("budget", f"{task['budget_usd']:.2f} USD" if task["budget_usd"] else ""),
+            ("time", f"{task['timeout_seconds']:g} s" if task["timeout_seconds"] else ""),
+            ("pull request", "of what it writes" if task["pull_request"] else ""),
             ("prompt", task["prompt"]),
         ]
     )

@@ -55,7 +55,8 @@ def scan_command(
         emit_json({"items": items})
     elif items:
         columns = [Column("file", "FILE", rank=1), Column("line", "LINE"), Column("kind", "KIND")]
-        table(items, [*columns, Column("text", "MASKED", least=24, rank=2)])
+        rows = ({**item, "line": item["line"] or None} for item in items)
+        table(rows, [*columns, Column("text", "MASKED", least=24, rank=2)])
     else:
         note("nothing was found")
     if items and strict:
@@ -133,12 +134,12 @@ def audit(
     limit: LimitOption = 100,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show who decided what, newest first."""
+    """Show who decided what, newest first; with --verify only whether the log is as it was written."""
     query = [("days", f"{days:g}"), ("limit", str(min(limit, 200))), ("verify", str(verify).lower())]
     found = connect().get("/v1/security/audit", query)
     if as_json:
         emit_json(found)
-    else:
+    elif not verify:
         columns = [
             Column("seq", "LINE"),
             Column("when", "AT (UTC)", rank=2),

@@ -8,12 +8,29 @@ from typing import Annotated, Any
 
 import typer
 
-from ai_ops.cli.client import connect, quoted
+from ai_ops.cli.client import ApiClient, connect, quoted
+from ai_ops.cli.exits import CliError, Exit
 from ai_ops.cli.follow import exit_as, follow, print_steps
-from ai_ops.cli.options import FollowFlag, TaskId, WaitOption
+from ai_ops.cli.options import (
+    BudgetOption,
+    FolderOption,
+    FollowFlag,
+    PriorityOption,
+    ProposeFlag,
+    RepoOption,
+    TaskId,
+    TimeOption,
+    ToolOption,
+    TypeOption,
+    WaitOption,
+    given,
+)
 from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, reasons, table
 from ai_ops.cli.queue import goes_on, note_holds
 from ai_ops.cli.tables import Column
+
+_SHOWN = 8000
+"""Characters of an answer that are printed."""
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, show and steer tasks.")
 
@@ -22,12 +39,14 @@ app = typer.Typer(no_args_is_help=True, help="Create, list, show and steer tasks
 def list_tasks(
     state: Annotated[list[str] | None, typer.Option(help="Only this state; repeats.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind; repeats.")] = None,
+    priority: Annotated[list[str] | None, typer.Option(help="Only this priority; repeats.")] = None,
     limit: LimitOption = 50,
     wait: WaitOption = 0,
     as_json: JsonFlag = False,
 ) -> None:
     """List tasks, newest first."""
-    query = [("state", s) for s in state or ()] + [("kind", k) for k in kind or ()]
+    narrowed = {"state": state, "kind": kind, "priority": priority}
+    query = [(name, each) for name, wanted in narrowed.items() for each in wanted or ()]
     client = connect(wait)
     items = list(client.pages("/v1/tasks", query, limit))
     if as_json:
@@ -61,7 +80,9 @@ def list_tasks(
 def show_task(
     task_id: TaskId,
     follow_it: FollowFlag = False,
-    show_logs: Annotated[bool, typer.Option("--show-logs", help="Also the steps of the newest run.")] = False,
+    show_logs: Annotated[
+        bool, typer.Option("--show-logs", help="Also the steps of the newest run; in JSON they are `trace`.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Show one task: state, verdict with its reasons, and what to do next."""
@@ -69,15 +90,17 @@ def show_task(
     task = client.get(f"/v1/tasks/{quoted(task_id)}")
     if follow_it:
         task = follow(client, task["task_id"], silent=as_json)
+    trace = client.get(f"/v1/traces/{task['trace_id']}") if show_logs and task["trace_id"] else None
     if as_json:
-        emit_json(task)
+        emit_json({**task, "trace": trace} if show_logs else task)
     else:
         print_task(task)
         if task["state"] == "pending":
             note_holds(client)
-    if show_logs and task["trace_id"] and not as_json:
-        line()
-        print_steps(client.get(f"/v1/traces/{task['trace_id']}"))
+        if trace:
+            line()
+            print_steps(trace)
+        print_answer(client, task)
     if follow_it:
         exit_as(task)
 
@@ -91,6 +114,7 @@ def print_task(task: dict[str, Any]) -> None:
             ("task", task["task_id"]),
             ("title", task["title"]),
             ("kind", task["kind"]),
+            ("type", task["type"]),
             ("state", task["state"]),
             ("reason", task["outcome_reason"]),
             ("goes on", goes_on(task["waiting_until"], datetime.now(UTC))),
@@ -98,6 +122,12 @@ def print_task(task: dict[str, Any]) -> None:
             ("reproduced by", ", ".join(found.get("reproduction", ()))),
             ("tried", "; ".join(found.get("tried", ()))),
             ("repository", task["repo_url"]),
+            ("folder", task["folder"]),
+            ("schedule", task["schedule_id"]),
+            (
+                "workflow",
+                f"{task['workflow_id']}, step {task['workflow_step']}" if task["workflow_id"] else "",
+            ),
             ("verdict", task["proof"]["verdict"]),
             ("pull request", f"{task['pull_request_id']} ({state})" if state else task["pull_request_id"]),
             ("link", task["pr_url"]),
@@ -108,6 +138,22 @@ def print_task(task: dict[str, Any]) -> None:
         ]
     )
     reasons(task["proof"])
+
+
+def print_answer(client: ApiClient, task: dict[str, Any]) -> None:
+    """Print what a prompt task that is done has answered, as far as it is kept."""
+    if task["kind"] != "prompt" or task["state"] != "completed" or not task["trace_id"]:
+        return
+    try:
+        answer = client.text(f"/v1/traces/{task['trace_id']}/artifacts/answer")
+    except CliError as failure:
+        if failure.code is not Exit.NOT_FOUND:
+            raise
+        return
+    line()
+    line(answer[:_SHOWN].rstrip())
+    if len(answer) > _SHOWN:
+        note(f"(all of it: ai-ops trace show {task['trace_id']} --artifact answer)")
 
 
 def _next_step(task: dict[str, Any]) -> str:
@@ -123,22 +169,15 @@ def _next_step(task: dict[str, Any]) -> str:
 @app.command("create")
 def create_task(
     name: Annotated[str, typer.Argument(help="A short name.")],
-    description: Annotated[str, typer.Option(help="What Claude is to do.")],
-    task_type: Annotated[
-        str, typer.Option("--type", help="lightweight, medium_context or heavy_context.")
-    ] = "heavy_context",
-    priority: Annotated[str, typer.Option(help="low, normal, high or urgent.")] = "normal",
-    repo_url: Annotated[str | None, typer.Option(help="Repository to work on.")] = None,
-    folder: Annotated[str | None, typer.Option(help="Folder of the server to work in.")] = None,
-    allowed_tool: Annotated[
-        list[str] | None,
-        typer.Option(help="Only this tool of the type's, as Read or 'Bash(git log:*)'; repeats."),
-    ] = None,
-    budget_usd: Annotated[float | None, typer.Option(help="What it may cost, in US dollars.")] = None,
-    timeout_seconds: Annotated[float | None, typer.Option(help="How long it may take.")] = None,
-    pull_request: Annotated[
-        bool, typer.Option("--pull-request", help="Open a pull request of what it writes.")
-    ] = False,
+    description: Annotated[str, typer.Option("--description", "--prompt", help="What Claude is to do.")],
+    task_type: TypeOption = "heavy_context",
+    priority: PriorityOption = "normal",
+    repo_url: RepoOption = None,
+    folder: FolderOption = None,
+    allowed_tool: ToolOption = None,
+    budget_usd: BudgetOption = None,
+    timeout_seconds: TimeOption = None,
+    pull_request: ProposeFlag = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the Claude command it would run, and create nothing.")
     ] = False,
@@ -153,20 +192,29 @@ def create_task(
         "type": task_type,
         "priority": priority,
     }
-    wished = {
-        "repo_url": repo_url,
-        "folder": folder,
-        "allowed_tools": allowed_tool or None,
-        "budget_usd": budget_usd,
-        "timeout_seconds": timeout_seconds,
-        "pull_request": pull_request or None,
-    }
-    body |= {name: value for name, value in wished.items() if value is not None}
+    body |= given(
+        {
+            "repo_url": repo_url,
+            "folder": folder,
+            "allowed_tools": allowed_tool,
+            "budget_usd": budget_usd,
+            "timeout_seconds": timeout_seconds,
+            "pull_request": pull_request,
+        }
+    )
     client = connect()
     if dry_run:
-        show_plan(client.post("/v1/tasks?dry_run=true", body), as_json=as_json)
+        plan = client.post("/v1/tasks?dry_run=true", body)
+        show_plan(plan, as_json=as_json)
+        left = [each for each in allowed_tool or () if each.partition("(")[0] not in plan["tools"]]
+        if left:
+            note(f"left out, for {plan['type']} does not have it: {', '.join(left)}")
         return
-    task = client.post("/v1/tasks", body)
+    tell_created(client, client.post("/v1/tasks", body), follow_it=follow_it, as_json=as_json)
+
+
+def tell_created(client: ApiClient, task: dict[str, Any], *, follow_it: bool, as_json: bool) -> None:
+    """Print a task that was just made, at once or when its run is over."""
     if not as_json:
         line(task["task_id"])
         if "busy" in task:
@@ -177,6 +225,7 @@ def create_task(
         emit_json(task)
     elif follow_it:
         print_task(task)
+        print_answer(client, task)
     if follow_it:
         exit_as(task)
 
@@ -189,6 +238,7 @@ def show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
     line(plan["command"])
     does = "may write" if plan["writes"] else "reads only"
     note(f"{plan['type']}; {does}; cut off, it goes on by {plan['recovery']}")
+    note(f"costs at most {plan['budget_usd']:.2f} USD, whatever the CLI is told")
     if plan["egress"]:
         note(f"reaches: {', '.join(plan['egress_allow']) or 'no host (EGRESS_ALLOW is empty)'}")
     note("nothing was created")

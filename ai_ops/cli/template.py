@@ -9,11 +9,11 @@ import typer
 
 from ai_ops.cli.client import connect, quoted
 from ai_ops.cli.exits import CliError, Exit
-from ai_ops.cli.options import ParamOption, WaitOption
+from ai_ops.cli.options import FollowFlag, ParamOption, WaitOption
 from ai_ops.cli.output import JsonFlag, emit_json, fields, line, note, table
 from ai_ops.cli.parameters import refused, text_of, typed
 from ai_ops.cli.tables import Column
-from ai_ops.cli.task import show_plan
+from ai_ops.cli.task import show_plan, tell_created
 
 app = typer.Typer(no_args_is_help=True, help="Make prompt tasks from templates.")
 
@@ -35,7 +35,7 @@ def list_templates(wait: WaitOption = 0, as_json: JsonFlag = False) -> None:
         ]
         table(({**item, "takes": _takes(item["parameters"])} for item in found["items"]), columns)
     else:
-        note("no templates (TEMPLATES_DIR)")
+        note("no templates: there is no YAML file in the folder that TEMPLATES_DIR names to the server")
     for broken in found["broken"]:
         note(f"{broken['file']}: {'; '.join(broken['problems'])}")
 
@@ -58,7 +58,7 @@ def show_template(name: TemplateName, as_json: JsonFlag = False) -> None:
         ]
         table(({**each, "value": _value(each)} for each in found["parameters"]), columns)
     line()
-    fields(found["task"].items())
+    fields((name, _set_in(value)) for name, value in found["task"].items())
 
 
 @app.command("apply")
@@ -70,6 +70,7 @@ def apply_template(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the Claude command it would run, and create nothing.")
     ] = False,
+    follow_it: FollowFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Make the task of a template."""
@@ -81,12 +82,8 @@ def apply_template(
         made = client.post(f"/v1/templates/{quoted(template)}/apply{suffix}", {"parameters": given})
     if dry_run:
         show_plan(made, as_json=as_json)
-    elif as_json:
-        emit_json(made)
     else:
-        line(made["task_id"])
-        if "busy" in made:
-            note(made["busy"])
+        tell_created(client, made, follow_it=follow_it, as_json=as_json)
 
 
 def _of_file(file: Path, given: dict[str, str]) -> dict[str, Any]:
@@ -101,6 +98,12 @@ def _of_file(file: Path, given: dict[str, str]) -> dict[str, Any]:
             Exit.USAGE, "\n".join(f"--param {name}: {why}".replace(" :", ":") for name, why in wrong)
         )
     return body
+
+
+def _set_in(value: Any) -> Any:
+    """Return a text of several lines set in below its name."""
+    lines = str(value).strip().splitlines()
+    return "".join(f"\n    {each}" for each in lines) if len(lines) > 1 else value
 
 
 def _takes(parameters: list[dict[str, Any]]) -> str:

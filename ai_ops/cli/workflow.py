@@ -33,14 +33,25 @@ FollowFlag = Annotated[
 
 
 @app.command("validate")
-def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
-    """Look whether a file is right; no server is asked, so what its templates take is not looked at."""
+def validate(
+    file: FileArgument,
+    templates: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Folder of the templates that it names. [TEMPLATES_DIR]"
+        ),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Look whether a file is right, and fits the templates that it names; no server is asked."""
     plan, problems = _read(text_of(file))
+    if plan is not None and any(step.template for step in plan.steps):
+        problems = _misfits(plan, templates)
     if as_json:
         found = [{"line": each.line, "place": each.place, "why": each.why} for each in problems]
         order = [step.id for step in plan.steps] if plan else []
-        emit_json({"valid": plan is not None, "problems": found, "order": order})
-    if plan is None:
+        emit_json({"valid": not problems, "problems": found, "order": order})
+    if problems or plan is None:
         raise refused(file, problems)
     if not as_json:
         line(f"{plan.name}: {' → '.join(step.id for step in plan.steps)}")
@@ -124,6 +135,22 @@ def _read(text: str) -> tuple[WorkflowPlan | None, tuple[Problem, ...]]:
     return parse_workflow(text)
 
 
+def _misfits(plan: WorkflowPlan, folder: Path | None) -> tuple[Problem, ...]:
+    """Return what of the templates in a folder does not fit; without a folder nothing, which is said."""
+    from ai_ops.core.workflows import catalogue, misfits
+    from ai_ops.settings import load
+    from ai_ops.workspace.template_folder import TemplateFolder
+
+    folder = folder or load(only=["templates_dir"]).settings.templates_dir
+    if not folder.is_dir():
+        note(f"its templates were not looked at: there is no folder {folder}; name it with --templates")
+        return ()
+    known = catalogue(TemplateFolder(folder).texts())
+    for name, wrong in known.problems.items():
+        note(f"{folder / name} holds no template: {wrong[0].why} (line {wrong[0].line})")
+    return misfits(plan, known.templates)
+
+
 def _tell(client: ApiClient, found: dict[str, Any], *, follow_it: bool, as_json: bool) -> None:
     """Print a workflow as it is now, or when it is over."""
     if follow_it:
@@ -187,3 +214,7 @@ def _print(found: dict[str, Any]) -> None:
         Column("reason", "REASON", least=24, rank=1),
     ]
     table(({**step, "after": ", ".join(step["needs"])} for step in found["steps"]), columns)
+    if any(step["task_id"] and step["state"] == "failed" for step in found["steps"]):
+        note("it goes on with what was lost: ai-ops task retry TASK")
+    elif any(step["state"] == "completed" for step in found["steps"]):
+        note("an answer is shown by: ai-ops task show TASK")

@@ -79,7 +79,8 @@ def _queue(vitals: Vitals, rules: HealthRules) -> HealthCheck:
 def _workers(vitals: Vitals, rules: HealthRules) -> HealthCheck:
     silent = vitals.worker_silent_seconds
     if silent <= 1.5 * rules.worker_silent_seconds:
-        return HealthCheck("workers", f"the longest without a sign of life is {_span(silent)}")
+        words = f"the longest without a sign of life is {_span(silent)}" if silent >= 1 else "all show life"
+        return HealthCheck("workers", words)
     words = f"a worker shows no life for {_span(silent)}, and was not replaced"
     return HealthCheck("workers", words, Severity.P1, "See ai-ops worker list; restart the server.")
 

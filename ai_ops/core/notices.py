@@ -50,7 +50,7 @@ def kind_of(report: Report) -> NotificationKind:
     """Return what a report says, in a word."""
     if report.news:
         return NotificationKind.NOTICE
-    if report.failure_code:
+    if report.failure_code and not report.held:
         return NotificationKind.WAITING if report.waits else NotificationKind.FAILED
     return NotificationKind.PULL_REQUEST if report.pr_url else NotificationKind.NEEDS_REVIEW
 

@@ -40,8 +40,8 @@ HEADLINES = {
 class Report:
     """The facts of one run, before they are put into words. Money in US dollars.
 
-    ``failure_code`` and ``failure`` are there when the run failed, or ``waits`` until that has passed;
-    ``progress`` is then what it did before.
+    ``failure_code`` and ``failure`` are there when the run failed, ``waits`` until that has passed, or is
+    ``held`` until a person has decided about a command; ``progress`` is then what it did before.
     ``next_step`` is what a person can do. ``tried`` is what the run tried in vain before; ``precedents``
     are similar bugs of the repository's own past. ``where`` is the innermost line of the trace in the
     repository, ``path:line``, empty when no file could be matched. ``because`` says why a mail of it comes,
@@ -72,6 +72,7 @@ class Report:
     failure_code: str = ""
     failure: str = ""
     waits: bool = False
+    held: bool = False
     next_step: str = ""
     progress: tuple[str, ...] = ()
     issue_id: str = ""
@@ -92,6 +93,8 @@ class Report:
             return self.news
         if self.waits:
             return "The run waits, and goes on by itself."
+        if self.held:
+            return "A command waits for your decision; nothing of it was run."
         if self.failure_code:
             return "The run failed."
         if self.proof.verdict is Verdict.UNPROVED and not self.diff:

@@ -72,11 +72,7 @@ _PAST = {
 _PAUSABLE = frozenset(state for state, targets in TRANSITIONS.items() if TaskState.PAUSED in targets)
 _WAITING = frozenset({TaskState.RETRYING, TaskState.WAITING_UNBAN})
 _RESUMABLE = frozenset({TaskState.PAUSED, *_WAITING})
-_CANCELLABLE = frozenset(
-    state
-    for state, targets in TRANSITIONS.items()
-    if TaskState.CANCELLED in targets and state is not TaskState.NEEDS_HUMAN_REVIEW
-)
+_CANCELLABLE = frozenset(state for state, targets in TRANSITIONS.items() if TaskState.CANCELLED in targets)
 _RETRIABLE = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.NEEDS_HUMAN_REVIEW, *_WAITING})
 _REVIEW = frozenset({TaskState.NEEDS_HUMAN_REVIEW})
 
@@ -131,6 +127,12 @@ def _retry(task: Task) -> Change:
 
 def _approve(task: Task) -> Change:
     _require(task, "approve", _REVIEW)
+    if task.failure and task.failure["code"] == "command_held":
+        raise failed(
+            "illegal_transition",
+            "a command of this task waits for a person; to approve is for changes",
+            next_step=task.failure["next_step"],
+        )
     if approval_publishes(task):
         return Change(
             TaskState.PENDING,
@@ -166,4 +168,4 @@ def approval_publishes(task: Task) -> bool:
 
 def _reject(task: Task) -> Change:
     _require(task, "reject", _REVIEW)
-    return Change(TaskState.CANCELLED, {"outcome_reason": "rejected by a person"})
+    return Change(TaskState.CANCELLED, {"outcome_reason": "rejected by a person", "failure": None})

@@ -20,10 +20,14 @@ class DataLock:
         """Take the lock.
 
         Raises:
-            PermanentError: ``data_dir_in_use``.
+            PermanentError: ``data_dir_in_use``; ``engine_unusable`` where the folder cannot be written.
         """
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            words = f"{self._path.parent} cannot be written: {error.strerror}"
+            raise failed("engine_unusable", words, next_step="See DATA_DIR.") from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

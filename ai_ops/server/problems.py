@@ -141,11 +141,16 @@ def from_validation(error: ValidationError, *, place: str = "") -> ProblemError:
             (
                 ".".join(str(part) for part in (*([place] if place else []), *detail["loc"]))[:_MAX_FIELD]
                 or "body",
-                detail["msg"].removeprefix("Value error, "),
+                _of_a_type(detail) or detail["msg"].removeprefix("Value error, "),
             )
             for detail in found[:_MAX_ERRORS]
         )
     )
+
+
+def _of_a_type(detail: Mapping[str, Any]) -> str:
+    """Return the reason where the library's own names our class."""
+    return "must be an object" if detail["type"] in ("model_type", "model_attributes_type") else ""
 
 
 def answer(problem: ProblemError, request_id: str) -> web.Response:

@@ -12,9 +12,11 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from ai_ops.core.task_commands import BY_TYPE, powers
 from ai_ops.core.workflows import MOST_BYTES
 from ai_ops.flow.judgement import Role
 from ai_ops.flow.schedule import Missed, Overlap
+from ai_ops.flow.task import TaskType
 
 _SAFE_TEXT_LIMIT = 1024 * 1024
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
@@ -88,6 +90,8 @@ class NewTaskBody(BaseModel):
             found.append(("folder", "give either a repository or a folder"))
         if self.pull_request and not repair:
             found += self._not_proposed()
+        if self.allowed_tools and not repair:
+            found += self._without_tools(self.allowed_tools)
         return found
 
     def _not_proposed(self) -> list[tuple[str, str]]:
@@ -95,6 +99,12 @@ class NewTaskBody(BaseModel):
             return [("pull_request", "it needs repo_url")]
         reads = self.type == "lightweight"
         return [("pull_request", "a lightweight task writes nothing")] if reads else []
+
+    def _without_tools(self, allowed: list[str]) -> list[tuple[str, str]]:
+        kind = TaskType(self.type or "heavy_context")
+        if powers(kind, allowed).tools:
+            return []
+        return [("allowed_tools", f"{kind} has none of these; it has {', '.join(BY_TYPE[kind].tools)}")]
 
 
 _OF_A_REPAIR = ("fix_mode", "service", "environment", "release")

@@ -419,8 +419,10 @@ def schedule(value: Schedule, cron: Cron, next_runs: Sequence[datetime]) -> dict
         "external_id": value.external_id,
         "task": {
             **{name: payload.get(name) for name in _OF_A_SCHEDULED_TASK},
+            "pull_request": bool(payload.get("pull_request")),
             "priority": value.task["priority"],
             "repo_url": value.task["repo_url"],
+            "code_host": value.task["code_host"] or None,
         },
         "created_at": moment(value.created_at),
         "updated_at": moment(value.updated_at),

@@ -40,9 +40,7 @@ class WorkflowRepository:
         async with self._database.write() as connection:
             if digest and (known := await _first(connection, c.key == digest)):
                 return known, False
-            count = select(func.count()).where(c.state == WorkflowState.RUNNING)
-            if (await connection.execute(count)).scalar_one() >= MOST_RUNNING:
-                raise failed("too_many_workflows", f"{MOST_RUNNING} workflows run already")
+            await _room_for_one(connection)
             await connection.execute(insert(workflows), _row(workflow, digest))
         return workflow, True
 
@@ -67,13 +65,18 @@ class WorkflowRepository:
 
     async def save(self, workflow: Workflow) -> Workflow | None:
         """Keep a change of one that runs, and return it; None when somebody else changed it meanwhile."""
-        c = workflows.c
-        same = (c.id == workflow.id, c.version == workflow.version, c.state == WorkflowState.RUNNING)
-        changed = replace(workflow, version=workflow.version + 1, updated_at=self._clock.now())
-        values = _changeable(changed)
         async with self._database.write() as connection:
-            done = await connection.execute(update(workflows).where(*same).values(values))
-        return changed if done.rowcount else None
+            return await self._saved(connection, workflow, workflows.c.state == WorkflowState.RUNNING)
+
+    async def reopen(self, workflow: Workflow) -> Workflow | None:
+        """Keep one that is to go on after its end, and return it; None when it was changed meanwhile.
+
+        Raises:
+            PermanentError: ``too_many_workflows``.
+        """
+        async with self._database.write() as connection:
+            await _room_for_one(connection, beside=workflow.id)
+            return await self._saved(connection, workflow)
 
     async def ask_cancel(self, workflow_id: str) -> Workflow:
         """Put on record that a person wants it cancelled; asked again, nothing changes.
@@ -97,6 +100,22 @@ class WorkflowRepository:
             values = _changeable(asked)
             await connection.execute(update(workflows).where(c.id == workflow_id).values(values))
         return asked
+
+    async def _saved(
+        self, connection: Transaction, workflow: Workflow, *also: ColumnElement[bool]
+    ) -> Workflow | None:
+        c = workflows.c
+        same = (c.id == workflow.id, c.version == workflow.version, *also)
+        changed = replace(workflow, version=workflow.version + 1, updated_at=self._clock.now())
+        done = await connection.execute(update(workflows).where(*same).values(_changeable(changed)))
+        return changed if done.rowcount else None
+
+
+async def _room_for_one(connection: Transaction, beside: str = "") -> None:
+    c = workflows.c
+    count = select(func.count()).where(c.state == WorkflowState.RUNNING, c.id != beside)
+    if (await connection.execute(count)).scalar_one() >= MOST_RUNNING:
+        raise failed("too_many_workflows", f"{MOST_RUNNING} workflows run already")
 
 
 async def _first(connection: Transaction, where: ColumnElement[bool]) -> Workflow | None:

@@ -138,6 +138,69 @@ async def test_a_failed_step_lets_its_dependants_be_skipped_but_for_those_that_r
     assert (workflow.state, workflow.reason) == ("failed", "the step a is failed: it was refused")
 
 
+FAILURE = {"code": "model_refused", "message": "it was refused", "next_step": ""}
+
+
+async def test_a_workflow_goes_on_when_the_task_that_it_ended_with_is_tried_again(world):
+    other = a_step("other", priority="urgent")
+    workflow = await world.begin(a_step("a"), a_step("b", "a", answers=("a",)), a_step("c", "b"), other)
+    await world.end(workflow, "other", TaskState.FAILED, failure=FAILURE)
+    workflow = await world.end(workflow, "a", TaskState.FAILED, failure=FAILURE)
+    assert states(workflow) == {"a": "failed", "b": "skipped", "c": "skipped", "other": "failed"}
+    await again(world, workflow.steps[0].task_id)
+    workflow = await world.look(workflow)
+    assert (workflow.state, workflow.reason, workflow.ended_at) == ("running", "", None)
+    assert states(workflow) == {"a": "queued", "b": "waiting", "c": "waiting", "other": "failed"}
+    workflow = await world.end(workflow, "a", answer="it works")
+    assert states(workflow)["b"] == "queued"
+    task = await world.tasks.find(workflow.steps[1].task_id)
+    assert task.payload["inputs"] == [{"name": "answer of a", "text": "it works"}]
+    await again(world, workflow.steps[3].task_id)
+    for step in ("other", "b", "c"):
+        workflow = await world.end(await world.look(workflow), step)
+    assert (workflow.state, set(states(workflow).values())) == ("completed", {"completed"})
+
+
+async def test_a_workflow_whose_task_was_not_tried_again_after_all_ends_as_before(world):
+    workflow = await world.begin(a_step("a"), a_step("b", "a"))
+    workflow = await world.end(workflow, "a", TaskState.FAILED, failure=FAILURE)
+    with pytest.raises(OSError, match="killed"):
+        async with world.running.going_on(await world.tasks.find(workflow.steps[0].task_id)):
+            raise OSError("killed")
+    assert (await world.workflows.find(workflow.id)).state == "running"
+    after = await world.look(workflow)
+    assert (after.state, after.reason, states(after)) == ("failed", workflow.reason, states(workflow))
+
+
+async def test_a_cancelled_workflow_stays_so_when_a_task_of_it_is_tried_again(world):
+    workflow = await world.begin(a_step("a"), a_step("b", "a"))
+    cancelled = await world.running.cancel(workflow.id)
+    await again(world, cancelled.steps[0].task_id)
+    assert await world.look(workflow) == cancelled
+
+
+async def test_a_workflow_goes_on_at_the_limit_when_it_runs_itself_and_not_as_one_more(world):
+    workflow = await world.begin(a_step("a"), a_step("b"), key="mine")
+    workflow = await world.end(workflow, "a", TaskState.FAILED, failure=FAILURE)
+    now = world.clock.now()
+    for number in range(MOST_RUNNING - 1):
+        await world.workflows.create(Workflow(f"w{number}", "flow", (a_step("a"),), now, now), None)
+    lost = await world.tasks.find(workflow.steps[0].task_id)
+    async with world.running.going_on(lost):
+        pass
+    workflow = await world.end(await world.look(workflow), "b")
+    await world.workflows.create(Workflow("one more", "flow", (a_step("a"),), now, now), None)
+    with pytest.raises(PermanentError, match="too_many_workflows"):
+        async with world.running.going_on(lost):
+            pass
+
+
+async def again(world, task_id):
+    """Try a task again, as the API does."""
+    async with world.running.going_on(await world.tasks.find(task_id)):
+        await world.running.steering.steer(task_id, "retry")
+
+
 @pytest.mark.parametrize("killed", ["create", "enqueue", "save"])
 async def test_a_kill_at_any_point_makes_no_second_task_and_loses_none(world, monkeypatch, killed):
     workflow = await world.begin(a_step("a"), a_step("b", "a"))

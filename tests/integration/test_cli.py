@@ -135,6 +135,40 @@ def test_a_repair_is_seen_in_tasks_issues_traces_and_pull_requests(server):
     assert "+    if not stars:" in read(server, "pr", "show", pull_request["pull_request_id"])["diff"]
 
 
+def test_the_logs_of_a_task_are_data_too(server):
+    (task,) = read(server, "task", "list", "--kind", "repair")["items"]
+    shown = read(server, "task", "show", task["task_id"], "--show-logs")
+    assert shown.pop("trace") == read(server, "trace", "show", task["trace_id"])
+    assert shown == read(server, "task", "show", task["task_id"])
+
+
+def test_a_prompt_task_shows_what_it_answered_and_where_it_belongs(server):
+    made = read(
+        server, "task", "create", "What", "--prompt", "What is it?", "--type", "lightweight", "--follow"
+    )
+    code, out, _ = ai_ops("task", "show", made["task_id"], url=server.url)
+    assert code == 0 and "lightweight" in out and out.endswith("\nA shop.\n")
+
+
+def test_tasks_are_narrowed_by_priority(server):
+    made = read(server, "task", "create", "Low", "--description", "x", "--priority", "low", "--follow")
+    listed = read(server, "task", "list", "--priority", "low", "--priority", "urgent")["items"]
+    assert [item["task_id"] for item in listed] == [made["task_id"]]
+
+
+def test_all_that_is_wrong_with_a_request_is_told_at_once(server):
+    wrong = ("--budget-usd=-1", "--timeout-seconds=0")
+    code, out, err = ai_ops("task", "create", "x", "--description", "y", *wrong, url=server.url)
+    assert (code, out) == (2, "")
+    assert err.count("budget_usd: ") == err.count("timeout_seconds: ") == 1
+
+
+def test_a_repository_that_is_not_allowed_is_a_refusal(server):
+    elsewhere = ("--repo-url", "https://github.com/acme/shop")
+    code, _, err = ai_ops("task", "create", "x", "--description", "y", *elsewhere, url=server.url)
+    assert code == 4 and "repo_not_allowed" in err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -323,6 +357,7 @@ def test_a_dry_run_shows_the_command_line_and_creates_nothing(server):
     assert out.count("\n") == 1
     assert err.splitlines() == [
         "heavy_context; may write; cut off, it goes on by checkpoint",
+        "costs at most 2.00 USD, whatever the CLI is told",
         "reaches: no host (EGRESS_ALLOW is empty)",
         "nothing was created",
     ]
@@ -468,7 +503,7 @@ def test_the_server_to_ask_and_its_key_may_stand_in_dotenv_and_the_environment_g
     dotenv.write_text(f"AI_OPS_URL={server.url}\nAI_OPS_API_KEY_FILE={tmp_path}/key\n")
     (tmp_path / "key").write_text("of-another-server\n")
     code, _, err = ai_ops("task", "list", cwd=tmp_path)
-    assert (code, "key_unknown" in err) == (4, True), "the key is shown"
+    assert (code, "key_unknown" in err, "AI_OPS_API_KEY" in err) == (4, True, True), "the key is shown"
 
 
 def test_config_show_masks_secrets_and_names_origins(tmp_path):

@@ -55,10 +55,28 @@ def test_a_schedule_lives_from_create_to_delete(server):
     assert as_json(server, "disable", short)["next_run"] is None
     assert as_json(server, "enable", short)["next_run"]
     task = as_json(server, "run", short)["task_id"]
+    code, out, err = schedule(server, "run", short, "--follow")
+    assert code == 0 and "completed" in out, err
     code, out, _ = schedule(server, "show", short)
     assert code == 0 and task in out and "a person asked" in out
     assert schedule(server, "delete", short)[0] == 0
     assert schedule(server, "show", made["schedule_id"])[0] == 3
+
+
+def test_a_schedule_has_all_that_a_task_has_and_what_is_not_edited_stays(server):
+    made = as_json(
+        server, "create", "Weekly", "@weekly", "--prompt", "Look", "--type", "medium_context",
+        "--repo-url", str(server.remote), "--allowed-tool", "Read", "--allowed-tool", "Edit",
+        "--budget-usd", "0.5", "--timeout-seconds", "600", "--pull-request",
+    )  # fmt: skip
+    changed = as_json(server, "edit", made["schedule_id"], "--prompt", "Look again", "--budget-usd", "0.7")
+    wanted = {**made["task"], "prompt": "Look again", "budget_usd": 0.7}
+    assert changed["task"] == wanted
+    assert (wanted["allowed_tools"], wanted["timeout_seconds"]) == (["Read", "Edit"], 600)
+    assert (wanted["pull_request"], wanted["type"]) == (True, "medium_context")
+    assert schedule(server, "edit", made["schedule_id"])[0] == 2
+    code, out, _ = schedule(server, "show", made["schedule_id"])
+    assert code == 0 and "Read, Edit" in out and "0.70 USD" in out
 
 
 def test_a_wrong_expression_is_a_usage_error_with_an_example(server):

@@ -109,6 +109,8 @@ def test_a_refused_task_is_reported_audited_and_exits_4(server):
     assert {"config.changed", "POST /v1/tasks", "command.block", "POST /v1/tasks refused"} <= {*verbs}
     assert "destructive_delete" in security("report", server=server)[0]
     assert "config.changed" in security("audit", server=server)[0]
+    out, err = security("audit", "--verify", server=server)
+    assert (out, "as they were written" in err) == ("", True)
 
 
 def test_a_held_task_goes_on_when_it_is_unblocked(server):

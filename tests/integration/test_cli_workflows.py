@@ -187,6 +187,31 @@ def test_a_file_is_looked_at_without_a_server_and_what_is_wrong_is_told_by_line(
     assert (code, out) == (2, "") and f"wrong.yml:{found['problems'][0]['line']}: " in err
 
 
+def test_a_file_is_held_against_the_templates_that_it_names(tmp_path):
+    file = str(EXAMPLES / "workflows" / "review-and-fix.yml")
+    here = ["--templates", str(EXAMPLES / "templates")]
+    found = as_json(VALID, "workflow", "validate", file, *here, url=NOBODY)
+    assert found == {"valid": True, "problems": [], "order": ["bugs", "tests", "fix"]}
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text(Path(file).read_text().replace("focus: tests", "focus: style"))
+    found = as_json(VALID, "workflow", "validate", str(wrong), *here, url=NOBODY, code=2)
+    assert [(each["place"], each["line"]) for each in found["problems"]] == [("tests.with.focus", 17)]
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "half.yml").write_text("name: half\n")
+    code, out, err = ai_ops("workflow", "validate", file, cwd=tmp_path)
+    assert (code, out) == (2, "") and "there is no template 'review-file'" in err
+    assert "half.yml holds no template" in err
+    code, out, err = ai_ops("workflow", "validate", file, environment={"TEMPLATES_DIR": "elsewhere"})
+    assert code == 0 and out and "no folder elsewhere" in err
+
+
+def test_a_template_is_followed_to_its_answer(server):
+    given = ["--param", f"repo_url={server.remote}", "--param", "path=shop/ratings.py"]
+    code, out, err = ai_ops("template", "apply", "review-file", *given, "--follow", url=server.url)
+    assert code == 0, err
+    assert "completed" in out and out.endswith("\nA shop that rates teas.\n")
+
+
 def test_a_workflow_survives_a_kill_of_the_server_and_is_cancelled(tmp_path):
     with LocalServer(tmp_path) as server:
         server.call("/v1/system/maintenance", {"on": True})

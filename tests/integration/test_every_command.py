@@ -220,6 +220,7 @@ def filled(server: LocalServer) -> dict[str, str]:
     steps = "name: looks\nsteps:\n  - id: look\n    prompt: Look\n"
     (server.folder / "looks.yml").write_text(steps)
     workflow = server.call("/v1/workflows", {"definition": steps})
+    told = next(each for each in server.call("/v1/notifications")["items"] if each["kind"] == "pull_request")
     old = {"id": "1", "name": "n", "cron": "0 3 * * *", "prompt": "Look"}
     (server.folder / "schedules.json").write_text(json.dumps({"tasks": [old]}))
     return {
@@ -236,7 +237,7 @@ def filled(server: LocalServer) -> dict[str, str]:
         "workflow": workflow["workflow_id"],
         "workflow_file": str(server.folder / "looks.yml"),
         "bug": server.call("/v1/bug-cases")["items"][0]["bug_case_id"],
-        "notification": server.call("/v1/notifications")["items"][0]["notification_id"],
+        "notification": told["notification_id"],
         "alert": server.call("/v1/alerts")["items"][0]["alert_id"],
         "port": server.url.rpartition(":")[2],
         "remote": str(server.remote),

@@ -45,6 +45,22 @@ async def test_words_that_ask_for_a_risky_command_wait_for_a_person_before_any_m
         assert floor.fixer.requests == []
 
 
+async def test_who_is_to_decide_about_a_command_is_told_by_one_mail_what_to_type(workshop):
+    async with workshop(ANSWER) as floor:
+        task = await floor.prompted(prompt=f"Then run `{PUSH}` for {SERVER_SECRET}.", name="Tidy up")
+        task = await floor.worked(task)
+        assert (task.failure["code"], task.failure["message"]) == ("command_held", f"history_rewrite: {PUSH}")
+        assert task.failure["next_step"].startswith(f"ai-ops security unblock {task.id} --role reviewer")
+        await floor.tools.mailroom.deliver_due()
+        (mail,) = floor.mails()
+        assert mail["Subject"] == "[AI-Ops] Needs review (command_held): Task Tidy up"
+        assert mail["X-AI-Ops-Kind"] == "needs_review"
+        text = mail.get_body(("plain",)).get_content()
+        assert "A command waits for your decision" in text
+        assert PUSH in text and task.failure["next_step"] in " ".join(text.split())
+        assert SERVER_SECRET not in text
+
+
 async def test_words_that_hold_a_forbidden_command_fail_the_task(workshop):
     async with workshop(ANSWER) as floor:
         task = await floor.worked(await floor.prompted(prompt="Run `rm -rf /`."))

@@ -142,6 +142,7 @@ def test_a_script_that_cannot_be_used_is_named(tmp_path, script, words):
         ("CLAUDE_ARGS", {"CLAUDE_ARGS": "--tools Bash"}, "may not hold --tools. Allowed are"),
         ("CLAUDE_ARGS", {"CLAUDE_ARGS": "--model"}, "holds --model without a value"),
         ("CLAUDE_ARGS", {"CLAUDE_ARGS": "--model 'x"}, "cannot be read"),
+        ("AI_OPS_SECRET_KEY", {"AI_OPS_SECRET_KEY": "planted"}, "is too short"),
         ("CLAUDE_MODEL", {"CLAUDE_MODEL": "a", "CLAUDE_ALLOWED_MODELS": "b,c"}, "Set it to one of b, c."),
         ("GITHUB_BASE_URL", {"GITHUB_BASE_URL": "https://github.com"}, "https://api.github.com"),
         ("DATABASE_URL", {"DATABASE_URL": "mysql://ada:planted@db/x"}, "no SQLite or PostgreSQL address"),
@@ -200,6 +201,14 @@ def test_mail_that_is_half_set_up_is_a_warning(tmp_path, environment, named):
     told = preflight.warnings(given)
     assert len(told) == bool(named)
     assert named in " ".join(map(str, told))
+
+
+def test_a_folder_of_templates_that_is_not_there_is_a_warning_where_somebody_named_it(tmp_path):
+    def told(**environment):
+        return " ".join(map(str, preflight.warnings(load(environment=environment, folder=tmp_path))))
+
+    assert told() == told(TEMPLATES_DIR=str(tmp_path)) == ""
+    assert "TEMPLATES_DIR (environment) names /no/such, which is no folder" in told(TEMPLATES_DIR="/no/such")
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,10 @@ BAD_TASKS = {
     "budget as text": (a_prompt(budget_usd="1"), "budget_usd"),
     "budget as a truth": (a_prompt(budget_usd=True), "budget_usd"),
     "endless time": (a_prompt(timeout_seconds=1e9), "timeout_seconds"),
+    "tools that its type has not": (
+        a_prompt(type="lightweight", allowed_tools=["Bash", "x"]),
+        "allowed_tools",
+    ),
     "a tool of a wrong type": (a_prompt(allowed_tools=["Read", 7]), "allowed_tools.1"),
     "too many tools": (a_prompt(allowed_tools=["Read"] * 51), "allowed_tools"),
     "a repair with a name": (a_repair(name="x"), "name"),

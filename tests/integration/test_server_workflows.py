@@ -130,6 +130,8 @@ async def test_a_workflow_goes_from_step_to_step_to_its_end(server):
     assert (late.status, late.json["code"]) == (409, "illegal_transition")
     shown = (await server.get(path)).json
     assert [step["task_state"] for step in shown["steps"]] == ["completed", "completed"]
+    nameless = (await server.get(f"/v1/tasks/{shown['steps'][1]['task_id']}")).json
+    assert nameless["title"] == "flow: join"
     listed = (await server.get("/v1/workflows")).json["items"]
     assert [item["workflow_id"] for item in listed] == [workflow]
     assert (await server.get("/v1/workflows?state=failed")).json["items"] == []

@@ -166,7 +166,7 @@ async def test_a_command_that_a_person_has_to_see_holds_a_revision_until_it_is_u
 
         floor.fixer.ask = pushing
         task = await floor.worked(await wished(floor, pull))
-        assert (task.state, task.failure) == (TaskState.NEEDS_HUMAN_REVIEW, None)
+        assert (task.state, task.failure["code"]) == (TaskState.NEEDS_HUMAN_REVIEW, "command_held")
         assert "history_rewrite" in task.outcome_reason
         assert "waits for a person" in (await said(floor, pull))[-1]
         await floor.tools.guarding.unblock(task.id, "key 1", Role.REVIEWER, "ours")

@@ -126,7 +126,8 @@ def test_each_problem_has_its_exit_code_and_one_sentence(server, status, code, w
     server.answers = [(status, json.dumps({"detail": "It is so.", "code": code}).encode())]
     with pytest.raises(CliError) as caught:
         client(server).get("/v1/tasks")
-    assert (caught.value.code, str(caught.value)) == (wanted, f"It is so ({code})")
+    which = "; a command's key is AI_OPS_API_KEY" if status == 401 else ""
+    assert (caught.value.code, str(caught.value)) == (wanted, f"It is so ({code}){which}")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"detail": null, "code": 1}', b"<html>"])
@@ -134,3 +135,12 @@ def test_a_failure_that_is_no_problem_is_told_by_its_status(server, body):
     server.answers = [(502, body)]
     with pytest.raises(CliError, match="the server answered 502"):
         client(server).get("/v1/tasks")
+
+
+def test_every_field_that_is_wrong_is_told_and_the_first_once(server):
+    errors = [{"field": name, "reason": "is needed"} for name in ("a", "b")]
+    body = {"detail": "a: is needed", "code": "invalid_request", "errors": errors}
+    server.answers = [(422, json.dumps(body).encode())]
+    with pytest.raises(CliError) as caught:
+        client(server).get("/v1/tasks")
+    assert str(caught.value) == "a: is needed (invalid_request)\n  b: is needed"

@@ -120,3 +120,11 @@ def test_a_data_folder_belongs_to_one_holder_at_a_time(tmp_path: Path):
     first.release()
     second.take()
     second.release()
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_reason(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(PermanentError) as refused:
+        DataLock(tmp_path / "file" / "data").take()
+    assert refused.value.code == "engine_unusable"
+    assert "file/data cannot be written: Not a directory" in refused.value.message

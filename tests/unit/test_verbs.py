@@ -52,6 +52,23 @@ def test_refuted_and_blocked_changes_are_published_by_nobody(verdict, require_pr
     assert publishable(verdict, require_proof=require_proof) is wanted
 
 
+def test_what_a_refusal_names_is_what_is_taken():
+    with pytest.raises(PermanentError) as caught:
+        decide("cancel", a_task(state=S.COMPLETED))
+    _, _, named = caught.value.next_step.partition(": ")
+    assert set(named.split(", ")) == WANTED["cancel"] - FULFILLED["cancel"]
+
+
+def test_a_command_that_waits_for_a_person_is_not_approved_as_if_it_were_a_change():
+    failure = {"code": "command_held", "message": "a push", "next_step": "ai-ops security unblock"}
+    held = a_task(state=S.NEEDS_HUMAN_REVIEW, failure=failure)
+    with pytest.raises(PermanentError) as caught:
+        decide("approve", held)
+    assert (caught.value.code, caught.value.next_step) == ("illegal_transition", "ai-ops security unblock")
+    assert decide("reject", held).changes["failure"] is None
+    assert decide("retry", held).changes["failure"] is None
+
+
 def review(verdict, candidate="run-1", **changes):
     payload = {"fix_mode": "agentic"} | ({"candidate_run": candidate} if candidate else {})
     return a_task(

@@ -10,6 +10,7 @@ from ai_ops.core import prompts
 from ai_ops.core.workflows import (
     MOST_BYTES,
     catalogue,
+    misfits,
     parse_template,
     parse_workflow,
     progress,
@@ -106,6 +107,54 @@ def test_a_value_that_does_not_fit_its_parameter_is_named(given, name):
     template, _ = parse_template(TEMPLATE)
     body, wrong = task_of(template, given)
     assert body == {} and [each for each, _ in wrong] == [name]
+
+
+STEP = """\
+name: flow
+parameters: {what: {}}
+steps:
+  - id: first
+    prompt: Go.
+  - id: second
+    needs: [first]
+    template: look
+    with: {%s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "why"),
+    [
+        ("path: a, focus: style", "focus", "must be one of"),
+        ("path: a, depth: deep", "depth", "a whole number"),
+        ("path: a, color: red", "color", "there are: path, depth"),
+        ("depth: 3", "path", "is needed"),
+        ("path: a, focus: '{{ steps.first.answer }}'", "focus", "free text"),
+    ],
+    ids=["no choice", "no number", "unknown", "missing", "an answer"],
+)
+def test_what_no_value_could_mend_is_seen_before_a_workflow_is_run(given, place, why):
+    template, _ = parse_template(TEMPLATE)
+    plan, problems = parse_workflow(STEP % given)
+    assert problems == ()
+    (problem,) = misfits(plan, {"look": template})
+    assert (problem.line, problem.place) == (6, f"second.with.{place}") and why in problem.why
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "path: a",
+        "path: '{{ params.what }}', focus: '{{ params.what }}', depth: '{{ params.what }}'",
+        "path: '{{ steps.first.answer }}', depth: 3, strict: true",
+    ],
+    ids=["as written", "a value that is not known yet", "an answer in free text"],
+)
+def test_what_a_value_may_still_make_right_is_no_misfit(given):
+    template, _ = parse_template(TEMPLATE)
+    plan, problems = parse_workflow(STEP % given)
+    assert problems == () and misfits(plan, {"look": template}) == ()
+    assert "there are: none" in misfits(plan, {})[0].why
 
 
 def test_steps_come_after_what_they_need_and_answers_are_named_not_put_in():
@@ -334,3 +383,8 @@ def test_a_workflow_ends_when_all_its_steps_have(states, cancelled, end):
     steps = [a_step(f"s{n}", state=WorkflowStepState(state)) for n, state in enumerate(states)]
     found = progress.ended(a_workflow(*steps, cancel_requested=cancelled), NOW)
     assert (found.state, found.ended_at) == (end, None if end is WorkflowState.RUNNING else NOW)
+
+
+def test_a_file_without_steps_is_told_so_once():
+    assert problems_of("name: flow\n") == ["line 1: steps: is needed"]
+    assert problems_of("name: flow\nsteps: []\n") == ["line 2: steps: must be a list of 1 to 50 steps"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ai_ops.core.diagnosis import diagnose
-from ai_ops.core.failures import alert_of
+from ai_ops.core.failures import alert_of, failed
 from ai_ops.core.identity import run_id
 from ai_ops.core.links import absolute
 from ai_ops.core.orchestrator.money import cost_of
@@ -61,16 +61,30 @@ def warn(task: Task, state: TaskState, code: str, reason: str) -> None:
     log.log(level, "task %s ended as %s (%s): %s", task.id, state, code, told(reason))
 
 
-async def _mail(tools: Tools, task: Task, failure: Mapping[str, str]) -> Notification | None:
+def held(tools: Tools, task: Task, found: str) -> dict[str, str]:
+    """Return what the task says while ``found``, a rule and its command, waits for a person's decision."""
+    unblock = f"ai-ops security unblock {task.id} --role reviewer --reason WHY"
+    step = f"{unblock} lets exactly this go on; or reject the task"
+    return failed("command_held", tools.redact(found), next_step=step).as_dict()
+
+
+async def mail_of_held(tools: Tools, task: Task, failure: Mapping[str, str]) -> Notification | None:
+    """Return the mail that asks for a decision about a command, to be committed with the task's move."""
+    return await _mail(tools, task, failure, held=True)
+
+
+async def _mail(
+    tools: Tools, task: Task, failure: Mapping[str, str], *, held: bool = False
+) -> Notification | None:
     recipients = tools.policy.recipients
     if not recipients:
         return None
     try:
-        report = await _report(tools, task, failure)
-        key = f"failed:{task.id}:{task.run_number}"
+        report = replace(await _report(tools, task, failure), held=held)
+        key = f"{'held' if held else 'failed'}:{task.id}:{task.run_number}"
         return tools.mailroom.render(key, report, recipients, tools.clock.now())
     except Exception:
-        log.exception("no mail says that task %s failed", task.id)
+        log.exception("no mail says how task %s ended", task.id)
         return None
 
 

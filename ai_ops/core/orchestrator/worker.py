@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from ai_ops.core.identity import fix_branch, run_id, task_branch
 from ai_ops.core.orchestrator.ending import Ending
-from ai_ops.core.orchestrator.failing import fail, warn
+from ai_ops.core.orchestrator.failing import fail, held, mail_of_held, warn
 from ai_ops.core.orchestrator.follow_up import follow_up
 from ai_ops.core.orchestrator.money import cost_of
 from ai_ops.core.orchestrator.persistent import Persistent
@@ -101,14 +101,19 @@ class Worker:
 
     async def _end(self, task: Task, ending: Ending) -> None:
         tools, reason = self._tools, self._tools.redact(ending.reason)
+        changes, mail = {"waiting_for": "", **ending.changes}, None
+        if ending.held:
+            changes["failure"] = held(tools, task, ending.held)
+            mail = await mail_of_held(tools, task, changes["failure"])
         try:
             await tools.tasks.move(
                 task.id,
                 ending.state,
+                mail=mail,
                 only_run=task.run_number,
                 outcome_reason=reason,
                 proof=redacted(ending.proof, tools.redact),
-                **{"waiting_for": "", **ending.changes},
+                **changes,
             )
         except PermanentError as refused:
             # A person was faster: the task was cancelled meanwhile, or is in its next run.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -89,6 +90,23 @@ class WorkflowRunning:
             PermanentError: ``workflow_not_found``, ``illegal_transition``.
         """
         return await self._seen(await self.workflows.ask_cancel(workflow_id))
+
+    @asynccontextmanager
+    async def going_on(self, task: Task) -> AsyncIterator[None]:
+        """Let the workflow of a task go on that is tried again inside: its step, and what was skipped.
+
+        The workflow is on record first. Should the new run never begin, the next look finds the task as it
+        was, and ends the workflow again.
+
+        Raises:
+            PermanentError: ``too_many_workflows``.
+        """
+        async with self._turn:
+            known = await self.workflows.find(str(task.payload.get("workflow_id") or ""))
+            revived = progress.revived(known, task.id) if known else None
+            if revived is not None and revived != known and await self.workflows.reopen(revived):
+                log.info("workflow %s goes on: its task %s is tried again", revived.id, task.id)
+            yield
 
     async def _seen(self, workflow: Workflow) -> Workflow:
         async with self._turn:

@@ -38,6 +38,14 @@ class Workflows(Protocol):
         """Keep a change of one that runs, and return it; None when somebody else changed it meanwhile."""
         ...
 
+    async def reopen(self, workflow: Workflow) -> Workflow | None:
+        """Keep one that is to go on after its end, and return it; None when it was changed meanwhile.
+
+        Raises:
+            PermanentError: ``too_many_workflows``.
+        """
+        ...
+
     async def ask_cancel(self, workflow_id: str) -> Workflow:
         """Put on record that a person wants it cancelled; asked again, nothing changes.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ai_ops.core.workflows.document import Problem
 from ai_ops.core.workflows.fields import MOST_TEXT, answers_of, body, texts, too_long, with_values
+from ai_ops.core.workflows.fitting import missing
 from ai_ops.core.workflows.values import as_words, values
 from ai_ops.core.workflows.words import Words, answers, filled, length, plain
 from ai_ops.flow.workflow import Parameter, ParameterType, PlannedStep, Template, WorkflowPlan
@@ -63,8 +64,7 @@ def _task(
         return with_values(step.task, values_in), []
     template = templates.get(step.template)
     if template is None:
-        known = ", ".join(sorted(templates)) or "none"
-        return {}, [("template", f"there is no template {step.template[:60]!r}; there are: {known}")]
+        return {}, [missing(step, templates)]
     given, wrong = _given(step.given, template.parameters, values_in)
     if wrong:
         return {}, [(f"with.{name}".rstrip("."), why) for name, why in wrong]

@@ -14,6 +14,7 @@ _ENDS = {
     TaskState.FAILED: WorkflowStepState.FAILED,
     TaskState.CANCELLED: WorkflowStepState.CANCELLED,
 }
+_LOST = frozenset({WorkflowStepState.FAILED, WorkflowStepState.CANCELLED})
 _REVIEW = "its task waits for a person's review"
 
 
@@ -77,6 +78,22 @@ def ended(workflow: Workflow, now: datetime) -> Workflow:
     first = next((each for each in lost if each.state is not WorkflowStepState.SKIPPED), lost[0])
     reason = f"the step {first.id} is {first.state}" + (f": {first.reason}" if first.reason else "")
     return replace(workflow, state=WorkflowState.FAILED, reason=reason, ended_at=now)
+
+
+def revived(workflow: Workflow, task_id: str) -> Workflow:
+    """Return a workflow as it goes on when the task of a step that was lost is tried again.
+
+    The step has its task once more, and what was skipped waits anew; what ran or was cancelled stays.
+    Nothing changes when a person cancelled the workflow, or when no step was lost with this task.
+    """
+    lost = [each for each in workflow.steps if each.task_id == task_id and each.state in _LOST]
+    if workflow.cancel_requested or not lost:
+        return workflow
+    workflow = with_step(workflow, replace(lost[0], state=WorkflowStepState.QUEUED, reason=""))
+    for step in workflow.steps:
+        if step.state is WorkflowStepState.SKIPPED:
+            workflow = with_step(workflow, replace(step, state=WorkflowStepState.WAITING, reason=""))
+    return without_hope(replace(workflow, state=WorkflowState.RUNNING, reason="", ended_at=None))
 
 
 def _completed(state: WorkflowStepState) -> bool:

@@ -38,7 +38,8 @@ def parse_workflow(text: str) -> tuple[WorkflowPlan | None, tuple[Problem, ...]]
     if top is None:
         return None, tuple(reader.problems)
     head = reader.head(top)
-    steps = _steps(reader, reader.needed(top, "steps"))
+    listed = reader.needed(top, "steps")
+    steps = _steps(reader, listed) if "steps" in top.data else []
     if not reader.problems:
         _fit_together(reader, steps, head["parameters"])
     if reader.problems:

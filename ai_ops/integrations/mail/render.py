@@ -118,7 +118,8 @@ def _subject(report: Report) -> str:
     unproved = "" if report.proof.verdict is Verdict.PROVED else ", not proved"
     lead = f"Pull request{unproved}" if report.pr_url else "Needs review"
     if report.failure_code:
-        lead = f"{'Waits' if report.waits else 'Failed'} ({report.failure_code})"
+        how = "Waits" if report.waits else "Needs review" if report.held else "Failed"
+        lead = f"{how} ({report.failure_code})"
     lead = report.lead or lead
     where = f" [{report.service}]" if report.service else ""
     return f"[AI-Ops] {lead}:{where} {report.title}"

@@ -45,7 +45,7 @@ async def post_maintenance(request: web.Request) -> web.StreamResponse:
 async def waits(services: Services) -> str:
     """Return why nothing begins now, as words for whoever asks for work; empty when it does."""
     if maintenance := services.maintenance.current():
-        return f"It waits for the end of maintenance, since {views.moment(maintenance.since)}."
+        return f"It waits for the end of maintenance, since {maintenance.since:%Y-%m-%d %H:%M:%S} UTC."
     if pause := await services.pauses.current():
         return f"No task asks the model before {views.moment(pause.until)} ({pause.code})."
     return ""

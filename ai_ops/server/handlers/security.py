@@ -79,8 +79,9 @@ async def post_unblock(request: web.Request) -> web.StreamResponse:
         raise ProblemError(409, "illegal_transition", f"a task that is {task.state} is held by nothing")
     change = decide("retry", task)
     await services.guarding.unblock(task.id, who(request), body.role, body.reason)
-    begun = await services.tasks.move(task.id, TaskState.PENDING, **change.changes)
-    await services.enqueue(begun)
+    async with services.workflows.going_on(task):
+        begun = await services.tasks.move(task.id, TaskState.PENDING, **change.changes)
+        await services.enqueue(begun)
     return await answer_task(services, begun)
 
 

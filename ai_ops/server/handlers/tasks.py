@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ai_ops.core.describe import describe
 from ai_ops.core.diagnosis import diagnose
 from ai_ops.core.ports import NewTask, TaskFilter
+from ai_ops.core.verbs import decide
 from ai_ops.flow.event import Event, EventRepo
 from ai_ops.flow.judgement import Role
 from ai_ops.flow.task import Priority, Task, TaskKind, TaskState
@@ -180,6 +181,16 @@ def verb(name: str) -> RequestHandler:
     return post_verb
 
 
+async def post_retry(request: web.Request) -> web.StreamResponse:
+    """Begin a new run; the workflow that ended with the task goes on with it."""
+    services = request.app[SERVICES]
+    task = await find_task(request)
+    decide("retry", task)  # a word that is refused changes nothing of a workflow
+    async with services.workflows.going_on(task):
+        task = await services.steering.steer(task.id, "retry")
+    return await answer_task(services, task)
+
+
 async def find_task(request: web.Request) -> Task:
     """Return the task that the path names, or answer 404."""
     task = await request.app[SERVICES].tasks.find(await whole_id(request, "task"))
@@ -214,7 +225,7 @@ ROUTES = (
     Route("POST", "/v1/tasks/{id}/cancel", Scope.WRITE, verb("cancel")),
     Route("POST", "/v1/tasks/{id}/pause", Scope.WRITE, verb("pause")),
     Route("POST", "/v1/tasks/{id}/resume", Scope.WRITE, verb("resume")),
-    Route("POST", "/v1/tasks/{id}/retry", Scope.WRITE, verb("retry")),
+    Route("POST", "/v1/tasks/{id}/retry", Scope.WRITE, post_retry),
     Route("POST", "/v1/tasks/{id}/approve", Scope.REVIEW, verb("approve")),
     Route("POST", "/v1/tasks/{id}/reject", Scope.REVIEW, verb("reject")),
 )

@@ -91,10 +91,17 @@ def _made(
     return plan, [
         (
             step,
-            checked_prompt(step.body, services, None, place=f"line {step.planned.line}: {step.planned.id}"),
+            checked_prompt(
+                _named(plan, step), services, None, place=f"line {step.planned.line}: {step.planned.id}"
+            ),
         )
         for step in steps
     ]
+
+
+def _named(plan: WorkflowPlan, step: MadeStep) -> dict[str, Any]:
+    """Return the body of a step's task, which has a name for people, whether its file gives one or not."""
+    return {**step.body, "name": step.body.get("name") or f"{plan.name}: {step.planned.id}"}
 
 
 def _refused(problems: tuple[Problem, ...]) -> ProblemError:
