@@ -122,7 +122,9 @@ class BubblewrapSandbox:
         async with self.prepare(spec) as confined:
             try:
                 result = await supervise(confined, spec, self._limits, process.clean_environment())
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                if error.filename != self._program:  # another file is missing
+                    raise
                 raise _unavailable(f"{self._program} is not installed") from None
             if result.exit_code is not None and not await confined.stood(result.exit_code):
                 raise _unavailable(f"it could not set up the sandbox: {result.output.strip()[-500:]}")
