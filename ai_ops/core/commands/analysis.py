@@ -11,12 +11,14 @@ import fnmatch
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ai_ops.core.commands import (
+    administering,
     credentials,
     deleting,
+    exhausting,
     machine,
     packages,
     programs,
@@ -87,6 +89,8 @@ _RULES: Final = (
     deleting.deletions,
     deleting.disks,
     deleting.rights,
+    administering.administration,
+    administering.attacks,
     sending.shells,
     sending.downloads,
     sending.leaks,
@@ -94,7 +98,7 @@ _RULES: Final = (
     machine.later,
     machine.traces,
     machine.stops,
-    machine.exhaustion,
+    exhausting.exhaustion,
     packages.packages,
     repositories.repositories,
     stores.infrastructure,
@@ -206,7 +210,18 @@ class _Walk:
         argv = self._argv(fields, words, hidden)
         if self.decoded and (base(argv[0]) in _RUNS_TEXT or (words and not _is_plain(words[0]))):
             self.note("obfuscated", " ".join((*before.argv, "|", *argv) if before.argv else argv))
-        call = Call(argv[0], argv[1:], given, before.argv, self.folder, writes, reads, own)
+        call = Call(
+            argv[0],
+            argv[1:],
+            given,
+            before.argv,
+            self.folder,
+            writes,
+            reads,
+            own,
+            endless=command.endless,
+            behind=command.behind,
+        )
         if command.behind and any(
             part.text == "0" for word in words for part in word if part.kind is Kind.VARIABLE
         ):
@@ -306,17 +321,7 @@ class _Walk:
         """Judge a command, what it starts, and what those start."""
         if not self.budget.allows(sum(map(len, call.args))):
             return
-        named = Call(
-            base(call.name),
-            call.args,
-            call.given,
-            call.source,
-            call.folder,
-            call.writes,
-            call.reads,
-            call.variables,
-            call.how,
-        )
+        named = replace(call, name=base(call.name))
         self.hosts.update(dict.fromkeys(hosts(named)))
         for rule in _RULES:
             for name in rule(named):
@@ -340,9 +345,7 @@ class _Walk:
             argv = tuple(arg.replace(mark, given) for arg in argv) if mark else (*argv, *given.split())
         source = ("find", *outer.args) if how == "find" else outer.source
         how = outer.how if how in ("env", "nice", "nohup", "timeout", "command") and outer.how else how
-        return Call(
-            argv[0], argv[1:], outer.given, source, outer.folder, (), outer.reads, outer.variables, how
-        )
+        return replace(outer, name=argv[0], args=argv[1:], source=source, writes=(), how=how)
 
     def _opens(self, call: Call, name: str) -> None:
         """Judge a command whose name is open, or which is a file that is known."""

@@ -1,4 +1,4 @@
-"""Rules: what runs later, what removes traces, and what brings the machine down."""
+"""Rules: what runs later, what removes traces, and what stops the machine."""
 
 from __future__ import annotations
 
@@ -92,18 +92,3 @@ def stops(call: Call) -> Iterator[str]:
         or name in ("Stop-Computer", "Restart-Computer", "killall5")
     ):
         yield "machine_stop"
-
-
-def exhaustion(call: Call) -> Iterator[str]:
-    """Find what uses up processor, memory or disk."""
-    name, args = call.name, call.args
-    if (
-        (name in ("yes",) and ("/dev/null" in call.writes or call.writes))
-        or (name in ("tail", "cat", "head") and "/dev/zero" in args and not call.has("-c"))
-        or (name == "cat" and {"/dev/urandom", "/dev/random"} & set(args) and call.writes)
-        or (name in ("fallocate", "truncate") and re.search(r"\b([5-9]\d|\d{3,})\s?G|\d\s?T", call.text))
-        or (name == "dd" and re.search(r"if=/dev/(zero|u?random)", call.text) and "count=" not in call.text)
-        or name in ("stress", "stress-ng")
-        or (name == "ulimit" and "unlimited" in args)
-    ):
-        yield "resource_exhaustion"

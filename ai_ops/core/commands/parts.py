@@ -52,7 +52,8 @@ class Redirect:
 
 @dataclass(slots=True)
 class Command:
-    """A simple command. ``piped``: it reads what the one before it writes; ``behind``: it runs with ``&``.
+    """A simple command. ``piped``: it reads what the one before it writes; ``behind``: it runs with ``&``;
+    ``endless``: it stands in a loop that does not end by itself, and does not pause.
 
     ``defines`` is the name of a function, ``body`` its text, which is read as commands of its own too.
     """
@@ -61,6 +62,7 @@ class Command:
     redirects: list[Redirect] = field(default_factory=list)
     piped: bool = False
     behind: bool = False
+    endless: bool = False
     defines: str = ""
     body: str = ""
 

@@ -51,6 +51,10 @@ _RIGHTS = re.compile(
 _SOURCES = re.compile(
     r"/etc/apt/(sources|trusted|apt\.conf)|/etc/yum\.repos\.d|(^|/)(\.?pip\.conf|\.npmrc|\.yarnrc(\.yml)?|\.pypirc|\.condarc)$"
 )
+LOCAL: Final = re.compile(
+    r"(^|//|@)(localhost|127\.\d+\.\d+\.\d+|\[::1\]|0\.0\.0\.0|::1|host\.docker\.internal)([:/]|$)"
+)
+"""An address of this machine."""
 _WINDOWS = re.compile(r"^[A-Za-z]:(\\|/|$)|^\\\\")
 
 DEVICES: Final = ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin", "/dev/tty", "/dev/fd/")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from ai_ops.core.commands.looping import Loops
 from ai_ops.core.commands.parts import NUMBER, Command, Kind, Part, Redirect, Word, unescape
 
 MOST_CHARACTERS = 64_000
@@ -53,6 +54,7 @@ class _Reader:
         self._found: list[Command] = []
         self._now = Command()
         self._documents: list[tuple[str, bool, bool, Command]] = []
+        self._loops = Loops(self._found)
 
     def commands(self) -> list[Command]:
         while self._at < len(self._text):
@@ -80,13 +82,18 @@ class _Reader:
             self._end(pipe=not text.startswith("||", at))
             self._at += 2 if text[at : at + 2] in ("||", "|&") else 1
         elif char == "&":
-            self._now.behind = not text.startswith("&&", at)
+            self._behind(alone=not text.startswith("&&", at))
             self._end()
             self._at += 2 if text.startswith("&&", at) else 1
         elif not self._now.words and (defined := _DEFINITION.match(text, at)):
             self._define(defined)
         else:
             self._word_or_keyword()
+
+    def _behind(self, *, alone: bool) -> None:
+        """Mark what ``&`` ends: a command, or the last one of a group."""
+        last = self._found[-1] if self._now.empty and self._found else self._now
+        last.behind = last.behind or alone
 
     def _define(self, found: re.Match[str]) -> None:
         self._now.defines = found[1] or found[2]
@@ -97,6 +104,11 @@ class _Reader:
         self._end()
 
     def _separator(self, char: str) -> None:
+        if char == "(" and self._text.startswith("((", self._at) and _plain_words(self._now) == ["for"]:
+            sum = self._balanced("(", ")")
+            self._found.extend(_Reader(_run_for(sum)).commands())
+            self._now.words.append((Part(Kind.TEXT, sum, True),))
+            return
         if char == "(" and self._text.startswith("((", self._at) and not self._now.words:
             self._found.extend(_Reader(_run_for(self._balanced("(", ")"))).commands())
             return
@@ -108,6 +120,7 @@ class _Reader:
         plain = len(word) == 1 and word[0].kind is Kind.TEXT and not word[0].quoted
         if plain and not self._now.words and word[0].text in _KEYWORDS:
             self._end_keeping_pipe()
+            self._loops.keyword(word[0].text)
         elif word or self._at >= len(self._text):
             self._now.words.append(word)
 
@@ -262,6 +275,10 @@ def _run_for(sum: str) -> str:
     if "$(" not in sum and "`" not in sum:
         return ""
     return "\n".join(part.text for part in _Reader(sum)._double(closing="") if part.kind is Kind.COMMAND)
+
+
+def _plain_words(command: Command) -> list[str]:
+    return [_plain(word) for word in command.words]
 
 
 def _plain(word: Word) -> str:

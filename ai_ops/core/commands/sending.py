@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.credentials import SECRET_NAME
-from ai_ops.core.commands.places import is_credential, is_secret_file
+from ai_ops.core.commands.places import LOCAL, is_credential, is_secret_file
 from ai_ops.core.commands.unwrapping import SHELLS
 
 _FETCHERS = frozenset(
@@ -30,9 +30,6 @@ _INTERPRETERS = SHELLS | {
 }
 _SOCKETS = frozenset({"nc", "ncat", "netcat", "socat", "telnet", "nc.traditional", "nc.openbsd"})
 _PACKERS = frozenset({"tar", "cat", "zip", "gzip", "base64", "mysqldump", "pg_dump", "env", "printenv", "dd"})
-_LOCAL = re.compile(
-    r"(^|//|@)(localhost|127\.\d+\.\d+\.\d+|\[::1\]|0\.0\.0\.0|::1|host\.docker\.internal)([:/]|$)"
-)
 _METADATA = re.compile(r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|fd00:ec2::254")
 
 
@@ -134,8 +131,8 @@ def _is_local(call: Call) -> bool:
     hosts = [arg for arg in call.plain if "://" in arg or ":" in arg or "." in arg or arg == "localhost"]
     return (
         bool(hosts)
-        and any(map(_LOCAL.search, hosts))
-        and not any("://" in h and not _LOCAL.search(h) for h in hosts)
+        and any(map(LOCAL.search, hosts))
+        and not any("://" in h and not LOCAL.search(h) for h in hosts)
     )
 
 
@@ -145,4 +142,4 @@ def _uploads(call: Call) -> bool:
     target = call.plain[-1]
     if call.name in ("sftp", "ftp", "lftp"):
         return True
-    return bool(re.match(r"([\w.-]+@)?[\w.-]{2,}::?|rsync://", target)) and not _LOCAL.search(target)
+    return bool(re.match(r"([\w.-]+@)?[\w.-]{2,}::?|rsync://", target)) and not LOCAL.search(target)

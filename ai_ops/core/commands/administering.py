@@ -1,0 +1,159 @@
+"""Rules: programs that administer a machine. What they are known to only show goes through, all else is told.
+
+The other rules name what is dangerous; here it is the other way round: such programs have more verbs that change
+a machine than anybody lists, and few that look.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.places import LOCAL, is_disk
+
+_SHOWS = r"(show|list|ls|status|get|info|print|dump|monitor|help)\b.*|"
+"""What shows; also nothing at all."""
+
+_LOOKS: Final[Mapping[str, str]] = {
+    "ip": r"(-\S+ )*(a|addr|address|l|link|r|ro|route|n|neigh|rule|maddr|tunnel|netns)?( (show|list|ls|get)\b.*)?",
+    "ifconfig": r"(-a)?( ?[\w.:@-]+)?",
+    "route": r"(-n|-e|-ee)?",
+    "arp": r"(-a|-n|-an|-e)?( ?[\w.:-]+)?",
+    "ethtool": r"(-[ikSgacm] )?[\w.-]+",
+    "tc": r"(-s )?\w+ (show|ls|list)\b.*",
+    "brctl": r"show.*",
+    "iw": r"(dev|list|phy|\w+ info|.* link)",
+    "rfkill": r"(list)?.*",
+    "nmcli": r"(-\S+ )*(\w+ ?)?((show|status|list)\b.*)?",
+    "networkctl": _SHOWS,
+    "resolvectl": r"(status|query|statistics)?\b.*",
+    "hostname": r"(-[a-zA-Z]+)?",
+    "hostnamectl": _SHOWS,
+    "timedatectl": r"(status|show|list-timezones|timesync-status)?.*",
+    "localectl": r"(status|list-\S+)?",
+    "loginctl": r"(list-\S+|show-\S+|\S+-status|session-status)?.*",
+    "hwclock": r"(-r|--show)?",
+    "systemctl": r"(-\S+ )*(status|show|list-\S+|is-\S+|cat|help|--version|get-default|show-environment|start|restart|reload"
+    r"|try-restart|reset-failed|daemon-reload)?\b.*",
+    "service": r"(--status-all|\S+ (status|start|restart|reload))",
+    "rc-service": r"\S+ (status|start|restart)",
+    "initctl": r"(list|status).*",
+    "supervisorctl": r"(status|tail|avail|pid|start|restart).*",
+    "mount": r"(-l|-t \S+|--help|--version|-V)?",
+    "umount": r"(--help|\S*/(tmp|mnt|media)/\S+|\./?\S+)",
+    "swapon": r"(-s|--show.*|--summary)",
+    "losetup": r"(-a|-l|--list|--all)?",
+    "dmsetup": r"(ls|info|status|table|deps).*",
+    "conntrack": r"-L.*",
+    "ipset": r"(list|-L).*",
+    "ebtables": r"-L.*",
+    "arptables": r"-L.*",
+    "pfctl": r"-s.*",
+    "firewall-cmd": r"--(state|list-\S+|get-\S+|query-\S+|info-\S+).*",
+    "fail2ban-client": r"(status|ping|version|get)\b.*",
+    "semanage": r"\w+ -l.*",
+    "setsebool": r"(?!)",
+    "update-alternatives": r"--(list|display|query|get-selections).*",
+    "dpkg-reconfigure": r"(?!)",
+    "dpkg": r"(-[lLsSpcIC]\w*|--(list|listfiles|status|search|print-architecture|info|contents|get-selections|audit"
+    r"|compare-versions))\b.*",
+    "grub-install": r"(?!)",
+    "update-grub": r"(?!)",
+    "efibootmgr": r"(-v)?",
+    "bootctl": r"(status|list)?",
+    "update-initramfs": r"(?!)",
+    "flashrom": r"(?!)",
+    "setpci": r"(?!)",
+    "bpftool": r"\w+ (show|list|dump)\b.*",
+    "snap": r"(list|info|find|version|changes|install|refresh)\b.*",
+    "sysctl": r"(-a|-n|-e| )*[\w./-]*(\s*\|.*)?",
+    "nvram": r"(-p|print).*",
+    "csrutil": r"status",
+    "spctl": r"(--status|-a).*",
+    "getenforce": r"",
+    "chkconfig": r"--list.*",
+    "authselect": r"(current|list|show).*",
+    "logrotate": r"(-d|--debug|--version)\b.*",
+    "telinit": r"(?!)",
+    "tailscale": r"(status|ip|ping|version)\b.*",
+    "wg": r"(show.*)?",
+}
+"""Programs of administration with what they are asked when they only look."""
+_REMOVES = re.compile(
+    r"^(apt|apt-get|aptitude|yum|dnf|zypper|apk|pacman|opkg|microdnf|emerge)\s.*?"
+    r"(\b(remove|purge|autoremove|erase|del|delete|full-upgrade|dist-upgrade|downgrade)\b|\s-R\w*\b|--(remove|unmerge|purge)\b)"
+)
+_KEEPS: Final[Mapping[str, str]] = {
+    "zfs": r"list|get|mount|diff|version",
+    "zpool": r"list|status|get|history|iostat|version",
+    "btrfs": r"(\w+ )?(show|list|df|usage|get-default|scan|--version)|filesystem df",
+    "nvme": r"list|id-\S+|smart-log|error-log|\S*show\S*|version",
+    "cryptsetup": r"status|luksDump|isLuks|--version|benchmark",
+    "lvm": r"(pvs|vgs|lvs|\wvdisplay)",
+    "mdadm": r"--(detail|examine|query|version)|-[DEQ]",
+    "xfs_repair": r"-n",
+    "ceph": r"-s|status|health|df|osd (tree|stat|df)|\w+ ls",
+    "rbd": r"ls|info|du",
+    "lvreduce": r"(?!)",
+    "lvresize": r"(?!)",
+    "lvconvert": r"(?!)",
+    "resize2fs": r"(?!)",
+    "e2fsck": r"-n",
+    "fsck": r"-N",
+    "diskutil": r"list|info|activity",
+    "sg_format": r"(?!)",
+    "smartctl": r"-[aixHlcA]\b|--(all|info|health|scan)",
+    "hdparm": r"-[iItTgC]+ ",
+    "parted": r"-l|\S+ (-s )?(print|unit)|-s \S+ print",
+    "fdisk": r"-l|--list",
+    "sfdisk": r"-[ld]|--(list|dump)",
+    "sgdisk": r"-[pi]|--(print|info)",
+    "badblocks": r"(?!-\w*[wn])",
+    "tune2fs": r"-l",
+}
+"""Programs of disks and volumes with what they are asked when they only look."""
+_SHOWS_DISKS = frozenset(
+    {"lsblk", "blkid", "file", "ls", "stat", "df", "findmnt", "udevadm", "test", "[", "echo", "grep", "readlink"}
+    | {"realpath", "printf", "mount", "umount", "eject", "lsof", "fuser", "find", "man", "du", "blockdev", "git"}
+)
+_ATTACKS: Final = frozenset(
+    {"masscan", "zmap", "hydra", "medusa", "ncrack", "sqlmap", "nikto", "msfconsole", "msfvenom", "metasploit", "responder"}
+    | {"bettercap", "ettercap", "arpspoof", "dnsspoof", "aircrack-ng", "airodump-ng", "aireplay-ng", "hping3", "slowloris"}
+    | {"gobuster", "dirb", "dirbuster", "wfuzz", "ffuf", "nuclei", "crackmapexec", "netexec", "evil-winrm", "wpscan", "mitm6"}
+    | {"enum4linux", "smbmap", "rustscan", "linpeas", "linpeas.sh", "linenum.sh", "pspy", "pspy64", "chisel", "ligolo"}
+    | {"mimikatz", "lazagne", "hashcat", "john", "kerbrute", "bloodhound-python", "impacket-secretsdump", "goldeneye", "hulk"}
+    | {"macof", "yersinia", "scapy", "dsniff", "beef-xss", "setoolkit", "weevely", "commix", "xsser", "patator", "crowbar"}
+)
+_SNIFFERS = frozenset({"tcpdump", "tshark", "dumpcap", "ngrep", "tcpflow", "wireshark", "snoop", "termshark"})
+_HELP = re.compile(r"(^|\s)(--help|-h|--version|-V|help)$")
+
+
+def administration(call: Call) -> Iterator[str]:
+    """Find what changes the settings of the machine, its services, its packages or its volumes."""
+    asked = " ".join(call.args)
+    if _HELP.search(asked):
+        return
+    looks = _LOOKS.get(call.name)
+    if (looks is not None and not re.fullmatch(looks, asked, re.DOTALL)) or _REMOVES.match(call.text):
+        yield "system_write"
+    if call.name == "date" and (call.has("--set") or any(arg.startswith("-s") for arg in call.args)):
+        yield "system_write"
+    keeps = _KEEPS.get(call.name)
+    if keeps is not None and asked and not re.match(rf"(-\w+ )*({keeps})", asked):
+        yield "disk_write"
+    elif keeps is None and call.name not in _SHOWS_DISKS and any(map(is_disk, call.paths(call.args))):
+        yield "disk_write"
+
+
+def attacks(call: Call) -> Iterator[str]:
+    """Find tools that scan, listen to or attack other machines."""
+    if _HELP.search(" ".join(call.args)):
+        return
+    if call.name in _ATTACKS or (call.name in _SNIFFERS and not call.has("-r", "-D", "--list-interfaces")):
+        yield "attack_tool"
+    elif call.name in ("nmap", "zenmap", "arp-scan", "netdiscover", "nbtscan") and not any(
+        map(LOCAL.search, call.plain)
+    ):
+        yield "attack_tool"

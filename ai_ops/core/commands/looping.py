@@ -1,0 +1,59 @@
+"""Loops as the reader meets them: which of their commands run without end and without a pause."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ai_ops.core.commands.parts import Command
+
+_ALWAYS = frozenset({"true", ":", "[ 1 ]", "[[ 1 ]]", "test 1", "[ 1 = 1 ]", "[ 1 -eq 1 ]", "[[ 1 == 1 ]]"})
+_LEAVES = frozenset({"break", "exit", "return", "sleep", "wait", "usleep", "inotifywait", "read"})
+_VAST = re.compile(r"\d{5,}|\b(seq|jot)\b.*\b\d+e\d|\b(inf|infinity)\b")
+_DEEPEST = 8
+_OPEN_SUM = re.compile(r"\(?[^;]*;\s*(1|true)?\s*;")
+
+
+class Loops:
+    """The loops that are open; ``found`` are the commands that were read, in which they are marked."""
+
+    def __init__(self, found: list[Command]) -> None:
+        self._found = found
+        self._open: list[tuple[str, int]] = []
+
+    def keyword(self, word: str) -> None:
+        """Take a keyword that stands where a command would."""
+        if word in ("while", "until"):
+            self._open.append((word, len(self._found)))
+        elif word == "do":
+            self._begin()
+        elif word == "done" and self._open:
+            kind, start = self._open.pop()
+            if kind == "endless" and len(self._open) < _DEEPEST:
+                self._mark(start)
+
+    def _begin(self) -> None:
+        kind, start = self._open.pop() if self._open and self._open[-1][0] in ("while", "until") else ("", 0)
+        if kind:
+            alone = len(self._found) == start + 1
+            condition = _text(self._found[-1]) if alone else ""
+            endless = condition in _ALWAYS if kind == "while" else condition == "false"
+        else:
+            head = _text(self._found[-1]) if self._found else ""
+            endless = head.startswith("for ") and bool(_VAST.search(head) or _is_open(head))
+        self._open.append(("endless" if endless else "ends", len(self._found)))
+
+    def _mark(self, start: int) -> None:
+        body: Sequence[Command] = self._found[start:]
+        if not any(_text(command).partition(" ")[0] in _LEAVES for command in body):
+            for command in body:
+                command.endless = True
+
+
+def _is_open(head: str) -> bool:
+    """Whether the sum of a ``for`` has no condition, or one that always holds."""
+    return bool(_OPEN_SUM.match(head.removeprefix("for ").strip()))
+
+
+def _text(command: Command) -> str:
+    return " ".join("".join(part.text for part in word) for word in command.words)
