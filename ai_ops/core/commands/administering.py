@@ -13,72 +13,68 @@ from typing import Final
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.places import LOCAL, is_disk
 
-_SHOWS = r"(show|list|ls|status|get|info|print|dump|monitor|help)\b.*|"
-"""What shows; also nothing at all."""
+_NOTHING = r"(?!)"
+_SHOWS = (
+    r"show\S*|list\S*|ls|status|get\S*|info|print|dump|monitor|help|version|query|statistics|-h|--version"
+)
 
 _LOOKS: Final[Mapping[str, str]] = {
-    "ip": r"(-\S+ )*(a|addr|address|l|link|r|ro|route|n|neigh|rule|maddr|tunnel|netns)?( (show|list|ls|get)\b.*)?",
-    "ifconfig": r"(-a)?( ?[\w.:@-]+)?",
-    "route": r"(-n|-e|-ee)?",
-    "arp": r"(-a|-n|-an|-e)?( ?[\w.:-]+)?",
-    "ethtool": r"(-[ikSgacm] )?[\w.-]+",
-    "tc": r"(-s )?\w+ (show|ls|list)\b.*",
-    "brctl": r"show.*",
-    "iw": r"(dev|list|phy|\w+ info|.* link)",
-    "rfkill": r"(list)?.*",
-    "nmcli": r"(-\S+ )*(\w+ ?)?((show|status|list)\b.*)?",
+    "ip": r"(a|addr|address|l|link|r|ro|route|n|neigh|rule|maddr|tunnel|netns|-V)( (show|list|ls|get)\b.*)?$",
+    "ifconfig": r"-a|[\w.:@-]+$",
+    "route": r"-n$|-e+$",
+    "arp": r"-a|-n|-an|-e|[\w.:-]+$",
+    "ethtool": r"-[ikSgacm] [\w.-]+$|[\w.-]+$",
+    "tc": r"\w+ (show|ls|list)",
+    "brctl": "show.*",
+    "iw": r"dev$|list|phy$|\w+ info|.* link",
+    "rfkill": "list",
+    "nmcli": rf"({_SHOWS})|\w+( ({_SHOWS}).*)?$",
     "networkctl": _SHOWS,
-    "resolvectl": r"(status|query|statistics)?\b.*",
-    "hostname": r"(-[a-zA-Z]+)?",
+    "resolvectl": _SHOWS,
+    "hostname": r"-[a-zA-Z]+$",
     "hostnamectl": _SHOWS,
-    "timedatectl": r"(status|show|list-timezones|timesync-status)?.*",
-    "localectl": r"(status|list-\S+)?",
-    "loginctl": r"(list-\S+|show-\S+|\S+-status|session-status)?.*",
-    "hwclock": r"(-r|--show)?",
-    "systemctl": r"(-\S+ )*(status|show|list-\S+|is-\S+|cat|help|--version|get-default|show-environment|start|restart|reload"
-    r"|try-restart|reset-failed|daemon-reload)?\b.*",
-    "service": r"(--status-all|\S+ (status|start|restart|reload))",
+    "timedatectl": rf"{_SHOWS}|timesync-status",
+    "localectl": _SHOWS,
+    "loginctl": rf"{_SHOWS}|\S+-status",
+    "hwclock": r"-r|--show",
+    "systemctl": rf"{_SHOWS}|is-\S+|cat|start|restart|reload|try-restart|reset-failed|daemon-reload",
+    "service": r"--status-all|\S+ (status|start|restart|reload)",
     "rc-service": r"\S+ (status|start|restart)",
-    "initctl": r"(list|status).*",
-    "supervisorctl": r"(status|tail|avail|pid|start|restart).*",
-    "mount": r"(-l|-t \S+|--help|--version|-V)?",
-    "umount": r"(--help|\S*/(tmp|mnt|media)/\S+|\./?\S+)",
-    "swapon": r"(-s|--show.*|--summary)",
-    "losetup": r"(-a|-l|--list|--all)?",
-    "dmsetup": r"(ls|info|status|table|deps).*",
-    "conntrack": r"-L.*",
-    "ipset": r"(list|-L).*",
-    "ebtables": r"-L.*",
-    "arptables": r"-L.*",
-    "pfctl": r"-s.*",
-    "firewall-cmd": r"--(state|list-\S+|get-\S+|query-\S+|info-\S+).*",
-    "fail2ban-client": r"(status|ping|version|get)\b.*",
-    "semanage": r"\w+ -l.*",
-    "setsebool": r"(?!)",
-    "update-alternatives": r"--(list|display|query|get-selections).*",
-    "dpkg-reconfigure": r"(?!)",
-    "dpkg": r"(-[lLsSpcIC]\w*|--(list|listfiles|status|search|print-architecture|info|contents|get-selections|audit"
-    r"|compare-versions))\b.*",
-    "grub-install": r"(?!)",
-    "update-grub": r"(?!)",
-    "efibootmgr": r"(-v)?",
-    "bootctl": r"(status|list)?",
-    "update-initramfs": r"(?!)",
-    "flashrom": r"(?!)",
-    "setpci": r"(?!)",
-    "bpftool": r"\w+ (show|list|dump)\b.*",
-    "snap": r"(list|info|find|version|changes|install|refresh)\b.*",
-    "sysctl": r"(-a|-n|-e| )*[\w./-]*(\s*\|.*)?",
-    "nvram": r"(-p|print).*",
-    "csrutil": r"status",
-    "spctl": r"(--status|-a).*",
-    "getenforce": r"",
-    "chkconfig": r"--list.*",
-    "authselect": r"(current|list|show).*",
-    "logrotate": r"(-d|--debug|--version)\b.*",
-    "telinit": r"(?!)",
-    "tailscale": r"(status|ip|ping|version)\b.*",
-    "wg": r"(show.*)?",
+    "initctl": _SHOWS,
+    "supervisorctl": rf"{_SHOWS}|tail|avail|pid|start|restart",
+    "mount": r"-l|-t \S+$|-V",
+    "umount": r"\S*/(tmp|mnt|media)/\S+$|\./?\S+$|\w\S*$",
+    "swapon": r"-s|--show.*|--summary",
+    "losetup": r"-a|-l|--list|--all",
+    "dmsetup": r"ls|info|status|table|deps",
+    "conntrack": "-L",
+    "ipset": "list|-L",
+    "ebtables": "-L",
+    "arptables": "-L",
+    "pfctl": r"-s\w*",
+    "firewall-cmd": r"--(state|list-\S+|get-\S+|query-\S+|info-\S+)",
+    "fail2ban-client": "status|ping|version|get",
+    "semanage": r"\w+ -l",
+    "setsebool": _NOTHING,
+    "update-alternatives": r"--(list|display|query|get-selections)",
+    "dpkg-reconfigure": _NOTHING,
+    "dpkg": r"-[lLsSpcIC]\w*|--(list|listfiles|status|search|print-\S+|info|contents|get-\S+|audit|compare-versions)",
+    "grub-install": _NOTHING,
+    "efibootmgr": "-v",
+    "bootctl": "status|list",
+    "flashrom": _NOTHING,
+    "setpci": _NOTHING,
+    "bpftool": r"\w+ (show|list|dump)",
+    "snap": rf"{_SHOWS}|find|changes|install(?!.*--dangerous)|refresh",
+    "sysctl": r"(-[anbeN]+|-a|--all)$|(-[nbeN]+ )?[\w./-]+$",
+    "nvram": "-p|print",
+    "csrutil": "status",
+    "spctl": "--status|-a",
+    "chkconfig": "--list",
+    "authselect": "current|list|show",
+    "logrotate": r"-\w*d\w*|--debug",
+    "tailscale": "status|ip|ping|version",
+    "wg": "show",
 }
 """Programs of administration with what they are asked when they only look."""
 _REMOVES = re.compile(
@@ -110,21 +106,115 @@ _KEEPS: Final[Mapping[str, str]] = {
     "fdisk": r"-l|--list",
     "sfdisk": r"-[ld]|--(list|dump)",
     "sgdisk": r"-[pi]|--(print|info)",
-    "badblocks": r"(?!-\w*[wn])",
+    "badblocks": _NOTHING,
     "tune2fs": r"-l",
 }
 """Programs of disks and volumes with what they are asked when they only look."""
 _SHOWS_DISKS = frozenset(
-    {"lsblk", "blkid", "file", "ls", "stat", "df", "findmnt", "udevadm", "test", "[", "echo", "grep", "readlink"}
-    | {"realpath", "printf", "mount", "umount", "eject", "lsof", "fuser", "find", "man", "du", "blockdev", "git"}
+    {
+        "lsblk",
+        "blkid",
+        "file",
+        "ls",
+        "stat",
+        "df",
+        "findmnt",
+        "udevadm",
+        "test",
+        "[",
+        "echo",
+        "grep",
+        "readlink",
+    }
+    | {
+        "realpath",
+        "printf",
+        "mount",
+        "umount",
+        "eject",
+        "lsof",
+        "fuser",
+        "find",
+        "man",
+        "du",
+        "blockdev",
+        "git",
+    }
 )
 _ATTACKS: Final = frozenset(
-    {"masscan", "zmap", "hydra", "medusa", "ncrack", "sqlmap", "nikto", "msfconsole", "msfvenom", "metasploit", "responder"}
-    | {"bettercap", "ettercap", "arpspoof", "dnsspoof", "aircrack-ng", "airodump-ng", "aireplay-ng", "hping3", "slowloris"}
-    | {"gobuster", "dirb", "dirbuster", "wfuzz", "ffuf", "nuclei", "crackmapexec", "netexec", "evil-winrm", "wpscan", "mitm6"}
-    | {"enum4linux", "smbmap", "rustscan", "linpeas", "linpeas.sh", "linenum.sh", "pspy", "pspy64", "chisel", "ligolo"}
-    | {"mimikatz", "lazagne", "hashcat", "john", "kerbrute", "bloodhound-python", "impacket-secretsdump", "goldeneye", "hulk"}
-    | {"macof", "yersinia", "scapy", "dsniff", "beef-xss", "setoolkit", "weevely", "commix", "xsser", "patator", "crowbar"}
+    {
+        "masscan",
+        "zmap",
+        "hydra",
+        "medusa",
+        "ncrack",
+        "sqlmap",
+        "nikto",
+        "msfconsole",
+        "msfvenom",
+        "metasploit",
+        "responder",
+    }
+    | {
+        "bettercap",
+        "ettercap",
+        "arpspoof",
+        "dnsspoof",
+        "aircrack-ng",
+        "airodump-ng",
+        "aireplay-ng",
+        "hping3",
+        "slowloris",
+    }
+    | {
+        "gobuster",
+        "dirb",
+        "dirbuster",
+        "wfuzz",
+        "ffuf",
+        "nuclei",
+        "crackmapexec",
+        "netexec",
+        "evil-winrm",
+        "wpscan",
+        "mitm6",
+    }
+    | {
+        "enum4linux",
+        "smbmap",
+        "rustscan",
+        "linpeas",
+        "linpeas.sh",
+        "linenum.sh",
+        "pspy",
+        "pspy64",
+        "chisel",
+        "ligolo",
+    }
+    | {
+        "mimikatz",
+        "lazagne",
+        "hashcat",
+        "john",
+        "kerbrute",
+        "bloodhound-python",
+        "impacket-secretsdump",
+        "goldeneye",
+        "hulk",
+    }
+    | {
+        "macof",
+        "yersinia",
+        "scapy",
+        "dsniff",
+        "beef-xss",
+        "setoolkit",
+        "weevely",
+        "commix",
+        "xsser",
+        "patator",
+        "crowbar",
+    }
 )
 _SNIFFERS = frozenset({"tcpdump", "tshark", "dumpcap", "ngrep", "tcpflow", "wireshark", "snoop", "termshark"})
 _HELP = re.compile(r"(^|\s)(--help|-h|--version|-V|help)$")
@@ -136,7 +226,7 @@ def administration(call: Call) -> Iterator[str]:
     if _HELP.search(asked):
         return
     looks = _LOOKS.get(call.name)
-    if (looks is not None and not re.fullmatch(looks, asked, re.DOTALL)) or _REMOVES.match(call.text):
+    if (looks and asked and not re.match(rf"(-\S+ )*({looks})(\s|$)", asked)) or _REMOVES.match(call.text):
         yield "system_write"
     if call.name == "date" and (call.has("--set") or any(arg.startswith("-s") for arg in call.args)):
         yield "system_write"

@@ -16,6 +16,7 @@ from typing import Final
 
 from ai_ops.core.commands import (
     administering,
+    clouds,
     credentials,
     deleting,
     exhausting,
@@ -30,8 +31,10 @@ from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.connecting import hosts
 from ai_ops.core.commands.expanding import MOST_VALUE, Field, expand
 from ai_ops.core.commands.findings import Finding
+from ai_ops.core.commands.keeping import fetched_by, lists_after, positional, variables_after
 from ai_ops.core.commands.outputs import decodes, printed
 from ai_ops.core.commands.parts import Command, Kind, Word
+from ai_ops.core.commands.passing import WORTH_HIDING, passed
 from ai_ops.core.commands.places import placed
 from ai_ops.core.commands.reading import MOST_CHARACTERS, read
 from ai_ops.core.commands.unwrapping import SHELLS, base, unwrap
@@ -45,33 +48,6 @@ _HIDDEN = re.compile(
 )
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)\+?=")
 _OPEN_NAME = re.compile(r"\$([a-z_]\w*|[0-9@*])$|[a-z]\$[^/]*$")
-_WORTH_HIDING: Final = (
-    "rm",
-    "sh",
-    "bash",
-    "dd",
-    "curl",
-    "wget",
-    "nc",
-    "ncat",
-    "cat",
-    "chmod",
-    "chown",
-    "mkfs",
-    "shred",
-    "python3",
-    "perl",
-    "sudo",
-    "su",
-    "kill",
-    "base64",
-    "socat",
-    "telnet",
-    "ssh",
-    "scp",
-    "shutdown",
-    "reboot",
-)
 _RUNS_TEXT: Final = SHELLS | {
     "eval",
     "source",
@@ -85,6 +61,7 @@ _RUNS_TEXT: Final = SHELLS | {
     "exec",
     "xargs",
 }
+_SOURCES: Final = ("source", ".")
 _RULES: Final = (
     deleting.deletions,
     deleting.disks,
@@ -101,7 +78,8 @@ _RULES: Final = (
     exhausting.exhaustion,
     packages.packages,
     repositories.repositories,
-    stores.infrastructure,
+    clouds.infrastructure,
+    stores.containers,
     stores.databases,
     programs.programs,
     programs.options,
@@ -168,6 +146,7 @@ class _Walk:
     variables: dict[str, str] = field(default_factory=dict)
     bodies: dict[str, str] = field(default_factory=dict)
     fetched: set[str] = field(default_factory=set)
+    listed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     folder: str = "."
     decoded: bool = False
@@ -246,9 +225,7 @@ class _Walk:
     def _calls(self, call: Call, command: Command, depth: int) -> None:
         body = self.bodies[call.name]
         kept = dict(self.variables)
-        self.variables.update(
-            {str(at): arg for at, arg in enumerate(call.args, 1)} | {"@": " ".join(call.args)}
-        )
+        self.variables.update(positional(call.args))
         self.bodies[call.name] = ""  # once is enough
         self.script(body, depth + 1)
         self.variables = kept
@@ -311,7 +288,7 @@ class _Walk:
         if first.disguised or (name != first.text and name.isascii()):
             self.note("obfuscated", " ".join(each.text for each in fields))
         if re.search(r"[?*\[]", name) and name not in ("[", "[[", "?"):
-            known = next((one for one in _WORTH_HIDING if fnmatch.fnmatchcase(one, base(name))), "")
+            known = next((one for one in WORTH_HIDING if fnmatch.fnmatchcase(one, base(name))), "")
             if known:
                 self.note("obfuscated", " ".join(each.text for each in fields))
                 name = known
@@ -321,7 +298,7 @@ class _Walk:
         """Judge a command, what it starts, and what those start."""
         if not self.budget.allows(sum(map(len, call.args))):
             return
-        named = replace(call, name=base(call.name))
+        named = self._listed(replace(call, name=base(call.name), path=call.name))
         self.hosts.update(dict.fromkeys(hosts(named)))
         for rule in _RULES:
             for name in rule(named):
@@ -332,7 +309,8 @@ class _Walk:
             self.script(text, depth + 1, hidden=hidden)
         if depth >= _DEEPEST:
             return
-        for inner in unwrap((call.name, *call.args)):
+        inners = unwrap((call.name, *call.args)) or passed((call.name, *call.args))
+        for inner in inners:
             if inner.text:
                 self.script(inner.text, depth + 1, hidden=hidden)
             elif inner.argv:
@@ -347,6 +325,11 @@ class _Walk:
         how = outer.how if how in ("env", "nice", "nohup", "timeout", "command") and outer.how else how
         return replace(outer, name=argv[0], args=argv[1:], source=source, writes=(), how=how)
 
+    def _listed(self, call: Call) -> Call:
+        """Return a command on a value that is read line by line as what it is: one on a list."""
+        names = [arg[1:] for arg in call.args if arg.startswith("$") and arg[1:] in self.listed]
+        return replace(call, source=self.listed[names[0]], how="xargs") if names else call
+
     def _opens(self, call: Call, name: str) -> None:
         """Judge a command whose name is open, or which is a file that is known."""
         if name.startswith("$(") or _OPEN_NAME.match(name):
@@ -354,20 +337,23 @@ class _Walk:
             self.note("remote_code" if fetched else "hidden_command", call.text)
         runs = [name] + (
             list(call.plain[:1])
-            if call.name in (*SHELLS, "source", ".", "python", "python3", "perl", "node", "ruby")
+            if call.name
+            in (*SHELLS, "source", ".", "python", "python3", "perl", "node", "ruby", "php", "java")
             else []
         )
-        for path in {placed(each, self.folder) for each in runs} & self.fetched:
-            self.note("remote_code", f"{call.text} ({path})")
+        for path in (placed(each, self.folder) for each in runs):
+            if path in self.fetched or any(path.startswith(f"{each}/") for each in self.fetched):
+                self.note("remote_code", f"{call.text} ({path})")
         for each in runs:
             if (written := self.files.pop(each.removeprefix("./"), None)) is not None:
                 self.script(written, 2)
 
     def _stdin(self, call: Call, depth: int) -> None:
         """Judge what a shell reads."""
-        if call.name not in SHELLS or not (call.source or call.given) or call.has("-c"):
+        if call.name not in (*SHELLS, *_SOURCES) or not (call.source or call.given) or call.has("-c"):
             return
-        if call.plain and call.plain[0] not in ("-", "/dev/stdin") and not call.has("-s"):
+        reads = call.plain[:1] in (("-",), ("/dev/stdin",), ("/dev/fd/0",), ("/proc/self/fd/0",))
+        if not reads and (call.plain or call.name in _SOURCES) and not call.has("-s"):
             return
         if call.given is not None and depth < _DEEPEST:
             self.script(call.given, depth + 1)
@@ -378,23 +364,13 @@ class _Walk:
         """Remember what a command changes for those after it."""
         if call.name in ("cd", "pushd") and call.plain:
             self.folder = placed(call.plain[0], self.folder)
-        elif call.name in ("export", "declare", "local", "readonly", "typeset"):
-            self.variables.update(dict(arg.split("=", 1) for arg in call.args if "=" in arg))
-        elif call.name == "for" and "in" in call.args:
-            self.variables[call.args[0]] = " ".join(call.args[call.args.index("in") + 1 :])
         elif call.name == "tee" and call.given is not None:
             self.files.update(dict.fromkeys(call.plain, call.given))
-        if call.name in ("curl", "wget", "fetch"):
-            self.fetched.update(placed(target, self.folder) for target in call.writes)
-        if call.name == "curl" and (target := call.value("-o", "--output")):
-            self.fetched.add(placed(target, self.folder))
-        elif (call.name == "curl" and call.has("-O", "--remote-name")) or call.name == "wget":
-            target = call.value("-O", "--output-document") or next(
-                (arg.rpartition("/")[2] for arg in call.plain if "://" in arg), ""
-            )
-            self.fetched.add(placed(target, self.folder))
         elif call.name == "git" and call.at("clone") and len(call.plain) > 2:
             self.files.pop(call.plain[2], None)
+        self.variables.update(variables_after(call))
+        self.listed.update(lists_after(call))
+        self.fetched.update(fetched_by(call))
 
 
 def _is_plain(word: Word) -> bool:

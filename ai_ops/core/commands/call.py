@@ -16,7 +16,7 @@ class Call:
     that it reads from. ``folder`` is where it runs, ``.`` for the checkout. ``writes`` are the targets of its
     redirects, ``reads`` the files that it reads through one. ``variables`` are set for it alone; ``how`` is
     the command that starts it. ``endless``: it stands in a loop that neither ends nor pauses; ``behind``: nobody
-    waits for it.
+    waits for it. ``path`` is the name as it was written.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Call:
     how: str = ""
     endless: bool = False
     behind: bool = False
+    path: str = ""
 
     @property
     def text(self) -> str:

@@ -19,18 +19,17 @@ from ai_ops.core.commands.places import (
 _PARTITIONING = frozenset(
     {
         "wipefs",
-        "parted",
-        "sgdisk",
         "gdisk",
-        "fdisk",
-        "sfdisk",
         "cfdisk",
         "lvremove",
         "vgremove",
         "pvremove",
         "blkdiscard",
+        "mkswap",
+        "diskpart",
+        "nwipe",
     }
-    | {"badblocks", "mkswap", "hdparm", "mdadm", "zpool", "diskpart", "nwipe", "debugfs", "tune2fs"}
+    | {"debugfs", "scrub"}
 )
 _ACCOUNTS = frozenset(
     {
@@ -68,6 +67,12 @@ def deletions(call: Call) -> Iterator[str]:
             yield "destructive_delete"
     elif call.name == "truncate" and any(map(is_system, paths)):
         yield "destructive_delete"
+    elif (
+        call.name in ("tar", "zip", "7z", "bsdtar", "rclone")
+        and _consumes(call)
+        and any(map(is_vital, paths))
+    ):
+        yield "destructive_delete"
     yield from _on_windows(call)
 
 
@@ -76,7 +81,8 @@ def _removed(call: Call, paths: list[str], *, recursive: bool) -> Iterator[str]:
     if any(map(is_trace, paths)):
         yield "trace_removal"
     if (
-        (call.name == "rm" and recursive and any(map(is_vital, paths)))
+        (call.name != "unlink" and recursive and any(map(is_vital, paths)))
+        or (call.name in ("shred", "srm", "wipe") and any(map(is_vital, paths)))
         or any(is_system(path) or re.fullmatch(r"~/?\*?|/\*?", path) for path in paths)
         or (any(is_vital(path) and (path.endswith("*") and len(path) < 4) for path in paths) and forced)
     ):
@@ -87,6 +93,11 @@ def _removed(call: Call, paths: list[str], *, recursive: bool) -> Iterator[str]:
         yield "destructive_delete"
     if "--no-preserve-root" in call.args:
         yield "destructive_delete"
+
+
+def _consumes(call: Call) -> bool:
+    """Whether what is packed or moved is deleted then."""
+    return call.has("--remove-files", "-sdel") or (call.name == "zip" and call.has("-m")) or call.at("purge")
 
 
 def _is_narrow(call: Call) -> bool:
@@ -200,7 +211,9 @@ def rights(call: Call) -> Iterator[str]:
         yield "container_escape"
     elif (name == "mount" and call.args) or (name == "sysctl" and (call.has("-w") or "=" in text)):
         yield "privilege"
-    if name not in ("env", "export") and {"LD_PRELOAD", "LD_AUDIT"} & call.variables.keys():
+    if name == "bwrap" and re.search(r"--(dev-)?bind / ", text):
+        yield "container_escape"
+    if any(variable in ("LD_PRELOAD", "LD_AUDIT") and value for variable, value in call.sets()):
         yield "privilege"
     if call.how in ("sudo", "doas") and name in ("vi", "vim", "nano", "less", "more", "man", "ed", "emacs"):
         yield "privilege"

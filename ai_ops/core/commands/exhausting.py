@@ -16,7 +16,9 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s?([kKmMgGtTpPeE]?)(i?[bB])?")
 _OPTION = re.compile(r"^(--\w+=|-[a-z])?[+]?")
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50, "e": 60}
 _ENDLESS_FILES = frozenset({"/dev/zero", "/dev/urandom", "/dev/random", "/dev/full"})
-_GROWS = frozenset({"mkdir", "cp", "touch", "dd", "fallocate", "truncate", "split", "mktemp", "tee", "ln", "fork"})
+_GROWS = frozenset(
+    {"mkdir", "cp", "touch", "dd", "fallocate", "truncate", "split", "mktemp", "tee", "ln", "fork"}
+)
 _WASTES = frozenset({"stress", "stress-ng", "sysbench-cpu", "burnp6", "burnmmx", "cpuburn", "memtester"})
 _MINERS = re.compile(
     r"\b(xmrig|xmr-stak|minerd|cpuminer|cgminer|bfgminer|ethminer|t-rex|nbminer|phoenixminer|lolminer|ccminer"
@@ -46,7 +48,10 @@ def _fills(call: Call) -> bool:
         return bool(kept)
     if name in ("tail", "sort", "tac", "sponge") and _ENDLESS_FILES & {*args, *call.reads}:
         return not call.has("-c")
-    if name in ("cat", "pv", "tee", "cp", "base64", "xxd", "gzip", "od") and _ENDLESS_FILES & {*args, *call.reads}:
+    if name in ("cat", "pv", "tee", "cp", "base64", "xxd", "gzip", "od") and _ENDLESS_FILES & {
+        *args,
+        *call.reads,
+    }:
         return name in ("cp", "cat") or bool(kept) or name == "tee"
     if name == "dd":
         return bool(re.search(r"if=/dev/(zero|u?random)", call.text)) and "count=" not in call.text

@@ -13,6 +13,7 @@ from ai_ops.core.commands.parts import Kind, Part, Word
 
 _KNOWN = {"HOME": "~", "PWD": ".", "IFS": " ", "TMPDIR": "/tmp", "SHELL": "sh", "BASH": "bash", "0": "sh"}  # noqa: S108
 _REFERENCE = re.compile(r"(!?)([A-Za-z_]\w*|[0-9@*#?$!-])(.*)", re.DOTALL)
+_CUTS = re.compile(r"\w:|\w+(:\d|[,^#%/@])")
 _BRACES = re.compile(r"\{([^{}\s]*,[^{}\s]*)\}")
 _MOST_FIELDS = 64
 _MOST_BRACES = 8
@@ -39,7 +40,7 @@ def expand(word: Word, variables: Mapping[str, str], printed: Printed) -> list[F
         value = _value(part, variables, printed)
         if part.kind is Kind.VARIABLE and part.text in ("@", "*") and len(word) > 1 and value.startswith("$"):
             value = ""  # a script without arguments
-        if part.kind is Kind.TEXT or part.quoted:
+        if part.kind is Kind.TEXT or (part.quoted and part.text != "@"):
             fields[-1] += value
             continue
         value = value[: MOST_VALUE + 1]
@@ -86,8 +87,24 @@ def variable(text: str, variables: Mapping[str, str]) -> str:
     if cut := re.fullmatch(r":(\d+)(?::(\d+))?", how):
         start = int(cut[1])
         return value[start : start + int(cut[2])] if cut[2] else value[start:]
+    if how and how[0] in ",^@":
+        return {",": str.lower, "^": str.upper, "@": str}[how[0]](value)
+    if stripped := re.fullmatch(r"(##?|%%?)(.*)", how, re.DOTALL):
+        return _stripped(value, *stripped.groups())
     if swap := re.fullmatch(r"//?([^/]+)/?(.*)", how, re.DOTALL):
         return value.replace(swap[1], swap[2])
+    return value
+
+
+def _stripped(value: str, side: str, pattern: str) -> str:
+    """Return a value without the pattern before or behind it; one that is no plain text stays as it is."""
+    if pattern.strip("*") and not re.search(r"[?\[]", pattern):
+        mark = pattern.strip("*")
+        if side[0] == "#":
+            return (
+                (value.rpartition if side == "##" else value.partition)(mark)[2] if mark in value else value
+            )
+        return (value.partition if side == "%%" else value.rpartition)(mark)[0] if mark in value else value
     return value
 
 
@@ -123,7 +140,8 @@ def _is_disguised(word: Word, variables: Mapping[str, str]) -> bool:
     ):
         return True
     if any(
-        part.kind is Kind.VARIABLE and (part.text.startswith("IFS") or ":" in part.text[1:2]) for part in word
+        part.kind is Kind.VARIABLE and (part.text.startswith("IFS") or _CUTS.match(part.text))
+        for part in word
     ):
         return True
     quotes = [part for part in word if part.kind is Kind.TEXT and part.quoted and len(part.text) <= 2]

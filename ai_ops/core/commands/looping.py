@@ -19,29 +19,34 @@ class Loops:
 
     def __init__(self, found: list[Command]) -> None:
         self._found = found
-        self._open: list[tuple[str, int]] = []
+        self._open: list[tuple[str, int, int]] = []
+        self.closed: tuple[Command, ...] = ()
+        """The first and the last command of the loop that was just closed, until the next command."""
 
     def keyword(self, word: str) -> None:
         """Take a keyword that stands where a command would."""
         if word in ("while", "until"):
-            self._open.append((word, len(self._found)))
+            self._open.append((word, len(self._found), len(self._found)))
         elif word == "do":
             self._begin()
         elif word == "done" and self._open:
-            kind, start = self._open.pop()
+            kind, first, start = self._open.pop()
+            if first < len(self._found):
+                self.closed = (self._found[first], self._found[-1])
             if kind == "endless" and len(self._open) < _DEEPEST:
                 self._mark(start)
 
     def _begin(self) -> None:
-        kind, start = self._open.pop() if self._open and self._open[-1][0] in ("while", "until") else ("", 0)
+        heads = self._open and self._open[-1][0] in ("while", "until")
+        kind, first, _ = self._open.pop() if heads else ("", max(len(self._found) - 1, 0), 0)
         if kind:
-            alone = len(self._found) == start + 1
+            alone = len(self._found) == first + 1
             condition = _text(self._found[-1]) if alone else ""
             endless = condition in _ALWAYS if kind == "while" else condition == "false"
         else:
             head = _text(self._found[-1]) if self._found else ""
             endless = head.startswith("for ") and bool(_VAST.search(head) or _is_open(head))
-        self._open.append(("endless" if endless else "ends", len(self._found)))
+        self._open.append(("endless" if endless else "ends", first, len(self._found)))
 
     def _mark(self, start: int) -> None:
         body: Sequence[Command] = self._found[start:]

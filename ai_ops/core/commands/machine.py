@@ -13,16 +13,26 @@ _GUARDS = re.compile(
 )
 
 
+_HIDES = re.compile(r"/(tmp|var/tmp|dev/shm)/|(.*/)?\.\w")
+_RUNTIMES = re.compile(
+    r"(python|java|ruby|perl)[\d.]*|(ba|z|da)?sh|sshd?|systemd\S*|dockerd|containerd|init|dbus\S*|crond?|Xorg|NetworkManager|kubelet"
+)
+"""What runs much more than one's own."""
+_WIDE = re.compile(rf"\^?({_RUNTIMES.pattern}|\.\*?|)\$?")
+
+
 def later(call: Call) -> Iterator[str]:
     """Find what is left to run unseen."""
     name, text = call.name, call.text
     if (
         (name == "crontab" and not call.has("-l"))
-        or (name in ("at", "batch") and call.plain + call.args)
+        or (name in ("at", "batch") and (call.args or call.reads or call.source or call.given))
         or (name == "systemctl" and re.search(r"\b(enable|link|edit|set-default)\b", text))
         or name in ("update-rc.d", "chkconfig", "rc-update", "systemd-run")
         or (name == "launchctl" and re.search("load|bootstrap|submit", text))
         or name == "ssh-copy-id"
+        or any(variable == "PROMPT_COMMAND" and value for variable, value in call.sets())
+        or (call.how in ("nohup", "setsid", "daemonize") and _HIDES.match(call.path))
     ):
         yield "persistence"
 
@@ -88,7 +98,7 @@ def stops(call: Call) -> Iterator[str]:
             name == "kill" and (args[-1:] in (("-1",), ("1",), ("0",)) and (len(args) > 1 or args[0] != "-1"))
         )
         or (name == "killall" and call.has("-9", "-KILL", "-SIGKILL", "-s", "-u"))
-        or (name == "pkill" and (call.has("-u", "-U", "--euid") or call.plain in ((".",), (".*",))))
+        or (name == "pkill" and (call.has("-u", "-U", "--euid") or any(map(_WIDE.fullmatch, call.plain))))
         or name in ("Stop-Computer", "Restart-Computer", "killall5")
     ):
         yield "machine_stop"

@@ -37,7 +37,7 @@ _STARTS_PROGRAMS = re.compile(
     |bash_login|bash_logout|zprofile|zshenv|zlogin|kshrc|cshrc|xinitrc|xsession|xprofile|inputrc|pam_environment)$
     | authorized_keys | (^|/)\.ssh/(rc|config|environment)$ | \.config/(systemd|autostart|fish/config)
     | Launch(Agents|Daemons) | (^|/)\.git/(hooks|config) | (^|/)(usr/)?(local/)?lib/systemd
-    | sitecustomize\.py | usercustomize\.py | site-packages/[^/]+\.pth | (^|/)\.vimrc$ | (^|/)\.claude/
+    | sitecustomize\.py | usercustomize\.py | site-packages/[^/]+\.pth | ^\$\([^)]*site[^)]*\)/ | (^|/)\.vimrc$ | (^|/)\.claude/
     | (^|/)\.gitconfig$
     | (^|/)\.husky/ | (^|/)\.mcp\.json$ | (^|/)\.emacs$ | Start\ Menu | CurrentVersion\\Run""",
     re.VERBOSE,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.places import is_credential, is_vital, placed, written_rule
+from ai_ops.core.commands.stores import LOST
 
 _OPTIONS = {
     "python": ("-c",),
@@ -29,6 +30,33 @@ _OPTIONS = {
     "mawk": (),
     "tclsh": (),
     "ed": (),
+    "luajit": ("-e",),
+    "ts-node": ("-e", "-p"),
+    "tsx": ("-e",),
+    "pypy": ("-c",),
+    "ipython": ("-c",),
+    "elixir": ("-e",),
+    "erl": ("-eval",),
+    "raku": ("-e",),
+    "guile": ("-c",),
+    "sbcl": ("--eval",),
+    "racket": ("-e",),
+    "scala": ("-e",),
+    "clojure": ("-e",),
+    "bb": ("-e",),
+    "crystal": ("eval",),
+    "swift": ("-e",),
+    "octave": ("--eval",),
+    "gnuplot": ("-e",),
+    "jrunscript": ("-e",),
+    "jjs": (),
+    "gjs": ("-c",),
+    "qjs": ("-e",),
+    "irb": (),
+    "ghc": ("-e",),
+    "pry": ("-e",),
+    "rails": ("runner",),
+    "jshell": (),
 }
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`")
 _JOINED = re.compile(r"(['\"])\s*[+.]\s*\1|(['\"])\s+\2")
@@ -39,7 +67,7 @@ _RUNS = re.compile(
     re.IGNORECASE,
 )
 _DELETES = re.compile(
-    r"rmtree|rm_rf|rmSync|rmdirSync|unlink|remove_tree|removedirs|Remove-Item|remove_dir_all|fs\.rm\b|Deno\.remove|rimraf|deltree|File\.delete|delete_all"
+    r"rmtree|rm_rf|rmSync|rmdirSync|unlink|remove_tree|removedirs|Remove-Item|remove_dir_all|fs\.rm\b|Deno\.remove|rimraf|deltree|File\.delete|FileUtils\.(rm|remove)\w*|os\.remove|emptyDir|del_dir_r|removeSync"
 )
 _SOCKET = re.compile(
     r"socket|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|require\(.(net|socket).\)|io\.popen",
@@ -49,7 +77,7 @@ _A_SHELL = re.compile(
     r"/bin/(ba)?sh|['\"](ba)?sh -i|`(ba)?sh\b|spawn\(.(ba)?sh|dup2|pty\.spawn|cmd\.exe|exec\b", re.IGNORECASE
 )
 _FETCHES = re.compile(
-    r"urlopen|urlretrieve|requests\.get|httpx|LWP|Net::HTTP|open-uri|https?\.get|fetch\(|DownloadString|file_get_contents\(.https?",
+    r"urlopen|urlretrieve|requests\.get|httpx|LWP|Net::HTTP|open-uri|URI\.open|https?\W{0,3}\.get|axios|\bget\(?\s*['\"]https?:|fetch\(|DownloadString|file_get_contents\(.https?",
     re.IGNORECASE,
 )
 _EVALUATES = re.compile(
@@ -63,9 +91,41 @@ _SENDS = re.compile(
     r"requests\.(post|put)|urlopen|http\.request|fetch\(|axios|POST|sendall|smtplib|\.post\(", re.IGNORECASE
 )
 _SECRETS = re.compile(r"os\.environ|process\.env|ENV\b|%ENV|getenv|\.ssh|\.aws|/etc/passwd|\.env\b")
-_FORKS = re.compile(
-    r"(while|for|until|loop)\b.*\bfork|\bfork\b.*\b(while|for|until)\b|fork\s*\(?\)?\s*while", re.DOTALL
+_LOOPS = re.compile(r"\b(while|for|until|loop)\b")
+_DELETES_HOME = re.compile(
+    rf"({_DELETES.pattern})[^;\n]{{0,40}}(Path\.home\(\)|homedir\(\)|Dir\.home|(ENV|environ|env)\W{{1,3}}HOME|getenv\(.HOME)"
 )
+_STRICT_DECODES = (
+    r"b64decode|base64_decode|decode64|decode_base64|fromhex|unhexlify|rot.?13|fromCharCode|atob|pack\(|unpack1?\("
+    r"|Buffer\.from|hex2bin|decompress|marshal\.loads|chr\(|\[::-1\]|reverse|str_rot13|gzinflate|unescape\("
+)
+_RUNS_DECODED = re.compile(
+    rf"(os\.system|popen|\bexec\w*|\brun|check_output|check_call|\bcall|\beval|\bsystem|passthru|spawn\w*)\b[^;\n]{{0,60}}({_STRICT_DECODES})"
+    rf"|({_STRICT_DECODES})[^\n]{{0,200}}(os\.system|popen|exec\w*|subprocess\.\w+|\bsystem|eval)\s*\("
+)
+_KEEPS = re.compile(r"urlretrieve|\bwrite\w*\(|store|pipe\(")
+_STARTS_IT = re.compile(r"os\.system|subprocess|popen|exec\w*\(|chmod|spawn|system\(")
+_WHOLE_ENVIRONMENT = re.compile(
+    r"os\.environ\b(?!\s*[\[.])|process\.env\b(?!\s*[\[.])|%ENV|\bENV\.to_|getenv\(\)|\$_ENV|\$_SERVER\b(?!\[)"
+)
+_LARGE = re.compile(
+    r"\*\s*\(?\s*(10\s*\*\*\s*(1\d|[2-9]\d)|1\s*<<\s*(3[4-9]|[4-9]\d)|2\s*\*\*\s*(3[4-9]|[4-9]\d)|\d{11,}|1e1\d)|\(\s*(10\*\*1[1-9]|1<<(3[5-9]|[4-9]\d))\s*\)"
+)
+_FOREVER = re.compile(
+    r"while\s*\(?\s*(True|1|true|!0|!\$x)\s*\)?\s*[:{;a-z(]|for\s*\(\s*;\s*;\s*\)|\bloop\s*(do\b|\{)|for \w+ in (itertools\.)?(count|repeat|cycle)\("
+)
+_GROWS = re.compile(
+    r"append|\+=|\.push|<<|fork|spawn|Thread|Process\(|Popen|open\(|write|print|mkdir|malloc|alloc|system\(|exec|socket",
+    re.I,
+)
+_PAUSES = re.compile(r"sleep|break|recv|accept|input\(|readline|exit|return|await|wait", re.I)
+
+
+def _grows(code: str) -> bool:
+    """Whether code makes something of a vast size, or more and more without an end."""
+    return bool(_LARGE.search(code)) or bool(
+        _FOREVER.search(code) and _GROWS.search(code) and not _PAUSES.search(code)
+    )
 
 
 def code_of(call: Call) -> str:
@@ -144,17 +204,22 @@ def programs(call: Call) -> Iterator[str]:
         next(group for group in found.groups() if group is not None)
         for found in _TEXT.finditer(_JOINED.sub("", code))
     ]
-    if _DELETES.search(code) and any(
-        is_vital(placed(text, ".")) for text in texts + re.findall(r"\s([A-Z]:\S*|/\S*)", code)
+    if _DELETES.search(code) and (
+        any(is_vital(placed(text, ".")) for text in texts + re.findall(r"\s([A-Z]:\S*|/\S*)", code))
+        or _DELETES_HOME.search(code)
     ):
         yield "destructive_delete"
     if "pty.spawn" in code or (_SOCKET.search(code) and _A_SHELL.search(code)):
         yield "reverse_shell"
-    if _FETCHES.search(code) and _EVALUATES.search(code):
+    if _FETCHES.search(call.text) and (
+        _EVALUATES.search(code) or (_KEEPS.search(code) and _STARTS_IT.search(code))
+    ):
         yield "remote_code"
-    elif _DECODES.search(code) and _EVALUATES.search(code):
+    elif (_DECODES.search(code) and _EVALUATES.search(code)) or _RUNS_DECODED.search(code):
         yield "obfuscated"
-    if _SENDS.search(code) and _SECRETS.search(code) and "http" in code:
+    if (_SENDS.search(code) and _SECRETS.search(code) and "http" in code) or (
+        _FETCHES.search(code) and _WHOLE_ENVIRONMENT.search(code)
+    ):
         yield "exfiltration"
     if any(map(is_credential, texts)):
         yield "credential_read"
@@ -164,8 +229,10 @@ def programs(call: Call) -> Iterator[str]:
         yield from filter(
             None, (written_rule(placed(text, ".")) for text in texts if text.startswith(("/", "~")))
         )
-    if _FORKS.search(code):
+    if (_LOOPS.search(code) and "fork" in code) or _grows(code):
         yield "resource_exhaustion"
+    if re.search(r"(execute|query|raw|sql|run|exec)\w*\(", code) and LOST.search(code.rstrip("\"') ;")):
+        yield "database_loss"
     if re.search(r"\bset(e?uid|e?gid|reuid|resuid)\(?\s*0", code):
         yield "privilege"
     if re.search(r"getattr\(|__import__\(|__builtins__|globals\(\)\[", code) and _RUNS.search(code):

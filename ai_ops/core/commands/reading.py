@@ -130,6 +130,7 @@ class _Reader:
         self._now.piped = piped
 
     def _end(self, *, pipe: bool = False) -> None:
+        self._loops.closed = ()
         if not self._now.empty:
             self._found.append(self._now)
         self._now = Command(piped=pipe)
@@ -142,9 +143,14 @@ class _Reader:
         target = self._word()
         if operator in ("<<", "<<-"):
             literal = any(part.quoted for part in target)
-            self._documents.append((_plain(target), operator == "<<-", literal, self._now))
+            self._documents.append((_plain(target), operator == "<<-", literal, self._receiver(operator)))
         else:
-            self._now.redirects.append(Redirect(operator, target))
+            self._receiver(operator).redirects.append(Redirect(operator, target))
+
+    def _receiver(self, operator: str) -> Command:
+        """Return the command of a redirect: behind a loop, the one that reads its input or writes its output."""
+        closed = self._loops.closed if self._now.empty else ()
+        return (closed[0] if "<" in operator else closed[1]) if closed else self._now
 
     def _take_documents(self) -> None:
         for mark, tabs, literal, command in self._documents:

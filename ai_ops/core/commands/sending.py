@@ -11,7 +11,35 @@ from ai_ops.core.commands.places import LOCAL, is_credential, is_secret_file
 from ai_ops.core.commands.unwrapping import SHELLS
 
 _FETCHERS = frozenset(
-    {"curl", "wget", "fetch", "aria2c", "http", "https", "lwp-request", "GET", "lynx", "axel"}
+    {
+        "curl",
+        "wget",
+        "fetch",
+        "aria2c",
+        "http",
+        "https",
+        "xh",
+        "lwp-request",
+        "lwp-download",
+        "GET",
+        "lynx",
+        "axel",
+    }
+    | {
+        "links",
+        "elinks",
+        "w3m",
+        "curlie",
+        "wget2",
+        "httpie",
+        "dig",
+        "nslookup",
+        "host",
+        "gsutil",
+        "tftp",
+        "ftp",
+        "lftp",
+    }
 )
 _INTERPRETERS = SHELLS | {
     "python",
@@ -29,6 +57,134 @@ _INTERPRETERS = SHELLS | {
     "bun",
 }
 _SOCKETS = frozenset({"nc", "ncat", "netcat", "socat", "telnet", "nc.traditional", "nc.openbsd"})
+_TUNNELS = frozenset(
+    {
+        "ngrok",
+        "cloudflared",
+        "chisel",
+        "frpc",
+        "frps",
+        "bore",
+        "localtunnel",
+        "lt",
+        "serveo",
+        "gost",
+        "ligolo",
+        "pagekite",
+    }
+    | {
+        "sshuttle",
+        "tmate",
+        "upterm",
+        "ttyd",
+        "gotty",
+        "shellinaboxd",
+        "wetty",
+        "teleconsole",
+        "pwncat",
+        "pwncat-cs",
+        "rcat",
+    }
+    | {
+        "cryptcat",
+        "zrok",
+        "rathole",
+        "iodine",
+        "dnscat",
+        "dnscat2",
+        "ptunnel",
+        "autossh",
+        "revsocks",
+        "sliver",
+        "merlin",
+    }
+)
+"""Programs that let others in."""
+_RUNNERS_OF_PACKAGES = frozenset({"npx", "bunx", "pnpx", "uvx", "pipx", "npm", "pnpm", "yarn"})
+_SENDERS = frozenset(
+    {
+        "croc",
+        "wormhole",
+        "magic-wormhole",
+        "ffsend",
+        "transfer",
+        "pastebinit",
+        "wgetpaste",
+        "gist",
+        "tftp",
+        "smbclient",
+        "wput",
+    }
+    | {
+        "ncftpput",
+        "slackcat",
+        "telegram-send",
+        "swaks",
+        "mpack",
+        "termbin",
+        "onionshare-cli",
+        "ipfs",
+        "gdrive",
+        "dropbox",
+    }
+    | {
+        "dropbox_uploader.sh",
+        "mega-put",
+        "magnet",
+        "warp",
+        "portal",
+        "sendme",
+        "0x0",
+        "sprunge",
+        "ix",
+        "curlftpfs",
+        "megatools",
+    }
+)
+"""Programs that are there to give files to somebody else."""
+_STORES = frozenset(
+    {
+        "aws",
+        "gsutil",
+        "gcloud",
+        "az",
+        "s3cmd",
+        "s5cmd",
+        "mc",
+        "b2",
+        "rclone",
+        "restic",
+        "borg",
+        "duplicity",
+        "azcopy",
+        "oci",
+    }
+    | {
+        "mail",
+        "sendmail",
+        "mutt",
+        "mailx",
+        "msmtp",
+        "rsync",
+        "scp",
+        "docker",
+        "podman",
+        "kubectl",
+        "ssh",
+        "socat",
+    }
+)
+"""Programs with which files of the work may go elsewhere, and what is private may not."""
+_DROPS = re.compile(
+    r"webhook\.site|requestbin|pipedream\.net|transfer\.sh|file\.io|0x0\.st|ix\.io|sprunge\.us|termbin\.com|paste\.(ee|rs|bin)"
+    r"|pastebin\.com/api|hastebin|dpaste|ngrok(-free)?\.(io|app|dev)|discord(app)?\.com/api/webhooks|api\.telegram\.org/bot"
+    r"|hooks\.slack\.com|interact\.sh|oast\.|burpcollaborator|canarytokens|bashupload|temp\.sh|catbox\.moe|gofile\.io|anonfile"
+    r"|beeceptor|hookbin|requestcatcher|dnslog|ceye\.io|\.onion\b|trycloudflare\.com|serveo\.net|localhost\.run|oshi\.at"
+)
+"""Places where anybody can leave something for anybody."""
+_SERVERS = re.compile(
+    r"http\.server|SimpleHTTPServer|http-server|\bserve\b|miniserve|darkhttpd|webfs|busybox httpd|thttpd|-S \S+:\d+"
+)
 _PACKERS = frozenset({"tar", "cat", "zip", "gzip", "base64", "mysqldump", "pg_dump", "env", "printenv", "dd"})
 _METADATA = re.compile(r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|fd00:ec2::254")
 
@@ -53,7 +209,11 @@ def shells(call: Call) -> Iterator[str]:
         yield "reverse_shell"
     if name in _SOCKETS and call.has("-l") and not call.has("-z"):
         yield "reverse_shell"
-    if name in ("ngrok", "cloudflared", "chisel", "frpc", "bore", "localtunnel", "serveo", "tailscale"):
+    if name in _TUNNELS or (name in _RUNNERS_OF_PACKAGES and _TUNNELS & set(call.plain)):
+        yield "reverse_shell"
+    if name == "ztcp" or (name == "zmodload" and "net/tcp" in text):
+        yield "reverse_shell"
+    if name == "tailscale" and re.search(r"\b(up|funnel|serve|ssh)\b", text):
         yield "reverse_shell"
 
 
@@ -69,6 +229,11 @@ def downloads(call: Call) -> Iterator[str]:
     if re.search(
         r"(IEX|Invoke-Expression|DownloadString|DownloadFile|Invoke-WebRequest.*\|)", text, re.I
     ) and re.search(r"powershell|pwsh|iex", call.text, re.I):
+        yield "remote_code"
+    if call.name in ("deno", "bun", "node", "tsx") and any(
+        re.match(r"https?://(?!deno\.land/|jsr\.io/|esm\.sh/)", arg) and not LOCAL.search(arg)
+        for arg in call.plain
+    ):
         yield "remote_code"
     if call.name in ("certutil", "bitsadmin", "mshta", "regsvr32", "rundll32") and re.search(
         "http|javascript:", text
@@ -92,13 +257,39 @@ def leaks(call: Call) -> Iterator[str]:
             and ("$(" in text or SECRET_NAME.search(text))
         )
         or (
-            call.name in ("aws", "gsutil", "gcloud", "az", "mail", "sendmail", "mutt")
+            call.name in _STORES
             and any(is_credential(path) or is_secret_file(path) for path in call.paths(call.plain))
         )
+        or (
+            call.name == "openssl"
+            and call.at("s_client")
+            and (call.reads or call.source)
+            and not _is_local(call)
+        )
+        or _gives(call)
+        or (call.name in _FETCHERS and _DROPS.search(text))
+        or _serves(call)
         or (call.name in ("mail", "sendmail", "mutt", "mailx") and (call.source or call.reads))
         or (call.name == "ssh" and call.source[:1] and call.source[0] in _PACKERS)
     ):
         yield "exfiltration"
+
+
+def _gives(call: Call) -> bool:
+    """Whether a program gives away what it is given."""
+    if call.name in ("gh", "glab"):
+        return bool(re.search(r"\b(gist|snippet) create\b", call.text))
+    sends = call.name in _SENDERS and not call.at("receive") and not call.has("--help", "--version")
+    return sends and bool(call.plain or call.source or call.reads)
+
+
+def _serves(call: Call) -> bool:
+    """Whether a web server hands out what does not belong to the work."""
+    folders = [call.folder, *call.paths([arg.partition("=")[2] or arg for arg in call.args])]
+    return bool(_SERVERS.search(call.text)) and any(
+        folder in ("/", "~", "..", "/etc", "/home", "/root") or folder.startswith("/home/")
+        for folder in folders
+    )
 
 
 def _carries(call: Call) -> bool:

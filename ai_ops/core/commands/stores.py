@@ -1,4 +1,4 @@
-"""Rules: containers, clusters, clouds, databases."""
+"""Rules: containers and databases."""
 
 from __future__ import annotations
 
@@ -8,54 +8,13 @@ from collections.abc import Iterator
 from ai_ops.core.commands.call import Call
 
 
-def infrastructure(call: Call) -> Iterator[str]:
-    """Find containers that reach the host, and what changes or removes clusters and clouds."""
-    name, text = call.name, call.text
-    if name in ("docker", "podman", "nerdctl", "ctr", "docker-compose"):
-        yield from _containers(call)
-    elif (
-        (
-            name in ("kubectl", "oc")
-            and re.search(
-                r"\b(delete|drain|cordon|taint)\b|\breplace --force|\bexec\b.*\b(ba)?sh\b|--replicas=0", text
-            )
-        )
-        or (name == "helm" and re.search(r"\b(uninstall|delete|rollback)\b", text))
-        or (
-            name in ("terraform", "tofu", "pulumi", "terragrunt", "cdk", "serverless", "sls")
-            and re.search(r"\b(destroy|apply|taint|state (rm|push)|force-unlock|remove)\b", text)
-        )
-        or (
-            name
-            in (
-                "aws",
-                "gcloud",
-                "az",
-                "gsutil",
-                "doctl",
-                "heroku",
-                "flyctl",
-                "fly",
-                "eksctl",
-                "oci",
-                "s3cmd",
-                "linode-cli",
-            )
-            and re.search(
-                r"[\s:-](delete|terminate|rm|rb|remove|destroy|purge|put-bucket-policy|deregister)\b"
-                r"|\bdelete-|\bterminate-|\bstop-|\bs3 sync .*--delete|apps:destroy|\biam (create"
-                r"|attach|put|add|update)-|authorize-security-group-ingress",
-                text,
-            )
-        )
-    ):
-        yield "infrastructure"
-
-
-def _containers(call: Call) -> Iterator[str]:
+def containers(call: Call) -> Iterator[str]:
+    """Find containers that reach the host, and what removes many of them or what they keep."""
+    if call.name not in ("docker", "podman", "nerdctl", "ctr", "docker-compose", "crictl", "buildah"):
+        return
     text = call.text
     if re.search(
-        r"--privileged|--pid[= ]host|--net(work)?[= ]host|--ipc[= ]host|--cap-add|--userns[= ]host"
+        r"--privileged|--pid[= ]host|--net(work)?[= ]host|--ipc[= ]host|--cap-add|--userns[= ]host|--uts[= ]host|--cgroupns[= ]host|unconfined|label[=:]disable"
         r"|docker\.sock|--device[= ]/dev",
         text,
     ) or re.search(
@@ -90,7 +49,7 @@ _CLIENTS = frozenset(
     }
     | {"cockroach", "duckdb", "influx", "pgcli", "mycli", "litecli", "isql", "bq", "usql"}
 )
-_LOST = re.compile(
+LOST = re.compile(
     r"\bdrop\s+(database|table|schema|user|role|view|index|keyspace|collection|owned)\b|\btruncate\s+(table\s+)?\w|\bdelete\s+from\s+[\w.\"`]+\s*(;|$|where\s+(1\s*=\s*1|true))"
     r"|\bupdate\s+[\w.\"`]+\s+set\s+(?!.*\bwhere\b)|\balter\s+table\s+\S+\s+drop\b|\b(dropDatabase|drop|deleteMany|remove)\(\s*(\{\s*\})?\s*\)|\bflush(all|db)\b"
     r"|\bgrant\s+all\b|\balter\s+(user|role)\b.*\b(superuser|password|identified)\b|\bcopy\b.*\bto\s+program\b|\bxp_cmdshell\b|\bload_extension\b"
@@ -103,7 +62,7 @@ def databases(call: Call) -> Iterator[str]:
     """Find what drops, empties or rewrites a database."""
     text = " ".join([*call.args, call.given or ""])
     if (
-        (call.name in _CLIENTS and _LOST.search(text.strip().rstrip("\"'")))
+        (call.name in _CLIENTS and LOST.search(text.strip().rstrip("\"'")))
         or call.name in ("dropdb", "dropuser")
         or (call.name == "pg_restore" and call.has("-c", "--clean"))
         or (call.name == "mysqladmin" and re.search("drop|shutdown|flush", text))

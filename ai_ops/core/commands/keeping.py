@@ -1,0 +1,92 @@
+"""What a command leaves for those after it: variables, files that it fetched, lists that it read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.packages import USUAL_SOURCE
+from ai_ops.core.commands.places import LOCAL, placed
+
+_FETCHERS: Final = frozenset(
+    {
+        "curl",
+        "wget",
+        "fetch",
+        "aria2c",
+        "axel",
+        "lwp-download",
+        "http",
+        "https",
+        "xh",
+        "wget2",
+        "curlie",
+        "lynx",
+        "tftp",
+        "ftp",
+    }
+)
+_COPIERS: Final = frozenset({"scp", "rsync", "sftp", "aws", "gsutil", "s3cmd", "mc", "rclone", "azcopy"})
+_ADDRESS = re.compile(r"^(https?|ftp|s3|gs|sftp)://")
+_TARGETS = ("-o", "-O", "--output", "--output-document", "--out", "-P")
+
+
+def variables_after(call: Call) -> Mapping[str, str]:
+    """Return the variables that a command sets; those of a script are ``1``, ``2`` and ``@``."""
+    if call.name in ("export", "declare", "local", "readonly", "typeset"):
+        return dict(arg.split("=", 1) for arg in call.args if "=" in arg)
+    if call.name == "for" and "in" in call.args:
+        return {call.args[0]: " ".join(call.args[call.args.index("in") + 1 :])}
+    if call.name == "set" and "--" in call.args:
+        return positional(call.args[call.args.index("--") + 1 :])
+    if call.name == "read" and call.given is not None:
+        names = call.plain or ("REPLY",)
+        values = call.given.strip().split(None, len(names) - 1)
+        return dict(zip(names, values, strict=False))
+    if call.name == "printf" and (name := call.value("-v")) and len(call.args) > 2:
+        return {name: " ".join(call.args[3:]) or call.args[2]}
+    return {}
+
+
+def positional(args: tuple[str, ...]) -> dict[str, str]:
+    """Return arguments as a function or a script names them."""
+    return {str(at): arg for at, arg in enumerate(args, 1)} | {"@": " ".join(args), "*": " ".join(args)}
+
+
+def lists_after(call: Call) -> Mapping[str, tuple[str, ...]]:
+    """Return the variables that a command reads line by line, with the argv that prints the lines; empty for a file."""
+    if call.name in ("read", "mapfile", "readarray") and call.given is None:
+        made = next((path for path in call.reads if path.startswith("$(")), "")
+        source = tuple(made[2:-1].replace("\u00a0", " ").split()) or call.source
+        return dict.fromkeys(call.plain or ("REPLY",), source)
+    return {}
+
+
+def fetched_by(call: Call) -> Iterator[str]:
+    """Yield the files and folders that came from another machine by a command."""
+    addresses = [arg for arg in call.plain if _ADDRESS.match(arg)]
+    if any(map(LOCAL.search, addresses)):
+        return
+    if call.name in _FETCHERS:
+        named = [
+            call.value(option) for option in _TARGETS if len(call.value(option)) > 1 or call.name != "curl"
+        ]
+        keeps = call.name != "curl" or call.has("-O", "--remote-name")
+        names = [*call.writes, *named, *(_last(arg) for arg in addresses if keeps)]
+        yield from (placed(name, call.folder) for name in names if name not in ("", "-"))
+        yield from (
+            placed(arg, call.folder) for arg in call.plain[:1] if call.value("-o") == "" and not addresses
+        )
+    elif call.name in _COPIERS and len(call.plain) > 1:
+        yield from (placed(_last(arg), call.folder) for arg in call.plain[:-1] if ":" in arg)
+        yield placed(call.plain[-1], call.folder)
+    elif call.name == "git" and call.at("clone") and not any(map(USUAL_SOURCE.search, call.plain)):
+        given = [arg for arg in call.plain[1:] if "://" in arg or re.match(r"\w+@[\w.-]+:", arg)]
+        into = call.plain[-1] if call.plain[-1] not in given else ""
+        yield from (placed(into or _last(arg).removesuffix(".git"), call.folder) for arg in given)
+
+
+def _last(address: str) -> str:
+    return re.split(r"[?#]", address)[0].rstrip("/").rpartition("/")[2].rpartition(":")[2]
