@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.connecting import hosts
 from ai_ops.core.commands.places import LOCAL, is_disk
 
 _NOTHING = r"(?!)"
@@ -66,7 +67,8 @@ _LOOKS: Final[Mapping[str, str]] = {
     "setpci": _NOTHING,
     "bpftool": r"\w+ (show|list|dump)",
     "snap": rf"{_SHOWS}|find|changes|install(?!.*--dangerous)|refresh",
-    "sysctl": r"(-[anbeN]+|-a|--all)$|(-[nbeN]+ )?[\w./-]+$",
+    "sysctl": r"(-[anbeN]+|--all)$|[\w./]+$",
+    "rtcwake": r"-m (show|no)|--(show|mode (show|no))",
     "nvram": "-p|print",
     "csrutil": "status",
     "spctl": "--status|-a",
@@ -78,8 +80,8 @@ _LOOKS: Final[Mapping[str, str]] = {
 }
 """Programs of administration with what they are asked when they only look."""
 _REMOVES = re.compile(
-    r"^(apt|apt-get|aptitude|yum|dnf|zypper|apk|pacman|opkg|microdnf|emerge)\s.*?"
-    r"(\b(remove|purge|autoremove|erase|del|delete|full-upgrade|dist-upgrade|downgrade)\b|\s-R\w*\b|--(remove|unmerge|purge)\b)"
+    r"^(apt|apt-get|aptitude|yum|dnf|zypper|apk|pacman|opkg|microdnf|emerge|rpm)\s(.*\s)?"
+    r"((remove|purge|autoremove|erase|del|delete|full-upgrade|dist-upgrade|downgrade)\b|-R\w*\b|-e\b|--(remove|unmerge|purge|erase)\b)"
 )
 _KEEPS: Final[Mapping[str, str]] = {
     "zfs": r"list|get|mount|diff|version",
@@ -95,7 +97,10 @@ _KEEPS: Final[Mapping[str, str]] = {
     "lvreduce": r"(?!)",
     "lvresize": r"(?!)",
     "lvconvert": r"(?!)",
-    "resize2fs": r"(?!)",
+    "resize2fs": _NOTHING,
+    "vgreduce": _NOTHING,
+    "pvmove": _NOTHING,
+    "fsfreeze": _NOTHING,
     "e2fsck": r"-n",
     "fsck": r"-N",
     "diskutil": r"list|info|activity",
@@ -216,6 +221,8 @@ _ATTACKS: Final = frozenset(
         "crowbar",
     }
 )
+_LOADS = frozenset({"ab", "wrk", "wrk2", "hey", "siege", "vegeta", "bombardier", "h2load", "slowhttptest", "oha", "httperf", "autocannon"})
+_EAVESDROPS = frozenset({"logkeys", "showkey", "arecord", "scrot", "fswebcam", "screencapture", "xwd", "xspy", "keysniffer", "mitmproxy", "mitmdump"})
 _SNIFFERS = frozenset({"tcpdump", "tshark", "dumpcap", "ngrep", "tcpflow", "wireshark", "snoop", "termshark"})
 _HELP = re.compile(r"(^|\s)(--help|-h|--version|-V|help)$")
 
@@ -225,6 +232,8 @@ def administration(call: Call) -> Iterator[str]:
     asked = " ".join(call.args)
     if _HELP.search(asked):
         return
+    if call.name == "sysctl" and call.has("-p", "-w", "--load", "--system"):
+        yield "system_write"
     looks = _LOOKS.get(call.name)
     if (looks and asked and not re.match(rf"(-\S+ )*({looks})(\s|$)", asked)) or _REMOVES.match(call.text):
         yield "system_write"
@@ -241,7 +250,14 @@ def attacks(call: Call) -> Iterator[str]:
     """Find tools that scan, listen to or attack other machines."""
     if _HELP.search(" ".join(call.args)):
         return
-    if call.name in _ATTACKS or (call.name in _SNIFFERS and not call.has("-r", "-D", "--list-interfaces")):
+    strangers = [host for host in hosts(call) if not LOCAL.search(host)]
+    if call.name in _LOADS and (strangers or any("://" in arg and not LOCAL.search(arg) for arg in call.args)):
+        yield "attack_tool"
+    elif (call.name in ("nc", "ncat", "netcat") and re.search(r"\s\d+-\d+$", call.text) and strangers) or (
+        call.name in ("ping", "fping", "nc", "ncat") and re.search(r"\d+\.\d+\.\d+\.(\$|\d+/\d|\{)", call.text)
+    ):
+        yield "attack_tool"
+    if call.name in _ATTACKS or call.name in _EAVESDROPS or re.search(r"^(ffmpeg .*(x11grab|avfoundation|gdigrab)|import -window root|xinput test)", call.text) or (call.name in _SNIFFERS and not call.has("-r", "-D", "--list-interfaces")):
         yield "attack_tool"
     elif call.name in ("nmap", "zenmap", "arp-scan", "netdiscover", "nbtscan") and not any(
         map(LOCAL.search, call.plain)

@@ -36,17 +36,24 @@ from ai_ops.core.commands.outputs import decodes, printed
 from ai_ops.core.commands.parts import Command, Kind, Word
 from ai_ops.core.commands.passing import WORTH_HIDING, passed
 from ai_ops.core.commands.places import placed
-from ai_ops.core.commands.reading import MOST_CHARACTERS, read
+from ai_ops.core.commands.reading import MOST_CHARACTERS, read, words_of
 from ai_ops.core.commands.unwrapping import SHELLS, base, unwrap
 
 _DEEPEST = 8
 _MOST_COMMANDS = 2000
 _MOST_READ = 400_000
+_MOST_ELEMENTS = 64
 _MOST_SHOWN = 16_000
 _HIDDEN = re.compile(
     "[A-Za-z][\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]+[A-Za-z]"
 )
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)\+?=")
+_SETS_UP = re.compile(
+    r"\$\((ssh-agent|direnv|pyenv|rbenv|nodenv|goenv|brew|/\S+/brew|starship|zoxide|dircolors|conda|mise|asdf|fnm|opam|luarocks|docker-machine"
+    r"|minikube|register-python-argcomplete|rustup|npm|gh|kubectl|thefuck|atuin|jump|lesspipe|resize|setup-x-environment)"
+    r"(\s[\w./=:-]+)*\)$"
+)
+"""What prints the settings of a shell, to be evaluated there."""
 _OPEN_NAME = re.compile(r"\$([a-z_]\w*|[0-9@*])$|[a-z]\$[^/]*$")
 _RUNS_TEXT: Final = SHELLS | {
     "eval",
@@ -61,6 +68,9 @@ _RUNS_TEXT: Final = SHELLS | {
     "exec",
     "xargs",
 }
+_REMOTE_SHELLS: Final = ("ssh", "su", "sudo", "chroot", "nsenter", "rsh", "fakeroot", "unshare")
+_BUILDERS: Final = frozenset({"make", "npm", "yarn", "pnpm", "pip", "pip3", "cargo", "go", "mvn", "gradle", "docker", "cmake"})
+"""Programs that run what a folder says."""
 _SOURCES: Final = ("source", ".")
 _RULES: Final = (
     deleting.deletions,
@@ -182,7 +192,7 @@ class _Walk:
             self._substitutions(word, depth)
         words, own = self._assignments(command.words, depth)
         fields = [each for word in words for each in self._expanded(word, depth)]
-        given, reads, writes = self._redirects(command, before, depth)
+        given, reads, writes, source = self._redirects(command, before, depth)
         if not fields:
             self.variables.update(own)
             fields = [Field(":")]
@@ -193,7 +203,7 @@ class _Walk:
             argv[0],
             argv[1:],
             given,
-            before.argv,
+            source,
             self.folder,
             writes,
             reads,
@@ -236,6 +246,9 @@ class _Walk:
                 kept = dict(self.variables), self.folder
                 self.script(part.text, depth + 1)
                 self.variables, self.folder = kept
+            elif part.kind is Kind.ARRAY:
+                for inner in words_of(part.text):
+                    self._substitutions(inner, depth + 1)
             elif part.kind is Kind.VARIABLE and "$(" in part.text:
                 self.script(part.text[part.text.index("$(") + 2 :].rstrip(")}"), depth + 1)
 
@@ -247,6 +260,10 @@ class _Walk:
             if not found:
                 break
             head = words[0][0]
+            if words[0][-1].kind is Kind.ARRAY:
+                own.update(self._array(found[1], words[0][-1].text, depth))
+                words = words[1:]
+                continue
             rest = (type(head)(head.kind, head.text[found.end() :]), *words[0][1:])
             value = " ".join(each.text for each in self._expanded(rest, depth))
             own[found[1]] = value[:MOST_VALUE]
@@ -254,22 +271,32 @@ class _Walk:
             words = words[1:]
         return words, own
 
+    def _array(self, name: str, text: str, depth: int) -> dict[str, str]:
+        """Return what the elements of an array are known as."""
+        values = [each.text for word in words_of(text) for each in self._expanded(word, depth)]
+        joined = " ".join(values)[:MOST_VALUE]
+        numbered = {f"{name}[{at}]": value for at, value in enumerate(values[:_MOST_ELEMENTS])}
+        return {name: values[0] if values else "", f"{name}[@]": joined, f"{name}[*]": joined, **numbered}
+
     def _expanded(self, word: Word, depth: int) -> list[Field]:
         return expand(word, self.variables, lambda text: self._output(text, depth))
 
     def _output(self, text: str, depth: int) -> str | None:
         """Return what a substituted command prints; it is judged elsewhere."""
+        return self._printed(text, depth).text
+
+    def _printed(self, text: str, depth: int) -> _Pipe:
         if depth > _DEEPEST:
-            return None
+            return _Pipe()
         aside = _Walk(variables=dict(self.variables), files=self.files, budget=self.budget)
         pipe = aside.script(text, depth + 1)
         self.decoded = self.decoded or pipe.decoded
-        return pipe.text
+        return pipe
 
     def _redirects(
         self, command: Command, before: _Pipe, depth: int
-    ) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
-        given, reads, writes = before.text, [], []
+    ) -> tuple[str | None, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        given, reads, writes, source = before.text, [], [], before.argv
         for redirect in command.redirects:
             text = " ".join(each.text for each in self._expanded(redirect.target, depth))
             if redirect.operator in ("<<", "<<<"):
@@ -277,17 +304,21 @@ class _Walk:
             elif redirect.operator in ("<", "<>", "<&"):
                 reads.append(text)
                 made = next((part.text for part in redirect.target if part.kind is Kind.PROCESS), None)
-                given = self.files.get(text, given) if made is None else self._output(made, depth)
+                if made is None:
+                    given = self.files.get(text, given)
+                else:
+                    pipe = self._printed(made, depth)
+                    given, source = pipe.text, pipe.argv
             elif not re.fullmatch(r"\d+|-", text):
                 writes.append(text)
-        return given, tuple(reads), tuple(writes)
+        return given, tuple(reads), tuple(writes), source
 
     def _argv(self, fields: Sequence[Field], words: Sequence[Word], hidden: bool) -> tuple[str, ...]:
         first = fields[0]
         name = unicodedata.normalize("NFKC", first.text)
-        if first.disguised or (name != first.text and name.isascii()):
+        if first.disguised or (name != first.text.replace("\u00a0", " ") and name.isascii()):
             self.note("obfuscated", " ".join(each.text for each in fields))
-        if re.search(r"[?*\[]", name) and name not in ("[", "[[", "?"):
+        if re.search(r"[?*\[]", name) and re.search(r"\w|/", name):
             known = next((one for one in WORTH_HIDING if fnmatch.fnmatchcase(one, base(name))), "")
             if known:
                 self.note("obfuscated", " ".join(each.text for each in fields))
@@ -303,12 +334,14 @@ class _Walk:
         for rule in _RULES:
             for name in rule(named):
                 self.note(name, named.text, obfuscated=hidden)
-        self._opens(named, call.name)
+        self._opens(named, call.name, depth)
         self._stdin(named, depth)
         for text in (*programs.shell_texts(programs.code_of(named)), *programs.started_texts(named)):
             self.script(text, depth + 1, hidden=hidden)
         if depth >= _DEEPEST:
             return
+        if argv := programs.passed_on(named):
+            self._judge(self._started(named, argv, "code"), depth + 1, hidden)
         inners = unwrap((call.name, *call.args)) or passed((call.name, *call.args))
         for inner in inners:
             if inner.text:
@@ -321,7 +354,7 @@ class _Walk:
             mark = outer.value("-I", "--replace") or ("{}" if outer.has("-i") else "")
             given = outer.given.strip()
             argv = tuple(arg.replace(mark, given) for arg in argv) if mark else (*argv, *given.split())
-        source = ("find", *outer.args) if how == "find" else outer.source
+        source = (outer.name, *outer.args) if how == "find" else outer.source
         how = outer.how if how in ("env", "nice", "nohup", "timeout", "command") and outer.how else how
         return replace(outer, name=argv[0], args=argv[1:], source=source, writes=(), how=how)
 
@@ -330,9 +363,9 @@ class _Walk:
         names = [arg[1:] for arg in call.args if arg.startswith("$") and arg[1:] in self.listed]
         return replace(call, source=self.listed[names[0]], how="xargs") if names else call
 
-    def _opens(self, call: Call, name: str) -> None:
+    def _opens(self, call: Call, name: str, depth: int) -> None:
         """Judge a command whose name is open, or which is a file that is known."""
-        if name.startswith("$(") or _OPEN_NAME.match(name):
+        if (name.startswith("$(") and not _SETS_UP.match(name)) or _OPEN_NAME.match(name):
             fetched = re.match(r"\$\((curl|wget)", name)
             self.note("remote_code" if fetched else "hidden_command", call.text)
         runs = [name] + (
@@ -342,14 +375,37 @@ class _Walk:
             else []
         )
         for path in (placed(each, self.folder) for each in runs):
-            if path in self.fetched or any(path.startswith(f"{each}/") for each in self.fetched):
+            if self._is_fetched(path):
                 self.note("remote_code", f"{call.text} ({path})")
+        if call.name in _BUILDERS and any(map(self._is_fetched, (call.folder, *call.paths(call.plain)))):
+            self.note("remote_code", call.text)
+        if call.name in SHELLS and depth < _DEEPEST:
+            for arg in call.args:
+                if arg.startswith("$(") and (text := self._output(arg[2:-1].replace("\u00a0", " "), depth)):
+                    self.script(text, depth + 1)
         for each in runs:
             if (written := self.files.pop(each.removeprefix("./"), None)) is not None:
-                self.script(written, 2)
+                self._written(call.name, written)
+
+    def _is_fetched(self, path: str) -> bool:
+        """Whether a path is, or lies in, what came from another machine."""
+        beneath = any(path.startswith(f"{each}/") for each in self.fetched)
+        unpacked = "." in self.fetched and "/" in path and not path.startswith(("/", "~", "$"))
+        return path in self.fetched or beneath or unpacked
+
+    def _written(self, name: str, text: str) -> None:
+        """Judge a file that was written before and is run now: by its interpreter, or the one that it names."""
+        named = re.match(r"#!\s*\S*?(?:/env\s+)?([\w.-]+)\s*$", text.partition("\n")[0])
+        call = programs.with_code(base(named[1]) if named else name, text)
+        if call is None:
+            self.script(text, 2)
+        else:
+            self._judge(call, 2, hidden=True)
 
     def _stdin(self, call: Call, depth: int) -> None:
         """Judge what a shell reads."""
+        if call.name in _REMOTE_SHELLS and call.given is not None and depth < _DEEPEST:
+            self.script(call.given, depth + 1)
         if call.name not in (*SHELLS, *_SOURCES) or not (call.source or call.given) or call.has("-c"):
             return
         reads = call.plain[:1] in (("-",), ("/dev/stdin",), ("/dev/fd/0",), ("/proc/self/fd/0",))
@@ -366,6 +422,11 @@ class _Walk:
             self.folder = placed(call.plain[0], self.folder)
         elif call.name == "tee" and call.given is not None:
             self.files.update(dict.fromkeys(call.plain, call.given))
+        elif call.name == "alias":
+            named = (arg.partition("=") for arg in call.args)
+            self.bodies.update({name: f'{value} "$@"' for name, found, value in named if found})
+        elif call.name == "hash" and call.has("-p") and len(call.plain) > 1:
+            self.bodies[call.plain[1]] = f'{call.plain[0]} "$@"'
         elif call.name == "git" and call.at("clone") and len(call.plain) > 2:
             self.files.pop(call.plain[2], None)
         self.variables.update(variables_after(call))

@@ -24,7 +24,7 @@ _LOCAL_CLUSTERS = frozenset({"minikube", "kind", "k3d", "vagrant", "multipass"})
 _WORDS = (
     "delete|destroy|terminate|remove|rm|rb|rmi|purge|drop|wipe|uninstall|deregister|drain|cordon|taint|nuke|reset|undelete"
     "|force-unlock|forget|detach|revoke|disable|deactivate|stop|shutdown|poweroff|rollback|teardown|down|undeploy|suspend"
-    "|flush|truncate|clear|evict|decommission|removenode|disassociate|unseal|seal|rotate|expunge|prune|obliterate|erase"
+    "|flush|truncate|clear|evict|decommission|removenode|disassociate|unseal|seal|rotate|expunge|prune|obliterate|erase|del|yank|deletion|change-resource-record-sets"
 )
 _LOSES = re.compile(
     rf"(^|[\s:_/-])({_WORDS})(s|-[\w-]+|:\w+|_\w+)?(?=\s|$)|(^|\s)--(delete|destroy|purge|remove|replicas=0)\b"
@@ -34,12 +34,12 @@ _GRANTS = re.compile(
     r"|\b(add|set|remove)-iam-policy-binding|role assignment create|\bclusterrolebinding\b.*cluster-admin|--acl[= ]public"
     r"|authorize-security-group|update-assume-role|create-access-key|create-login-profile|\bkeys create\b"
     r"|service-accounts? keys|put-public-access-block|PublicAccess|\biam (create|attach|put|add|update)-|firewall-rules create"
-    r"|credential reset|\bcreate-for-rbac\b|\bset-user-permissions\b|\badm policy\b|\btokens? create\b|s3api put-"
+    r"|credential reset|\bcreate-for-rbac\b|\bset-user-permissions\b|\badm policy\b|\btokens? create\b|s3api put-|\biam ch\b|\bacl (ch|set)\b"
     r"|modify-(db|instance|snapshot|image)|update-function-(code|configuration)|\bset-password\b|change_password"
 )
 _RUNS = re.compile(
     r"send-command|run-command|start-session|execute-command|\bvm run|cmd\.run|\bssh\b(?!-)|\bcompute ssh\b|\bexec\b.*\b(ba|z)?sh\b"
-    r"|\bssh console\b|\brun (bash|sh)\b|\bdebug node/|hostPID|hostNetwork|\"?privileged\"?[:=]\s*true|lambda invoke"
+    r"|\bssh console\b|\brun (bash|sh)\b|\bdebug node/|hostPID|hostNetwork|--privileged|\"?privileged\"?[:=]\s*true|lambda invoke"
 )
 _APPLIES = {
     "terraform": "apply|import|state (rm|push|mv)|taint|workspace delete",
@@ -62,7 +62,7 @@ _APPLIES = {
     "heroku": "(ps:scale|config:(set|unset)|run|pg:(reset|push|copy)|maintenance:on|releases:rollback|access:add)",
     "firebase": "deploy",
     "argocd": "app (sync|delete)",
-    "ansible-playbook": "",
+    "ansible-playbook": r".*\.ya?ml.*",
 }
 _TELLS = re.compile(
     r"""\b(get|show|read|list-versions|view|access|print|export|fetch|reveal|describe|download|display|dump|cat|env|pull)\b
@@ -72,7 +72,7 @@ _TELLS = re.compile(
     | print-(access|identity)-token | get-(session|federation|caller-cred)\w* | assume-role | get-login-password
     | get-parameters?(-by-path)?\b.*(decryption|/) | get-secret-value | get-authorization-token | create-token\b
     | output\s(-raw|-json).*(pass|secret|token|key) | state\s(pull|show)\b | \bauth:token | \bget-credentials\b.*--admin
-    | config\sview\b.*--raw""",
+    | config\sview\b.*--raw | \benv\s(pull|ls)\b | ^config(\s(-a|-s|--app|get|-j)\b.*)?$""",
     re.VERBOSE | re.IGNORECASE,
 )
 _NAMES_ONLY = re.compile(

@@ -93,7 +93,7 @@ _OPENERS = frozenset(
 def credentials(call: Call) -> Iterator[str]:
     """Find who reads credentials."""
     text, name = call.text, call.name
-    if name not in _NAMES_ONLY or (name == "ssh-keygen" and call.has("-y")):
+    if name not in _NAMES_ONLY or (name == "ssh-keygen" and call.has("-y", "-p")):
         paths = list(_read_paths(call))
         if (any(map(is_credential, paths)) and not text.endswith(".pub")) or (
             name in _OPENERS and any(map(is_secret_file, paths))
@@ -109,7 +109,7 @@ def credentials(call: Call) -> Iterator[str]:
         re.match(r"(~|/(home|root|etc|Users)?)(/[*.\w-]*)?$", path) for path in call.paths(call.plain[1:])
     )
     recursive = call.has("-r", "-R", "--recursive") or name in ("rg", "ag", "ack", "ugrep")
-    if name in ("grep", "egrep", "rg", "ag", "ack", "ugrep") and recursive and widely and _ASKS.search(text):
+    if name in ("grep", "egrep", "rg", "ag", "ack", "ugrep") and recursive and widely and _ASKS.search(_CLASSES.sub("", text)):
         yield "credential_read"
     if name in ("echo", "printf", "printenv") and _prints_secret(call):
         yield "credential_read"
@@ -151,6 +151,7 @@ _KNOWN = (
 _TELLERS = frozenset(
     {"env", "set", "printenv", "export", "declare", "docker", "podman", "kubectl", "history", "ps"}
 )
+_CLASSES = re.compile(r"\[[^\]]*\]|[?\\()]")
 _ASKS = re.compile(
     r"secret|token|passw|\bpass\b|private.?key|aws_|api.?key|credential|\bAKIA|BEGIN .*KEY|ghp_|xox[bp]",
     re.IGNORECASE,
@@ -172,7 +173,7 @@ _TELLS_CREDENTIALS = re.compile(
     | op\ (read|item\ get)
     | pass\ (show|-c) | docker-credential | npm\ token | heroku\ auth:token | secret-tool\ lookup
     | gpg\ .*--export-secret
-    | kubectl\ .*config\ view\ .*--raw | git\ config\ .*credential\.helper\ store | aws-vault
+    | kubectl\ .*config\ view\ .*--raw | git\ config\ .*(credential\.helper\ store|extraheader) | aws-vault
     | flyctl\ auth\ token
     | doppler\ secrets | bw\ (get|list|export) | chamber\ (read|export) | sops\ (-d|--decrypt|decrypt) | ansible-vault\ (view|decrypt)
     | lpass\ show | keepassxc-cli\ (show|export) | rbw\ get | teller\ | aws-okta | gpg\ .*--decrypt\ .*(pass|secret)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.places import (
@@ -15,6 +16,7 @@ from ai_ops.core.commands.places import (
     placed,
     written_rule,
 )
+from ai_ops.core.commands.unwrapping import SHELLS
 
 _PARTITIONING = frozenset(
     {
@@ -48,6 +50,7 @@ _ACCOUNTS = frozenset(
     | {"vipw", "vigr", "addgroup", "newusers", "chage"}
 )
 _KERNEL = frozenset({"insmod", "modprobe", "rmmod", "kexec", "setcap", "pkexec", "capsh"})
+_AS_OTHERS = frozenset({"run0", "newgrp", "sg", "setpriv", "gosu", "su-exec", "sudoedit", "calife", "please", "xhost"})
 _HELP = frozenset({"--help", "-h", "--version", "-V", "help"})
 
 
@@ -57,6 +60,9 @@ def deletions(call: Call) -> Iterator[str]:
     recursive = call.has("-r", "-R", "--recursive")
     if call.name in ("rm", "rmdir", "unlink", "shred", "srm", "wipe", "trash"):
         yield from _removed(call, paths, recursive=recursive)
+    elif call.name in ("trash-put", "rmtrash", "gio") and (call.name != "gio" or call.at("trash")):
+        if any(map(is_vital, paths)):
+            yield "destructive_delete"
     elif call.name == "find" and call.has("-delete"):
         if _searches_widely(call):
             yield "destructive_delete"
@@ -89,10 +95,19 @@ def _removed(call: Call, paths: list[str], *, recursive: bool) -> Iterator[str]:
         yield "destructive_delete"
     if call.how == "xargs" and (recursive or forced) and not _is_narrow(call):
         yield "destructive_delete"
-    if call.how == "find" and "{}" in call.args and not _is_narrow(call):
+    if any(map(_OPEN_LIST.match, paths)) and (recursive or forced):
+        source = tuple(paths[-1].removeprefix("$(").rstrip(")").replace("\u00a0", " ").split())
+        if not _is_narrow(replace(call, source=source)):
+            yield "destructive_delete"
+    if call.how == "find" and ("{}" in call.args or call.source[0] != "find") and not _is_narrow(call):
+        yield "destructive_delete"
+    if any(re.search(r"(^|/)\.git/(?!.*\.lock$)", path) for path in paths):
         yield "destructive_delete"
     if "--no-preserve-root" in call.args:
         yield "destructive_delete"
+
+
+_OPEN_LIST = re.compile(r"\$\((?!mktemp).*\)$")
 
 
 def _consumes(call: Call) -> bool:
@@ -103,11 +118,13 @@ def _consumes(call: Call) -> bool:
 def _is_narrow(call: Call) -> bool:
     """Whether what is deleted was found by a name beneath the checkout."""
     source = call.source
-    if not source or source[0] not in ("find", "fd", "rg", "grep", "ls", "git"):
+    if not source or source[0] not in ("find", "fd", "fdfind", "rg", "grep", "ls", "git"):
         return False
     if source[0] == "find":
         return not _searches_widely(Call("find", source[1:], folder=call.folder))
-    return source[0] in ("rg", "grep", "fd") or (source[0] == "ls" and any("*." in arg for arg in source[1:]))
+    if any(path != "." and is_vital(path) for path in call.paths(source[1:]) if not path.startswith("-")):
+        return False
+    return source[0] in ("rg", "grep", "fd", "fdfind") or (source[0] == "ls" and any("*." in arg for arg in source[1:]))
 
 
 def _searches_widely(call: Call) -> bool:
@@ -142,7 +159,7 @@ def disks(call: Call) -> Iterator[str]:
     if _HELP & set(call.args):
         return
     if (
-        call.name.startswith(("mkfs", "mke2fs"))
+        (call.name.startswith(("mkfs", "mke2fs", "newfs", "mkdosfs")) and not all(map(_is_image, call.plain)))
         or (call.name in _PARTITIONING and not call.has("-l", "--list") and call.plain)
         or (call.name == "cryptsetup" and re.search("luksFormat|erase|luksKill", call.text))
         or (call.name == "swapoff" and call.has("-a"))
@@ -155,6 +172,11 @@ def disks(call: Call) -> Iterator[str]:
         yield "disk_write"
 
 
+def _is_image(path: str) -> bool:
+    """Whether what is to become a file system is a file of the work, or a word that is none."""
+    return not path.startswith("/dev/") and not is_system(path) and bool(re.search(r"\.\w+$|^\w+$", path))
+
+
 def written(call: Call) -> Iterator[str]:
     """Yield the paths that a command writes to."""
     yield from call.paths(call.writes)
@@ -164,6 +186,8 @@ def written(call: Call) -> Iterator[str]:
     elif call.name in ("cp", "mv", "ln", "install", "rsync", "scp") and len(plain) > 1:
         target = call.value("-t", "--target-directory") or plain[-1]
         yield from call.paths([target, f"{target.rstrip('/')}/{plain[0].rpartition('/')[2]}"])
+    elif call.name == "patch":
+        yield from call.paths([f"{into}/x" for into in [call.value("-d", "--directory")] if into])
     elif call.name == "dd":
         yield from call.paths([arg[3:] for arg in call.args if arg.startswith("of=")])
     elif call.name in ("sed", "perl") and any(re.match(r"-[a-z]*i", arg) for arg in call.args):
@@ -202,6 +226,9 @@ def rights(call: Call) -> Iterator[str]:
             yield "privilege"
     elif (
         (name == "install" and re.fullmatch(r"[2467]\d{3}|.*[ug]\+\w*s.*", call.value("-m", "--mode")))
+        or (name == "setfacl" and (any(map(is_system, call.paths(call.plain))) or re.search(r"\bo(ther)?::?\S*w", text)))
+        or name in _AS_OTHERS
+        or (name in SHELLS and call.has("-p") and not call.has("-c"))
         or (name == "find" and re.search(r"-perm [-/]?(u=s|[246]000|\+s)", text))
         or name in _ACCOUNTS
         or (name in _KERNEL and not call.has("--list", "-l"))

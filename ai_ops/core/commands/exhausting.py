@@ -34,7 +34,7 @@ def exhaustion(call: Call) -> Iterator[str]:
         yield "resource_exhaustion"
     elif (
         call.name.lower() in _WASTES
-        or (call.name == "ulimit" and "unlimited" in call.args)
+        or (call.name == "ulimit" and "unlimited" in call.args and call.has("-u", "-v", "-n"))
         or (call.name not in ("grep", "rg", "echo", "git") and _MINERS.search(call.text))
     ):
         yield "resource_exhaustion"

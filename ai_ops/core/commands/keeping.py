@@ -30,6 +30,7 @@ _FETCHERS: Final = frozenset(
 )
 _COPIERS: Final = frozenset({"scp", "rsync", "sftp", "aws", "gsutil", "s3cmd", "mc", "rclone", "azcopy"})
 _ADDRESS = re.compile(r"^(https?|ftp|s3|gs|sftp)://")
+_MOST_LINES = 64
 _TARGETS = ("-o", "-O", "--output", "--output-document", "--out", "-P")
 
 
@@ -45,6 +46,10 @@ def variables_after(call: Call) -> Mapping[str, str]:
         names = call.plain or ("REPLY",)
         values = call.given.strip().split(None, len(names) - 1)
         return dict(zip(names, values, strict=False))
+    if call.name in ("mapfile", "readarray") and call.given is not None:
+        lines = call.given.split("\n")[:_MOST_LINES]
+        name = call.plain[-1] if call.plain else "MAPFILE"
+        return {f"{name}[{at}]": line for at, line in enumerate(lines)} | {f"{name}[@]": " ".join(lines)}
     if call.name == "printf" and (name := call.value("-v")) and len(call.args) > 2:
         return {name: " ".join(call.args[3:]) or call.args[2]}
     return {}
@@ -82,6 +87,10 @@ def fetched_by(call: Call) -> Iterator[str]:
     elif call.name in _COPIERS and len(call.plain) > 1:
         yield from (placed(_last(arg), call.folder) for arg in call.plain[:-1] if ":" in arg)
         yield placed(call.plain[-1], call.folder)
+    elif call.name in ("tar", "bsdtar", "unzip", "cpio") and call.source[:1] and call.source[0] in _FETCHERS:
+        foreign = [arg for arg in call.source[1:] if not arg.startswith("-")]
+        if not any(LOCAL.search(arg) or USUAL_SOURCE.search(arg) for arg in foreign):
+            yield placed(call.value("-C", "--directory") or ".", call.folder)
     elif call.name == "git" and call.at("clone") and not any(map(USUAL_SOURCE.search, call.plain)):
         given = [arg for arg in call.plain[1:] if "://" in arg or re.match(r"\w+@[\w.-]+:", arg)]
         into = call.plain[-1] if call.plain[-1] not in given else ""

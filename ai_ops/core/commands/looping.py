@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ai_ops.core.commands.parts import Command
+from ai_ops.core.commands.parts import Command, Kind
 
-_ALWAYS = frozenset({"true", ":", "[ 1 ]", "[[ 1 ]]", "test 1", "[ 1 = 1 ]", "[ 1 -eq 1 ]", "[[ 1 == 1 ]]"})
+_ALWAYS = re.compile(r"true|:|sleep 0?(\.0\d*)?|echo\b.*|printf\b.*|date")
+_TESTS = frozenset({"[", "[[", "test"})
 _LEAVES = frozenset({"break", "exit", "return", "sleep", "wait", "usleep", "inotifywait", "read"})
 _VAST = re.compile(r"\d{5,}|\b(seq|jot)\b.*\b\d+e\d|\b(inf|infinity)\b")
 _DEEPEST = 8
@@ -41,8 +42,7 @@ class Loops:
         kind, first, _ = self._open.pop() if heads else ("", max(len(self._found) - 1, 0), 0)
         if kind:
             alone = len(self._found) == first + 1
-            condition = _text(self._found[-1]) if alone else ""
-            endless = condition in _ALWAYS if kind == "while" else condition == "false"
+            endless = alone and _is_constant(self._found[-1], holds=kind == "while")
         else:
             head = _text(self._found[-1]) if self._found else ""
             endless = head.startswith("for ") and bool(_VAST.search(head) or _is_open(head))
@@ -50,9 +50,18 @@ class Loops:
 
     def _mark(self, start: int) -> None:
         body: Sequence[Command] = self._found[start:]
-        if not any(_text(command).partition(" ")[0] in _LEAVES for command in body):
+        if not any(_text(command).partition(" ")[0] in _LEAVES and not command.behind for command in body):
             for command in body:
                 command.endless = True
+
+
+def _is_constant(condition: Command, *, holds: bool) -> bool:
+    """Whether a condition asks for nothing that could change."""
+    text = _text(condition)
+    if text.partition(" ")[0] in _TESTS:
+        open_parts = any(part.kind is not Kind.TEXT for word in condition.words for part in word)
+        return not open_parts and not re.search(r"\s-[a-zA-Z]\s", text)
+    return bool(_ALWAYS.fullmatch(text)) if holds else text == "false"
 
 
 def _is_open(head: str) -> bool:

@@ -52,6 +52,10 @@ def traces(call: Call) -> Iterator[str]:
             and any(map(is_trace, paths))
             and (name != "cp" or is_trace(paths[-1]))
         )
+        or any(
+            re.match("HIST(FILE|SIZE|FILESIZE)$", variable) and value in ("", "0", "/dev/null")
+            for variable, value in call.variables.items()
+        )
         or (name == "dmesg" and call.has("-C", "-c", "--clear"))
         or (name == "journalctl" and call.has("--vacuum-time", "--vacuum-size", "--vacuum-files", "--rotate"))
         or (name == "touch" and is_system(placed(call.value("-r", "--reference"), "/")))
@@ -83,6 +87,9 @@ def _protections(call: Call) -> Iterator[str]:
 _STOP_WORD = re.compile(r"-(?!-help)|now$|\+?\d+(:\d+)?$")
 
 
+_EVERYBODY = re.compile(r"\$\((ps\b(?!.*(grep|awk .*/| -C| -p|--pid))[^|]*(\|.*)?|pgrep \.?\*?)\)")
+
+
 def stops(call: Call) -> Iterator[str]:
     """Find what stops the machine, or many processes at once."""
     name, args = call.name, call.args
@@ -99,6 +106,8 @@ def stops(call: Call) -> Iterator[str]:
         )
         or (name == "killall" and call.has("-9", "-KILL", "-SIGKILL", "-s", "-u"))
         or (name == "pkill" and (call.has("-u", "-U", "--euid") or any(map(_WIDE.fullmatch, call.plain))))
+        or (name in ("kill", "pkill") and _EVERYBODY.search(call.text.replace("\u00a0", " ")))
+        or (call.path.startswith(("/etc/init.d/", "/etc/rc.d/")) and call.at("stop"))
         or name in ("Stop-Computer", "Restart-Computer", "killall5")
     ):
         yield "machine_stop"

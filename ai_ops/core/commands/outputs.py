@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import posixpath
 import re
 from collections.abc import Sequence
 
@@ -28,6 +29,9 @@ def printed(argv: Sequence[str], given: str | None) -> str | None:
         return _printf(args)
     if name in ("which", "pwd", "mktemp"):
         return {"which": args[-1] if args else "", "pwd": ".", "mktemp": "/tmp/tmp.x"}[name]  # noqa: S108
+    if name in ("dirname", "basename") and args and "$" not in args[-1] and args[-1] != "sh":
+        path = args[-1].rstrip("/") or "/"
+        return "/home" if path == "~" and name == "dirname" else getattr(posixpath, name)(path) or "."
     if name == "command" and args[:1] == ["-v"]:
         return args[-1]
     if list(argv[:3]) == ["git", "rev-parse", "--show-toplevel"]:

@@ -30,6 +30,8 @@ _INSTALLERS = frozenset(
         "pipx",
         "conda",
         "composer",
+        "bundle",
+        "uvx",
     ]
 )
 _INSTALLS = re.compile(
@@ -45,6 +47,8 @@ _INDEX_OPTIONS = (
     "--source",
     "--default-index",
     "--index",
+    "--from",
+    "--spec",
 )
 
 
@@ -54,7 +58,7 @@ def packages(call: Call) -> Iterator[str]:
     if name.startswith("python") and call.args[:2] in (("-m", "pip"), ("-m", "twine")):
         yield from packages(Call(call.args[1], call.args[2:]))
         return
-    runs = name in ("npx", "bunx", "pnpx") or (name in _INSTALLERS and _INSTALLS.search(text))
+    runs = name in ("npx", "bunx", "pnpx", "uvx") or (name in _INSTALLERS and _INSTALLS.search(text))
     if runs and (call.has("--trusted-host") or any(map(_is_elsewhere, _addresses(call)))):
         yield "package_source"
     if (
@@ -85,12 +89,13 @@ def packages(call: Call) -> Iterator[str]:
             name in ("apt-key", "add-apt-repository", "rpm")
             and re.search(r"\badd\b|ppa:|--import|https?:", text)
         )
+        or (name == "helm" and re.search(r"\b(repo add|install|upgrade|pull)\b.*\shttp://(?!localhost|127)", text))
         or (name == "brew" and call.at("tap") and "://" in text)
     ):
         yield "package_source"
     if (
         re.search(
-            r"^(npm|pnpm|yarn|cargo|poetry|uv|flit|hatch|gem|mvn|dotnet nuget) (publish|push|deploy)\b", text
+            r"^(npm|pnpm|yarn|cargo|poetry|uv|flit|hatch|gem|mvn|dotnet nuget) (publish|unpublish|owner|deprecate|yank|push|deploy|dist-tag (add|rm)|access)\b", text
         )
         or (name == "twine" and call.at("upload"))
         or (name in ("docker", "podman") and call.at("push"))

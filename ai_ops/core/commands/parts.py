@@ -27,6 +27,7 @@ class Kind(Enum):
     VARIABLE = auto()
     COMMAND = auto()
     PROCESS = auto()
+    ARRAY = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,21 +18,28 @@ _CREDENTIAL = re.compile(
     r"""(^|/)etc/(passwd|shadow|gshadow|sudoers)\b | (^|/)\.ssh(/(?!config|known_hosts|.*\.(pub|example))|$)
     | (^|/)id_(rsa|dsa|ecdsa|ed25519)$ | (^|/)\.aws(/|$) | (^|/)\.(netrc|git-credentials|pgpass|pypirc
     |vault-token)$
-    | (^|/)\.docker/config\.json | (^|/)\.kube(/|$) | (^|/)\.gnupg(/|$) | (^|/)\.config/(gh|gcloud|op)(/|$)
+    | (^|/)\.docker/config\.json | (^|/)\.kube(/|$) | (^|/)\.gnupg(/|$) | (^|/)\.config/(gh|glab-cli|gcloud|op)(/|$)
     | (^|/)\.azure(/|$) | /proc/[^/]+/(environ|mem)$ | serviceaccount/token | (^
     |/)\.claude(/\.credentials|\.json)
     | (^|/)(Login\ Data|cookies\.sqlite|logins\.json|key4\.db|Cookies)$ | /etc/kubernetes/.*\.(conf|key)
     | (^|/)run/secrets/ | (^|/)\.terraform\.d/credentials | (^|/)\.npmrc$ | /etc/ssl/private | (^
     |/)etc/krb5\.keytab
-    | (^|/)\.\w*_history$ | (^|/)\.password-store""",
+    | (^|/)\.\w*_history$ | (^|/)\.password-store
+    | (^|/)\.[\w-]+/([\w.-]+/){0,4}(credentials|auth|tokens?|hosts|accessTokens|access_tokens)(\.(json|ya?ml|toml|db|xml))?$
+    | (^|/)\.(m2/settings(-security)?\.xml|my\.cnf|boto|s3cfg|databrickscfg|terraformrc|dockercfg|vault_pass\S*)$
+    | (^|/)\.(oci|ibmcloud|kaggle|snowflake|bitcoin|ethereum|electrum|mozilla|thunderbird)(/|$)
+    | (^|/)\.config/(rclone|google-chrome|chromium|BraveSoftware|1Password|Bitwarden|configstore|hub|doctl|pulumi|sops)(/|$)
+    | (^|/)\.local/share/keyrings | ssh_host_\w+_key$ | (^|/)wallet\.dat$ | (^|/)Library/Keychains | /pki/(private|.*key)
+    | (^|/)\.fly/config | (^|/)secring\.gpg""",
     re.VERBOSE | re.IGNORECASE,
 )
 _ENVIRONMENT_FILE = re.compile(
     r"(^|/)\.env(\.(?!example|sample|template|dist|test)[\w-]+)?$|\.(pem|p12|pfx|key|jks|keystore)$"
+    r"|(^|/)(service[-_]?account[\w-]*|client_secret[\w-]*|credentials)\.json$|\.tfstate$"
 )
 _STARTS_PROGRAMS = re.compile(
     r"""^/etc/(cron|anacrontab|init\.d|systemd|profile|rc\.|bash\.bashrc|zsh|ld\.so|pam\.d|xdg/autostart|udev|update-motd
-    |environment|inittab|modules-load|crontab) | /var/spool/(cron|at) | (^|/)\.(bashrc|zshrc|profile
+    |environment|inittab|modules-load|crontab) | /var/spool/(cron|at) | (^|/)\.(bashrc|bash_aliases|zshrc|profile
     |bash_profile
     |bash_login|bash_logout|zprofile|zshenv|zlogin|kshrc|cshrc|xinitrc|xsession|xprofile|inputrc|pam_environment)$
     | authorized_keys | (^|/)\.ssh/(rc|config|environment)$ | \.config/(systemd|autostart|fish/config)
@@ -93,7 +100,7 @@ def is_vital(path: str) -> bool:
     if path.startswith("$"):  # an open value, and all beneath it: empty, it is the root
         return bool(re.fullmatch(r"\$\{?\w+\}?(/|/\*|/\.\*|\*)", path)) or (
             "$(" in path and path.endswith(("/", "/*"))
-        )
+        ) or bool(re.search(r"/\.\.(/\*?)?$", path))
     if bare in ("", ".", "..", "~", "*", ".*", "./*") or path.startswith("../"):
         return True
     if bare in (".git",) or bare.endswith("/.git") or bare.startswith(".git/"):

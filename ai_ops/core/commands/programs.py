@@ -70,7 +70,7 @@ _DELETES = re.compile(
     r"rmtree|rm_rf|rmSync|rmdirSync|unlink|remove_tree|removedirs|Remove-Item|remove_dir_all|fs\.rm\b|Deno\.remove|rimraf|deltree|File\.delete|FileUtils\.(rm|remove)\w*|os\.remove|emptyDir|del_dir_r|removeSync"
 )
 _SOCKET = re.compile(
-    r"socket|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|require\(.(net|socket).\)|io\.popen",
+    r"socket|start_server|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|require\(.(net|socket).\)|io\.popen",
     re.IGNORECASE,
 )
 _A_SHELL = re.compile(
@@ -84,17 +84,16 @@ _EVALUATES = re.compile(
     r"\b(exec|eval|IEX|compile|instance_eval|Function|vm\.run\w*|loadstring|assert)\b", re.IGNORECASE
 )
 _DECODES = re.compile(
-    r"b64decode|base64|fromhex|unhexlify|codecs\.decode|decode\(|zlib\.decompress|marshal\.loads|pickle\.loads|chr\(|fromCharCode|atob|unpack|rot.?13|Buffer\.from",
+    r"b64decode|base64|fromhex|unhexlify|codecs\.decode|decode\(|zlib\.decompress|marshal\.loads|pickle\.loads|\bchr\b|fromCharCode|atob|unpack|\bpack\b|rot.?13|Buffer\.from",
     re.IGNORECASE,
 )
 _SENDS = re.compile(
-    r"requests\.(post|put)|urlopen|http\.request|fetch\(|axios|POST|sendall|smtplib|\.post\(", re.IGNORECASE
+    r"requests\.(post|put)|urlopen|http\.request|fetch\(|axios|POST|sendall|smtplib|ftplib|(\.|->)post\(", re.IGNORECASE
 )
-_SECRETS = re.compile(r"os\.environ|process\.env|ENV\b|%ENV|getenv|\.ssh|\.aws|/etc/passwd|\.env\b")
+_SECRETS = re.compile(r"os\.environ|process\.env|ENV\b|%ENV|getenv|\.ssh|\.aws|/etc/passwd|\.env\b|`(env|printenv|cat )")
 _LOOPS = re.compile(r"\b(while|for|until|loop)\b")
-_DELETES_HOME = re.compile(
-    rf"({_DELETES.pattern})[^;\n]{{0,40}}(Path\.home\(\)|homedir\(\)|Dir\.home|(ENV|environ|env)\W{{1,3}}HOME|getenv\(.HOME)"
-)
+_HOME = re.compile(r"Path\.home\(\)|homedir\(\)|Dir\.home|(ENV|environ|env)\W{1,3}HOME|getenv\(.HOME")
+_DELETES_HOME = re.compile(rf"({_DELETES.pattern})[^;\n]{{0,40}}({_HOME.pattern})")
 _STRICT_DECODES = (
     r"b64decode|base64_decode|decode64|decode_base64|fromhex|unhexlify|rot.?13|fromCharCode|atob|pack\(|unpack1?\("
     r"|Buffer\.from|hex2bin|decompress|marshal\.loads|chr\(|\[::-1\]|reverse|str_rot13|gzinflate|unescape\("
@@ -112,10 +111,10 @@ _LARGE = re.compile(
     r"\*\s*\(?\s*(10\s*\*\*\s*(1\d|[2-9]\d)|1\s*<<\s*(3[4-9]|[4-9]\d)|2\s*\*\*\s*(3[4-9]|[4-9]\d)|\d{11,}|1e1\d)|\(\s*(10\*\*1[1-9]|1<<(3[5-9]|[4-9]\d))\s*\)"
 )
 _FOREVER = re.compile(
-    r"while\s*\(?\s*(True|1|true|!0|!\$x)\s*\)?\s*[:{;a-z(]|for\s*\(\s*;\s*;\s*\)|\bloop\s*(do\b|\{)|for \w+ in (itertools\.)?(count|repeat|cycle)\("
+    r"while\s*\(?\s*(True|1|true|!0|!\$x)\s*\)?\s*[:{;$a-z(]|for\s*\(\s*;\s*;\s*\)|\bloop\s*(do\b|\{)|for \w+ in (itertools\.)?(count|repeat|cycle)\("
 )
 _GROWS = re.compile(
-    r"append|\+=|\.push|<<|fork|spawn|Thread|Process\(|Popen|open\(|write|print|mkdir|malloc|alloc|system\(|exec|socket",
+    r"append|\+=|\bpush\b|\[\]\s*=|<<|fork|spawn|Thread|Process\(|Popen|open\(|write|print|mkdir|malloc|alloc|system\(|exec|socket",
     re.I,
 )
 _PAUSES = re.compile(r"sleep|break|recv|accept|input\(|readline|exit|return|await|wait", re.I)
@@ -128,6 +127,23 @@ def _grows(code: str) -> bool:
     )
 
 
+_ARGUMENTS = re.compile(r"\bARGV\b|\bargv\b|\$@|\$argv")
+
+
+def passed_on(call: Call) -> tuple[str, ...]:
+    """Return the argv that code starts when it starts its own arguments."""
+    code = code_of(call)
+    if not (code and _ARGUMENTS.search(code) and _RUNS.search(code)):
+        return ()
+    return call.args[call.args.index(code) + 1 :] if code in call.args else ()
+
+
+def with_code(name: str, code: str) -> Call | None:
+    """Return the call of an interpreter on code; None where it is a shell, or none that is known."""
+    options = _OPTIONS.get(re.sub(r"[\d.]+$", "", name), ())
+    return Call(name, (options[0], code)) if options else None
+
+
 def code_of(call: Call) -> str:
     """Return the code that an interpreter is given, in an argument or by what it reads; empty for none."""
     name = re.sub(r"[\d.]+$", "", call.name)
@@ -138,6 +154,8 @@ def code_of(call: Call) -> str:
     for option in _OPTIONS[name]:
         if found := _value(call, option):
             return found
+    if name == "php" and (found := call.value("--execute", "--code")):
+        return found
     if name in ("powershell", "pwsh"):
         return " ".join(call.args)
     reads_input = not call.plain or call.plain[0] == "-"
@@ -159,6 +177,8 @@ def shell_texts(code: str) -> Iterator[str]:
     whole = _JOINED.sub("", code)
     texts = [next(group for group in found.groups() if group is not None) for found in _TEXT.finditer(whole)]
     yield from (text.replace('\\"', '"') for text in texts)
+    if _HOME.search(code):
+        yield from (f"{text}~" for text in texts if text.endswith(" "))
     if len(texts) > 1:
         yield " ".join(texts)
 
@@ -193,7 +213,7 @@ _WRITES = re.compile(
 
 def programs(call: Call) -> Iterator[str]:
     """Find what code on a command line does."""
-    code = code_of(call)
+    code = _JOINED.sub("", code_of(call))
     if re.match(r"(powershell|pwsh)", call.name) and any(
         re.match(r"-e(nc|ncodedcommand)?$", arg, re.I) for arg in call.args
     ):
@@ -217,7 +237,7 @@ def programs(call: Call) -> Iterator[str]:
         yield "remote_code"
     elif (_DECODES.search(code) and _EVALUATES.search(code)) or _RUNS_DECODED.search(code):
         yield "obfuscated"
-    if (_SENDS.search(code) and _SECRETS.search(code) and "http" in code) or (
+    if (_SENDS.search(code) and _SECRETS.search(code) and re.search(r"http|smtp|ftp|sendall", code)) or (
         _FETCHES.search(code) and _WHOLE_ENVIRONMENT.search(code)
     ):
         yield "exfiltration"

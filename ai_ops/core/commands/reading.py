@@ -39,6 +39,7 @@ _REDIRECT = re.compile(r"(?:\d+|\{\w+\}|&)?(<<<|<<-?|<>|>>|>\||[<>]&|[<>])")
 _DEFINITION = re.compile(
     r"(?:function\s+([^\s\"'$`;|&<>(){}=]+)\s*(?:\(\s*\)\s*)?(?=[{(])|([^\s\"'$`;|&<>(){}=]+)\s*\(\s*\)\s*)"
 )
+_ARRAY = re.compile(r"[A-Za-z_]\w*\+?=")
 _HIDDEN = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
 
 
@@ -55,6 +56,7 @@ class _Reader:
         self._now = Command()
         self._documents: list[tuple[str, bool, bool, Command]] = []
         self._loops = Loops(self._found)
+        self._cases = 0
 
     def commands(self) -> list[Command]:
         while self._at < len(self._text):
@@ -76,6 +78,9 @@ class _Reader:
             self._at = len(text) if end < 0 else end
         elif char in ";()":
             self._separator(char)
+            if char == ";" and self._cases and text[at : at + 2] in (";;", ";&"):
+                self._at = at + 2
+                self._skip_pattern()
         elif (redirect := _REDIRECT.match(text, at)) and not text.startswith(("<(", ">("), at):
             self._redirect(redirect)
         elif char == "|":
@@ -118,11 +123,36 @@ class _Reader:
     def _word_or_keyword(self) -> None:
         word = self._word()
         plain = len(word) == 1 and word[0].kind is Kind.TEXT and not word[0].quoted
-        if plain and not self._now.words and word[0].text in _KEYWORDS:
+        if plain and word[0].text == "in" and _plain_words(self._now)[:1] == ["case"]:
+            self._now.words.append(word)
+            self._end()
+            self._cases += 1
+            self._skip_pattern()
+        elif plain and not self._now.words and word[0].text in _KEYWORDS:
+            self._cases -= word[0].text == "esac" and self._cases > 0
             self._end_keeping_pipe()
             self._loops.keyword(word[0].text)
         elif word or self._at >= len(self._text):
             self._now.words.append(word)
+
+    def _skip_pattern(self) -> None:
+        """Skip the pattern of a case, which names no command; what is none is read as commands."""
+        start, kept = self._at, len(self._found)
+        while self._at < len(self._text):
+            char = self._text[self._at]
+            if char == ")":
+                self._at += 1
+                return
+            if char in ";&<>" or self._text.startswith("esac", self._at):
+                break
+            if char in " \t\r\n|(":
+                self._at += 1
+                continue
+            word = self._word()
+            if any(part.kind is not Kind.TEXT for part in word):
+                self._found.append(Command(words=[(Part(Kind.TEXT, ":"),), word]))
+        self._at = start
+        del self._found[kept:]
 
     def _end_keeping_pipe(self) -> None:
         piped = self._now.piped
@@ -172,6 +202,9 @@ class _Reader:
         parts: list[Part] = []
         while self._at < len(self._text):
             char = self._text[self._at]
+            if char == "(" and parts and _ARRAY.fullmatch(_plain(tuple(parts))) and parts[0].kind is Kind.TEXT:
+                parts.append(Part(Kind.ARRAY, self._balanced("(", ")")))
+                continue
             if char in " \t\r\n;|&" or (char in "<>()" and not self._text.startswith(("<(", ">("), self._at)):
                 break
             parts.extend(self._part(char))
@@ -281,6 +314,11 @@ def _run_for(sum: str) -> str:
     if "$(" not in sum and "`" not in sum:
         return ""
     return "\n".join(part.text for part in _Reader(sum)._double(closing="") if part.kind is Kind.COMMAND)
+
+
+def words_of(text: str) -> list[Word]:
+    """Return the words of a list, as between the brackets of an array."""
+    return [word for command in read(text) for word in command.words]
 
 
 def _plain_words(command: Command) -> list[str]:

@@ -35,6 +35,9 @@ def repositories(call: Call) -> Iterator[str]:
     if (
         "ext::" in text
         or (rest.at("archive") and "--exec" in text)
+        or re.search(r"\s(-O\S|--open-files-in-pager)", text)
+        or (rest.at("difftool") and rest.has("-x", "--extcmd"))
+        or (rest.at("clone") and re.search(r"\s(-c|--config)[ =]", text) and _RUNS.search(text))
         or "--exec-path=" in text
         or "--upload-pack" in text
         or "--receive-pack" in text
@@ -45,9 +48,11 @@ def repositories(call: Call) -> Iterator[str]:
         yield "git_program" if "credential" not in found[0] else "credential_read"
     elif rest.at("push"):
         yield from _pushes(rest)
+        if rest.has("--no-verify"):
+            yield "defence_evasion"
     elif rest.args and _LOSES.search(text):
         yield "history_rewrite"
-    elif rest.at("commit") and rest.has("--no-verify"):
+    elif rest.at("commit") and (rest.has("--no-verify") or re.search(r"\s-n(\s|$)", text)):
         yield "defence_evasion"
     if rest.at("submodule", "add") and not any(map(USUAL_SOURCE.search, rest.plain)) and "://" in text:
         yield "package_source"
@@ -58,7 +63,7 @@ def repositories(call: Call) -> Iterator[str]:
 
 
 _RUNS = re.compile(
-    r"init\.templateDir|core\.(hooksPath|fsmonitor|sshCommand|editor|pager|gitProxy|askPass)|diff\.external|\.textconv|\.(clean|smudge)\b"
+    r"init\.templateDir|https?\.(\S+\.)?proxy|core\.gitproxy|remote\.\S+\.(url|pushurl)\b(?=.*://(?!github\.com|gitlab\.com|bitbucket\.org))|core\.(hooksPath|fsmonitor|sshCommand|editor|pager|gitProxy|askPass)|diff\.external|\.textconv|\.(clean|smudge)\b"
     r"|credential\.helper|alias\.\w+[ =]+!|protocol\.\w+\.allow|http\.sslVerify|url\..*insteadOf"
     r"|uploadpack\.packObjectsHook|include(If)?\.\S*path|gpg\.\w*\.?program|(diff|merge)tool\.\S+\.cmd|merge\.\S+\.driver"
     r"|sequence\.editor|pager\.\w+|interactive\.diffFilter|submodule\.\S+\.update[ =]+!",
@@ -68,8 +73,9 @@ _LOSES = re.compile(
     r"""^( reset\ .*--hard | clean\ (?=.*-\w*f)(?!-[fdqn\ -]+\s[\w.]+/?[\w/.-]*$) | filter-branch | filter-repo | update-ref\ .*-d
     | reflog\ (expire|delete)
     | gc\ .*--prune | branch\ (.*\ )?(-D|--delete\ --force|-d\ -f) | checkout\ (--\ )?\.$ | checkout\ --\ \.
-    | checkout\ (-f|--force) | restore\ \.$ | restore\ .*--worktree\ \.$ | stash\ (clear|drop)
-    | tag\ (-d|--delete) | worktree\ remove\ .*--force
+    | checkout\ (-f|--force) | checkout\ .*\ (-f|--force)$ | switch\ .*(--discard-changes|-f\b|--force)
+    | submodule\ deinit\ .*(--all|-f) | symbolic-ref\ HEAD | restore\ \.$ | restore\ .*--worktree\ \.$ | stash\ (clear|drop)
+    | tag\ (-d|--delete) | worktree\ remove\ .*(--force|-f\b)
     | rm\ -rf?\ (?!--cached).*(\.|\*)$ | prune | replace )""",
     re.VERBOSE,
 )
@@ -77,9 +83,9 @@ _LOSES = re.compile(
 
 _RULES_OF_HOST = re.compile(
     r"\b(repo|release|secret|variable|ssh-key|gpg-key|deploy-key|repo-deploy-key|label|cache|run|issue|project|ruleset|codespace|extension|gist"
-    r"|environment|mr|token|cluster|schedule)s? (delete|archive|edit|rename|set|add|remove|transfer|sync --force|install|create-token|revoke)\b"
+    r"|environment|mr|token|cluster|schedule|ci|variable)s? (delete|archive|edit|rename|set|add|remove|transfer|sync --force|install|create-token|revoke)\b"
     r"|\bworkflow (disable|run)\b|\bpr merge\b.*--admin|\bmr approve\b|--visibility[= ]public|\brepo create\b.*--public"
-    r"|\bauth (login|refresh)\b.*--scopes|\brepos (delete|update)\b"
+    r"|\bauth (login|refresh)\b.*(--scopes|-s )|\brepos (delete|update)\b"
 )
 _METHOD = re.compile(r"(?:-X|--method)[= ]?(\w+)")
 

@@ -57,6 +57,9 @@ _INTERPRETERS = SHELLS | {
     "bun",
 }
 _SOCKETS = frozenset({"nc", "ncat", "netcat", "socat", "telnet", "nc.traditional", "nc.openbsd"})
+_TAKES_PROGRAMS = frozenset(
+    {"java", "make", "psql", "mysql", "mariadb", "sqlite3", "mongosh", "crontab", "vim", "ed", "ansible-playbook", "groovy", "Rscript"}
+)
 _TUNNELS = frozenset(
     {
         "ngrok",
@@ -86,7 +89,7 @@ _TUNNELS = frozenset(
         "rcat",
     }
     | {
-        "cryptcat",
+        "cryptcat", "sshd", "dropbear", "telnetd", "in.telnetd", "rshd", "vncserver", "x11vnc", "xrdp",
         "zrok",
         "rathole",
         "iodine",
@@ -183,7 +186,7 @@ _DROPS = re.compile(
 )
 """Places where anybody can leave something for anybody."""
 _SERVERS = re.compile(
-    r"http\.server|SimpleHTTPServer|http-server|\bserve\b|miniserve|darkhttpd|webfs|busybox httpd|thttpd|-S \S+:\d+"
+    r"http\.server|SimpleHTTPServer|http-server|\bserve\b|miniserve|darkhttpd|webfs|busybox httpd|thttpd|-S \S+:\d+|-run -e httpd"
 )
 _PACKERS = frozenset({"tar", "cat", "zip", "gzip", "base64", "mysqldump", "pg_dump", "env", "printenv", "dd"})
 _METADATA = re.compile(r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|fd00:ec2::254")
@@ -207,9 +210,11 @@ def shells(call: Call) -> Iterator[str]:
         yield "reverse_shell"
     if name == "ssh" and call.has("-R", "-D", "-w"):
         yield "reverse_shell"
-    if name in _SOCKETS and call.has("-l") and not call.has("-z"):
+    if name in _SOCKETS and call.has("-l") and not call.has("-z") and not any(map(LOCAL.search, call.plain)):
         yield "reverse_shell"
     if name in _TUNNELS or (name in _RUNNERS_OF_PACKAGES and _TUNNELS & set(call.plain)):
+        yield "reverse_shell"
+    if name in ("xterm", "urxvt", "rxvt") and re.search(r"-display \S*\w:\d", text):
         yield "reverse_shell"
     if name == "ztcp" or (name == "zmodload" and "net/tcp" in text):
         yield "reverse_shell"
@@ -222,9 +227,8 @@ def downloads(call: Call) -> Iterator[str]:
     text = " ".join(call.args)
     read = f"{text} {call.given or ''}".replace("\u00a0", " ")
     fetched = re.search(r"\$\((curl|wget|fetch)\b|\x60(curl|wget)\b", read)
-    if (call.name in _INTERPRETERS and call.source and call.source[0] in _FETCHERS) or (
-        call.name in _INTERPRETERS and fetched
-    ):
+    runs = call.name in _INTERPRETERS or call.name in _TAKES_PROGRAMS
+    if runs and ((call.source and call.source[0] in _FETCHERS) or fetched):
         yield "remote_code"
     if re.search(
         r"(IEX|Invoke-Expression|DownloadString|DownloadFile|Invoke-WebRequest.*\|)", text, re.I
@@ -244,7 +248,7 @@ def downloads(call: Call) -> Iterator[str]:
 def leaks(call: Call) -> Iterator[str]:
     """Find what is sent away: files, secrets, what another command printed."""
     text = " ".join(call.args)
-    if call.name in ("curl", "wget", "http", "https") and _METADATA.search(text):
+    if call.name not in ("echo", "printf", "grep", "rg", "git", "gh", "sed", "awk") and _METADATA.search(text):
         yield "credential_read"
     if call.name in ("curl", "wget") and "docker.sock" in text:
         yield "container_escape"
@@ -254,16 +258,20 @@ def leaks(call: Call) -> Iterator[str]:
         or (call.name in ("scp", "sftp", "ftp", "lftp", "rclone", "rsync") and _uploads(call))
         or (
             call.name in ("dig", "nslookup", "host", "ping", "drill")
-            and ("$(" in text or SECRET_NAME.search(text))
+            and ("$(" in text or SECRET_NAME.search(text) or re.search(r"\$\{?\w+\}?\.[\w.-]+", text))
         )
         or (
             call.name in _STORES
             and any(is_credential(path) or is_secret_file(path) for path in call.paths(call.plain))
         )
         or (
+            (call.name in _STORES or call.name in _SOCKETS)
+            and any(is_credential(path) or is_secret_file(path) for path in call.paths(call.reads))
+        )
+        or (
             call.name == "openssl"
             and call.at("s_client")
-            and (call.reads or call.source)
+            and (call.source or set(call.reads) - {"/dev/null"})
             and not _is_local(call)
         )
         or _gives(call)
@@ -305,7 +313,7 @@ def _carries(call: Call) -> bool:
         return True
     if SECRET_NAME.search(_without_headers(call)):
         return True
-    if re.search(r"\$\((?!date|uname|git)", text):
+    if re.search(r"\$\((?!date|uname|git (rev-parse|describe|log|branch|show|diff))", text):
         return True
     return call.how == "xargs" and bool(call.source)
 

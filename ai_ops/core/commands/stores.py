@@ -19,10 +19,12 @@ def containers(call: Call) -> Iterator[str]:
         text,
     ) or re.search(
         r"(-v|--volume|--mount)[= ]?(type=bind,)?(source=|src=)?(/|/(etc|root|home|var|usr|proc|sys)"
-        r"|~|\$HOME):|src=/,",
+        r"|~|\$HOME):|(source|src)=/(,|$|etc\b|root\b|home\b|var\b|usr\b|proc\b|sys\b)",
         text,
     ):
         yield "container_escape"
+    if call.at("cp") and re.search(r":(/etc|/root|/usr|/bin|/var/spool|/lib)", call.plain[-1]):
+        yield "infrastructure"
     if re.search(r"(^|\s)(-H|--host)[= ]?(tcp|ssh)://", text) or re.search(
         r"\bsystem prune|\bvolume (prune|rm)\b|\bcontainer prune\b|\brmi?\b.*\$\(|\bswarm leave"
         r"|\bdown\b.*(-v|--volumes|--rmi)"
@@ -50,27 +52,37 @@ _CLIENTS = frozenset(
     | {"cockroach", "duckdb", "influx", "pgcli", "mycli", "litecli", "isql", "bq", "usql"}
 )
 LOST = re.compile(
-    r"\bdrop\s+(database|table|schema|user|role|view|index|keyspace|collection|owned)\b|\btruncate\s+(table\s+)?\w|\bdelete\s+from\s+[\w.\"`]+\s*(;|$|where\s+(1\s*=\s*1|true))"
+    r"\bdrop\s+(database|table|schema|user|role|view|index|keyspace|collection|owned)\b|\btruncate\s+(table\s+)?\w|\bdelete\s+from\s+[\w.\"`]+\s*(;|$|['\"]|where\s+(1\s*=\s*1|true))"
     r"|\bupdate\s+[\w.\"`]+\s+set\s+(?!.*\bwhere\b)|\balter\s+table\s+\S+\s+drop\b|\b(dropDatabase|drop|deleteMany|remove)\(\s*(\{\s*\})?\s*\)|\bflush(all|db)\b"
     r"|\bgrant\s+all\b|\balter\s+(user|role)\b.*\b(superuser|password|identified)\b|\bcopy\b.*\bto\s+program\b|\bxp_cmdshell\b|\bload_extension\b"
-    r"|into\s+outfile|\bconfig\s+set\s+(dir|dbfilename)|\bshutdown\b",
+    r"|into\s+outfile|\bconfig\s+set\s+(dir|dbfilename)|\bshutdown\b|\b(slaveof|replicaof)\b|\bmodule\s+load\b",
     re.IGNORECASE,
 )
+
+
+_EMPTIES = re.compile(
+    r"objects\.(all|filter|exclude)\([^)]*\)\.delete\(|\b(delete_all|destroy_all|drop_all|drop_database|drop_collection)\b"
+    r"|::truncate\(|::query\(\)->delete\(|deleteMany\(\s*(\{\s*\})?\s*\)|\bdropDatabase\b|\bflushall\(|\bflushdb\("
+)
+_HOLDS_CODE = frozenset({"rails", "php", "node", "ruby", "mix", "elixir", "mongosh", "mongo", "flask", "npx", "tsx"})
 
 
 def databases(call: Call) -> Iterator[str]:
     """Find what drops, empties or rewrites a database."""
     text = " ".join([*call.args, call.given or ""])
     if (
-        (call.name in _CLIENTS and LOST.search(text.strip().rstrip("\"'")))
+        (call.name in _CLIENTS and any(LOST.search(each.strip().rstrip("\"'")) for each in (text, *call.args)))
         or call.name in ("dropdb", "dropuser")
+        or ((call.name in _HOLDS_CODE or call.name.startswith("python")) and _EMPTIES.search(text))
+        or (call.name == "mongorestore" and call.has("--drop"))
+        or (call.name == "redis-cli" and call.how == "xargs" and call.at("del"))
         or (call.name == "pg_restore" and call.has("-c", "--clean"))
         or (call.name == "mysqladmin" and re.search("drop|shutdown|flush", text))
         or re.search(
             r"manage\.py (flush|reset_db|sqlflush|migrate \w+ zero)|\bdb:(drop|reset|purge"
             r"|schema:load|migrate:reset)|^alembic downgrade (base|-\d)|prisma (migrate reset"
             r"|db push.*--force)"
-            r"|^flask db downgrade|sequelize.*db:drop|typeorm schema:drop|artisan (migrate:(fresh"
+            r"|^(npx )?knex.*rollback --all|^flask db downgrade|sequelize.*db:drop|typeorm schema:drop|artisan (migrate:(fresh"
             r"|reset|refresh)|db:wipe)|^knex.*rollback --all|doctrine:(database|schema):drop"
             r"|^liquibase drop|^flyway clean|^ecto.drop|^mix ecto\.(drop|reset)",
             call.text,

@@ -112,6 +112,12 @@ def unwrap(argv: Sequence[str]) -> list[Inner]:
         return given
     if name == "watch":
         return [Inner(text=" ".join(_after_options(name, args)), how=name)]
+    if name in _ESCAPES:
+        return [Inner(text=found, how=name) for arg in args for found in _ESCAPE.findall(arg)]
+    if re.fullmatch(r"ld(-linux[\w-]*|-musl[\w-]*)?\.so[\d.]*", name) and args:
+        return [Inner(tuple(_after(args, "")), how=name)]
+    if name in _RUNNERS:
+        return _run_by(name, args)
     if name in _WITH_VALUE:
         rest = _after_options(name, args)
         return [Inner(tuple(rest), how=name)] if rest else []
@@ -134,6 +140,32 @@ _TEXT_OPTIONS = {
 _SAYS_RUN = re.compile(
     r"^\s*(spawn|exec|shell|system|!)\s*|^\(\S*shell-command\S*\s+\"|\"\)\s*$|^[\w.-]+:+\s*;"
 )
+
+
+_ESCAPES = frozenset({"psql", "mysql", "mariadb", "sqlite3", "sqlite", "duckdb", "ftp", "lftp", "sftp", "telnet", "gnuplot", "irb", "gs"})
+_ESCAPE = re.compile(r"(?:^|[\n;])\s*(?:\\!|\.shell|\.system|\bsystem|!)\s*([^\n]+)")
+"""How clients start a shell from within."""
+_RUNNERS = {
+    **dict.fromkeys(("poetry", "pipenv", "pdm", "hatch", "rye", "pixi", "conda", "mamba", "pipx"), ("run",)),
+    **dict.fromkeys(("bundle", "pnpm", "npm", "yarn", "mise", "rbenv", "pyenv", "asdf", "direnv", "opam"), ("exec", "x", "dlx")),
+    **dict.fromkeys(("npx", "bunx", "pnpx", "uvx", "dotenv", "dotenvx", "foreman", "honcho", "aws-vault", "firejail", "rlwrap"), ()),
+}
+"""Programs that run another of a project, with the word that stands before it."""
+
+
+def _run_by(name: str, args: list[str]) -> list[Inner]:
+    words = _RUNNERS[name]
+    if name == "npm" and args[:2] in (["pkg", "set"], ["set-script"]):
+        return [Inner(text=arg.partition("=")[2], how=name) for arg in args[2:] if "=" in arg]
+    if words and (not args or args[0] not in words):
+        return []
+    rest = args[1:] if words else args
+    texts = [rest[at + 1] for at, arg in enumerate(rest[:-1]) if arg in ("-c", "--call", "--shell-cmd")]
+    if texts:
+        return [Inner(text=text, how=name) for text in texts]
+    rest = _after(rest, "pnw", ("--package", "--with", "--from", "--env-file"))
+    rest = rest[1:] if name == "direnv" else rest
+    return [Inner(tuple(rest), how=name)] if rest else []
 
 
 def _texts(name: str, args: list[str]) -> list[str]:
