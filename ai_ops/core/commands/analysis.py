@@ -246,7 +246,7 @@ class _Walk:
                 kept = dict(self.variables), self.folder
                 self.script(part.text, depth + 1)
                 self.variables, self.folder = kept
-            elif part.kind is Kind.ARRAY:
+            elif part.kind is Kind.ARRAY and depth <= _DEEPEST and self.budget.allows(len(part.text)):
                 for inner in words_of(part.text):
                     self._substitutions(inner, depth + 1)
             elif part.kind is Kind.VARIABLE and "$(" in part.text:

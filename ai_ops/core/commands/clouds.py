@@ -8,6 +8,7 @@ from typing import Final
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.places import LOCAL
+from ai_ops.core.commands.unwrapping import SHELLS
 
 _CLIENTS: Final = frozenset(
     "aws gcloud az gsutil bq doctl heroku flyctl fly eksctl oci s3cmd s5cmd mc linode-cli aliyun ibmcloud hcloud scw openstack"
@@ -31,14 +32,14 @@ _LOSES = re.compile(
 )
 _GRANTS = re.compile(
     r"put-\w+-policy|\b(attach|put|add|set)-(\w+-)?(iam-)?(role|policy|user|acl|member)\w*"
-    r"|\b(add|set|remove)-iam-policy-binding|role assignment create|\bclusterrolebinding\b.*cluster-admin|--acl[= ]public"
+    r"|\b(add|set|remove)-iam-policy-binding|role assignment create|cluster-admin|--acl[= ]public"
     r"|authorize-security-group|update-assume-role|create-access-key|create-login-profile|\bkeys create\b"
     r"|service-accounts? keys|put-public-access-block|PublicAccess|\biam (create|attach|put|add|update)-|firewall-rules create"
     r"|credential reset|\bcreate-for-rbac\b|\bset-user-permissions\b|\badm policy\b|\btokens? create\b|s3api put-|\biam ch\b|\bacl (ch|set)\b"
     r"|modify-(db|instance|snapshot|image)|update-function-(code|configuration)|\bset-password\b|change_password"
 )
 _RUNS = re.compile(
-    r"send-command|run-command|start-session|execute-command|\bvm run|cmd\.run|\bssh\b(?!-)|\bcompute ssh\b|\bexec\b.*\b(ba|z)?sh\b"
+    r"send-command|run-command|start-session|execute-command|\bvm run|cmd\.run|\bssh\b(?!-)|\bcompute ssh\b"
     r"|\bssh console\b|\brun (bash|sh)\b|\bdebug node/|hostPID|hostNetwork|--privileged|\"?privileged\"?[:=]\s*true|lambda invoke"
 )
 _APPLIES = {
@@ -65,15 +66,16 @@ _APPLIES = {
     "ansible-playbook": r".*\.ya?ml.*",
 }
 _TELLS = re.compile(
-    r"""\b(get|show|read|list-versions|view|access|print|export|fetch|reveal|describe|download|display|dump|cat|env|pull)\b
-    .*\b(secrets?|tokens?|credentials?|passwords?|access-keys?|login-password|connection-string|api-?keys?|private-keys?)\b
-    | (secrets?|secretsmanager|keyvault|tokens?|credentials?|passwords?|keys|vault|config|variables?|kv|ssm)
-    [\s:-]([\w-]*\s)?(get|show|read|access|export|fetch|reveal|download|pull|print|value|list|dump|decrypt)\b
-    | print-(access|identity)-token | get-(session|federation|caller-cred)\w* | assume-role | get-login-password
-    | get-parameters?(-by-path)?\b.*(decryption|/) | get-secret-value | get-authorization-token | create-token\b
-    | output\s(-raw|-json).*(pass|secret|token|key) | state\s(pull|show)\b | \bauth:token | \bget-credentials\b.*--admin
-    | config\sview\b.*--raw | \benv\s(pull|ls)\b | ^config(\s(-a|-s|--app|get|-j)\b.*)?$""",
-    re.VERBOSE | re.IGNORECASE,
+    r"print-(access|identity)-token|get-(session|federation|caller-cred)\w*|assume-role|get-login-password"
+    r"|get-parameters?(-by-path)?\b|get-secret-value|get-authorization-token|create-token\b|\bauth:token"
+    r"|\bstate (pull|show)\b|\benv (pull|ls)\b|^config( (-a|-s|--app|get|-j)\b.*)?$|config view --raw|--raw\b"
+)
+_VERBS = re.compile(
+    r"(^|[\s:-])(get|show|read|list|view|access|print|export|fetch|reveal|describe|download|display|dump|cat|pull|decrypt|value)(?=[\s:-]|$)"
+)
+_SECRETS = re.compile(
+    r"(^|[\s:-])(secrets?|secretsmanager|keyvault|tokens?|credentials?|passwords?|keys|access-keys?|api-?keys?|private-keys?"
+    r"|connection-string|kv|login)(?=[\s:-]|$)"
 )
 _NAMES_ONLY = re.compile(
     r"\b(list-secrets|secrets? list|auth list|config (get-contexts|current-context|list))\b|--dry-run|\bkv list"
@@ -91,12 +93,12 @@ def infrastructure(call: Call) -> Iterator[str]:
     asked = " ".join(call.args)
     if call.name in _CLIENTS and not re.search(r"--(help|dry-?run)\b|--dryrun\b|\bdry-run\b", asked):
         if call.name not in _LOCAL_CLUSTERS and (
-            _LOSES.search(_words(call)) or _GRANTS.search(asked) or _RUNS.search(asked)
+            _LOSES.search(_words(call)) or _GRANTS.search(asked) or _RUNS.search(asked) or _starts_shell(call)
         ):
             yield "infrastructure"
         elif _REMOTE_FILE.search(asked) or (call.source and call.source[0] in ("curl", "wget")):
             yield "infrastructure"
-        if _TELLS.search(_words(call)) and not _NAMES_ONLY.search(asked):
+        if _tells(_words(call)) and not _NAMES_ONLY.search(asked):
             yield "credential_read"
     applies = _APPLIES.get(call.name)
     if (
@@ -109,6 +111,15 @@ def infrastructure(call: Call) -> Iterator[str]:
         yield "infrastructure"
     if call.name in ("curl", "http", "https", "xh", "wget") and _removes_elsewhere(call):
         yield "infrastructure"
+
+
+def _starts_shell(call: Call) -> bool:
+    return "exec" in call.args and bool(SHELLS & set(call.args))
+
+
+def _tells(words: str) -> bool:
+    """Whether what is asked for is a secret."""
+    return bool(_TELLS.search(words) or (_VERBS.search(words) and _SECRETS.search(words)))
 
 
 def _words(call: Call) -> str:

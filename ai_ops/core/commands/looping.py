@@ -12,6 +12,7 @@ _TESTS = frozenset({"[", "[[", "test"})
 _LEAVES = frozenset({"break", "exit", "return", "sleep", "wait", "usleep", "inotifywait", "read"})
 _VAST = re.compile(r"\d{5,}|\b(seq|jot)\b.*\b\d+e\d|\b(inf|infinity)\b")
 _DEEPEST = 8
+_MOST_READ = 40
 _OPEN_SUM = re.compile(r"\(?[^;]*;\s*(1|true)?\s*;")
 
 
@@ -44,7 +45,7 @@ class Loops:
             alone = len(self._found) == first + 1
             endless = alone and _is_constant(self._found[-1], holds=kind == "while")
         else:
-            head = _text(self._found[-1]) if self._found else ""
+            head = _text(self._found[-1])[:200] if self._found else ""
             endless = head.startswith("for ") and bool(_VAST.search(head) or _is_open(head))
         self._open.append(("endless" if endless else "ends", first, len(self._found)))
 
@@ -70,4 +71,4 @@ def _is_open(head: str) -> bool:
 
 
 def _text(command: Command) -> str:
-    return " ".join("".join(part.text for part in word) for word in command.words)
+    return " ".join("".join(part.text for part in word)[:_MOST_READ] for word in command.words[:_MOST_READ])

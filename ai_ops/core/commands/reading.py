@@ -39,6 +39,8 @@ _REDIRECT = re.compile(r"(?:\d+|\{\w+\}|&)?(<<<|<<-?|<>|>>|>\||[<>]&|[<>])")
 _DEFINITION = re.compile(
     r"(?:function\s+([^\s\"'$`;|&<>(){}=]+)\s*(?:\(\s*\)\s*)?(?=[{(])|([^\s\"'$`;|&<>(){}=]+)\s*\(\s*\)\s*)"
 )
+_LONGEST_PATTERN = 300
+_MOST_MISREAD = 20
 _ARRAY = re.compile(r"[A-Za-z_]\w*\+?=")
 _HIDDEN = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
 
@@ -56,7 +58,7 @@ class _Reader:
         self._now = Command()
         self._documents: list[tuple[str, bool, bool, Command]] = []
         self._loops = Loops(self._found)
-        self._cases = 0
+        self._cases = self._misread = 0
 
     def commands(self) -> list[Command]:
         while self._at < len(self._text):
@@ -138,7 +140,8 @@ class _Reader:
     def _skip_pattern(self) -> None:
         """Skip the pattern of a case, which names no command; what is none is read as commands."""
         start, kept = self._at, len(self._found)
-        while self._at < len(self._text):
+        end = min(len(self._text), start + _LONGEST_PATTERN) if self._misread < _MOST_MISREAD else start
+        while self._at < end:
             char = self._text[self._at]
             if char == ")":
                 self._at += 1
@@ -151,6 +154,7 @@ class _Reader:
             word = self._word()
             if any(part.kind is not Kind.TEXT for part in word):
                 self._found.append(Command(words=[(Part(Kind.TEXT, ":"),), word]))
+        self._misread += not self._text.startswith("esac", self._at)
         self._at = start
         del self._found[kept:]
 
