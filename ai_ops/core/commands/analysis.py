@@ -163,9 +163,11 @@ class _Walk:
     budget: Budget = field(default_factory=Budget)
 
     def note(self, rule: str, text: str, *, obfuscated: bool = False) -> None:
-        """Keep a finding, the first of its rule."""
+        """Keep a finding, the first of its rule; it is disguised where any of that rule is."""
         shown = text.replace("\u00a0", " ").strip()
-        self.found.setdefault(rule, Finding(rule, shown[:_MOST_SHOWN], obfuscated))
+        known = self.found.setdefault(rule, Finding(rule, shown[:_MOST_SHOWN], obfuscated))
+        if obfuscated and not known.obfuscated:
+            self.found[rule] = replace(known, obfuscated=True)
 
     def script(self, text: str, depth: int, *, hidden: bool = False) -> _Pipe:
         """Judge a script; return what its last command hands on."""
@@ -215,7 +217,7 @@ class _Walk:
             part.text == "0" for word in words for part in word if part.kind is Kind.VARIABLE
         ):
             self.note("resource_exhaustion", " ".join(argv))
-        covered = hidden or (bool(words) and not _is_plain(words[0]))
+        covered = hidden or (bool(words) and _is_covered(words, fields))
         self._judge(call, depth, covered)
         if self.bodies.get(call.name) and depth < _DEEPEST:
             self._calls(call, command, depth)
@@ -237,7 +239,7 @@ class _Walk:
         kept = dict(self.variables)
         self.variables.update(positional(call.args))
         self.bodies[call.name] = ""  # once is enough
-        self.script(body, depth + 1)
+        self.script(body, depth + 1, hidden=body.endswith('"$@"'))
         self.variables = kept
 
     def _substitutions(self, word: Word, depth: int) -> None:
@@ -432,6 +434,12 @@ class _Walk:
         self.variables.update(variables_after(call))
         self.listed.update(lists_after(call))
         self.fetched.update(fetched_by(call))
+
+
+def _is_covered(words: Sequence[Word], fields: Sequence[Field]) -> bool:
+    """Whether a command cannot be read where it stands: its name, a word in escapes, or a text that is put together."""
+    put_together = fields[0].text == "eval" and not all(map(_is_plain, words))
+    return put_together or not _is_plain(words[0]) or any(each.disguised for each in fields) or len(fields) > len(words)
 
 
 def _is_plain(word: Word) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ai_ops.core.commands.parts import unescape
 
+_ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|0?[0-7]{3}|u[0-9a-fA-F]{4})")
 _DECODERS = frozenset(
     {"base64", "base32", "xxd", "rev", "tr", "gunzip", "zcat", "openssl", "uudecode", "hexdump"}
 )
@@ -54,6 +55,8 @@ def decodes(argv: Sequence[str]) -> bool:
         return bool(args & {"-d", "-D", "--decode", "-di"}) or name == "uudecode"
     if name == "openssl":
         return "-d" in args
+    if name in ("printf", "echo"):
+        return any(map(_ESCAPED.search, argv[1:]))
     return name in _DECODERS and (name != "xxd" or any(arg.startswith("-r") for arg in args))
 
 
