@@ -48,6 +48,8 @@ _HIDDEN = re.compile(
     "[A-Za-z][\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]+[A-Za-z]"
 )
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)\+?=")
+_NAMED = re.compile(r"\$\{?(\w+)")
+_NAMED_ALONE = re.compile(r"^\$\{?(\w+)\}?$")
 _SETS_UP = re.compile(
     r"\$\((ssh-agent|direnv|pyenv|rbenv|nodenv|goenv|brew|/\S+/brew|starship|zoxide|dircolors|conda|mise|asdf|fnm|opam|luarocks|docker-machine"
     r"|minikube|register-python-argcomplete|rustup|npm|gh|kubectl|thefuck|atuin|jump|lesspipe|resize|setup-x-environment)"
@@ -347,7 +349,11 @@ class _Walk:
         inners = unwrap((call.name, *call.args)) or passed((call.name, *call.args))
         for inner in inners:
             if inner.text:
+                kept = self.variables
+                if inner.argv:
+                    self.variables = kept | positional(inner.argv[1:]) | {"0": inner.argv[0]}
                 self.script(inner.text, depth + 1, hidden=hidden)
+                self.variables = kept if inner.argv else self.variables
             elif inner.argv:
                 self._judge(self._started(named, inner.argv, inner.how), depth + 1, hidden)
 
@@ -355,15 +361,20 @@ class _Walk:
         if how == "xargs" and outer.given is not None:
             mark = outer.value("-I", "--replace") or ("{}" if outer.has("-i") else "")
             given = outer.given.strip()
-            argv = tuple(arg.replace(mark, given) for arg in argv) if mark else (*argv, *given.split())
+            split = given.split("\0") if outer.has("-0", "--null") else given.split()
+            argv = tuple(arg.replace(mark, given) for arg in argv) if mark else (*argv, *split)
         source = (outer.name, *outer.args) if how == "find" else outer.source
         how = outer.how if how in ("env", "nice", "nohup", "timeout", "command") and outer.how else how
         return replace(outer, name=argv[0], args=argv[1:], source=source, writes=(), how=how)
 
     def _listed(self, call: Call) -> Call:
         """Return a command on a value that is read line by line as what it is: one on a list."""
-        names = [arg[1:] for arg in call.args if arg.startswith("$") and arg[1:] in self.listed]
-        return replace(call, source=self.listed[names[0]], how="xargs") if names else call
+        if not self.listed:
+            return call
+        anywhere = call.name not in ("rm", "shred", "unlink", "rmdir")
+        pattern = _NAMED if anywhere else _NAMED_ALONE
+        names = [name for arg in call.args for name in pattern.findall(arg) if name in self.listed]
+        return replace(call, source=self.listed[names[0]], how="read") if names else call
 
     def _opens(self, call: Call, name: str, depth: int) -> None:
         """Judge a command whose name is open, or which is a file that is known."""
@@ -424,6 +435,10 @@ class _Walk:
             self.folder = placed(call.plain[0], self.folder)
         elif call.name == "tee" and call.given is not None:
             self.files.update(dict.fromkeys(call.plain, call.given))
+        elif call.name in ("tar", "bsdtar", "unzip", "7z", "cpio") and any(
+            map(self._is_fetched, call.paths(call.plain))
+        ):
+            self.fetched.add(placed(call.value("-C", "--directory", "-d") or ".", call.folder))
         elif call.name == "alias":
             named = (arg.partition("=") for arg in call.args)
             self.bodies.update({name: f'{value} "$@"' for name, found, value in named if found})

@@ -25,10 +25,10 @@ _LOCAL_CLUSTERS = frozenset({"minikube", "kind", "k3d", "vagrant", "multipass"})
 _WORDS = (
     "delete|destroy|terminate|remove|rm|rb|rmi|purge|drop|wipe|uninstall|deregister|drain|cordon|taint|nuke|reset|undelete"
     "|force-unlock|forget|detach|revoke|disable|deactivate|stop|shutdown|poweroff|rollback|teardown|down|undeploy|suspend"
-    "|flush|truncate|clear|evict|decommission|removenode|disassociate|unseal|seal|rotate|expunge|prune|obliterate|erase|del|yank|deletion|change-resource-record-sets"
+    "|flush|truncate|clear|evict|decommission|removenode|disassociate|unseal|seal|rotate|expunge|unset|prune|obliterate|erase|del|yank|deletion|change-resource-record-sets"
 )
 _LOSES = re.compile(
-    rf"(^|[\s:_/-])({_WORDS})(s|-[\w-]+|:\w+|_\w+)?(?=\s|$)|(^|\s)--(delete|destroy|purge|remove|replicas=0)\b"
+    rf"(^|[\s:_/-])({_WORDS})(s|-[\w-]+|:\w+|_\w+)?(?=\s|$)|(^|\s)--(delete|destroy|purge|remove|replicas[= ]0)\b"
 )
 _GRANTS = re.compile(
     r"put-\w+-policy|\b(attach|put|add|set)-(\w+-)?(iam-)?(role|policy|user|acl|member)\w*"
@@ -67,7 +67,7 @@ _APPLIES = {
 }
 _TELLS = re.compile(
     r"print-(access|identity)-token|get-(session|federation|caller-cred)\w*|assume-role|get-login-password"
-    r"|get-parameters?(-by-path)?\b|get-secret-value|get-authorization-token|create-token\b|\bauth:token"
+    r"|get-parameters?(-by-path)?\b|get-secret-value|get-authorization-token|create-token\b|\bauth:token|\bconfig:get\b"
     r"|\bstate (pull|show)\b|\benv (pull|ls)\b|^config( (-a|-s|--app|get|-j)\b.*)?$|config view --raw|--raw\b"
 )
 _VERBS = re.compile(

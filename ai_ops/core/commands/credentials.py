@@ -103,6 +103,8 @@ def credentials(call: Call) -> Iterator[str]:
         name == "find" and re.search(r"name \S*(id_rsa|id_ed25519|\.pem|credentials|shadow|\.kdbx)", text)
     ) or any(map(is_credential, call.paths(call.reads))):
         yield "credential_read"
+    if name in _OPENERS and call.how in ("find", "xargs") and _NAMES_SECRETS.search(" ".join(call.source)):
+        yield "credential_read"
     if name in ("grep", "egrep", "rg") and call.source and call.source[0] in _TELLERS and _ASKS.search(text):
         yield "credential_read"
     widely = any(
@@ -151,6 +153,7 @@ _KNOWN = (
 _TELLERS = frozenset(
     {"env", "set", "printenv", "export", "declare", "docker", "podman", "kubectl", "history", "ps"}
 )
+_NAMES_SECRETS = re.compile(r"-i?name \S*(\.env|secret|credential|id_rsa|id_ed25519|\.pem|\.key|\.p12|\.kdbx)\*?(\s|$)")
 _CLASSES = re.compile(r"\[[^\]]*\]|[?\\()]")
 _ASKS = re.compile(
     r"secret|token|passw|\bpass\b|private.?key|aws_|api.?key|credential|\bAKIA|BEGIN .*KEY|ghp_|xox[bp]",

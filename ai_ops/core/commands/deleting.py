@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.places import (
+    is_credential,
     is_disk,
     is_scratch,
     is_system,
@@ -93,13 +94,16 @@ def _removed(call: Call, paths: list[str], *, recursive: bool) -> Iterator[str]:
         or (any(is_vital(path) and (path.endswith("*") and len(path) < 4) for path in paths) and forced)
     ):
         yield "destructive_delete"
-    if call.how == "xargs" and (recursive or forced) and not _is_narrow(call):
+    lost = recursive or forced or call.name in ("shred", "srm", "wipe")
+    if call.how in ("xargs", "read") and lost and not _is_narrow(call):
         yield "destructive_delete"
     if any(map(_OPEN_LIST.match, paths)) and (recursive or forced):
         source = tuple(paths[-1].removeprefix("$(").rstrip(")").replace("\u00a0", " ").split())
         if not _is_narrow(replace(call, source=source)):
             yield "destructive_delete"
     if call.how == "find" and ("{}" in call.args or call.source[0] != "find") and not _is_narrow(call):
+        yield "destructive_delete"
+    if any(path.startswith(("~", "/")) and (written_rule(path) or is_credential(path)) for path in paths):
         yield "destructive_delete"
     if any(re.search(r"(^|/)\.git/(?!.*\.lock$)", path) for path in paths):
         yield "destructive_delete"
@@ -134,7 +138,8 @@ def _searches_widely(call: Call) -> bool:
             break
         starts.append(placed(arg, call.folder))
     named = call.has("-name", "-iname", "-path", "-regex", "-empty", "-mtime", "-mmin")
-    outside = any(path != "." and is_vital(path) for path in starts)
+    free = (".", "/tmp", "/var/tmp") if named else (".",)  # noqa: S108 - a name narrows what lies there
+    outside = any(path not in free and is_vital(path) for path in starts)
     return outside or not (named or any(path not in (".", "*") for path in starts))
 
 

@@ -53,11 +53,15 @@ def _fills(call: Call) -> bool:
         *call.reads,
     }:
         return name in ("cp", "cat") or bool(kept) or name == "tee"
+    if name == "dd" and call.source[:1] == ("yes",):
+        return "count=" not in call.text
+    if name == "xargs" and call.source[:1] in (("seq",), ("yes",), ("jot",)):
+        return call.value("-P", "--max-procs") == "0" or any(len(arg) > 5 for arg in call.source[1:])  # noqa: PLR2004
     if name == "dd":
         return bool(re.search(r"if=/dev/(zero|u?random)", call.text)) and "count=" not in call.text
     if name in ("seq", "jot"):
         return any(arg in ("inf", "infinity") for arg in args) and bool(kept)
-    return name in ("tee", "cat") and call.source[:1] == ("yes",) and bool(kept or call.plain)
+    return name in ("tee", "cat", "sponge") and call.source[:1] == ("yes",) and bool(kept or call.plain)
 
 
 def _is_vast(call: Call) -> bool:

@@ -31,6 +31,8 @@ _FETCHERS: Final = frozenset(
 _COPIERS: Final = frozenset({"scp", "rsync", "sftp", "aws", "gsutil", "s3cmd", "mc", "rclone", "azcopy"})
 _ADDRESS = re.compile(r"^(https?|ftp|s3|gs|sftp)://")
 _MOST_LINES = 64
+_HOST = re.compile(r"^[\w-]+(\.[\w-]+)+(:\d+)?/\S")
+_ARCHIVE = re.compile(r"\.(tgz|zip|tar(\.\w+)?|t[bx]z2?|7z|gz|xz|zst)$")
 _TARGETS = ("-o", "-O", "--output", "--output-document", "--out", "-P")
 
 
@@ -71,7 +73,9 @@ def lists_after(call: Call) -> Mapping[str, tuple[str, ...]]:
 
 def fetched_by(call: Call) -> Iterator[str]:
     """Yield the files and folders that came from another machine by a command."""
-    addresses = [arg for arg in call.plain if _ADDRESS.match(arg)]
+    addresses = [arg for arg in call.plain if _ADDRESS.match(arg) or (call.name in _FETCHERS and _HOST.match(arg))]
+    if any(USUAL_SOURCE.search(arg) and _ARCHIVE.search(arg) for arg in addresses):
+        return
     if any(map(LOCAL.search, addresses)):
         return
     if call.name in _FETCHERS:
@@ -84,6 +88,8 @@ def fetched_by(call: Call) -> Iterator[str]:
         yield from (
             placed(arg, call.folder) for arg in call.plain[:1] if call.value("-o") == "" and not addresses
         )
+    elif call.name == "tee" and call.source[:1] and call.source[0] in _FETCHERS:
+        yield from call.paths(call.plain)
     elif call.name in _COPIERS and len(call.plain) > 1:
         yield from (placed(_last(arg), call.folder) for arg in call.plain[:-1] if ":" in arg)
         yield placed(call.plain[-1], call.folder)

@@ -97,6 +97,7 @@ def packages(call: Call) -> Iterator[str]:
         re.search(
             r"^(npm|pnpm|yarn|cargo|poetry|uv|flit|hatch|gem|mvn|dotnet nuget) (publish|unpublish|owner|deprecate|yank|push|deploy|dist-tag (add|rm)|access)\b", text
         )
+        or (name == "helm" and call.at("push"))
         or (name == "twine" and call.at("upload"))
         or (name in ("docker", "podman") and call.at("push"))
     ):

@@ -74,7 +74,7 @@ _SOCKET = re.compile(
     re.IGNORECASE,
 )
 _A_SHELL = re.compile(
-    r"/bin/(ba)?sh|['\"](ba)?sh -i|`(ba)?sh\b|spawn\(.(ba)?sh|dup2|pty\.spawn|cmd\.exe|exec\b", re.IGNORECASE
+    r"/bin/(ba)?sh|['\"](ba)?sh -i|`(ba)?sh\b|spawn\(.(ba)?sh|[\[(,]\s*['\"](ba|z|da|k)?sh['\"]|`#\{|dup2|pty\.spawn|cmd\.exe|exec\b", re.IGNORECASE
 )
 _FETCHES = re.compile(
     r"urlopen|urlretrieve|requests\.get|httpx|LWP|Net::HTTP|open-uri|URI\.open|https?\W{0,3}\.get|axios|\bget\(?\s*['\"]https?:|fetch\(|DownloadString|file_get_contents\(.https?",

@@ -185,6 +185,9 @@ _DROPS = re.compile(
     r"|beeceptor|hookbin|requestcatcher|dnslog|ceye\.io|\.onion\b|trycloudflare\.com|serveo\.net|localhost\.run|oshi\.at"
 )
 """Places where anybody can leave something for anybody."""
+_CLOUD_COPIES = frozenset({"aws", "gsutil", "gcloud", "az", "s3cmd", "s5cmd", "mc", "rclone", "azcopy", "restic", "borg"})
+_EVERYTHING = re.compile(r"~|/|/(etc|root|home|var)(/\*?)?|~/\*?")
+_TELLERS = frozenset({"env", "printenv", "set", "export", "grep", "base64", "xxd", "fold", "od", "cut", "history"})
 _SERVERS = re.compile(
     r"http\.server|SimpleHTTPServer|http-server|\bserve\b|miniserve|darkhttpd|webfs|busybox httpd|thttpd|-S \S+:\d+|-run -e httpd"
 )
@@ -257,11 +260,11 @@ def leaks(call: Call) -> Iterator[str]:
         or (call.name in _SOCKETS and (call.source or call.given or call.reads) and not _is_local(call))
         or (call.name in ("scp", "sftp", "ftp", "lftp", "rclone", "rsync") and _uploads(call))
         or (
-            call.name in ("dig", "nslookup", "host", "ping", "drill")
+            call.name in ("dig", "nslookup", "host", "ping", "drill", "traceroute", "tracepath", "mtr", "whois", "fping")
             and ("$(" in text or SECRET_NAME.search(text) or re.search(r"\$\{?\w+\}?\.[\w.-]+", text))
         )
         or (
-            call.name in _STORES
+            call.name in (*_STORES, "gh", "glab")
             and any(is_credential(path) or is_secret_file(path) for path in call.paths(call.plain))
         )
         or (
@@ -274,6 +277,7 @@ def leaks(call: Call) -> Iterator[str]:
             and (call.source or set(call.reads) - {"/dev/null"})
             and not _is_local(call)
         )
+        or (call.name in _CLOUD_COPIES and any(map(_EVERYTHING.fullmatch, call.paths(call.plain[:-1]))))
         or _gives(call)
         or (call.name in _FETCHERS and _DROPS.search(text))
         or _serves(call)
@@ -315,7 +319,8 @@ def _carries(call: Call) -> bool:
         return True
     if re.search(r"\$\((?!date|uname|git (rev-parse|describe|log|branch|show|diff))", text):
         return True
-    return call.how == "xargs" and bool(call.source)
+    listed = call.source[:1] and call.source[0] in _TELLERS and re.search(r"[?/=]\$\{?\w", text)
+    return (call.how == "xargs" and bool(call.source)) or (call.how == "read" and bool(listed))
 
 
 def _without_headers(call: Call) -> str:

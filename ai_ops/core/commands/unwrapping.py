@@ -66,7 +66,10 @@ _POSITIONAL = {
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """What a command starts: ``argv`` itself, or ``text`` that a shell reads. ``how`` is what starts it."""
+    """What a command starts: ``argv`` itself, or ``text`` that a shell reads, with ``argv`` as its ``$0``, ``$1``, …
+
+    ``how`` is what starts it.
+    """
 
     argv: tuple[str, ...] = ()
     text: str = ""
@@ -186,7 +189,7 @@ def _parallel(args: list[str]) -> list[Inner]:
 def _shell(name: str, args: list[str]) -> list[Inner]:
     for at, arg in enumerate(args):
         if arg in ("-c", "--command") or (re.fullmatch(r"-[a-zA-Z]*c[a-zA-Z]*", arg) and name in SHELLS):
-            return [Inner(text=args[at + 1], how=name)] if at + 1 < len(args) else []
+            return [Inner(tuple(args[at + 2 :]), args[at + 1], name)] if at + 1 < len(args) else []
         if not arg.startswith("-") and name in SHELLS:
             return []
     return []
