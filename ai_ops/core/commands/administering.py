@@ -1,7 +1,7 @@
-"""Rules: programs that administer a machine. What they are known to only show goes through, all else is told.
+"""Rules: programs that administer a machine. What they only show goes through, all else is told.
 
-The other rules name what is dangerous; here it is the other way round: such programs have more verbs that change
-a machine than anybody lists, and few that look.
+The other rules name what is dangerous; here it is the other way round: such programs have more verbs that
+change a machine than anybody lists, and few that look.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.connecting import hosts
+from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import LOCAL, is_disk
 
 _NOTHING = r"(?!)"
@@ -59,7 +60,8 @@ _LOOKS: Final[Mapping[str, str]] = {
     "setsebool": _NOTHING,
     "update-alternatives": r"--(list|display|query|get-selections)",
     "dpkg-reconfigure": _NOTHING,
-    "dpkg": r"-[lLsSpcIC]\w*|--(list|listfiles|status|search|print-\S+|info|contents|get-\S+|audit|compare-versions)",
+    "dpkg": r"-[lLsSpcIC]\w*|--(list|listfiles|status|search|print-\S+|info|contents|get-\S+|audit"
+    r"|compare-versions)",
     "grub-install": _NOTHING,
     "efibootmgr": "-v",
     "bootctl": "status|list",
@@ -81,7 +83,8 @@ _LOOKS: Final[Mapping[str, str]] = {
 """Programs of administration with what they are asked when they only look."""
 _REMOVES = re.compile(
     r"^(apt|apt-get|aptitude|yum|dnf|zypper|apk|pacman|opkg|microdnf|emerge|rpm)\s(.*\s)?"
-    r"((remove|purge|autoremove|erase|del|delete|full-upgrade|dist-upgrade|downgrade)\b|-R\w*\b|-e\b|--(remove|unmerge|purge|erase)\b)"
+    r"((remove|purge|autoremove|erase|del|delete|full-upgrade|dist-upgrade|downgrade)\b|-R\w*\b|-e\b"
+    r"|--(remove|unmerge|purge|erase)\b)"
 )
 _KEEPS: Final[Mapping[str, str]] = {
     "zfs": r"list|get|mount|diff|version",
@@ -115,114 +118,22 @@ _KEEPS: Final[Mapping[str, str]] = {
     "tune2fs": r"-l",
 }
 """Programs of disks and volumes with what they are asked when they only look."""
-_SHOWS_DISKS = frozenset(
-    {
-        "lsblk",
-        "blkid",
-        "file",
-        "ls",
-        "stat",
-        "df",
-        "findmnt",
-        "udevadm",
-        "test",
-        "[",
-        "echo",
-        "grep",
-        "readlink",
-    }
-    | {
-        "realpath",
-        "printf",
-        "mount",
-        "umount",
-        "eject",
-        "lsof",
-        "fuser",
-        "find",
-        "man",
-        "du",
-        "blockdev",
-        "git",
-    }
+_SHOWS_DISKS = names(
+    "lsblk blkid file ls stat df findmnt udevadm test [ echo grep readlink realpath printf mount umount "
+    "eject lsof fuser find man du blockdev git"
 )
-_ATTACKS: Final = frozenset(
-    {
-        "masscan",
-        "zmap",
-        "hydra",
-        "medusa",
-        "ncrack",
-        "sqlmap",
-        "nikto",
-        "msfconsole",
-        "msfvenom",
-        "metasploit",
-        "responder",
-    }
-    | {
-        "bettercap",
-        "ettercap",
-        "arpspoof",
-        "dnsspoof",
-        "aircrack-ng",
-        "airodump-ng",
-        "aireplay-ng",
-        "hping3",
-        "slowloris",
-    }
-    | {
-        "gobuster",
-        "dirb",
-        "dirbuster",
-        "wfuzz",
-        "ffuf",
-        "nuclei",
-        "crackmapexec",
-        "netexec",
-        "evil-winrm",
-        "wpscan",
-        "mitm6",
-    }
-    | {
-        "enum4linux",
-        "smbmap",
-        "rustscan",
-        "linpeas",
-        "linpeas.sh",
-        "linenum.sh",
-        "pspy",
-        "pspy64",
-        "chisel",
-        "ligolo",
-    }
-    | {
-        "mimikatz",
-        "lazagne",
-        "hashcat",
-        "john",
-        "kerbrute",
-        "bloodhound-python",
-        "impacket-secretsdump",
-        "goldeneye",
-        "hulk",
-    }
-    | {
-        "macof",
-        "yersinia",
-        "scapy",
-        "dsniff",
-        "beef-xss",
-        "setoolkit",
-        "weevely",
-        "commix",
-        "xsser",
-        "patator",
-        "crowbar",
-    }
+_ATTACKS: Final = names(
+    "masscan zmap hydra medusa ncrack sqlmap nikto msfconsole msfvenom metasploit responder bettercap "
+    "ettercap arpspoof dnsspoof aircrack-ng airodump-ng aireplay-ng hping3 slowloris gobuster dirb "
+    "dirbuster wfuzz ffuf nuclei crackmapexec netexec evil-winrm wpscan mitm6 enum4linux smbmap "
+    "rustscan linpeas linpeas.sh linenum.sh pspy pspy64 chisel ligolo mimikatz lazagne hashcat john "
+    "kerbrute bloodhound-python impacket-secretsdump goldeneye hulk macof yersinia scapy dsniff "
+    "beef-xss setoolkit weevely commix xsser patator crowbar"
 )
-_LOADS = frozenset({"ab", "wrk", "wrk2", "hey", "siege", "vegeta", "bombardier", "h2load", "slowhttptest", "oha", "httperf", "autocannon"})
-_EAVESDROPS = frozenset({"logkeys", "showkey", "arecord", "scrot", "fswebcam", "screencapture", "xwd", "xspy", "keysniffer", "mitmproxy", "mitmdump"})
+_LOADS = names("ab wrk wrk2 hey siege vegeta bombardier h2load slowhttptest oha httperf autocannon")
+_EAVESDROPS = names(
+    "logkeys showkey arecord scrot fswebcam screencapture xwd xspy keysniffer mitmproxy mitmdump"
+)
 _SNIFFERS = frozenset({"tcpdump", "tshark", "dumpcap", "ngrep", "tcpflow", "wireshark", "snoop", "termshark"})
 _HELP = re.compile(r"(^|\s)(--help|-h|--version|-V|help)$")
 
@@ -240,9 +151,9 @@ def administration(call: Call) -> Iterator[str]:
     if call.name == "date" and (call.has("--set") or any(arg.startswith("-s") for arg in call.args)):
         yield "system_write"
     keeps = _KEEPS.get(call.name)
-    if keeps is not None and asked and not re.match(rf"(-\w+ )*({keeps})", asked):
-        yield "disk_write"
-    elif keeps is None and call.name not in _SHOWS_DISKS and any(map(is_disk, call.paths(call.args))):
+    if (keeps is not None and asked and not re.match(rf"(-\w+ )*({keeps})", asked)) or (
+        keeps is None and call.name not in _SHOWS_DISKS and any(map(is_disk, call.paths(call.args)))
+    ):
         yield "disk_write"
 
 
@@ -251,15 +162,26 @@ def attacks(call: Call) -> Iterator[str]:
     if _HELP.search(" ".join(call.args)):
         return
     strangers = [host for host in hosts(call) if not LOCAL.search(host)]
-    if call.name in _LOADS and (strangers or any("://" in arg and not LOCAL.search(arg) for arg in call.args)):
-        yield "attack_tool"
-    elif (call.name in ("nc", "ncat", "netcat") and re.search(r"\s\d+-\d+$", call.text) and strangers) or (
-        call.name in ("ping", "fping", "nc", "ncat") and re.search(r"\d+\.\d+\.\d+\.(\$|\d+/\d|\{)", call.text)
+    if (
+        (
+            call.name in _LOADS
+            and (strangers or any("://" in arg and not LOCAL.search(arg) for arg in call.args))
+        )
+        or (call.name in ("nc", "ncat", "netcat") and re.search(r"\s\d+-\d+$", call.text) and strangers)
+        or (
+            call.name in ("ping", "fping", "nc", "ncat")
+            and re.search(r"\d+\.\d+\.\d+\.(\$|\d+/\d|\{)", call.text)
+        )
     ):
         yield "attack_tool"
-    if call.name in _ATTACKS or call.name in _EAVESDROPS or re.search(r"^(ffmpeg .*(x11grab|avfoundation|gdigrab)|import -window root|xinput test)", call.text) or (call.name in _SNIFFERS and not call.has("-r", "-D", "--list-interfaces")):
-        yield "attack_tool"
-    elif call.name in ("nmap", "zenmap", "arp-scan", "netdiscover", "nbtscan") and not any(
-        map(LOCAL.search, call.plain)
+    if (
+        call.name in _ATTACKS
+        or call.name in _EAVESDROPS
+        or re.search(r"^(ffmpeg .*(x11grab|avfoundation|gdigrab)|import -window root|xinput test)", call.text)
+        or (call.name in _SNIFFERS and not call.has("-r", "-D", "--list-interfaces"))
+        or (
+            call.name in ("nmap", "zenmap", "arp-scan", "netdiscover", "nbtscan")
+            and not any(map(LOCAL.search, call.plain))
+        )
     ):
         yield "attack_tool"

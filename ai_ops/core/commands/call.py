@@ -15,8 +15,8 @@ class Call:
     ``given`` is the text that it reads, None where that is unknown; ``source`` is the argv of the command
     that it reads from. ``folder`` is where it runs, ``.`` for the checkout. ``writes`` are the targets of its
     redirects, ``reads`` the files that it reads through one. ``variables`` are set for it alone; ``how`` is
-    the command that starts it. ``endless``: it stands in a loop that neither ends nor pauses; ``behind``: nobody
-    waits for it. ``path`` is the name as it was written.
+    the command that starts it. ``endless``: it stands in a loop that neither ends nor pauses; ``behind``:
+    nobody waits for it. ``path`` is the name as it was written.
     """
 
     name: str

@@ -7,40 +7,50 @@ from collections.abc import Iterator
 from typing import Final
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import LOCAL
 from ai_ops.core.commands.unwrapping import SHELLS
 
-_CLIENTS: Final = frozenset(
-    "aws gcloud az gsutil bq doctl heroku flyctl fly eksctl oci s3cmd s5cmd mc linode-cli aliyun ibmcloud hcloud scw openstack"
-    " eb sam copilot amplify ecs-cli cf vercel netlify firebase supabase railway render wrangler pscale atlas databricks"
-    " kubectl oc helm k9s argocd flux istioctl velero kops kubeadm rancher nomad consul vault etcdctl rabbitmqctl"
-    " rabbitmqadmin influx confluent kafka-topics kafka-topics.sh kafka-configs.sh kafka-delete-records.sh"
-    " kafka-consumer-groups kafka-consumer-groups.sh zkCli.sh nats"
-    " terraform tofu pulumi terragrunt cdk serverless sls cdktf packer vagrant multipass lxc incus virsh VBoxManage qm pct"
-    " govc ansible-vault restic borg duplicity stripe twilio okta auth0 cloudflared gitlab-rails sentry-cli ceph rbd"
-    " juju snapctl elasticdump curator solr nodetool mongodump pg_dropcluster pg_ctlcluster rclone b2 azcopy"
-    " systemd-nspawn machinectl launchctl auditctl minikube kind k3d dokku caprover".split()
+_CLIENTS: Final = names(
+    "aws gcloud az gsutil bq doctl heroku flyctl fly eksctl oci s3cmd s5cmd mc linode-cli aliyun "
+    "ibmcloud hcloud scw openstack eb sam copilot amplify ecs-cli cf vercel netlify firebase supabase "
+    "railway render wrangler pscale atlas databricks kubectl oc helm k9s argocd flux istioctl velero "
+    "kops kubeadm rancher nomad consul vault etcdctl rabbitmqctl rabbitmqadmin influx confluent "
+    "kafka-topics kafka-topics.sh kafka-configs.sh kafka-delete-records.sh kafka-consumer-groups "
+    "kafka-consumer-groups.sh zkCli.sh nats terraform tofu pulumi terragrunt cdk serverless sls cdktf "
+    "packer vagrant multipass lxc incus virsh VBoxManage qm pct govc ansible-vault restic borg "
+    "duplicity stripe twilio okta auth0 cloudflared gitlab-rails sentry-cli ceph rbd juju snapctl "
+    "elasticdump curator solr nodetool mongodump pg_dropcluster pg_ctlcluster rclone b2 azcopy "
+    "systemd-nspawn machinectl launchctl auditctl minikube kind k3d dokku caprover"
 )
 _LOCAL_CLUSTERS = frozenset({"minikube", "kind", "k3d", "vagrant", "multipass"})
 _WORDS = (
-    "delete|destroy|terminate|remove|rm|rb|rmi|purge|drop|wipe|uninstall|deregister|drain|cordon|taint|nuke|reset|undelete"
-    "|force-unlock|forget|detach|revoke|disable|deactivate|stop|shutdown|poweroff|rollback|teardown|down|undeploy|suspend"
-    "|flush|truncate|clear|evict|decommission|removenode|disassociate|unseal|seal|rotate|expunge|unset|prune|obliterate|erase|del|yank|deletion|change-resource-record-sets"
+    "delete|destroy|terminate|remove|rm|rb|rmi|purge|drop|wipe|uninstall|deregister|drain|cordon|taint"
+    "|nuke|reset|undelete"
+    "|force-unlock|forget|detach|revoke|disable|deactivate|stop|shutdown|poweroff|rollback|teardown|down"
+    "|undeploy|suspend"
+    "|flush|truncate|clear|evict|decommission|removenode|disassociate|unseal|seal|rotate|expunge|unset"
+    "|prune|obliterate|erase|del|yank|deletion|change-resource-record-sets"
 )
 _LOSES = re.compile(
-    rf"(^|[\s:_/-])({_WORDS})(s|-[\w-]+|:\w+|_\w+)?(?=\s|$)|(^|\s)--(delete|destroy|purge|remove|replicas[= ]0)\b"
+    rf"(^|[\s:_/-])({_WORDS})(s|-[\w-]+|:\w+|_\w+)?(?=\s|$)"
+    r"|(^|\s)--(delete|destroy|purge|remove|replicas[= ]0)\b"
 )
 _GRANTS = re.compile(
     r"put-\w+-policy|\b(attach|put|add|set)-(\w+-)?(iam-)?(role|policy|user|acl|member)\w*"
     r"|\b(add|set|remove)-iam-policy-binding|role assignment create|cluster-admin|--acl[= ]public"
     r"|authorize-security-group|update-assume-role|create-access-key|create-login-profile|\bkeys create\b"
-    r"|service-accounts? keys|put-public-access-block|PublicAccess|\biam (create|attach|put|add|update)-|firewall-rules create"
-    r"|credential reset|\bcreate-for-rbac\b|\bset-user-permissions\b|\badm policy\b|\btokens? create\b|s3api put-|\biam ch\b|\bacl (ch|set)\b"
-    r"|modify-(db|instance|snapshot|image)|update-function-(code|configuration)|\bset-password\b|change_password"
+    r"|service-accounts? keys|put-public-access-block|PublicAccess|\biam (create|attach|put|add|update)-"
+    r"|firewall-rules create"
+    r"|credential reset|\bcreate-for-rbac\b|\bset-user-permissions\b|\badm policy\b|\btokens? create\b"
+    r"|s3api put-|\biam ch\b|\bacl (ch|set)\b"
+    r"|modify-(db|instance|snapshot|image)|update-function-(code|configuration)|\bset-password\b"
+    r"|change_password"
 )
 _RUNS = re.compile(
     r"send-command|run-command|start-session|execute-command|\bvm run|cmd\.run|\bssh\b(?!-)|\bcompute ssh\b"
-    r"|\bssh console\b|\brun (bash|sh)\b|\bdebug node/|hostPID|hostNetwork|--privileged|\"?privileged\"?[:=]\s*true|lambda invoke"
+    r"|\bssh console\b|\brun (bash|sh)\b|\bdebug node/|hostPID|hostNetwork|--privileged"
+    r"|\"?privileged\"?[:=]\s*true|lambda invoke"
 )
 _APPLIES = {
     "terraform": "apply|import|state (rm|push|mv)|taint|workspace delete",
@@ -55,30 +65,36 @@ _APPLIES = {
     "copilot": r"\w+ deploy",
     "amplify": "push|publish",
     "nomad": "job (stop|run)",
-    "kubectl": r"replace --force|(patch|edit|set|autoscale)\b.*|cp\b.*|certificate (approve|deny)|proxy\b.*0\.0\.0\.0.*",
+    "kubectl": r"replace --force|(patch|edit|set|autoscale)\b.*|cp\b.*|certificate (approve|deny)"
+    r"|proxy\b.*0\.0\.0\.0.*",
     "vercel": ".*--prod",
     "netlify": "deploy.*--prod",
     "fly": "deploy|scale count 0",
     "flyctl": "deploy|scale count 0",
-    "heroku": "(ps:scale|config:(set|unset)|run|pg:(reset|push|copy)|maintenance:on|releases:rollback|access:add)",
+    "heroku": "(ps:scale|config:(set|unset)|run|pg:(reset|push|copy)|maintenance:on|releases:rollback"
+    "|access:add)",
     "firebase": "deploy",
     "argocd": "app (sync|delete)",
     "ansible-playbook": r".*\.ya?ml.*",
 }
 _TELLS = re.compile(
     r"print-(access|identity)-token|get-(session|federation|caller-cred)\w*|assume-role|get-login-password"
-    r"|get-parameters?(-by-path)?\b|get-secret-value|get-authorization-token|create-token\b|\bauth:token|\bconfig:get\b"
+    r"|get-parameters?(-by-path)?\b|get-secret-value|get-authorization-token|create-token\b|\bauth:token"
+    r"|\bconfig:get\b"
     r"|\bstate (pull|show)\b|\benv (pull|ls)\b|^config( (-a|-s|--app|get|-j)\b.*)?$|config view --raw|--raw\b"
 )
 _VERBS = re.compile(
-    r"(^|[\s:-])(get|show|read|list|view|access|print|export|fetch|reveal|describe|download|display|dump|cat|pull|decrypt|value)(?=[\s:-]|$)"
+    r"(^|[\s:-])(get|show|read|list|view|access|print|export|fetch|reveal|describe|download|display|dump"
+    r"|cat|pull|decrypt|value)(?=[\s:-]|$)"
 )
 _SECRETS = re.compile(
-    r"(^|[\s:-])(secrets?|secretsmanager|keyvault|tokens?|credentials?|passwords?|keys|access-keys?|api-?keys?|private-keys?"
+    r"(^|[\s:-])(secrets?|secretsmanager|keyvault|tokens?|credentials?|passwords?|keys|access-keys?"
+    r"|api-?keys?|private-keys?"
     r"|connection-string|kv|login)(?=[\s:-]|$)"
 )
 _NAMES_ONLY = re.compile(
-    r"\b(list-secrets|secrets? list|auth list|config (get-contexts|current-context|list))\b|--dry-run|\bkv list"
+    r"\b(list-secrets|secrets? list|auth list|config (get-contexts|current-context|list))\b|--dry-run"
+    r"|\bkv list"
 )
 _REMOTE_FILE = re.compile(r"(-f|--filename|-k|--values|--from-file)[= ]?https?://(?!localhost|127\.)")
 _PROGRAMS_OF_MANY = frozenset(
@@ -89,14 +105,22 @@ _SENDS_METHOD = re.compile(r"(-X|--request|--method)[= ]?(DELETE|PUT|PATCH|POST)
 
 
 def infrastructure(call: Call) -> Iterator[str]:
-    """Find what changes or removes clusters, clouds and what is hosted, opens them, or reads their secrets."""
+    """Find what changes or removes clusters, clouds and what is hosted, or reads their secrets."""
     asked = " ".join(call.args)
     if call.name in _CLIENTS and not re.search(r"--(help|dry-?run)\b|--dryrun\b|\bdry-run\b", asked):
-        if call.name not in _LOCAL_CLUSTERS and (
-            _LOSES.search(_words(call)) or _GRANTS.search(asked) or _RUNS.search(asked) or _starts_shell(call)
+        if (
+            (
+                call.name not in _LOCAL_CLUSTERS
+                and (
+                    _LOSES.search(_words(call))
+                    or _GRANTS.search(asked)
+                    or _RUNS.search(asked)
+                    or _starts_shell(call)
+                )
+            )
+            or _REMOTE_FILE.search(asked)
+            or (call.source and call.source[0] in ("curl", "wget"))
         ):
-            yield "infrastructure"
-        elif _REMOTE_FILE.search(asked) or (call.source and call.source[0] in ("curl", "wget")):
             yield "infrastructure"
         if _tells(_words(call)) and not _NAMES_ONLY.search(asked):
             yield "credential_read"
@@ -123,7 +147,7 @@ def _tells(words: str) -> bool:
 
 
 def _words(call: Call) -> str:
-    """Return the arguments without values that are addresses, paths, files or texts: those are names, no verbs."""
+    """Return the arguments without addresses, files and texts: those are names, no verbs."""
     return " ".join(
         arg for arg in call.args if not re.search(r"[\s.=]|://", arg) or arg.startswith("--") or ".sh" in arg
     )

@@ -7,87 +7,22 @@ import re
 from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import is_credential, is_secret_file
 
 SECRET_NAME = re.compile(
     r"\$\{?[A-Z0-9_]*(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|DATABASE_URL)"
     r"(S|_ID|_FILE)?\b"
 )
-_NAMES_ONLY = frozenset(
-    {
-        "ls",
-        "stat",
-        "test",
-        "[",
-        "[[",
-        "echo",
-        "printf",
-        "chmod",
-        "chown",
-        "mkdir",
-        "rmdir",
-        "touch",
-        "find",
-        "fd",
-        "du",
-        "file",
-    }
-    | {
-        "rm",
-        "cd",
-        "pushd",
-        "type",
-        "which",
-        "readlink",
-        "realpath",
-        "dirname",
-        "basename",
-        "tree",
-        "git",
-        "gh",
-        "glab",
-        "man",
-    }
-    | {
-        "shred",
-        "unlink",
-        "ssh-keygen",
-        "ssh-copy-id",
-        "truncate",
-        "make",
-        "pytest",
-        "id",
-        "getent",
-        "passwd",
-        "useradd",
-        "case",
-    }
-    | {"export", "set", "unset", "declare", "local", "read", "alias", "umount", "mount", "docker-compose"}
+_NAMES_ONLY = names(
+    "ls stat test [ [[ echo printf chmod chown mkdir rmdir touch find fd du file rm cd pushd type which "
+    "readlink realpath dirname basename tree git gh glab man shred unlink ssh-keygen ssh-copy-id "
+    "truncate make pytest id getent passwd useradd case export set unset declare local read alias "
+    "umount mount docker-compose"
 )
 """Programs that take the name of a file and not what stands in it; whatever else is given one reads it."""
 _TAKES_TARGET = frozenset({"cp", "mv", "ln", "install", "scp", "rsync", "tee", "ssh-add"})
-_OPENERS = frozenset(
-    [
-        "cat",
-        "less",
-        "more",
-        "head",
-        "tail",
-        "base64",
-        "strings",
-        "xxd",
-        "od",
-        "tac",
-        "nl",
-        "hexdump",
-        "bat",
-        "grep",
-        "egrep",
-        "rg",
-        "awk",
-        "cut",
-    ]
-)
+_OPENERS = names("cat less more head tail base64 strings xxd od tac nl hexdump bat grep egrep rg awk cut")
 
 
 def credentials(call: Call) -> Iterator[str]:
@@ -111,7 +46,12 @@ def credentials(call: Call) -> Iterator[str]:
         re.match(r"(~|/(home|root|etc|Users)?)(/[*.\w-]*)?$", path) for path in call.paths(call.plain[1:])
     )
     recursive = call.has("-r", "-R", "--recursive") or name in ("rg", "ag", "ack", "ugrep")
-    if name in ("grep", "egrep", "rg", "ag", "ack", "ugrep") and recursive and widely and _ASKS.search(_CLASSES.sub("", text)):
+    if (
+        name in ("grep", "egrep", "rg", "ag", "ack", "ugrep")
+        and recursive
+        and widely
+        and _ASKS.search(_CLASSES.sub("", text))
+    ):
         yield "credential_read"
     if name in ("echo", "printf", "printenv") and _prints_secret(call):
         yield "credential_read"
@@ -153,7 +93,9 @@ _KNOWN = (
 _TELLERS = frozenset(
     {"env", "set", "printenv", "export", "declare", "docker", "podman", "kubectl", "history", "ps"}
 )
-_NAMES_SECRETS = re.compile(r"-i?name \S*(\.env|secret|credential|id_rsa|id_ed25519|\.pem|\.key|\.p12|\.kdbx)\*?(\s|$)")
+_NAMES_SECRETS = re.compile(
+    r"-i?name \S*(\.env|secret|credential|id_rsa|id_ed25519|\.pem|\.key|\.p12|\.kdbx)\*?(\s|$)"
+)
 _CLASSES = re.compile(r"\[[^\]]*\]|[?\\()]")
 _ASKS = re.compile(
     r"secret|token|passw|\bpass\b|private.?key|aws_|api.?key|credential|\bAKIA|BEGIN .*KEY|ghp_|xox[bp]",
@@ -178,8 +120,10 @@ _TELLS_CREDENTIALS = re.compile(
     | gpg\ .*--export-secret
     | kubectl\ .*config\ view\ .*--raw | git\ config\ .*(credential\.helper\ store|extraheader) | aws-vault
     | flyctl\ auth\ token
-    | doppler\ secrets | bw\ (get|list|export) | chamber\ (read|export) | sops\ (-d|--decrypt|decrypt) | ansible-vault\ (view|decrypt)
-    | lpass\ show | keepassxc-cli\ (show|export) | rbw\ get | teller\ | aws-okta | gpg\ .*--decrypt\ .*(pass|secret)
+    | doppler\ secrets | bw\ (get|list|export) | chamber\ (read|export) | sops\ (-d|--decrypt|decrypt)
+    | ansible-vault\ (view|decrypt)
+    | lpass\ show | keepassxc-cli\ (show|export) | rbw\ get | teller\ | aws-okta
+    | gpg\ .*--decrypt\ .*(pass|secret)
     | ssh-add\ -L | klist | docker\ .*secret\ inspect | infisical\ (secrets|export) | envchain)""",
     re.VERBOSE,
 )

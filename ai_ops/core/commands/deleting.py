@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import (
     is_credential,
     is_disk,
@@ -19,39 +20,17 @@ from ai_ops.core.commands.places import (
 )
 from ai_ops.core.commands.unwrapping import SHELLS
 
-_PARTITIONING = frozenset(
-    {
-        "wipefs",
-        "gdisk",
-        "cfdisk",
-        "lvremove",
-        "vgremove",
-        "pvremove",
-        "blkdiscard",
-        "mkswap",
-        "diskpart",
-        "nwipe",
-    }
-    | {"debugfs", "scrub"}
+_PARTITIONING = names(
+    "wipefs gdisk cfdisk lvremove vgremove pvremove blkdiscard mkswap diskpart nwipe debugfs scrub"
 )
-_ACCOUNTS = frozenset(
-    {
-        "usermod",
-        "useradd",
-        "adduser",
-        "userdel",
-        "deluser",
-        "groupadd",
-        "groupmod",
-        "gpasswd",
-        "passwd",
-        "chpasswd",
-        "visudo",
-    }
-    | {"vipw", "vigr", "addgroup", "newusers", "chage"}
+_ACCOUNTS = names(
+    "usermod useradd adduser userdel deluser groupadd groupmod gpasswd passwd chpasswd visudo vipw vigr "
+    "addgroup newusers chage"
 )
 _KERNEL = frozenset({"insmod", "modprobe", "rmmod", "kexec", "setcap", "pkexec", "capsh"})
-_AS_OTHERS = frozenset({"run0", "newgrp", "sg", "setpriv", "gosu", "su-exec", "sudoedit", "calife", "please", "xhost"})
+_AS_OTHERS = frozenset(
+    {"run0", "newgrp", "sg", "setpriv", "gosu", "su-exec", "sudoedit", "calife", "please", "xhost"}
+)
 _HELP = frozenset({"--help", "-h", "--version", "-V", "help"})
 
 
@@ -72,9 +51,7 @@ def deletions(call: Call) -> Iterator[str]:
     elif call.name == "rsync" and any(arg.startswith(("--delete", "--remove-source")) for arg in call.args):
         if any(map(is_vital, paths[-1:])):
             yield "destructive_delete"
-    elif call.name == "truncate" and any(map(is_system, paths)):
-        yield "destructive_delete"
-    elif (
+    elif (call.name == "truncate" and any(map(is_system, paths))) or (
         call.name in ("tar", "zip", "7z", "bsdtar", "rclone")
         and _consumes(call)
         and any(map(is_vital, paths))
@@ -128,7 +105,9 @@ def _is_narrow(call: Call) -> bool:
         return not _searches_widely(Call("find", source[1:], folder=call.folder))
     if any(path != "." and is_vital(path) for path in call.paths(source[1:]) if not path.startswith("-")):
         return False
-    return source[0] in ("rg", "grep", "fd", "fdfind") or (source[0] == "ls" and any("*." in arg for arg in source[1:]))
+    return source[0] in ("rg", "grep", "fd", "fdfind") or (
+        source[0] == "ls" and any("*." in arg for arg in source[1:])
+    )
 
 
 def _searches_widely(call: Call) -> bool:
@@ -231,7 +210,10 @@ def rights(call: Call) -> Iterator[str]:
             yield "privilege"
     elif (
         (name == "install" and re.fullmatch(r"[2467]\d{3}|.*[ug]\+\w*s.*", call.value("-m", "--mode")))
-        or (name == "setfacl" and (any(map(is_system, call.paths(call.plain))) or re.search(r"\bo(ther)?::?\S*w", text)))
+        or (
+            name == "setfacl"
+            and (any(map(is_system, call.paths(call.plain))) or re.search(r"\bo(ther)?::?\S*w", text))
+        )
         or name in _AS_OTHERS
         or (name in SHELLS and call.has("-p") and not call.has("-c"))
         or (name == "find" and re.search(r"-perm [-/]?(u=s|[246]000|\+s)", text))

@@ -30,12 +30,15 @@ _NO_OPS = frozenset({":", "true", "false", "let", "[", "[[", "test", "expr"})
 
 def exhaustion(call: Call) -> Iterator[str]:
     """Find what uses up processor, memory or disk."""
-    if _fills(call) or _is_vast(call) or _multiplies(call):
-        yield "resource_exhaustion"
-    elif (
-        call.name.lower() in _WASTES
-        or (call.name == "ulimit" and "unlimited" in call.args and call.has("-u", "-v", "-n"))
-        or (call.name not in ("grep", "rg", "echo", "git") and _MINERS.search(call.text))
+    if (
+        _fills(call)
+        or _is_vast(call)
+        or _multiplies(call)
+        or (
+            call.name.lower() in _WASTES
+            or (call.name == "ulimit" and "unlimited" in call.args and call.has("-u", "-v", "-n"))
+            or (call.name not in ("grep", "rg", "echo", "git") and _MINERS.search(call.text))
+        )
     ):
         yield "resource_exhaustion"
 
@@ -56,7 +59,7 @@ def _fills(call: Call) -> bool:
     if name == "dd" and call.source[:1] == ("yes",):
         return "count=" not in call.text
     if name == "xargs" and call.source[:1] in (("seq",), ("yes",), ("jot",)):
-        return call.value("-P", "--max-procs") == "0" or any(len(arg) > 5 for arg in call.source[1:])  # noqa: PLR2004
+        return call.value("-P", "--max-procs") == "0" or any(len(arg) > 5 for arg in call.source[1:])
     if name == "dd":
         return bool(re.search(r"if=/dev/(zero|u?random)", call.text)) and "count=" not in call.text
     if name in ("seq", "jot"):

@@ -12,9 +12,17 @@ from dataclasses import dataclass
 
 from ai_ops.core.commands.parts import Kind, Part, Word
 
-_KNOWN = {"HOME": "~", "PWD": ".", "IFS": " ", "TMPDIR": "/tmp", "SHELL": "sh", "BASH": "bash",
+_KNOWN = {
+    "HOME": "~",
+    "PWD": ".",
+    "IFS": " ",
+    "TMPDIR": "/tmp",  # noqa: S108
+    "SHELL": "sh",
+    "BASH": "bash",
     "PATH": "/usr/bin:/bin",
-    "OLDPWD": "..", "0": "sh"}  # noqa: S108
+    "OLDPWD": "..",
+    "0": "sh",
+}
 _REFERENCE = re.compile(r"(!?)([A-Za-z_]\w*(?:\[[\w@*$-]+\])?|[0-9@*#?$!-])(.*)", re.DOTALL)
 _CUTS = re.compile(r"\w:|\w+(:\d|[,^#%/@])")
 _BRACES = re.compile(r"\{([^{}\s]*,[^{}\s]*)\}")

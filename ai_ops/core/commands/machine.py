@@ -9,13 +9,15 @@ from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.places import is_system, is_trace, placed
 
 _GUARDS = re.compile(
-    r"audit|rsyslog|syslog|journald|firewall|ufw|fail2ban|apparmor|selinux|falco|osquery|clamav|defend|crowdstrike|wazuh"
+    r"audit|rsyslog|syslog|journald|firewall|ufw|fail2ban|apparmor|selinux|falco|osquery|clamav|defend"
+    r"|crowdstrike|wazuh"
 )
 
 
 _HIDES = re.compile(r"/(tmp|var/tmp|dev/shm)/|(.*/)?\.\w")
 _RUNTIMES = re.compile(
-    r"(python|java|ruby|perl)[\d.]*|(ba|z|da)?sh|sshd?|systemd\S*|dockerd|containerd|init|dbus\S*|crond?|Xorg|NetworkManager|kubelet"
+    r"(python|java|ruby|perl)[\d.]*|(ba|z|da)?sh|sshd?|systemd\S*|dockerd|containerd|init|dbus\S*|crond?"
+    r"|Xorg|NetworkManager|kubelet"
 )
 """What runs much more than one's own."""
 _WIDE = re.compile(rf"\^?({_RUNTIMES.pattern}|\.\*?|)\$?")

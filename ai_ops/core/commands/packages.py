@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import LOCAL
 
 _USUAL_INDEX = re.compile(
@@ -14,28 +15,10 @@ _USUAL_INDEX = re.compile(
     r"|rubygems\.org|proxy\.golang\.org|crates\.io)(/|$)"
 )
 USUAL_SOURCE = re.compile(r"(git\+)?(https|ssh)://(git@)?(github\.com|gitlab\.com|bitbucket\.org)/")
-_INSTALLERS = frozenset(
-    [
-        "pip",
-        "pip3",
-        "uv",
-        "poetry",
-        "npm",
-        "yarn",
-        "pnpm",
-        "gem",
-        "cargo",
-        "go",
-        "bun",
-        "pipx",
-        "conda",
-        "composer",
-        "bundle",
-        "uvx",
-    ]
-)
+_INSTALLERS = names("pip pip3 uv poetry npm yarn pnpm gem cargo go bun pipx conda composer bundle uvx")
 _INSTALLS = re.compile(
-    r"\b(install|add|i|ci|download|wheel|get|exec|sync|run|x|dlx|config|sources?|repo|require|create|update)\b"
+    r"\b(install|add|i|ci|download|wheel|get|exec|sync|run|x|dlx|config|sources?|repo|require|create"
+    r"|update)\b"
 )
 _INDEX_OPTIONS = (
     "--index-url",
@@ -89,13 +72,18 @@ def packages(call: Call) -> Iterator[str]:
             name in ("apt-key", "add-apt-repository", "rpm")
             and re.search(r"\badd\b|ppa:|--import|https?:", text)
         )
-        or (name == "helm" and re.search(r"\b(repo add|install|upgrade|pull)\b.*\shttp://(?!localhost|127)", text))
+        or (
+            name == "helm"
+            and re.search(r"\b(repo add|install|upgrade|pull)\b.*\shttp://(?!localhost|127)", text)
+        )
         or (name == "brew" and call.at("tap") and "://" in text)
     ):
         yield "package_source"
     if (
         re.search(
-            r"^(npm|pnpm|yarn|cargo|poetry|uv|flit|hatch|gem|mvn|dotnet nuget) (publish|unpublish|owner|deprecate|yank|push|deploy|dist-tag (add|rm)|access)\b", text
+            r"^(npm|pnpm|yarn|cargo|poetry|uv|flit|hatch|gem|mvn|dotnet nuget) (publish|unpublish|owner"
+            r"|deprecate|yank|push|deploy|dist-tag (add|rm)|access)\b",
+            text,
         )
         or (name == "helm" and call.at("push"))
         or (name == "twine" and call.at("upload"))
@@ -105,19 +93,27 @@ def packages(call: Call) -> Iterator[str]:
 
 
 _INDEX_VARIABLES = (
-    r"^((PIP|UV)_(EXTRA_)?INDEX_URL|UV_DEFAULT_INDEX|UV_INDEX|PIP_TRUSTED_HOST|PIP_FIND_LINKS|GOPROXY|GOINSECURE|GONOSUMDB"
-    r"|GONOSUMCHECK|NPM_CONFIG_REGISTRY|npm_config_registry|YARN_REGISTRY|CARGO_REGISTRIES_\w+|BUNDLE_MIRROR\w*"
+    r"^((PIP|UV)_(EXTRA_)?INDEX_URL|UV_DEFAULT_INDEX|UV_INDEX|PIP_TRUSTED_HOST|PIP_FIND_LINKS|GOPROXY"
+    r"|GOINSECURE|GONOSUMDB"
+    r"|GONOSUMCHECK|NPM_CONFIG_REGISTRY|npm_config_registry|YARN_REGISTRY|CARGO_REGISTRIES_\w+"
+    r"|BUNDLE_MIRROR\w*"
     r"|NODE_TLS_REJECT_UNAUTHORIZED|RUBYGEMS_HOST)$"
 )
 
 
 _MODULE_HOSTS = re.compile(
-    r"(github\.com|gitlab\.com|bitbucket\.org|golang\.org|gopkg\.in|google\.golang\.org|cloud\.google\.com|go\.\w+\.(org|dev|io)"
-    r"|(sigs\.)?k8s\.io|honnef\.co|mvdan\.cc|gotest\.tools|gorm\.io|modernc\.org|rsc\.io|codeberg\.org|git\.sr\.ht|gitea\.com"
-    r"|[\w-]+\.(googlesource|google)\.com|dario\.cat|filippo\.io|oras\.land|helm\.sh|knative\.dev|istio\.io|entgo\.io"
-    r"|go4\.org|gocloud\.dev|connectrpc\.com|buf\.build|nhooyr\.io|gvisor\.dev|4d63\.com|mellium\.im|tailscale\.com|maunium\.net"
-    r"|sourcegraph\.com|gonum\.org|lukechampine\.com|zombiezen\.com|pault\.ag|src\.techknowlogick\.com|cel\.dev"
-    r"|dagger\.io|encore\.dev|layeh\.com|software\.sslmate\.com|storj\.io|vitess\.io|v\.io|opentelemetry\.io|cuelang\.org)(/|@|$)"
+    r"(github\.com|gitlab\.com|bitbucket\.org|golang\.org|gopkg\.in|google\.golang\.org|cloud\.google\.com"
+    r"|go\.\w+\.(org|dev|io)"
+    r"|(sigs\.)?k8s\.io|honnef\.co|mvdan\.cc|gotest\.tools|gorm\.io|modernc\.org|rsc\.io|codeberg\.org"
+    r"|git\.sr\.ht|gitea\.com"
+    r"|[\w-]+\.(googlesource|google)\.com|dario\.cat|filippo\.io|oras\.land|helm\.sh|knative\.dev"
+    r"|istio\.io|entgo\.io"
+    r"|go4\.org|gocloud\.dev|connectrpc\.com|buf\.build|nhooyr\.io|gvisor\.dev|4d63\.com|mellium\.im"
+    r"|tailscale\.com|maunium\.net"
+    r"|sourcegraph\.com|gonum\.org|lukechampine\.com|zombiezen\.com|pault\.ag|src\.techknowlogick\.com"
+    r"|cel\.dev"
+    r"|dagger\.io|encore\.dev|layeh\.com|software\.sslmate\.com|storj\.io|vitess\.io|v\.io"
+    r"|opentelemetry\.io|cuelang\.org)(/|@|$)"
 )
 
 
@@ -129,7 +125,7 @@ def _is_foreign_module(path: str) -> bool:
 
 
 def _by_file(call: Call) -> bool:
-    """Whether a package of the system is installed from a file or an address, past the index and its signatures."""
+    """Whether a package of the system comes from a file or an address, past the index and its signatures."""
     if call.name == "dpkg":
         return call.has("-i", "--install", "--unpack")
     if call.name in (

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import is_credential, is_vital, placed, written_rule
 from ai_ops.core.commands.stores import LOST
 
@@ -67,35 +68,47 @@ _RUNS = re.compile(
     re.IGNORECASE,
 )
 _DELETES = re.compile(
-    r"rmtree|rm_rf|rmSync|rmdirSync|unlink|remove_tree|removedirs|Remove-Item|remove_dir_all|fs\.rm\b|Deno\.remove|rimraf|deltree|File\.delete|FileUtils\.(rm|remove)\w*|os\.remove|emptyDir|del_dir_r|removeSync"
+    r"rmtree|rm_rf|rmSync|rmdirSync|unlink|remove_tree|removedirs|Remove-Item|remove_dir_all|fs\.rm\b"
+    r"|Deno\.remove|rimraf|deltree|File\.delete|FileUtils\.(rm|remove)\w*|os\.remove|emptyDir|del_dir_r"
+    r"|removeSync"
 )
 _SOCKET = re.compile(
-    r"socket|start_server|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|require\(.(net|socket).\)|io\.popen",
+    r"socket|start_server|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|require\(.(net"
+    r"|socket).\)|io\.popen",
     re.IGNORECASE,
 )
 _A_SHELL = re.compile(
-    r"/bin/(ba)?sh|['\"](ba)?sh -i|`(ba)?sh\b|spawn\(.(ba)?sh|[\[(,]\s*['\"](ba|z|da|k)?sh['\"]|`#\{|dup2|pty\.spawn|cmd\.exe|exec\b", re.IGNORECASE
+    r"/bin/(ba)?sh|['\"](ba)?sh -i|`(ba)?sh\b|spawn\(.(ba)?sh|[\[(,]\s*['\"](ba|z|da|k)?sh['\"]|`#\{|dup2"
+    r"|pty\.spawn|cmd\.exe|exec\b",
+    re.IGNORECASE,
 )
 _FETCHES = re.compile(
-    r"urlopen|urlretrieve|requests\.get|httpx|LWP|Net::HTTP|open-uri|URI\.open|https?\W{0,3}\.get|axios|\bget\(?\s*['\"]https?:|fetch\(|DownloadString|file_get_contents\(.https?",
+    r"urlopen|urlretrieve|requests\.get|httpx|LWP|Net::HTTP|open-uri|URI\.open|https?\W{0,3}\.get|axios"
+    r"|\bget\(?\s*['\"]https?:|fetch\(|DownloadString|file_get_contents\(.https?",
     re.IGNORECASE,
 )
 _EVALUATES = re.compile(
     r"\b(exec|eval|IEX|compile|instance_eval|Function|vm\.run\w*|loadstring|assert)\b", re.IGNORECASE
 )
 _DECODES = re.compile(
-    r"b64decode|base64|fromhex|unhexlify|codecs\.decode|decode\(|zlib\.decompress|marshal\.loads|pickle\.loads|\bchr\b|fromCharCode|atob|unpack|\bpack\b|rot.?13|Buffer\.from",
+    r"b64decode|base64|fromhex|unhexlify|codecs\.decode|decode\(|zlib\.decompress|marshal\.loads"
+    r"|pickle\.loads|\bchr\b|fromCharCode|atob|unpack|\bpack\b|rot.?13|Buffer\.from",
     re.IGNORECASE,
 )
 _SENDS = re.compile(
-    r"requests\.(post|put)|urlopen|http\.request|fetch\(|axios|POST|sendall|smtplib|ftplib|(\.|->)post\(", re.IGNORECASE
+    r"requests\.(post|put)|urlopen|http\.request|fetch\(|axios|POST|sendall|smtplib|ftplib|(\."
+    r"|->)post\(",
+    re.IGNORECASE,
 )
-_SECRETS = re.compile(r"os\.environ|process\.env|ENV\b|%ENV|getenv|\.ssh|\.aws|/etc/passwd|\.env\b|`(env|printenv|cat )")
+_SECRETS = re.compile(
+    r"os\.environ|process\.env|ENV\b|%ENV|getenv|\.ssh|\.aws|/etc/passwd|\.env\b|`(env|printenv|cat )"
+)
 _LOOPS = re.compile(r"\b(while|for|until|loop)\b")
 _HOME = re.compile(r"Path\.home\(\)|homedir\(\)|Dir\.home|(ENV|environ|env)\W{1,3}HOME|getenv\(.HOME")
 _DELETES_HOME = re.compile(rf"({_DELETES.pattern})[^;\n]{{0,40}}({_HOME.pattern})")
 _STRICT_DECODES = (
-    r"b64decode|base64_decode|decode64|decode_base64|fromhex|unhexlify|rot.?13|fromCharCode|atob|pack\(|unpack1?\("
+    r"b64decode|base64_decode|decode64|decode_base64|fromhex|unhexlify|rot.?13|fromCharCode|atob|pack\("
+    r"|unpack1?\("
     r"|Buffer\.from|hex2bin|decompress|marshal\.loads|chr\(|\[::-1\]|reverse|str_rot13|gzinflate|unescape\("
 )
 _RUNS_DECODED = re.compile(
@@ -105,16 +118,20 @@ _RUNS_DECODED = re.compile(
 _KEEPS = re.compile(r"urlretrieve|\bwrite\w*\(|store|pipe\(")
 _STARTS_IT = re.compile(r"os\.system|subprocess|popen|exec\w*\(|chmod|spawn|system\(")
 _WHOLE_ENVIRONMENT = re.compile(
-    r"os\.environ\b(?!\s*[\[.])|process\.env\b(?!\s*[\[.])|%ENV|\bENV\.to_|getenv\(\)|\$_ENV|\$_SERVER\b(?!\[)"
+    r"os\.environ\b(?!\s*[\[.])|process\.env\b(?!\s*[\[.])|%ENV|\bENV\.to_|getenv\(\)|\$_ENV"
+    r"|\$_SERVER\b(?!\[)"
 )
 _LARGE = re.compile(
-    r"\*\s*\(?\s*(10\s*\*\*\s*(1\d|[2-9]\d)|1\s*<<\s*(3[4-9]|[4-9]\d)|2\s*\*\*\s*(3[4-9]|[4-9]\d)|\d{11,}|1e1\d)|\(\s*(10\*\*1[1-9]|1<<(3[5-9]|[4-9]\d))\s*\)"
+    r"\*\s*\(?\s*(10\s*\*\*\s*(1\d|[2-9]\d)|1\s*<<\s*(3[4-9]|[4-9]\d)|2\s*\*\*\s*(3[4-9]|[4-9]\d)|\d{11,}"
+    r"|1e1\d)|\(\s*(10\*\*1[1-9]|1<<(3[5-9]|[4-9]\d))\s*\)"
 )
 _FOREVER = re.compile(
-    r"while\s*\(?\s*(True|1|true|!0|!\$x)\s*\)?\s*[:{;$a-z(]|for\s*\(\s*;\s*;\s*\)|\bloop\s*(do\b|\{)|for \w+ in (itertools\.)?(count|repeat|cycle)\("
+    r"while\s*\(?\s*(True|1|true|!0|!\$x)\s*\)?\s*[:{;$a-z(]|for\s*\(\s*;\s*;\s*\)|\bloop\s*(do\b|\{)"
+    r"|for \w+ in (itertools\.)?(count|repeat|cycle)\("
 )
 _GROWS = re.compile(
-    r"append|\+=|\bpush\b|\[\]\s*=|<<|fork|spawn|Thread|Process\(|Popen|open\(|write|print|mkdir|malloc|alloc|system\(|exec|socket",
+    r"append|\+=|\bpush\b|\[\]\s*=|<<|fork|spawn|Thread|Process\(|Popen|open\(|write|print|mkdir|malloc"
+    r"|alloc|system\(|exec|socket",
     re.I,
 )
 _PAUSES = re.compile(r"sleep|break|recv|accept|input\(|readline|exit|return|await|wait", re.I)
@@ -183,19 +200,7 @@ def shell_texts(code: str) -> Iterator[str]:
         yield " ".join(texts)
 
 
-_STARTED = frozenset(
-    {
-        "PAGER",
-        "MANPAGER",
-        "EDITOR",
-        "VISUAL",
-        "BROWSER",
-        "PROMPT_COMMAND",
-        "LESSOPEN",
-        "SUDO_ASKPASS",
-        "SSH_ASKPASS",
-    }
-)
+_STARTED = names("PAGER MANPAGER EDITOR VISUAL BROWSER PROMPT_COMMAND LESSOPEN SUDO_ASKPASS SSH_ASKPASS")
 """Variables whose value others start as a program."""
 
 
@@ -207,7 +212,8 @@ def started_texts(call: Call) -> Iterator[str]:
 
 
 _WRITES = re.compile(
-    r"write_text|write_bytes|\bopen\(|writeFile|appendFile|File\.write|fopen|copyfile|shutil\.(copy|move)|os\.(replace|rename|symlink|link)"
+    r"write_text|write_bytes|\bopen\(|writeFile|appendFile|File\.write|fopen|copyfile|shutil\.(copy|move)"
+    r"|os\.(replace|rename|symlink|link)"
 )
 
 

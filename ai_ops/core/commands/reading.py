@@ -9,31 +9,14 @@ from __future__ import annotations
 import re
 
 from ai_ops.core.commands.looping import Loops
-from ai_ops.core.commands.parts import NUMBER, Command, Kind, Part, Redirect, Word, unescape
+from ai_ops.core.commands.naming import names
+from ai_ops.core.commands.parts import NUMBER, Command, Kind, Part, Redirect, Word, joined, plain, unescape
 
 MOST_CHARACTERS = 64_000
 """A longer text is read up to here, and said to be too long."""
 
 
-_KEYWORDS = frozenset(
-    {
-        "if",
-        "then",
-        "else",
-        "elif",
-        "fi",
-        "do",
-        "done",
-        "while",
-        "until",
-        "{",
-        "}",
-        "!",
-        "time",
-        "esac",
-        "coproc",
-    }
-)
+_KEYWORDS = names("if then else elif fi do done while until { } ! time esac coproc")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 _REDIRECT = re.compile(r"(?:\d+|\{\w+\}|&)?(<<<|<<-?|<>|>>|>\||[<>]&|[<>])")
 _DEFINITION = re.compile(
@@ -124,13 +107,13 @@ class _Reader:
 
     def _word_or_keyword(self) -> None:
         word = self._word()
-        plain = len(word) == 1 and word[0].kind is Kind.TEXT and not word[0].quoted
-        if plain and word[0].text == "in" and _plain_words(self._now)[:1] == ["case"]:
+        bare = len(word) == 1 and word[0].kind is Kind.TEXT and not word[0].quoted
+        if bare and word[0].text == "in" and _plain_words(self._now)[:1] == ["case"]:
             self._now.words.append(word)
             self._end()
             self._cases += 1
             self._skip_pattern()
-        elif plain and not self._now.words and word[0].text in _KEYWORDS:
+        elif bare and not self._now.words and word[0].text in _KEYWORDS:
             self._cases -= word[0].text == "esac" and self._cases > 0
             self._end_keeping_pipe()
             self._loops.keyword(word[0].text)
@@ -177,12 +160,12 @@ class _Reader:
         target = self._word()
         if operator in ("<<", "<<-"):
             literal = any(part.quoted for part in target)
-            self._documents.append((_plain(target), operator == "<<-", literal, self._receiver(operator)))
+            self._documents.append((plain(target), operator == "<<-", literal, self._receiver(operator)))
         else:
             self._receiver(operator).redirects.append(Redirect(operator, target))
 
     def _receiver(self, operator: str) -> Command:
-        """Return the command of a redirect: behind a loop, the one that reads its input or writes its output."""
+        """Return the command of a redirect: behind a loop, what reads its input or writes its output."""
         closed = self._loops.closed if self._now.empty else ()
         return (closed[0] if "<" in operator else closed[1]) if closed else self._now
 
@@ -199,20 +182,20 @@ class _Reader:
                 lines.append(line)
             body = "\n".join(lines) + "\n"
             parts = [Part(Kind.TEXT, body, True)] if literal else _Reader(body)._double(closing="")
-            command.redirects.append(Redirect("<<", _joined(parts)))
+            command.redirects.append(Redirect("<<", joined(parts)))
         self._documents.clear()
 
     def _word(self) -> Word:
         parts: list[Part] = []
         while self._at < len(self._text):
             char = self._text[self._at]
-            if char == "(" and parts and _ARRAY.fullmatch(_plain(tuple(parts))) and parts[0].kind is Kind.TEXT:
+            if char == "(" and parts and _ARRAY.fullmatch(plain(tuple(parts))) and parts[0].kind is Kind.TEXT:
                 parts.append(Part(Kind.ARRAY, self._balanced("(", ")")))
                 continue
             if char in " \t\r\n;|&" or (char in "<>()" and not self._text.startswith(("<(", ">("), self._at)):
                 break
             parts.extend(self._part(char))
-        return _joined(parts)
+        return joined(parts)
 
     def _part(self, char: str) -> list[Part]:
         if char == "'":
@@ -326,24 +309,4 @@ def words_of(text: str) -> list[Word]:
 
 
 def _plain_words(command: Command) -> list[str]:
-    return [_plain(word) for word in command.words]
-
-
-def _plain(word: Word) -> str:
-    return "".join(part.text for part in word)
-
-
-def _joined(parts: list[Part]) -> Word:
-    """Join neighbours of one sort: a quoted text comes in single characters."""
-    made: list[Part] = []
-    for part in parts:
-        last = made[-1] if made else None
-        if (
-            last
-            and last.kind is part.kind is Kind.TEXT
-            and (last.quoted, last.escaped) == (part.quoted, part.escaped)
-        ):
-            made[-1] = Part(Kind.TEXT, last.text + part.text, part.quoted, part.escaped)
-        else:
-            made.append(part)
-    return tuple(made)
+    return [plain(word) for word in command.words]

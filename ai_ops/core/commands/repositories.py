@@ -63,18 +63,23 @@ def repositories(call: Call) -> Iterator[str]:
 
 
 _RUNS = re.compile(
-    r"init\.templateDir|https?\.(\S+\.)?proxy|core\.gitproxy|remote\.\S+\.(url|pushurl)\b(?=.*://(?!github\.com|gitlab\.com|bitbucket\.org))|core\.(hooksPath|fsmonitor|sshCommand|editor|pager|gitProxy|askPass)|diff\.external|\.textconv|\.(clean|smudge)\b"
+    r"init\.templateDir|https?\.(\S+\.)?proxy|core\.gitproxy|remote\.\S+\.(url"
+    r"|pushurl)\b(?=.*://(?!github\.com|gitlab\.com|bitbucket\.org))|core\.(hooksPath|fsmonitor|sshCommand"
+    r"|editor|pager|gitProxy|askPass)|diff\.external|\.textconv|\.(clean|smudge)\b"
     r"|credential\.helper|alias\.\w+[ =]+!|protocol\.\w+\.allow|http\.sslVerify|url\..*insteadOf"
-    r"|uploadpack\.packObjectsHook|include(If)?\.\S*path|gpg\.\w*\.?program|(diff|merge)tool\.\S+\.cmd|merge\.\S+\.driver"
+    r"|uploadpack\.packObjectsHook|include(If)?\.\S*path|gpg\.\w*\.?program|(diff|merge)tool\.\S+\.cmd"
+    r"|merge\.\S+\.driver"
     r"|sequence\.editor|pager\.\w+|interactive\.diffFilter|submodule\.\S+\.update[ =]+!",
     re.IGNORECASE,
 )
 _LOSES = re.compile(
-    r"""^( reset\ .*--hard | clean\ (?=.*-\w*f)(?!-[fdqn\ -]+\s[\w.]+/?[\w/.-]*$) | filter-branch | filter-repo | update-ref\ .*-d
+    r"""^( reset\ .*--hard | clean\ (?=.*-\w*f)(?!-[fdqn\ -]+\s[\w.]+/?[\w/.-]*$)
+    | filter-branch | filter-repo | update-ref\ .*-d
     | reflog\ (expire|delete)
     | gc\ .*--prune | branch\ (.*\ )?(-D|--delete\ --force|-d\ -f) | checkout\ (--\ )?\.$ | checkout\ --\ \.
     | checkout\ (-f|--force) | checkout\ .*\ (-f|--force)$ | switch\ .*(--discard-changes|-f\b|--force)
-    | submodule\ deinit\ .*(--all|-f) | symbolic-ref\ HEAD | restore\ \.$ | restore\ .*--worktree\ \.$ | stash\ (clear|drop)
+    | submodule\ deinit\ .*(--all|-f) | symbolic-ref\ HEAD | restore\ \.$ | restore\ .*--worktree\ \.$
+    | stash\ (clear|drop)
     | tag\ (-d|--delete) | worktree\ remove\ .*(--force|-f\b)
     | rm\ -rf?\ (?!--cached).*(\.|\*)$ | prune | replace )""",
     re.VERBOSE,
@@ -82,9 +87,12 @@ _LOSES = re.compile(
 
 
 _RULES_OF_HOST = re.compile(
-    r"\b(repo|release|secret|variable|ssh-key|gpg-key|deploy-key|repo-deploy-key|label|cache|run|issue|project|ruleset|codespace|extension|gist"
-    r"|environment|mr|token|cluster|schedule|ci|variable)s? (delete|archive|edit|rename|set|add|remove|transfer|sync --force|install|create-token|revoke)\b"
-    r"|\bworkflow (disable|run)\b|\bpr merge\b.*--admin|\bmr approve\b|--visibility[= ]public|\brepo create\b.*--public"
+    r"\b(repo|release|secret|variable|ssh-key|gpg-key|deploy-key|repo-deploy-key|label|cache|run|issue"
+    r"|project|ruleset|codespace|extension|gist"
+    r"|environment|mr|token|cluster|schedule|ci|variable)s? (delete|archive|edit|rename|set|add|remove"
+    r"|transfer|sync --force|install|create-token|revoke)\b"
+    r"|\bworkflow (disable|run)\b|\bpr merge\b.*--admin|\bmr approve\b|--visibility[= ]public"
+    r"|\brepo create\b.*--public"
     r"|\bauth (login|refresh)\b.*(--scopes|-s )|\brepos (delete|update)\b"
 )
 _METHOD = re.compile(r"(?:-X|--method)[= ]?(\w+)")

@@ -7,39 +7,13 @@ from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.credentials import SECRET_NAME
+from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import LOCAL, is_credential, is_secret_file
 from ai_ops.core.commands.unwrapping import SHELLS
 
-_FETCHERS = frozenset(
-    {
-        "curl",
-        "wget",
-        "fetch",
-        "aria2c",
-        "http",
-        "https",
-        "xh",
-        "lwp-request",
-        "lwp-download",
-        "GET",
-        "lynx",
-        "axel",
-    }
-    | {
-        "links",
-        "elinks",
-        "w3m",
-        "curlie",
-        "wget2",
-        "httpie",
-        "dig",
-        "nslookup",
-        "host",
-        "gsutil",
-        "tftp",
-        "ftp",
-        "lftp",
-    }
+_FETCHERS = names(
+    "curl wget fetch aria2c http https xh lwp-request lwp-download GET lynx axel links elinks w3m "
+    "curlie wget2 httpie dig nslookup host gsutil tftp ftp lftp"
 )
 _INTERPRETERS = SHELLS | {
     "python",
@@ -57,139 +31,49 @@ _INTERPRETERS = SHELLS | {
     "bun",
 }
 _SOCKETS = frozenset({"nc", "ncat", "netcat", "socat", "telnet", "nc.traditional", "nc.openbsd"})
-_TAKES_PROGRAMS = frozenset(
-    {"java", "make", "psql", "mysql", "mariadb", "sqlite3", "mongosh", "crontab", "vim", "ed", "ansible-playbook", "groovy", "Rscript"}
+_TAKES_PROGRAMS = names(
+    "java make psql mysql mariadb sqlite3 mongosh crontab vim ed ansible-playbook groovy Rscript"
 )
-_TUNNELS = frozenset(
-    {
-        "ngrok",
-        "cloudflared",
-        "chisel",
-        "frpc",
-        "frps",
-        "bore",
-        "localtunnel",
-        "lt",
-        "serveo",
-        "gost",
-        "ligolo",
-        "pagekite",
-    }
-    | {
-        "sshuttle",
-        "tmate",
-        "upterm",
-        "ttyd",
-        "gotty",
-        "shellinaboxd",
-        "wetty",
-        "teleconsole",
-        "pwncat",
-        "pwncat-cs",
-        "rcat",
-    }
-    | {
-        "cryptcat", "sshd", "dropbear", "telnetd", "in.telnetd", "rshd", "vncserver", "x11vnc", "xrdp",
-        "zrok",
-        "rathole",
-        "iodine",
-        "dnscat",
-        "dnscat2",
-        "ptunnel",
-        "autossh",
-        "revsocks",
-        "sliver",
-        "merlin",
-    }
+_TUNNELS = names(
+    "ngrok cloudflared chisel frpc frps bore localtunnel lt serveo gost ligolo pagekite sshuttle tmate "
+    "upterm ttyd gotty shellinaboxd wetty teleconsole pwncat pwncat-cs rcat cryptcat sshd dropbear "
+    "telnetd in.telnetd rshd vncserver x11vnc xrdp zrok rathole iodine dnscat dnscat2 ptunnel autossh "
+    "revsocks sliver merlin"
 )
 """Programs that let others in."""
 _RUNNERS_OF_PACKAGES = frozenset({"npx", "bunx", "pnpx", "uvx", "pipx", "npm", "pnpm", "yarn"})
-_SENDERS = frozenset(
-    {
-        "croc",
-        "wormhole",
-        "magic-wormhole",
-        "ffsend",
-        "transfer",
-        "pastebinit",
-        "wgetpaste",
-        "gist",
-        "tftp",
-        "smbclient",
-        "wput",
-    }
-    | {
-        "ncftpput",
-        "slackcat",
-        "telegram-send",
-        "swaks",
-        "mpack",
-        "termbin",
-        "onionshare-cli",
-        "ipfs",
-        "gdrive",
-        "dropbox",
-    }
-    | {
-        "dropbox_uploader.sh",
-        "mega-put",
-        "magnet",
-        "warp",
-        "portal",
-        "sendme",
-        "0x0",
-        "sprunge",
-        "ix",
-        "curlftpfs",
-        "megatools",
-    }
+_SENDERS = names(
+    "croc wormhole magic-wormhole ffsend transfer pastebinit wgetpaste gist tftp smbclient wput "
+    "ncftpput slackcat telegram-send swaks mpack termbin onionshare-cli ipfs gdrive dropbox "
+    "dropbox_uploader.sh mega-put magnet warp portal sendme 0x0 sprunge ix curlftpfs megatools"
 )
 """Programs that are there to give files to somebody else."""
-_STORES = frozenset(
-    {
-        "aws",
-        "gsutil",
-        "gcloud",
-        "az",
-        "s3cmd",
-        "s5cmd",
-        "mc",
-        "b2",
-        "rclone",
-        "restic",
-        "borg",
-        "duplicity",
-        "azcopy",
-        "oci",
-    }
-    | {
-        "mail",
-        "sendmail",
-        "mutt",
-        "mailx",
-        "msmtp",
-        "rsync",
-        "scp",
-        "docker",
-        "podman",
-        "kubectl",
-        "ssh",
-        "socat",
-    }
+_STORES = names(
+    "aws gsutil gcloud az s3cmd s5cmd mc b2 rclone restic borg duplicity azcopy oci mail sendmail mutt "
+    "mailx msmtp rsync scp docker podman kubectl ssh socat"
 )
 """Programs with which files of the work may go elsewhere, and what is private may not."""
 _DROPS = re.compile(
-    r"webhook\.site|requestbin|pipedream\.net|transfer\.sh|file\.io|0x0\.st|ix\.io|sprunge\.us|termbin\.com|paste\.(ee|rs|bin)"
-    r"|pastebin\.com/api|hastebin|dpaste|ngrok(-free)?\.(io|app|dev)|discord(app)?\.com/api/webhooks|api\.telegram\.org/bot"
-    r"|hooks\.slack\.com|interact\.sh|oast\.|burpcollaborator|canarytokens|bashupload|temp\.sh|catbox\.moe|gofile\.io|anonfile"
-    r"|beeceptor|hookbin|requestcatcher|dnslog|ceye\.io|\.onion\b|trycloudflare\.com|serveo\.net|localhost\.run|oshi\.at"
+    r"webhook\.site|requestbin|pipedream\.net|transfer\.sh|file\.io|0x0\.st|ix\.io|sprunge\.us"
+    r"|termbin\.com|paste\.(ee|rs|bin)"
+    r"|pastebin\.com/api|hastebin|dpaste|ngrok(-free)?\.(io|app|dev)|discord(app)?\.com/api/webhooks"
+    r"|api\.telegram\.org/bot"
+    r"|hooks\.slack\.com|interact\.sh|oast\.|burpcollaborator|canarytokens|bashupload|temp\.sh|catbox\.moe"
+    r"|gofile\.io|anonfile"
+    r"|beeceptor|hookbin|requestcatcher|dnslog|ceye\.io|\.onion\b|trycloudflare\.com|serveo\.net"
+    r"|localhost\.run|oshi\.at"
 )
 """Places where anybody can leave something for anybody."""
-_CLOUD_COPIES = frozenset({"aws", "gsutil", "gcloud", "az", "s3cmd", "s5cmd", "mc", "rclone", "azcopy", "restic", "borg"})
+_CLOUD_COPIES = frozenset(
+    {"aws", "gsutil", "gcloud", "az", "s3cmd", "s5cmd", "mc", "rclone", "azcopy", "restic", "borg"}
+)
 _EVERYTHING = re.compile(r"~|/|/(etc|root|home|var)(/\*?)?|~/\*?")
-_TELLERS = frozenset({"env", "printenv", "set", "export", "grep", "base64", "xxd", "fold", "od", "cut", "history"})
+_TELLERS = frozenset(
+    {"env", "printenv", "set", "export", "grep", "base64", "xxd", "fold", "od", "cut", "history"}
+)
 _SERVERS = re.compile(
-    r"http\.server|SimpleHTTPServer|http-server|\bserve\b|miniserve|darkhttpd|webfs|busybox httpd|thttpd|-S \S+:\d+|-run -e httpd"
+    r"http\.server|SimpleHTTPServer|http-server|\bserve\b|miniserve|darkhttpd|webfs|busybox httpd|thttpd"
+    r"|-S \S+:\d+|-run -e httpd"
 )
 _PACKERS = frozenset({"tar", "cat", "zip", "gzip", "base64", "mysqldump", "pg_dump", "env", "printenv", "dd"})
 _METADATA = re.compile(r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|fd00:ec2::254")
@@ -251,7 +135,9 @@ def downloads(call: Call) -> Iterator[str]:
 def leaks(call: Call) -> Iterator[str]:
     """Find what is sent away: files, secrets, what another command printed."""
     text = " ".join(call.args)
-    if call.name not in ("echo", "printf", "grep", "rg", "git", "gh", "sed", "awk") and _METADATA.search(text):
+    if call.name not in ("echo", "printf", "grep", "rg", "git", "gh", "sed", "awk") and _METADATA.search(
+        text
+    ):
         yield "credential_read"
     if call.name in ("curl", "wget") and "docker.sock" in text:
         yield "container_escape"
@@ -260,7 +146,19 @@ def leaks(call: Call) -> Iterator[str]:
         or (call.name in _SOCKETS and (call.source or call.given or call.reads) and not _is_local(call))
         or (call.name in ("scp", "sftp", "ftp", "lftp", "rclone", "rsync") and _uploads(call))
         or (
-            call.name in ("dig", "nslookup", "host", "ping", "drill", "traceroute", "tracepath", "mtr", "whois", "fping")
+            call.name
+            in (
+                "dig",
+                "nslookup",
+                "host",
+                "ping",
+                "drill",
+                "traceroute",
+                "tracepath",
+                "mtr",
+                "whois",
+                "fping",
+            )
             and ("$(" in text or SECRET_NAME.search(text) or re.search(r"\$\{?\w+\}?\.[\w.-]+", text))
         )
         or (

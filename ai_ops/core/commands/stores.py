@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.naming import names
 
 
 def containers(call: Call) -> Iterator[str]:
@@ -14,7 +15,8 @@ def containers(call: Call) -> Iterator[str]:
         return
     text = call.text
     if re.search(
-        r"--privileged|--pid[= ]host|--net(work)?[= ]host|--ipc[= ]host|--cap-add|--userns[= ]host|--uts[= ]host|--cgroupns[= ]host|unconfined|label[=:]disable"
+        r"--privileged|--pid[= ]host|--net(work)?[= ]host|--ipc[= ]host|--cap-add|--userns[= ]host"
+        r"|--uts[= ]host|--cgroupns[= ]host|unconfined|label[=:]disable"
         r"|docker\.sock|--device[= ]/dev",
         text,
     ) or re.search(
@@ -34,44 +36,42 @@ def containers(call: Call) -> Iterator[str]:
         yield "infrastructure"
 
 
-_CLIENTS = frozenset(
-    {
-        "mysql",
-        "mariadb",
-        "psql",
-        "sqlite3",
-        "sqlite",
-        "mongo",
-        "mongosh",
-        "redis-cli",
-        "sqlcmd",
-        "sqlplus",
-        "cqlsh",
-        "clickhouse-client",
-    }
-    | {"cockroach", "duckdb", "influx", "pgcli", "mycli", "litecli", "isql", "bq", "usql"}
+_CLIENTS = names(
+    "mysql mariadb psql sqlite3 sqlite mongo mongosh redis-cli sqlcmd sqlplus cqlsh clickhouse-client "
+    "cockroach duckdb influx pgcli mycli litecli isql bq usql"
 )
 LOST = re.compile(
-    r"\bdrop\s+(database|table|schema|user|role|view|index|keyspace|collection|owned)\b|\btruncate\s+(table\s+)?\w|\bdelete\s+from\s+[\w.\"`]+\s*(;|$|['\"]|where\s+(1\s*=\s*1|true))"
-    r"|\bupdate\s+[\w.\"`]+\s+set\s+(?!.*\bwhere\b)|\balter\s+table\s+\S+\s+drop\b|\b(dropDatabase|drop|deleteMany|remove)\(\s*(\{\s*\})?\s*\)|\bflush(all|db)\b"
-    r"|\bgrant\s+all\b|\balter\s+(user|role)\b.*\b(superuser|password|identified)\b|\bcopy\b.*\bto\s+program\b|\bxp_cmdshell\b|\bload_extension\b"
-    r"|into\s+outfile|\bconfig\s+set\s+(dir|dbfilename)|\bshutdown\b|\b(slaveof|replicaof)\b|\bmodule\s+load\b",
+    r"\bdrop\s+(database|table|schema|user|role|view|index|keyspace|collection|owned)\b"
+    r"|\btruncate\s+(table\s+)?\w|\bdelete\s+from\s+[\w.\"`]+\s*(;|$|['\"]|where\s+(1\s*=\s*1|true))"
+    r"|\bupdate\s+[\w.\"`]+\s+set\s+(?!.*\bwhere\b)|\balter\s+table\s+\S+\s+drop\b|\b(dropDatabase|drop"
+    r"|deleteMany|remove)\(\s*(\{\s*\})?\s*\)|\bflush(all|db)\b"
+    r"|\bgrant\s+all\b|\balter\s+(user|role)\b.*\b(superuser|password|identified)\b"
+    r"|\bcopy\b.*\bto\s+program\b|\bxp_cmdshell\b|\bload_extension\b"
+    r"|into\s+outfile|\bconfig\s+set\s+(dir|dbfilename)|\bshutdown\b|\b(slaveof|replicaof)\b"
+    r"|\bmodule\s+load\b",
     re.IGNORECASE,
 )
 
 
 _EMPTIES = re.compile(
-    r"objects\.(all|filter|exclude)\([^)]*\)\.delete\(|\b(delete_all|destroy_all|drop_all|drop_database|drop_collection)\b"
-    r"|::truncate\(|::query\(\)->delete\(|deleteMany\(\s*(\{\s*\})?\s*\)|\bdropDatabase\b|\bflushall\(|\bflushdb\("
+    r"objects\.(all|filter|exclude)\([^)]*\)\.delete\(|\b(delete_all|destroy_all|drop_all|drop_database"
+    r"|drop_collection)\b"
+    r"|::truncate\(|::query\(\)->delete\(|deleteMany\(\s*(\{\s*\})?\s*\)|\bdropDatabase\b|\bflushall\("
+    r"|\bflushdb\("
 )
-_HOLDS_CODE = frozenset({"rails", "php", "node", "ruby", "mix", "elixir", "mongosh", "mongo", "flask", "npx", "tsx"})
+_HOLDS_CODE = frozenset(
+    {"rails", "php", "node", "ruby", "mix", "elixir", "mongosh", "mongo", "flask", "npx", "tsx"}
+)
 
 
 def databases(call: Call) -> Iterator[str]:
     """Find what drops, empties or rewrites a database."""
     text = " ".join([*call.args, call.given or ""])
     if (
-        (call.name in _CLIENTS and any(LOST.search(each.strip().rstrip("\"'")) for each in (text, *call.args)))
+        (
+            call.name in _CLIENTS
+            and any(LOST.search(each.strip().rstrip("\"'")) for each in (text, *call.args))
+        )
         or call.name in ("dropdb", "dropuser")
         or ((call.name in _HOLDS_CODE or call.name.startswith("python")) and _EMPTIES.search(text))
         or (call.name == "mongorestore" and call.has("--drop"))
@@ -82,7 +82,8 @@ def databases(call: Call) -> Iterator[str]:
             r"manage\.py (flush|reset_db|sqlflush|migrate \w+ zero)|\bdb:(drop|reset|purge"
             r"|schema:load|migrate:reset)|^alembic downgrade (base|-\d)|prisma (migrate reset"
             r"|db push.*--force)"
-            r"|^(npx )?knex.*rollback --all|^flask db downgrade|sequelize.*db:drop|typeorm schema:drop|artisan (migrate:(fresh"
+            r"|^(npx )?knex.*rollback --all|^flask db downgrade|sequelize.*db:drop|typeorm schema:drop"
+            r"|artisan (migrate:(fresh"
             r"|reset|refresh)|db:wipe)|^knex.*rollback --all|doctrine:(database|schema):drop"
             r"|^liquibase drop|^flyway clean|^ecto.drop|^mix ecto\.(drop|reset)",
             call.text,

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ai_ops.core.commands.naming import names
+
 SHELLS = frozenset(
     {"sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "csh", "tcsh", "mksh", "rbash", "$SHELL", "$BASH"}
 )
@@ -66,9 +68,9 @@ _POSITIONAL = {
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """What a command starts: ``argv`` itself, or ``text`` that a shell reads, with ``argv`` as its ``$0``, ``$1``, …
+    """What a command starts: ``argv`` itself, or ``text`` that a shell reads.
 
-    ``how`` is what starts it.
+    With a text, ``argv`` is its ``$0``, ``$1`` and so on. ``how`` is what starts it.
     """
 
     argv: tuple[str, ...] = ()
@@ -145,13 +147,31 @@ _SAYS_RUN = re.compile(
 )
 
 
-_ESCAPES = frozenset({"psql", "mysql", "mariadb", "sqlite3", "sqlite", "duckdb", "ftp", "lftp", "sftp", "telnet", "gnuplot", "irb", "gs"})
+_ESCAPES = names("psql mysql mariadb sqlite3 sqlite duckdb ftp lftp sftp telnet gnuplot irb gs")
 _ESCAPE = re.compile(r"(?:^|[\n;])\s*(?:\\!|\.shell|\.system|\bsystem|!)\s*([^\n]+)")
 """How clients start a shell from within."""
 _RUNNERS = {
     **dict.fromkeys(("poetry", "pipenv", "pdm", "hatch", "rye", "pixi", "conda", "mamba", "pipx"), ("run",)),
-    **dict.fromkeys(("bundle", "pnpm", "npm", "yarn", "mise", "rbenv", "pyenv", "asdf", "direnv", "opam"), ("exec", "x", "dlx")),
-    **dict.fromkeys(("npx", "bunx", "pnpx", "uvx", "dotenv", "dotenvx", "foreman", "honcho", "aws-vault", "firejail", "rlwrap"), ()),
+    **dict.fromkeys(
+        ("bundle", "pnpm", "npm", "yarn", "mise", "rbenv", "pyenv", "asdf", "direnv", "opam"),
+        ("exec", "x", "dlx"),
+    ),
+    **dict.fromkeys(
+        (
+            "npx",
+            "bunx",
+            "pnpx",
+            "uvx",
+            "dotenv",
+            "dotenvx",
+            "foreman",
+            "honcho",
+            "aws-vault",
+            "firejail",
+            "rlwrap",
+        ),
+        (),
+    ),
 }
 """Programs that run another of a project, with the word that stands before it."""
 
