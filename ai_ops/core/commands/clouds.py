@@ -96,6 +96,7 @@ _NAMES_ONLY = re.compile(
     r"\b(list-secrets|secrets? list|auth list|config (get-contexts|current-context|list))\b|--dry-run"
     r"|\bkv list"
 )
+_TRIES = re.compile(r"--help|--dry-?run(=(client|server|true))?")
 _REMOTE_FILE = re.compile(r"(-f|--filename|-k|--values|--from-file)[= ]?https?://(?!localhost|127\.)")
 _PROGRAMS_OF_MANY = frozenset(
     {"ansible", "salt", "salt-ssh", "pdsh", "clush", "pssh", "parallel-ssh", "dsh", "knife", "bolt", "mco"}
@@ -107,7 +108,13 @@ _SENDS_METHOD = re.compile(r"(-X|--request|--method)[= ]?(DELETE|PUT|PATCH|POST)
 def infrastructure(call: Call) -> Iterator[str]:
     """Find what changes or removes clusters, clouds and what is hosted, or reads their secrets."""
     asked = " ".join(call.args)
-    if call.name in _CLIENTS and not re.search(r"--(help|dry-?run)\b|--dryrun\b|\bdry-run\b", asked):
+    tries = any(map(_TRIES.fullmatch, call.args)) or call.plain[:1] in (
+        ("plan",),
+        ("preview",),
+        ("diff",),
+        ("validate",),
+    )
+    if call.name in _CLIENTS and not tries:
         if (
             (
                 call.name not in _LOCAL_CLUSTERS

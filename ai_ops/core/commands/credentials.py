@@ -57,7 +57,7 @@ def credentials(call: Call) -> Iterator[str]:
         yield "credential_read"
     if _TELLS_CREDENTIALS.search(text):
         yield "credential_read"
-    if (name in ("gdb", "strace", "ptrace", "ltrace") and call.has("-p", "--pid")) or name in _MEMORY:
+    if (name in _DEBUGGERS and _OTHERS.match(call.value("-p", "--pid"))) or name in _MEMORY:
         yield "credential_read"
 
 
@@ -79,6 +79,9 @@ def _read_paths(call: Call) -> Iterator[str]:
 
 
 _PATTERN_FIRST = frozenset({"grep", "egrep", "fgrep", "rg", "sed", "awk", "gawk", "mawk", "jq", "yq"})
+_DEBUGGERS = frozenset({"gdb", "strace", "ptrace", "ltrace"})
+_OTHERS = re.compile(r"\d$|\$\((?!pgrep|cat)|.*(ssh|gpg|agent|keyring|sshd|login|sudo|chrome|firefox)")
+"""Processes that are hardly one's own."""
 _MEMORY = frozenset(
     {"mimikatz", "lazagne", "secretsdump.py", "unshadow", "gcore", "procdump", "mimipenguin", "keyctl"}
 )

@@ -82,7 +82,7 @@ def _removed(call: Call, paths: list[str], *, recursive: bool) -> Iterator[str]:
         yield "destructive_delete"
     if any(path.startswith(("~", "/")) and (written_rule(path) or is_credential(path)) for path in paths):
         yield "destructive_delete"
-    if any(re.search(r"(^|/)\.git/(?!.*\.lock$)", path) for path in paths):
+    if any(re.search(r"(^|/)\.git/(?!.*\.lock$|rebase-|MERGE_|CHERRY_PICK)", path) for path in paths):
         yield "destructive_delete"
     if "--no-preserve-root" in call.args:
         yield "destructive_delete"
@@ -105,9 +105,8 @@ def _is_narrow(call: Call) -> bool:
         return not _searches_widely(Call("find", source[1:], folder=call.folder))
     if any(path != "." and is_vital(path) for path in call.paths(source[1:]) if not path.startswith("-")):
         return False
-    return source[0] in ("rg", "grep", "fd", "fdfind") or (
-        source[0] == "ls" and any("*." in arg for arg in source[1:])
-    )
+    by_name = any("*." in arg for arg in source[1:])
+    return source[0] in ("rg", "grep", "fd", "fdfind") or (source[0] in ("ls", "git") and by_name)
 
 
 def _searches_widely(call: Call) -> bool:
@@ -223,7 +222,7 @@ def rights(call: Call) -> Iterator[str]:
         yield "privilege"
     elif name in ("nsenter", "unshare", "chroot", "pivot_root"):
         yield "container_escape"
-    elif (name == "mount" and call.args) or (name == "sysctl" and (call.has("-w") or "=" in text)):
+    elif (name == "mount" and len(call.plain) > 1) or (name == "sysctl" and (call.has("-w") or "=" in text)):
         yield "privilege"
     if name == "bwrap" and re.search(r"--(dev-)?bind / ", text):
         yield "container_escape"

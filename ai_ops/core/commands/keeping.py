@@ -66,15 +66,11 @@ def fetched_by(call: Call) -> Iterator[str]:
     if any(map(LOCAL.search, addresses)):
         return
     if call.name in _FETCHERS:
-        named = [
-            call.value(option) for option in _TARGETS if len(call.value(option)) > 1 or call.name != "curl"
-        ]
+        options = ("-o", "--output") if call.name == "curl" else _TARGETS
+        named = [call.value(option) for option in options]
         keeps = call.name != "curl" or call.has("-O", "--remote-name")
         names = [*call.writes, *named, *(_last(arg) for arg in addresses if keeps)]
         yield from (placed(name, call.folder) for name in names if name not in ("", "-"))
-        yield from (
-            placed(arg, call.folder) for arg in call.plain[:1] if call.value("-o") == "" and not addresses
-        )
     elif call.name == "tee" and call.source[:1] and call.source[0] in _FETCHERS:
         yield from call.paths(call.plain)
     elif call.name in _COPIERS and len(call.plain) > 1:

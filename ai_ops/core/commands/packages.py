@@ -79,7 +79,7 @@ def packages(call: Call) -> Iterator[str]:
         or (name == "brew" and call.at("tap") and "://" in text)
     ):
         yield "package_source"
-    if (
+    if _TRIES not in call.args and (
         re.search(
             r"^(npm|pnpm|yarn|cargo|poetry|uv|flit|hatch|gem|mvn|dotnet nuget) (publish|unpublish|owner"
             r"|deprecate|yank|push|deploy|dist-tag (add|rm)|access)\b",
@@ -92,6 +92,7 @@ def packages(call: Call) -> Iterator[str]:
         yield "publish_package"
 
 
+_TRIES = "--dry-run"
 _INDEX_VARIABLES = (
     r"^((PIP|UV)_(EXTRA_)?INDEX_URL|UV_DEFAULT_INDEX|UV_INDEX|PIP_TRUSTED_HOST|PIP_FIND_LINKS|GOPROXY"
     r"|GOINSECURE|GONOSUMDB"

@@ -117,7 +117,11 @@ def is_vital(path: str) -> bool:
         )
     if bare in ("", ".", "..", "~", "*", ".*", "./*") or path.startswith("../"):
         return True
-    if bare in (".git",) or bare.endswith("/.git") or bare.startswith(".git/"):
+    if (
+        bare in (".git",)
+        or bare.endswith("/.git")
+        or re.match(r"\.git/(?!rebase-|MERGE_|CHERRY_PICK|.*\.lock$)", bare)
+    ):
         return True
     if path.startswith("~"):
         return not re.match(r"~/(\.cache|tmp|\.npm|\.local/share/Trash)(/|$)", path)

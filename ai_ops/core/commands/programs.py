@@ -78,7 +78,7 @@ _SOCKET = re.compile(
     re.IGNORECASE,
 )
 _A_SHELL = re.compile(
-    r"/bin/(ba)?sh|['\"](ba)?sh -i|`(ba)?sh\b|spawn\(.(ba)?sh|[\[(,]\s*['\"](ba|z|da|k)?sh['\"]|`#\{|dup2"
+    r"['\"`](/\S*/)?(ba|z|da|k)?sh[\s'\"`]|/bin/(ba)?sh|`(ba)?sh\b|spawn\(.(ba)?sh|[\[(,]\s*['\"](ba|z|da|k)?sh['\"]|`#\{|dup2"
     r"|pty\.spawn|cmd\.exe|exec\b",
     re.IGNORECASE,
 )
@@ -261,7 +261,10 @@ def programs(call: Call) -> Iterator[str]:
         yield "database_loss"
     if re.search(r"\bset(e?uid|e?gid|reuid|resuid)\(?\s*0", code):
         yield "privilege"
-    if re.search(r"getattr\(|__import__\(|__builtins__|globals\(\)\[", code) and _RUNS.search(code):
+    if re.search(
+        r"getattr\(|__builtins__|globals\(\)\[|__import__\(\s*([^'\"]|.(os|subprocess|pty|socket|base64|builtins|shutil|codecs|zlib|ctypes)\b)",
+        code,
+    ) and _RUNS.search(code):
         yield "obfuscated"
 
 

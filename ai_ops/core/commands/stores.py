@@ -67,6 +67,9 @@ _HOLDS_CODE = frozenset(
 def databases(call: Call) -> Iterator[str]:
     """Find what drops, empties or rewrites a database."""
     text = " ".join([*call.args, call.given or ""])
+    tests = any(name.endswith("_ENV") and value == "test" for name, value in call.sets())
+    if (call.name in ("alembic", "flask") and "--sql" in call.args) or (call.name not in _CLIENTS and tests):
+        return  # it prints what it would do, or the database is that of the tests
     if (
         (
             call.name in _CLIENTS
@@ -80,7 +83,7 @@ def databases(call: Call) -> Iterator[str]:
         or (call.name == "mysqladmin" and re.search("drop|shutdown|flush", text))
         or re.search(
             r"manage\.py (flush|reset_db|sqlflush|migrate \w+ zero)|\bdb:(drop|reset|purge"
-            r"|schema:load|migrate:reset)|^alembic downgrade (base|-\d)|prisma (migrate reset"
+            r"|schema:load|migrate:reset)\b(?!:test)|^alembic downgrade (base|-\d)|prisma (migrate reset"
             r"|db push.*--force)"
             r"|^(npx )?knex.*rollback --all|^flask db downgrade|sequelize.*db:drop|typeorm schema:drop"
             r"|artisan (migrate:(fresh"
