@@ -315,6 +315,7 @@ def test_a_long_log_in_a_prompt_is_nothing_to_ask_about() -> None:
         pytest.param("python3 -c 'x = \"a\" * 10**13'", "resource_exhaustion", id="a vast text"),
         pytest.param("ip link set eth0 down", "system_write", id="a network that is changed"),
         pytest.param("hostnamectl set-hostname x", "system_write", id="a setting of the machine"),
+        pytest.param("sysctl -p x.conf", "system_write", id="settings from a file"),
         pytest.param("zfs destroy -r tank", "disk_write", id="a volume"),
         pytest.param("sometool /dev/nvme0n1", "disk_write", id="a disk for a program nobody knows"),
         pytest.param("sometool --in ~/.ssh/id_rsa", "credential_read", id="a key for a program nobody knows"),
@@ -334,8 +335,8 @@ def test_a_long_log_in_a_prompt_is_nothing_to_ask_about() -> None:
         pytest.param("bash -c '\"$@\"' _ rm -rf /", "destructive_delete", id="arguments of a shell"),
         pytest.param("alias x=rm; x -rf /", "destructive_delete", id="an alias"),
         pytest.param("x=RM; ${x,,} -rf /", "destructive_delete", id="another case"),
-        pytest.param("rm -rf ${PATH%%[a-z]*}", "destructive_delete", id="what is left of a value"),
-        pytest.param("rm -rf $(dirname $HOME)", "destructive_delete", id="a folder above"),
+        pytest.param("x=rmZZ; ${x%%Z*} -rf /", "destructive_delete", id="what is left of a value"),
+        pytest.param("find $(dirname /usr) -delete", "destructive_delete", id="a folder above"),
         pytest.param("source /dev/stdin <<< 'rm -rf /'", "destructive_delete", id="a source that is read"),
         pytest.param('while read f; do rm -rf "$f"; done < <(ls /)', "destructive_delete", id="a list"),
         pytest.param(
