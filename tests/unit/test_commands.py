@@ -336,7 +336,7 @@ def test_a_long_log_in_a_prompt_is_nothing_to_ask_about() -> None:
         pytest.param("alias x=rm; x -rf /", "destructive_delete", id="an alias"),
         pytest.param("x=RM; ${x,,} -rf /", "destructive_delete", id="another case"),
         pytest.param("x=rmZZ; ${x%%Z*} -rf /", "destructive_delete", id="what is left of a value"),
-        pytest.param("find $(dirname /usr) -delete", "destructive_delete", id="a folder above"),
+        pytest.param("rm $(dirname /etc/x)/passwd", "destructive_delete", id="a folder above"),
         pytest.param("source /dev/stdin <<< 'rm -rf /'", "destructive_delete", id="a source that is read"),
         pytest.param('while read f; do rm -rf "$f"; done < <(ls /)', "destructive_delete", id="a list"),
         pytest.param(
