@@ -15,7 +15,8 @@ class Call:
     ``given`` is the text that it reads, None where that is unknown; ``source`` is the argv of the command
     that it reads from. ``folder`` is where it runs, ``.`` for the checkout. ``writes`` are the targets of its
     redirects, ``reads`` the files that it reads through one. ``variables`` are set for it alone; ``how`` is
-    the command that starts it.
+    the command that starts it. ``endless``: it stands in a loop that neither ends nor pauses; ``behind``:
+    nobody waits for it. ``path`` is the name as it was written.
     """
 
     name: str
@@ -27,6 +28,9 @@ class Call:
     reads: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
     how: str = ""
+    endless: bool = False
+    behind: bool = False
+    path: str = ""
 
     @property
     def text(self) -> str:

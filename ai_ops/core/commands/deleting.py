@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import (
+    is_credential,
     is_disk,
     is_scratch,
     is_system,
@@ -15,40 +18,19 @@ from ai_ops.core.commands.places import (
     placed,
     written_rule,
 )
+from ai_ops.core.commands.unwrapping import SHELLS
 
-_PARTITIONING = frozenset(
-    {
-        "wipefs",
-        "parted",
-        "sgdisk",
-        "gdisk",
-        "fdisk",
-        "sfdisk",
-        "cfdisk",
-        "lvremove",
-        "vgremove",
-        "pvremove",
-        "blkdiscard",
-    }
-    | {"badblocks", "mkswap", "hdparm", "mdadm", "zpool", "diskpart", "nwipe", "debugfs", "tune2fs"}
+_PARTITIONING = names(
+    "wipefs gdisk cfdisk lvremove vgremove pvremove blkdiscard mkswap diskpart nwipe debugfs scrub"
 )
-_ACCOUNTS = frozenset(
-    {
-        "usermod",
-        "useradd",
-        "adduser",
-        "userdel",
-        "deluser",
-        "groupadd",
-        "groupmod",
-        "gpasswd",
-        "passwd",
-        "chpasswd",
-        "visudo",
-    }
-    | {"vipw", "vigr", "addgroup", "newusers", "chage"}
+_ACCOUNTS = names(
+    "usermod useradd adduser userdel deluser groupadd groupmod gpasswd passwd chpasswd visudo vipw vigr "
+    "addgroup newusers chage"
 )
 _KERNEL = frozenset({"insmod", "modprobe", "rmmod", "kexec", "setcap", "pkexec", "capsh"})
+_AS_OTHERS = frozenset(
+    {"run0", "newgrp", "sg", "setpriv", "gosu", "su-exec", "sudoedit", "calife", "please", "xhost"}
+)
 _HELP = frozenset({"--help", "-h", "--version", "-V", "help"})
 
 
@@ -58,6 +40,9 @@ def deletions(call: Call) -> Iterator[str]:
     recursive = call.has("-r", "-R", "--recursive")
     if call.name in ("rm", "rmdir", "unlink", "shred", "srm", "wipe", "trash"):
         yield from _removed(call, paths, recursive=recursive)
+    elif call.name in ("trash-put", "rmtrash", "gio") and (call.name != "gio" or call.at("trash")):
+        if any(map(is_vital, paths)):
+            yield "destructive_delete"
     elif call.name == "find" and call.has("-delete"):
         if _searches_widely(call):
             yield "destructive_delete"
@@ -66,7 +51,11 @@ def deletions(call: Call) -> Iterator[str]:
     elif call.name == "rsync" and any(arg.startswith(("--delete", "--remove-source")) for arg in call.args):
         if any(map(is_vital, paths[-1:])):
             yield "destructive_delete"
-    elif call.name == "truncate" and any(map(is_system, paths)):
+    elif (call.name == "truncate" and any(map(is_system, paths))) or (
+        call.name in ("tar", "zip", "7z", "bsdtar", "rclone")
+        and _consumes(call)
+        and any(map(is_vital, paths))
+    ):
         yield "destructive_delete"
     yield from _on_windows(call)
 
@@ -76,27 +65,48 @@ def _removed(call: Call, paths: list[str], *, recursive: bool) -> Iterator[str]:
     if any(map(is_trace, paths)):
         yield "trace_removal"
     if (
-        (call.name == "rm" and recursive and any(map(is_vital, paths)))
+        (call.name != "unlink" and recursive and any(map(is_vital, paths)))
+        or (call.name in ("shred", "srm", "wipe") and any(map(is_vital, paths)))
         or any(is_system(path) or re.fullmatch(r"~/?\*?|/\*?", path) for path in paths)
         or (any(is_vital(path) and (path.endswith("*") and len(path) < 4) for path in paths) and forced)
     ):
         yield "destructive_delete"
-    if call.how == "xargs" and (recursive or forced) and not _is_narrow(call):
+    lost = recursive or forced or call.name in ("shred", "srm", "wipe")
+    if call.how in ("xargs", "read") and lost and not _is_narrow(call):
         yield "destructive_delete"
-    if call.how == "find" and "{}" in call.args and not _is_narrow(call):
+    if any(map(_OPEN_LIST.match, paths)) and (recursive or forced):
+        source = tuple(paths[-1].removeprefix("$(").rstrip(")").replace("\u00a0", " ").split())
+        if not _is_narrow(replace(call, source=source)):
+            yield "destructive_delete"
+    if call.how == "find" and ("{}" in call.args or call.source[0] != "find") and not _is_narrow(call):
+        yield "destructive_delete"
+    if any(path.startswith(("~", "/")) and (written_rule(path) or is_credential(path)) for path in paths):
+        yield "destructive_delete"
+    if any(re.search(r"(^|/)\.git/(?!.*\.lock$|rebase-|MERGE_|CHERRY_PICK)", path) for path in paths):
         yield "destructive_delete"
     if "--no-preserve-root" in call.args:
         yield "destructive_delete"
 
 
+_OPEN_LIST = re.compile(r"\$\((?!mktemp).*\)$")
+
+
+def _consumes(call: Call) -> bool:
+    """Whether what is packed or moved is deleted then."""
+    return call.has("--remove-files", "-sdel") or (call.name == "zip" and call.has("-m")) or call.at("purge")
+
+
 def _is_narrow(call: Call) -> bool:
     """Whether what is deleted was found by a name beneath the checkout."""
     source = call.source
-    if not source or source[0] not in ("find", "fd", "rg", "grep", "ls", "git"):
+    if not source or source[0] not in ("find", "fd", "fdfind", "rg", "grep", "ls", "git"):
         return False
     if source[0] == "find":
         return not _searches_widely(Call("find", source[1:], folder=call.folder))
-    return source[0] in ("rg", "grep", "fd") or (source[0] == "ls" and any("*." in arg for arg in source[1:]))
+    if any(path != "." and is_vital(path) for path in call.paths(source[1:]) if not path.startswith("-")):
+        return False
+    by_name = any("*." in arg for arg in source[1:])
+    return source[0] in ("rg", "grep", "fd", "fdfind") or (source[0] in ("ls", "git") and by_name)
 
 
 def _searches_widely(call: Call) -> bool:
@@ -106,7 +116,8 @@ def _searches_widely(call: Call) -> bool:
             break
         starts.append(placed(arg, call.folder))
     named = call.has("-name", "-iname", "-path", "-regex", "-empty", "-mtime", "-mmin")
-    outside = any(path != "." and is_vital(path) for path in starts)
+    free = (".", "/tmp", "/var/tmp") if named else (".",)  # noqa: S108 - a name narrows what lies there
+    outside = any(path not in free and is_vital(path) for path in starts)
     return outside or not (named or any(path not in (".", "*") for path in starts))
 
 
@@ -131,7 +142,7 @@ def disks(call: Call) -> Iterator[str]:
     if _HELP & set(call.args):
         return
     if (
-        call.name.startswith(("mkfs", "mke2fs"))
+        (call.name.startswith(("mkfs", "mke2fs", "newfs", "mkdosfs")) and not all(map(_is_image, call.plain)))
         or (call.name in _PARTITIONING and not call.has("-l", "--list") and call.plain)
         or (call.name == "cryptsetup" and re.search("luksFormat|erase|luksKill", call.text))
         or (call.name == "swapoff" and call.has("-a"))
@@ -144,6 +155,11 @@ def disks(call: Call) -> Iterator[str]:
         yield "disk_write"
 
 
+def _is_image(path: str) -> bool:
+    """Whether what is to become a file system is a file of the work, or a word that is none."""
+    return not path.startswith("/dev/") and not is_system(path) and bool(re.search(r"\.\w+$|^\w+$", path))
+
+
 def written(call: Call) -> Iterator[str]:
     """Yield the paths that a command writes to."""
     yield from call.paths(call.writes)
@@ -153,6 +169,8 @@ def written(call: Call) -> Iterator[str]:
     elif call.name in ("cp", "mv", "ln", "install", "rsync", "scp") and len(plain) > 1:
         target = call.value("-t", "--target-directory") or plain[-1]
         yield from call.paths([target, f"{target.rstrip('/')}/{plain[0].rpartition('/')[2]}"])
+    elif call.name == "patch":
+        yield from call.paths([f"{into}/x" for into in [call.value("-d", "--directory")] if into])
     elif call.name == "dd":
         yield from call.paths([arg[3:] for arg in call.args if arg.startswith("of=")])
     elif call.name in ("sed", "perl") and any(re.match(r"-[a-z]*i", arg) for arg in call.args):
@@ -191,6 +209,12 @@ def rights(call: Call) -> Iterator[str]:
             yield "privilege"
     elif (
         (name == "install" and re.fullmatch(r"[2467]\d{3}|.*[ug]\+\w*s.*", call.value("-m", "--mode")))
+        or (
+            name == "setfacl"
+            and (any(map(is_system, call.paths(call.plain))) or re.search(r"\bo(ther)?::?\S*w", text))
+        )
+        or name in _AS_OTHERS
+        or (name in SHELLS and call.has("-p") and not call.has("-c"))
         or (name == "find" and re.search(r"-perm [-/]?(u=s|[246]000|\+s)", text))
         or name in _ACCOUNTS
         or (name in _KERNEL and not call.has("--list", "-l"))
@@ -198,9 +222,11 @@ def rights(call: Call) -> Iterator[str]:
         yield "privilege"
     elif name in ("nsenter", "unshare", "chroot", "pivot_root"):
         yield "container_escape"
-    elif (name == "mount" and call.args) or (name == "sysctl" and (call.has("-w") or "=" in text)):
+    elif (name == "mount" and len(call.plain) > 1) or (name == "sysctl" and (call.has("-w") or "=" in text)):
         yield "privilege"
-    if name not in ("env", "export") and {"LD_PRELOAD", "LD_AUDIT"} & call.variables.keys():
+    if name == "bwrap" and re.search(r"--(dev-)?bind / ", text):
+        yield "container_escape"
+    if any(variable in ("LD_PRELOAD", "LD_AUDIT") and value for variable, value in call.sets()):
         yield "privilege"
     if call.how in ("sudo", "doas") and name in ("vi", "vim", "nano", "less", "more", "man", "ed", "emacs"):
         yield "privilege"

@@ -5,15 +5,28 @@ A value that cannot be known stays as it is written (``$NAME``), so that a rule 
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ai_ops.core.commands.parts import Kind, Part, Word
 
-_KNOWN = {"HOME": "~", "PWD": ".", "IFS": " ", "TMPDIR": "/tmp", "SHELL": "sh", "BASH": "bash", "0": "sh"}  # noqa: S108
-_REFERENCE = re.compile(r"(!?)([A-Za-z_]\w*|[0-9@*#?$!-])(.*)", re.DOTALL)
+_KNOWN = {
+    "HOME": "~",
+    "PWD": ".",
+    "IFS": " ",
+    "TMPDIR": "/tmp",  # noqa: S108
+    "SHELL": "sh",
+    "BASH": "bash",
+    "PATH": "/usr/bin:/bin",
+    "OLDPWD": "..",
+    "0": "sh",
+}
+_REFERENCE = re.compile(r"(!?)([A-Za-z_]\w*(?:\[[\w@*$-]+\])?|[0-9@*#?$!-])(.*)", re.DOTALL)
+_CUTS = re.compile(r"\w:|\w+(:\d|[,^#%/@])")
 _BRACES = re.compile(r"\{([^{}\s]*,[^{}\s]*)\}")
+_MOST_STRIPPED = 200
 _MOST_FIELDS = 64
 _MOST_BRACES = 8
 MOST_VALUE = 4096
@@ -39,11 +52,11 @@ def expand(word: Word, variables: Mapping[str, str], printed: Printed) -> list[F
         value = _value(part, variables, printed)
         if part.kind is Kind.VARIABLE and part.text in ("@", "*") and len(word) > 1 and value.startswith("$"):
             value = ""  # a script without arguments
-        if part.kind is Kind.TEXT or part.quoted:
+        if part.kind is Kind.TEXT or (part.quoted and part.text != "@" and not part.text.endswith("[@]")):
             fields[-1] += value
             continue
         value = value[: MOST_VALUE + 1]
-        pieces = re.split(rf"[\s{re.escape(variables.get('IFS', ''))}]+", value)
+        pieces = re.split(rf"[ \t\n{re.escape(variables.get('IFS', ''))}]+", value)
         fields[-1] += pieces[0]
         fields.extend(pieces[1:])
     made = [
@@ -86,8 +99,25 @@ def variable(text: str, variables: Mapping[str, str]) -> str:
     if cut := re.fullmatch(r":(\d+)(?::(\d+))?", how):
         start = int(cut[1])
         return value[start : start + int(cut[2])] if cut[2] else value[start:]
+    if how[:1] in (",", "^"):
+        return value.lower() if how[0] == "," else value.upper()
+    if stripped := re.fullmatch(r"(##?|%%?)(.*)", how, re.DOTALL):
+        return _stripped(value, *stripped.groups())
     if swap := re.fullmatch(r"//?([^/]+)/?(.*)", how, re.DOTALL):
         return value.replace(swap[1], swap[2])
+    return value
+
+
+def _stripped(value: str, side: str, pattern: str) -> str:
+    """Return a value without the pattern before it (``#``) or behind it (``%``), the longest one for two."""
+    if len(value) > _MOST_STRIPPED or len(pattern) > _MOST_STRIPPED:
+        return value
+    sizes = range(len(value) + 1)
+    for size in sizes if len(side) == 1 else reversed(sizes):
+        cut = len(value) - size if side[0] == "%" else size
+        taken, rest = (value[cut:], value[:cut]) if side[0] == "%" else (value[:cut], value[cut:])
+        if fnmatch.fnmatchcase(taken, pattern):
+            return rest
     return value
 
 
@@ -123,7 +153,8 @@ def _is_disguised(word: Word, variables: Mapping[str, str]) -> bool:
     ):
         return True
     if any(
-        part.kind is Kind.VARIABLE and (part.text.startswith("IFS") or ":" in part.text[1:2]) for part in word
+        part.kind is Kind.VARIABLE and (part.text.startswith("IFS") or _CUTS.match(part.text))
+        for part in word
     ):
         return True
     quotes = [part for part in word if part.kind is Kind.TEXT and part.quoted and len(part.text) <= 2]

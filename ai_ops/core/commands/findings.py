@@ -27,7 +27,7 @@ RULES: Final[Mapping[str, Rule]] = {
     for rule in (
         Rule("destructive_delete", _CRITICAL, _BLOCK, "deletes what cannot be made again"),
         Rule("disk_write", _CRITICAL, _BLOCK, "writes to a disk or changes its partitions"),
-        Rule("system_write", _HIGH, _BLOCK, "changes files of the system"),
+        Rule("system_write", _HIGH, _BLOCK, "changes files, settings or packages of the system"),
         Rule("privilege", _HIGH, _BLOCK, "gains rights, or gives them to others"),
         Rule("elevated", _MEDIUM, _ASK, "runs with the rights of root"),
         Rule("container_escape", _CRITICAL, _BLOCK, "leaves a container or a namespace"),
@@ -40,6 +40,7 @@ RULES: Final[Mapping[str, Rule]] = {
         Rule("defence_evasion", _HIGH, _BLOCK, "switches a protection off"),
         Rule("resource_exhaustion", _HIGH, _BLOCK, "uses the machine up"),
         Rule("machine_stop", _HIGH, _BLOCK, "stops the machine, or processes at large"),
+        Rule("attack_tool", _HIGH, _BLOCK, "scans, listens to or attacks other machines"),
         Rule("package_source", _HIGH, _ASK, "installs from an index or address that is not the usual one"),
         Rule("publish_package", _HIGH, _ASK, "publishes a package"),
         Rule("history_rewrite", _HIGH, _ASK, "rewrites or deletes commits, branches or work in git"),

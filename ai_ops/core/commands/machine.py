@@ -1,4 +1,4 @@
-"""Rules: what runs later, what removes traces, and what brings the machine down."""
+"""Rules: what runs later, what removes traces, and what stops the machine."""
 
 from __future__ import annotations
 
@@ -9,8 +9,18 @@ from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.places import is_system, is_trace, placed
 
 _GUARDS = re.compile(
-    r"audit|rsyslog|syslog|journald|firewall|ufw|fail2ban|apparmor|selinux|falco|osquery|clamav|defend|crowdstrike|wazuh"
+    r"audit|rsyslog|syslog|journald|firewall|ufw|fail2ban|apparmor|selinux|falco|osquery|clamav|defend"
+    r"|crowdstrike|wazuh"
 )
+
+
+_HIDES = re.compile(r"/(tmp|var/tmp|dev/shm)/|(.*/)?\.\w")
+_RUNTIMES = re.compile(
+    r"(python|java|ruby|perl)[\d.]*|(ba|z|da)?sh|sshd?|systemd\S*|dockerd|containerd|init|dbus\S*|crond?"
+    r"|Xorg|NetworkManager|kubelet"
+)
+"""What runs much more than one's own."""
+_WIDE = re.compile(rf"\^?({_RUNTIMES.pattern}|\.\*?|)\$?")
 
 
 def later(call: Call) -> Iterator[str]:
@@ -18,11 +28,13 @@ def later(call: Call) -> Iterator[str]:
     name, text = call.name, call.text
     if (
         (name == "crontab" and not call.has("-l"))
-        or (name in ("at", "batch") and call.plain + call.args)
+        or (name in ("at", "batch") and (call.args or call.reads or call.source or call.given))
         or (name == "systemctl" and re.search(r"\b(enable|link|edit|set-default)\b", text))
         or name in ("update-rc.d", "chkconfig", "rc-update", "systemd-run")
         or (name == "launchctl" and re.search("load|bootstrap|submit", text))
         or name == "ssh-copy-id"
+        or any(variable == "PROMPT_COMMAND" and value for variable, value in call.sets())
+        or (call.how in ("nohup", "setsid", "daemonize") and _HIDES.match(call.path))
     ):
         yield "persistence"
 
@@ -41,6 +53,10 @@ def traces(call: Call) -> Iterator[str]:
             name in ("ln", "truncate", "cp", "mv", "sed")
             and any(map(is_trace, paths))
             and (name != "cp" or is_trace(paths[-1]))
+        )
+        or any(
+            re.match("HIST(FILE|SIZE|FILESIZE)$", variable) and value in ("", "0", "/dev/null")
+            for variable, value in call.variables.items()
         )
         or (name == "dmesg" and call.has("-C", "-c", "--clear"))
         or (name == "journalctl" and call.has("--vacuum-time", "--vacuum-size", "--vacuum-files", "--rotate"))
@@ -73,6 +89,9 @@ def _protections(call: Call) -> Iterator[str]:
 _STOP_WORD = re.compile(r"-(?!-help)|now$|\+?\d+(:\d+)?$")
 
 
+_EVERYBODY = re.compile(r"\$\((ps\b(?!.*(grep|awk .*/| -C| -p|--pid))[^|]*(\|.*)?|pgrep \.?\*?)\)")
+
+
 def stops(call: Call) -> Iterator[str]:
     """Find what stops the machine, or many processes at once."""
     name, args = call.name, call.args
@@ -88,22 +107,9 @@ def stops(call: Call) -> Iterator[str]:
             name == "kill" and (args[-1:] in (("-1",), ("1",), ("0",)) and (len(args) > 1 or args[0] != "-1"))
         )
         or (name == "killall" and call.has("-9", "-KILL", "-SIGKILL", "-s", "-u"))
-        or (name == "pkill" and (call.has("-u", "-U", "--euid") or call.plain in ((".",), (".*",))))
+        or (name == "pkill" and (call.has("-u", "-U", "--euid") or any(map(_WIDE.fullmatch, call.plain))))
+        or (name in ("kill", "pkill") and _EVERYBODY.search(call.text.replace("\u00a0", " ")))
+        or (call.path.startswith(("/etc/init.d/", "/etc/rc.d/")) and call.at("stop"))
         or name in ("Stop-Computer", "Restart-Computer", "killall5")
     ):
         yield "machine_stop"
-
-
-def exhaustion(call: Call) -> Iterator[str]:
-    """Find what uses up processor, memory or disk."""
-    name, args = call.name, call.args
-    if (
-        (name in ("yes",) and ("/dev/null" in call.writes or call.writes))
-        or (name in ("tail", "cat", "head") and "/dev/zero" in args and not call.has("-c"))
-        or (name == "cat" and {"/dev/urandom", "/dev/random"} & set(args) and call.writes)
-        or (name in ("fallocate", "truncate") and re.search(r"\b([5-9]\d|\d{3,})\s?G|\d\s?T", call.text))
-        or (name == "dd" and re.search(r"if=/dev/(zero|u?random)", call.text) and "count=" not in call.text)
-        or name in ("stress", "stress-ng")
-        or (name == "ulimit" and "unlimited" in args)
-    ):
-        yield "resource_exhaustion"

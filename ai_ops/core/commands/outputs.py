@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import posixpath
 import re
 from collections.abc import Sequence
 
 from ai_ops.core.commands.parts import unescape
 
+_ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|0?[0-7]{3}|u[0-9a-fA-F]{4})")
 _DECODERS = frozenset(
     {"base64", "base32", "xxd", "rev", "tr", "gunzip", "zcat", "openssl", "uudecode", "hexdump"}
 )
@@ -28,6 +30,9 @@ def printed(argv: Sequence[str], given: str | None) -> str | None:
         return _printf(args)
     if name in ("which", "pwd", "mktemp"):
         return {"which": args[-1] if args else "", "pwd": ".", "mktemp": "/tmp/tmp.x"}[name]  # noqa: S108
+    if name in ("dirname", "basename") and args and "$" not in args[-1] and args[-1] != "sh":
+        path = args[-1].rstrip("/") or "/"
+        return "/home" if path == "~" and name == "dirname" else getattr(posixpath, name)(path) or "."
     if name == "command" and args[:1] == ["-v"]:
         return args[-1]
     if list(argv[:3]) == ["git", "rev-parse", "--show-toplevel"]:
@@ -50,6 +55,8 @@ def decodes(argv: Sequence[str]) -> bool:
         return bool(args & {"-d", "-D", "--decode", "-di"}) or name == "uudecode"
     if name == "openssl":
         return "-d" in args
+    if name in ("printf", "echo"):
+        return any(map(_ESCAPED.search, argv[1:]))
     return name in _DECODERS and (name != "xxd" or any(arg.startswith("-r") for arg in args))
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.naming import names
+from ai_ops.core.commands.places import LOCAL
 
 _USUAL_INDEX = re.compile(
     r"https?://(pypi\.org|files\.pythonhosted\.org|registry\.npmjs\.org"
@@ -13,25 +15,11 @@ _USUAL_INDEX = re.compile(
     r"|rubygems\.org|proxy\.golang\.org|crates\.io)(/|$)"
 )
 USUAL_SOURCE = re.compile(r"(git\+)?(https|ssh)://(git@)?(github\.com|gitlab\.com|bitbucket\.org)/")
-_INSTALLERS = frozenset(
-    [
-        "pip",
-        "pip3",
-        "uv",
-        "poetry",
-        "npm",
-        "yarn",
-        "pnpm",
-        "gem",
-        "cargo",
-        "go",
-        "bun",
-        "pipx",
-        "conda",
-        "composer",
-    ]
+_INSTALLERS = names("pip pip3 uv poetry npm yarn pnpm gem cargo go bun pipx conda composer bundle uvx")
+_INSTALLS = re.compile(
+    r"\b(install|add|i|ci|download|wheel|get|exec|sync|run|x|dlx|config|sources?|repo|require|create"
+    r"|update)\b"
 )
-_INSTALLS = re.compile(r"\b(install|add|i|ci|download|wheel|get|exec|sync|run)\b")
 _INDEX_OPTIONS = (
     "--index-url",
     "-i",
@@ -42,6 +30,8 @@ _INDEX_OPTIONS = (
     "--source",
     "--default-index",
     "--index",
+    "--from",
+    "--spec",
 )
 
 
@@ -51,16 +41,28 @@ def packages(call: Call) -> Iterator[str]:
     if name.startswith("python") and call.args[:2] in (("-m", "pip"), ("-m", "twine")):
         yield from packages(Call(call.args[1], call.args[2:]))
         return
-    runs = name in ("npx", "bunx", "pnpx") or (name in _INSTALLERS and _INSTALLS.search(text))
+    runs = name in ("npx", "bunx", "pnpx", "uvx") or (name in _INSTALLERS and _INSTALLS.search(text))
     if runs and (call.has("--trusted-host") or any(map(_is_elsewhere, _addresses(call)))):
         yield "package_source"
+    if (
+        name == "go"
+        and call.plain[:1] in (("install",), ("get",), ("run",))
+        and any(map(_is_foreign_module, call.plain))
+    ):
+        yield "package_source"
     if any(
-        re.search(_INDEX_VARIABLES, name) and not _USUAL_INDEX.match(value) for name, value in call.sets()
+        re.search(_INDEX_VARIABLES, name)
+        and not _USUAL_INDEX.match(value)
+        and value not in ("off", "direct", "")
+        for name, value in call.sets()
     ) or (name == "easy_install" and "://" in text):
+        yield "package_source"
+    if _by_file(call):
         yield "package_source"
     if (
         re.search(r"^(npm|pnpm|yarn) config set (registry|\S*:registry|strict-ssl|_auth)", text)
         or re.search(r"^pip3? config set .*(index|trusted)", text)
+        or (name == "go" and any("-insecure" in each for each in (text, *call.variables.values())))
         or re.search(r"^go env -w .*(GOPROXY|GONOSUM|GOFLAGS|GOINSECURE|GONOSUMDB)", text)
         or (
             name in ("apt", "apt-get", "yum", "dnf")
@@ -70,31 +72,88 @@ def packages(call: Call) -> Iterator[str]:
             name in ("apt-key", "add-apt-repository", "rpm")
             and re.search(r"\badd\b|ppa:|--import|https?:", text)
         )
+        or (
+            name == "helm"
+            and re.search(r"\b(repo add|install|upgrade|pull)\b.*\shttp://(?!localhost|127)", text)
+        )
         or (name == "brew" and call.at("tap") and "://" in text)
     ):
         yield "package_source"
-    if (
+    if _TRIES not in call.args and (
         re.search(
-            r"^(npm|pnpm|yarn|cargo|poetry|uv|flit|hatch|gem|mvn|dotnet nuget) (publish|push|deploy)\b", text
+            r"^(npm|pnpm|yarn|cargo|poetry|uv|flit|hatch|gem|mvn|dotnet nuget) (publish|unpublish|owner"
+            r"|deprecate|yank|push|deploy|dist-tag (add|rm)|access)\b",
+            text,
         )
+        or (name == "helm" and call.at("push"))
         or (name == "twine" and call.at("upload"))
         or (name in ("docker", "podman") and call.at("push"))
     ):
         yield "publish_package"
 
 
+_TRIES = "--dry-run"
 _INDEX_VARIABLES = (
-    r"^((PIP|UV)_(EXTRA_)?INDEX_URL|UV_DEFAULT_INDEX|PIP_TRUSTED_HOST|GOPROXY"
-    r"|NPM_CONFIG_REGISTRY|npm_config_registry)$"
+    r"^((PIP|UV)_(EXTRA_)?INDEX_URL|UV_DEFAULT_INDEX|UV_INDEX|PIP_TRUSTED_HOST|PIP_FIND_LINKS|GOPROXY"
+    r"|GOINSECURE|GONOSUMDB"
+    r"|GONOSUMCHECK|NPM_CONFIG_REGISTRY|npm_config_registry|YARN_REGISTRY|CARGO_REGISTRIES_\w+"
+    r"|BUNDLE_MIRROR\w*"
+    r"|NODE_TLS_REJECT_UNAUTHORIZED|RUBYGEMS_HOST)$"
 )
+
+
+_MODULE_HOSTS = re.compile(
+    r"(github\.com|gitlab\.com|bitbucket\.org|golang\.org|gopkg\.in|google\.golang\.org|cloud\.google\.com"
+    r"|go\.\w+\.(org|dev|io)"
+    r"|(sigs\.)?k8s\.io|honnef\.co|mvdan\.cc|gotest\.tools|gorm\.io|modernc\.org|rsc\.io|codeberg\.org"
+    r"|git\.sr\.ht|gitea\.com"
+    r"|[\w-]+\.(googlesource|google)\.com|dario\.cat|filippo\.io|oras\.land|helm\.sh|knative\.dev"
+    r"|istio\.io|entgo\.io"
+    r"|go4\.org|gocloud\.dev|connectrpc\.com|buf\.build|nhooyr\.io|gvisor\.dev|4d63\.com|mellium\.im"
+    r"|tailscale\.com|maunium\.net"
+    r"|sourcegraph\.com|gonum\.org|lukechampine\.com|zombiezen\.com|pault\.ag|src\.techknowlogick\.com"
+    r"|cel\.dev"
+    r"|dagger\.io|encore\.dev|layeh\.com|software\.sslmate\.com|storj\.io|vitess\.io|v\.io"
+    r"|opentelemetry\.io|cuelang\.org)(/|@|$)"
+)
+
+
+def _is_foreign_module(path: str) -> bool:
+    """Whether a path of a Go module lies with a host that few modules come from."""
+    first = re.split(r"[/@]", path, maxsplit=1)[0]
+    named = "." in first.strip(".") and ("/" in path or "@" in path)
+    return (named and not _MODULE_HOSTS.match(path)) or bool(re.match(r"[\w-]+/[^@]*@", path))
+
+
+def _by_file(call: Call) -> bool:
+    """Whether a package of the system comes from a file or an address, past the index and its signatures."""
+    if call.name == "dpkg":
+        return call.has("-i", "--install", "--unpack")
+    if call.name in (
+        "apt",
+        "apt-get",
+        "yum",
+        "dnf",
+        "zypper",
+        "rpm",
+        "apk",
+        "pacman",
+        "flatpak",
+        "snap",
+        "brew",
+    ):
+        return any(
+            re.search(r"\.(deb|rpm|apk|pkg\.tar\.\w+|snap|flatpak|rb)$|^https?://", arg) for arg in call.plain
+        ) or call.has("--dangerous", "--allow-untrusted", "--nodeps")
+    return False
 
 
 def _addresses(call: Call) -> Iterator[str]:
     """Yield the indexes and the addresses of packages that an installer is given."""
     for value in (call.value("--git"), *(call.value(option) for option in _INDEX_OPTIONS), *call.plain):
-        if re.search(r"^(\w+@)?(git\+)?(https?|ssh|git|ftp)(\+\w+)?://", value):
+        if re.search(r"^(\S+ @ |[\w.-]+@)?(git\+|hg\+|svn\+)?(https?|ssh|git|ftp|file)(\+\w+)?://", value):
             yield value
 
 
 def _is_elsewhere(address: str) -> bool:
-    return not (_USUAL_INDEX.match(address) or USUAL_SOURCE.search(address))
+    return not (_USUAL_INDEX.match(address) or USUAL_SOURCE.search(address) or LOCAL.search(address))

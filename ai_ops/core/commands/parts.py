@@ -27,6 +27,7 @@ class Kind(Enum):
     VARIABLE = auto()
     COMMAND = auto()
     PROCESS = auto()
+    ARRAY = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,10 @@ class Redirect:
 
 @dataclass(slots=True)
 class Command:
-    """A simple command. ``piped``: it reads what the one before it writes; ``behind``: it runs with ``&``.
+    """A simple command.
+
+    ``piped``: it reads what the one before it writes; ``behind``: it runs with ``&``; ``endless``: it stands
+    in a loop that does not end by itself, and does not pause.
 
     ``defines`` is the name of a function, ``body`` its text, which is read as commands of its own too.
     """
@@ -61,6 +65,7 @@ class Command:
     redirects: list[Redirect] = field(default_factory=list)
     piped: bool = False
     behind: bool = False
+    endless: bool = False
     defines: str = ""
     body: str = ""
 
@@ -90,3 +95,24 @@ def unescape(text: str) -> str:
             )
             at += 2
     return "".join(made)
+
+
+def plain(word: Word) -> str:
+    """Return a word as it is written, but for its quotes."""
+    return "".join(part.text for part in word)
+
+
+def joined(parts: list[Part]) -> Word:
+    """Join neighbours of one sort: a quoted text comes in single characters."""
+    made: list[Part] = []
+    for part in parts:
+        last = made[-1] if made else None
+        if (
+            last
+            and last.kind is part.kind is Kind.TEXT
+            and (last.quoted, last.escaped) == (part.quoted, part.escaped)
+        ):
+            made[-1] = Part(Kind.TEXT, last.text + part.text, part.quoted, part.escaped)
+        else:
+            made.append(part)
+    return tuple(made)

@@ -11,46 +11,69 @@ _DISK = re.compile(
     r"/dev/(sd[a-z]|hd[a-z]|vd[a-z]|xvd[a-z]|nvme\d|mmcblk\d|mapper/|md\d|disk/|dm-\d|mem$|port$)"
 )
 _SYSTEM = re.compile(
-    r"/(etc|usr|bin|sbin|lib(32|64)?|boot|root|var|opt|home|srv|sys|proc|dev|System|Library|Applications|Users"
+    r"/(etc|usr|bin|sbin|lib(32|64)?|boot|root|var|opt|home|srv|sys|proc|dev|System|Library|Applications"
+    r"|Users"
     r"|mnt|media)(/|$)"
 )
 _CREDENTIAL = re.compile(
     r"""(^|/)etc/(passwd|shadow|gshadow|sudoers)\b | (^|/)\.ssh(/(?!config|known_hosts|.*\.(pub|example))|$)
     | (^|/)id_(rsa|dsa|ecdsa|ed25519)$ | (^|/)\.aws(/|$) | (^|/)\.(netrc|git-credentials|pgpass|pypirc
     |vault-token)$
-    | (^|/)\.docker/config\.json | (^|/)\.kube(/|$) | (^|/)\.gnupg(/|$) | (^|/)\.config/(gh|gcloud|op)(/|$)
+    | (^|/)\.docker/config\.json | (^|/)\.kube(/|$) | (^|/)\.gnupg(/|$) | (^|/)\.config/(gh|glab-cli|gcloud
+    |op)(/|$)
     | (^|/)\.azure(/|$) | /proc/[^/]+/(environ|mem)$ | serviceaccount/token | (^
     |/)\.claude(/\.credentials|\.json)
     | (^|/)(Login\ Data|cookies\.sqlite|logins\.json|key4\.db|Cookies)$ | /etc/kubernetes/.*\.(conf|key)
     | (^|/)run/secrets/ | (^|/)\.terraform\.d/credentials | (^|/)\.npmrc$ | /etc/ssl/private | (^
     |/)etc/krb5\.keytab
-    | (^|/)\.\w*_history$ | (^|/)\.password-store""",
+    | (^|/)\.\w*_history$ | (^|/)\.password-store
+    | (^|/)\.[\w-]+/([\w.-]+/){0,4}(credentials|auth|tokens?|hosts|accessTokens|access_tokens)(\.(json
+    |ya?ml|toml|db|xml))?$
+    | (^|/)\.(m2/settings(-security)?\.xml|my\.cnf|boto|s3cfg|databrickscfg|terraformrc|dockercfg
+    |vault_pass\S*)$
+    | (^|/)\.(oci|ibmcloud|kaggle|snowflake|bitcoin|ethereum|electrum|mozilla|thunderbird)(/|$)
+    | (^|/)\.config/(rclone|google-chrome|chromium|BraveSoftware|1Password|Bitwarden|configstore|hub|doctl
+    |pulumi|sops)(/|$)
+    | (^|/)\.local/share/keyrings | ssh_host_\w+_key$ | (^|/)wallet\.dat$ | (^|/)Library/Keychains
+    | /pki/(private|.*key)
+    | (^|/)\.fly/config | (^|/)secring\.gpg""",
     re.VERBOSE | re.IGNORECASE,
 )
 _ENVIRONMENT_FILE = re.compile(
     r"(^|/)\.env(\.(?!example|sample|template|dist|test)[\w-]+)?$|\.(pem|p12|pfx|key|jks|keystore)$"
+    r"|(^|/)(service[-_]?account[\w-]*|client_secret[\w-]*|credentials)\.json$|\.tfstate$"
 )
 _STARTS_PROGRAMS = re.compile(
-    r"""^/etc/(cron|anacrontab|init\.d|systemd|profile|rc\.|bash\.bashrc|zsh|ld\.so|pam\.d|xdg/autostart|udev|update-motd
-    |environment|inittab|modules-load|crontab) | /var/spool/(cron|at) | (^|/)\.(bashrc|zshrc|profile
+    r"""^/etc/(cron|anacrontab|init\.d|systemd|profile|rc\.|bash\.bashrc|zsh|ld\.so|pam\.d|xdg/autostart"
+    r"|udev|update-motd
+    |environment|inittab|modules-load|crontab) | /var/spool/(cron|at) | (^|/)\.(bashrc|bash_aliases|zshrc
+    |profile
     |bash_profile
-    |bash_login|bash_logout|zprofile|zshenv|zlogin|kshrc|cshrc|xinitrc|xsession|xprofile|inputrc|pam_environment)$
+    |bash_login|bash_logout|zprofile|zshenv|zlogin|kshrc|cshrc|xinitrc|xsession|xprofile|inputrc
+    |pam_environment)$
     | authorized_keys | (^|/)\.ssh/(rc|config|environment)$ | \.config/(systemd|autostart|fish/config)
     | Launch(Agents|Daemons) | (^|/)\.git/(hooks|config) | (^|/)(usr/)?(local/)?lib/systemd
-    | sitecustomize\.py | usercustomize\.py | site-packages/[^/]+\.pth | (^|/)\.vimrc$ | (^|/)\.claude/
+    | sitecustomize\.py | usercustomize\.py | site-packages/[^/]+\.pth | ^\$\([^)]*site[^)]*\)/ | (^
+    |/)\.vimrc$ | (^|/)\.claude/
     | (^|/)\.gitconfig$
     | (^|/)\.husky/ | (^|/)\.mcp\.json$ | (^|/)\.emacs$ | Start\ Menu | CurrentVersion\\Run""",
     re.VERBOSE,
 )
 _TRACES = re.compile(
-    r"^/var/log(/|$)|_history$|\.(lesshst|viminfo)$|/var/run/utmp|/wtmp|/btmp|/lastlog|audit(-head|\.log|_log)|\.zhistory$"
+    r"^/var/log(/|$)|_history$|\.(lesshst|viminfo)$|/var/run/utmp|/wtmp|/btmp|/lastlog|audit(-head|\.log"
+    r"|_log)|\.zhistory$"
 )
 _RIGHTS = re.compile(
     r"^/etc/(sudoers|passwd|shadow|group|gshadow|security|doas\.conf|polkit|subuid)|^/proc/sys/|^/sys/"
 )
 _SOURCES = re.compile(
-    r"/etc/apt/(sources|trusted|apt\.conf)|/etc/yum\.repos\.d|(^|/)(\.?pip\.conf|\.npmrc|\.yarnrc(\.yml)?|\.pypirc|\.condarc)$"
+    r"/etc/apt/(sources|trusted|apt\.conf)|/etc/yum\.repos\.d|(^|/)(\.?pip\.conf|\.npmrc|\.yarnrc(\.yml)?"
+    r"|\.pypirc|\.condarc)$"
 )
+LOCAL: Final = re.compile(
+    r"(^|//|@)(localhost|127\.\d+\.\d+\.\d+|\[::1\]|0\.0\.0\.0|::1|host\.docker\.internal)([:/]|$)"
+)
+"""An address of this machine."""
 _WINDOWS = re.compile(r"^[A-Za-z]:(\\|/|$)|^\\\\")
 
 DEVICES: Final = ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin", "/dev/tty", "/dev/fd/")
@@ -87,12 +110,18 @@ def is_vital(path: str) -> bool:
         return False
     bare = path.rstrip("/").removesuffix("/*").removesuffix("/.*").rstrip("/")
     if path.startswith("$"):  # an open value, and all beneath it: empty, it is the root
-        return bool(re.fullmatch(r"\$\{?\w+\}?(/|/\*|/\.\*|\*)", path)) or (
-            "$(" in path and path.endswith(("/", "/*"))
+        return (
+            bool(re.fullmatch(r"\$\{?\w+\}?(/|/\*|/\.\*|\*)", path))
+            or ("$(" in path and path.endswith(("/", "/*")))
+            or bool(re.search(r"/\.\.(/\*?)?$", path))
         )
     if bare in ("", ".", "..", "~", "*", ".*", "./*") or path.startswith("../"):
         return True
-    if bare in (".git",) or bare.endswith("/.git") or bare.startswith(".git/"):
+    if (
+        bare in (".git",)
+        or bare.endswith("/.git")
+        or re.match(r"\.git/(?!rebase-|MERGE_|CHERRY_PICK|.*\.lock$)", bare)
+    ):
         return True
     if path.startswith("~"):
         return not re.match(r"~/(\.cache|tmp|\.npm|\.local/share/Trash)(/|$)", path)

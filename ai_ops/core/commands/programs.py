@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import is_credential, is_vital, placed, written_rule
+from ai_ops.core.commands.stores import LOST
 
 _OPTIONS = {
     "python": ("-c",),
@@ -29,6 +31,33 @@ _OPTIONS = {
     "mawk": (),
     "tclsh": (),
     "ed": (),
+    "luajit": ("-e",),
+    "ts-node": ("-e", "-p"),
+    "tsx": ("-e",),
+    "pypy": ("-c",),
+    "ipython": ("-c",),
+    "elixir": ("-e",),
+    "erl": ("-eval",),
+    "raku": ("-e",),
+    "guile": ("-c",),
+    "sbcl": ("--eval",),
+    "racket": ("-e",),
+    "scala": ("-e",),
+    "clojure": ("-e",),
+    "bb": ("-e",),
+    "crystal": ("eval",),
+    "swift": ("-e",),
+    "octave": ("--eval",),
+    "gnuplot": ("-e",),
+    "jrunscript": ("-e",),
+    "jjs": (),
+    "gjs": ("-c",),
+    "qjs": ("-e",),
+    "irb": (),
+    "ghc": ("-e",),
+    "pry": ("-e",),
+    "rails": ("runner",),
+    "jshell": (),
 }
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`")
 _JOINED = re.compile(r"(['\"])\s*[+.]\s*\1|(['\"])\s+\2")
@@ -39,33 +68,97 @@ _RUNS = re.compile(
     re.IGNORECASE,
 )
 _DELETES = re.compile(
-    r"rmtree|rm_rf|rmSync|rmdirSync|unlink|remove_tree|removedirs|Remove-Item|remove_dir_all|fs\.rm\b|Deno\.remove|rimraf|deltree|File\.delete|delete_all"
+    r"rmtree|rm_rf|rmSync|rmdirSync|unlink|remove_tree|removedirs|Remove-Item|remove_dir_all|fs\.rm\b"
+    r"|Deno\.remove|rimraf|deltree|File\.delete|FileUtils\.(rm|remove)\w*|os\.remove|emptyDir|del_dir_r"
+    r"|removeSync"
 )
 _SOCKET = re.compile(
-    r"socket|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|require\(.(net|socket).\)|io\.popen",
+    r"socket|start_server|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|require\(.(net"
+    r"|socket).\)|io\.popen",
     re.IGNORECASE,
 )
 _A_SHELL = re.compile(
-    r"/bin/(ba)?sh|['\"](ba)?sh -i|`(ba)?sh\b|spawn\(.(ba)?sh|dup2|pty\.spawn|cmd\.exe|exec\b", re.IGNORECASE
+    r"['\"`](/\S*/)?(ba|z|da|k)?sh[\s'\"`]|/bin/(ba)?sh|`(ba)?sh\b|spawn\(.(ba)?sh|[\[(,]\s*['\"](ba|z|da|k)?sh['\"]|`#\{|dup2"
+    r"|pty\.spawn|cmd\.exe|exec\b",
+    re.IGNORECASE,
 )
 _FETCHES = re.compile(
-    r"urlopen|urlretrieve|requests\.get|httpx|LWP|Net::HTTP|open-uri|https?\.get|fetch\(|DownloadString|file_get_contents\(.https?",
+    r"urlopen|urlretrieve|requests\.get|httpx|LWP|Net::HTTP|open-uri|URI\.open|https?\W{0,3}\.get|axios"
+    r"|\bget\(?\s*['\"]https?:|fetch\(|DownloadString|file_get_contents\(.https?",
     re.IGNORECASE,
 )
 _EVALUATES = re.compile(
     r"\b(exec|eval|IEX|compile|instance_eval|Function|vm\.run\w*|loadstring|assert)\b", re.IGNORECASE
 )
 _DECODES = re.compile(
-    r"b64decode|base64|fromhex|unhexlify|codecs\.decode|decode\(|zlib\.decompress|marshal\.loads|pickle\.loads|chr\(|fromCharCode|atob|unpack|rot.?13|Buffer\.from",
+    r"b64decode|base64|fromhex|unhexlify|codecs\.decode|decode\(|zlib\.decompress|marshal\.loads"
+    r"|pickle\.loads|\bchr\b|fromCharCode|atob|unpack|\bpack\b|rot.?13|Buffer\.from",
     re.IGNORECASE,
 )
 _SENDS = re.compile(
-    r"requests\.(post|put)|urlopen|http\.request|fetch\(|axios|POST|sendall|smtplib|\.post\(", re.IGNORECASE
+    r"requests\.(post|put)|urlopen|http\.request|fetch\(|axios|POST|sendall|smtplib|ftplib|(\."
+    r"|->)post\(",
+    re.IGNORECASE,
 )
-_SECRETS = re.compile(r"os\.environ|process\.env|ENV\b|%ENV|getenv|\.ssh|\.aws|/etc/passwd|\.env\b")
-_FORKS = re.compile(
-    r"(while|for|until|loop)\b.*\bfork|\bfork\b.*\b(while|for|until)\b|fork\s*\(?\)?\s*while", re.DOTALL
+_SECRETS = re.compile(
+    r"os\.environ|process\.env|ENV\b|%ENV|getenv|\.ssh|\.aws|/etc/passwd|\.env\b|`(env|printenv|cat )"
 )
+_LOOPS = re.compile(r"\b(while|for|until|loop)\b")
+_HOME = re.compile(r"Path\.home\(\)|homedir\(\)|Dir\.home|(ENV|environ|env)\W{1,3}HOME|getenv\(.HOME")
+_DELETES_HOME = re.compile(rf"({_DELETES.pattern})[^;\n]{{0,40}}({_HOME.pattern})")
+_STRICT_DECODES = (
+    r"b64decode|base64_decode|decode64|decode_base64|fromhex|unhexlify|rot.?13|fromCharCode|atob|pack\("
+    r"|unpack1?\("
+    r"|Buffer\.from|hex2bin|decompress|marshal\.loads|chr\(|\[::-1\]|reverse|str_rot13|gzinflate|unescape\("
+)
+_RUNS_DECODED = re.compile(
+    rf"(os\.system|popen|\bexec\w*|\brun|check_output|check_call|\bcall|\beval|\bsystem|passthru|spawn\w*)\b[^;\n]{{0,60}}({_STRICT_DECODES})"
+    rf"|({_STRICT_DECODES})[^\n]{{0,200}}(os\.system|popen|exec\w*|subprocess\.\w+|\bsystem|eval)\s*\("
+)
+_KEEPS = re.compile(r"urlretrieve|\bwrite\w*\(|store|pipe\(")
+_STARTS_IT = re.compile(r"os\.system|subprocess|popen|exec\w*\(|chmod|spawn|system\(")
+_WHOLE_ENVIRONMENT = re.compile(
+    r"os\.environ\b(?!\s*[\[.])|process\.env\b(?!\s*[\[.])|%ENV|\bENV\.to_|getenv\(\)|\$_ENV"
+    r"|\$_SERVER\b(?!\[)"
+)
+_LARGE = re.compile(
+    r"\*\s*\(?\s*(10\s*\*\*\s*(1\d|[2-9]\d)|1\s*<<\s*(3[4-9]|[4-9]\d)|2\s*\*\*\s*(3[4-9]|[4-9]\d)|\d{11,}"
+    r"|1e1\d)|\(\s*(10\*\*1[1-9]|1<<(3[5-9]|[4-9]\d))\s*\)"
+)
+_FOREVER = re.compile(
+    r"while\s*\(?\s*(True|1|true|!0|!\$x)\s*\)?\s*[:{;$a-z(]|for\s*\(\s*;\s*;\s*\)|\bloop\s*(do\b|\{)"
+    r"|for \w+ in (itertools\.)?(count|repeat|cycle)\("
+)
+_GROWS = re.compile(
+    r"append|\+=|\bpush\b|\[\]\s*=|<<|fork|spawn|Thread|Process\(|Popen|open\(|write|print|mkdir|malloc"
+    r"|alloc|system\(|exec|socket",
+    re.I,
+)
+_PAUSES = re.compile(r"sleep|break|recv|accept|input\(|readline|exit|return|await|wait", re.I)
+
+
+def _grows(code: str) -> bool:
+    """Whether code makes something of a vast size, or more and more without an end."""
+    return bool(_LARGE.search(code)) or bool(
+        _FOREVER.search(code) and _GROWS.search(code) and not _PAUSES.search(code)
+    )
+
+
+_ARGUMENTS = re.compile(r"\bARGV\b|\bargv\b|\$@|\$argv")
+
+
+def passed_on(call: Call) -> tuple[str, ...]:
+    """Return the argv that code starts when it starts its own arguments."""
+    code = code_of(call)
+    if not (code and _ARGUMENTS.search(code) and _RUNS.search(code)):
+        return ()
+    return call.args[call.args.index(code) + 1 :] if code in call.args else ()
+
+
+def with_code(name: str, code: str) -> Call | None:
+    """Return the call of an interpreter on code; None where it is a shell, or none that is known."""
+    options = _OPTIONS.get(re.sub(r"[\d.]+$", "", name), ())
+    return Call(name, (options[0], code)) if options else None
 
 
 def code_of(call: Call) -> str:
@@ -78,6 +171,8 @@ def code_of(call: Call) -> str:
     for option in _OPTIONS[name]:
         if found := _value(call, option):
             return found
+    if name == "php" and (found := call.value("--execute", "--code")):
+        return found
     if name in ("powershell", "pwsh"):
         return " ".join(call.args)
     reads_input = not call.plain or call.plain[0] == "-"
@@ -99,23 +194,13 @@ def shell_texts(code: str) -> Iterator[str]:
     whole = _JOINED.sub("", code)
     texts = [next(group for group in found.groups() if group is not None) for found in _TEXT.finditer(whole)]
     yield from (text.replace('\\"', '"') for text in texts)
+    if _HOME.search(code):
+        yield from (f"{text}~" for text in texts if text.endswith(" "))
     if len(texts) > 1:
         yield " ".join(texts)
 
 
-_STARTED = frozenset(
-    {
-        "PAGER",
-        "MANPAGER",
-        "EDITOR",
-        "VISUAL",
-        "BROWSER",
-        "PROMPT_COMMAND",
-        "LESSOPEN",
-        "SUDO_ASKPASS",
-        "SSH_ASKPASS",
-    }
-)
+_STARTED = names("PAGER MANPAGER EDITOR VISUAL BROWSER PROMPT_COMMAND LESSOPEN SUDO_ASKPASS SSH_ASKPASS")
 """Variables whose value others start as a program."""
 
 
@@ -127,13 +212,14 @@ def started_texts(call: Call) -> Iterator[str]:
 
 
 _WRITES = re.compile(
-    r"write_text|write_bytes|\bopen\(|writeFile|appendFile|File\.write|fopen|copyfile|shutil\.(copy|move)|os\.(replace|rename|symlink|link)"
+    r"write_text|write_bytes|\bopen\(|writeFile|appendFile|File\.write|fopen|copyfile|shutil\.(copy|move)"
+    r"|os\.(replace|rename|symlink|link)"
 )
 
 
 def programs(call: Call) -> Iterator[str]:
     """Find what code on a command line does."""
-    code = code_of(call)
+    code = _JOINED.sub("", code_of(call))
     if re.match(r"(powershell|pwsh)", call.name) and any(
         re.match(r"-e(nc|ncodedcommand)?$", arg, re.I) for arg in call.args
     ):
@@ -144,17 +230,22 @@ def programs(call: Call) -> Iterator[str]:
         next(group for group in found.groups() if group is not None)
         for found in _TEXT.finditer(_JOINED.sub("", code))
     ]
-    if _DELETES.search(code) and any(
-        is_vital(placed(text, ".")) for text in texts + re.findall(r"\s([A-Z]:\S*|/\S*)", code)
+    if _DELETES.search(code) and (
+        any(is_vital(placed(text, ".")) for text in texts + re.findall(r"\s([A-Z]:\S*|/\S*)", code))
+        or _DELETES_HOME.search(code)
     ):
         yield "destructive_delete"
     if "pty.spawn" in code or (_SOCKET.search(code) and _A_SHELL.search(code)):
         yield "reverse_shell"
-    if _FETCHES.search(code) and _EVALUATES.search(code):
+    if _FETCHES.search(call.text) and (
+        _EVALUATES.search(code) or (_KEEPS.search(code) and _STARTS_IT.search(code))
+    ):
         yield "remote_code"
-    elif _DECODES.search(code) and _EVALUATES.search(code):
+    elif (_DECODES.search(code) and _EVALUATES.search(code)) or _RUNS_DECODED.search(code):
         yield "obfuscated"
-    if _SENDS.search(code) and _SECRETS.search(code) and "http" in code:
+    if (_SENDS.search(code) and _SECRETS.search(code) and re.search(r"http|smtp|ftp|sendall", code)) or (
+        _FETCHES.search(code) and _WHOLE_ENVIRONMENT.search(code)
+    ):
         yield "exfiltration"
     if any(map(is_credential, texts)):
         yield "credential_read"
@@ -164,11 +255,16 @@ def programs(call: Call) -> Iterator[str]:
         yield from filter(
             None, (written_rule(placed(text, ".")) for text in texts if text.startswith(("/", "~")))
         )
-    if _FORKS.search(code):
+    if (_LOOPS.search(code) and "fork" in code) or _grows(code):
         yield "resource_exhaustion"
+    if re.search(r"(execute|query|raw|sql|run|exec)\w*\(", code) and LOST.search(code.rstrip("\"') ;")):
+        yield "database_loss"
     if re.search(r"\bset(e?uid|e?gid|reuid|resuid)\(?\s*0", code):
         yield "privilege"
-    if re.search(r"getattr\(|__import__\(|__builtins__|globals\(\)\[", code) and _RUNS.search(code):
+    if re.search(
+        r"getattr\(|__builtins__|globals\(\)\[|__import__\(\s*([^'\"]|.(os|subprocess|pty|socket|base64|builtins|shutil|codecs|zlib|ctypes)\b)",
+        code,
+    ) and _RUNS.search(code):
         yield "obfuscated"
 
 

@@ -8,36 +8,23 @@ from __future__ import annotations
 
 import re
 
-from ai_ops.core.commands.parts import NUMBER, Command, Kind, Part, Redirect, Word, unescape
+from ai_ops.core.commands.looping import Loops
+from ai_ops.core.commands.naming import names
+from ai_ops.core.commands.parts import NUMBER, Command, Kind, Part, Redirect, Word, joined, plain, unescape
 
 MOST_CHARACTERS = 64_000
 """A longer text is read up to here, and said to be too long."""
 
 
-_KEYWORDS = frozenset(
-    {
-        "if",
-        "then",
-        "else",
-        "elif",
-        "fi",
-        "do",
-        "done",
-        "while",
-        "until",
-        "{",
-        "}",
-        "!",
-        "time",
-        "esac",
-        "coproc",
-    }
-)
+_KEYWORDS = names("if then else elif fi do done while until { } ! time esac coproc")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 _REDIRECT = re.compile(r"(?:\d+|\{\w+\}|&)?(<<<|<<-?|<>|>>|>\||[<>]&|[<>])")
 _DEFINITION = re.compile(
     r"(?:function\s+([^\s\"'$`;|&<>(){}=]+)\s*(?:\(\s*\)\s*)?(?=[{(])|([^\s\"'$`;|&<>(){}=]+)\s*\(\s*\)\s*)"
 )
+_LONGEST_PATTERN = 300
+_MOST_MISREAD = 20
+_ARRAY = re.compile(r"[A-Za-z_]\w*\+?=")
 _HIDDEN = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
 
 
@@ -53,6 +40,8 @@ class _Reader:
         self._found: list[Command] = []
         self._now = Command()
         self._documents: list[tuple[str, bool, bool, Command]] = []
+        self._loops = Loops(self._found)
+        self._cases = self._misread = 0
 
     def commands(self) -> list[Command]:
         while self._at < len(self._text):
@@ -74,19 +63,27 @@ class _Reader:
             self._at = len(text) if end < 0 else end
         elif char in ";()":
             self._separator(char)
+            if char == ";" and self._cases and text[at : at + 2] in (";;", ";&"):
+                self._at = at + 2
+                self._skip_pattern()
         elif (redirect := _REDIRECT.match(text, at)) and not text.startswith(("<(", ">("), at):
             self._redirect(redirect)
         elif char == "|":
             self._end(pipe=not text.startswith("||", at))
             self._at += 2 if text[at : at + 2] in ("||", "|&") else 1
         elif char == "&":
-            self._now.behind = not text.startswith("&&", at)
+            self._behind(alone=not text.startswith("&&", at))
             self._end()
             self._at += 2 if text.startswith("&&", at) else 1
         elif not self._now.words and (defined := _DEFINITION.match(text, at)):
             self._define(defined)
         else:
             self._word_or_keyword()
+
+    def _behind(self, *, alone: bool) -> None:
+        """Mark what ``&`` ends: a command, or the last one of a group."""
+        last = self._found[-1] if self._now.empty and self._found else self._now
+        last.behind = last.behind or alone
 
     def _define(self, found: re.Match[str]) -> None:
         self._now.defines = found[1] or found[2]
@@ -97,6 +94,11 @@ class _Reader:
         self._end()
 
     def _separator(self, char: str) -> None:
+        if char == "(" and self._text.startswith("((", self._at) and _plain_words(self._now) == ["for"]:
+            sum = self._balanced("(", ")")
+            self._found.extend(_Reader(_run_for(sum)).commands())
+            self._now.words.append((Part(Kind.TEXT, sum, True),))
+            return
         if char == "(" and self._text.startswith("((", self._at) and not self._now.words:
             self._found.extend(_Reader(_run_for(self._balanced("(", ")"))).commands())
             return
@@ -105,11 +107,39 @@ class _Reader:
 
     def _word_or_keyword(self) -> None:
         word = self._word()
-        plain = len(word) == 1 and word[0].kind is Kind.TEXT and not word[0].quoted
-        if plain and not self._now.words and word[0].text in _KEYWORDS:
+        bare = len(word) == 1 and word[0].kind is Kind.TEXT and not word[0].quoted
+        if bare and word[0].text == "in" and _plain_words(self._now)[:1] == ["case"]:
+            self._now.words.append(word)
+            self._end()
+            self._cases += 1
+            self._skip_pattern()
+        elif bare and not self._now.words and word[0].text in _KEYWORDS:
+            self._cases -= word[0].text == "esac" and self._cases > 0
             self._end_keeping_pipe()
+            self._loops.keyword(word[0].text)
         elif word or self._at >= len(self._text):
             self._now.words.append(word)
+
+    def _skip_pattern(self) -> None:
+        """Skip the pattern of a case, which names no command; what is none is read as commands."""
+        start, kept = self._at, len(self._found)
+        end = min(len(self._text), start + _LONGEST_PATTERN) if self._misread < _MOST_MISREAD else start
+        while self._at < end:
+            char = self._text[self._at]
+            if char == ")":
+                self._at += 1
+                return
+            if char in ";&<>" or self._text.startswith("esac", self._at):
+                break
+            if char in " \t\r\n|(":
+                self._at += 1
+                continue
+            word = self._word()
+            if any(part.kind is not Kind.TEXT for part in word):
+                self._found.append(Command(words=[(Part(Kind.TEXT, ":"),), word]))
+        self._misread += not self._text.startswith("esac", self._at)
+        self._at = start
+        del self._found[kept:]
 
     def _end_keeping_pipe(self) -> None:
         piped = self._now.piped
@@ -117,6 +147,7 @@ class _Reader:
         self._now.piped = piped
 
     def _end(self, *, pipe: bool = False) -> None:
+        self._loops.closed = ()
         if not self._now.empty:
             self._found.append(self._now)
         self._now = Command(piped=pipe)
@@ -129,9 +160,14 @@ class _Reader:
         target = self._word()
         if operator in ("<<", "<<-"):
             literal = any(part.quoted for part in target)
-            self._documents.append((_plain(target), operator == "<<-", literal, self._now))
+            self._documents.append((plain(target), operator == "<<-", literal, self._receiver(operator)))
         else:
-            self._now.redirects.append(Redirect(operator, target))
+            self._receiver(operator).redirects.append(Redirect(operator, target))
+
+    def _receiver(self, operator: str) -> Command:
+        """Return the command of a redirect: behind a loop, what reads its input or writes its output."""
+        closed = self._loops.closed if self._now.empty else ()
+        return (closed[0] if "<" in operator else closed[1]) if closed else self._now
 
     def _take_documents(self) -> None:
         for mark, tabs, literal, command in self._documents:
@@ -146,17 +182,20 @@ class _Reader:
                 lines.append(line)
             body = "\n".join(lines) + "\n"
             parts = [Part(Kind.TEXT, body, True)] if literal else _Reader(body)._double(closing="")
-            command.redirects.append(Redirect("<<", _joined(parts)))
+            command.redirects.append(Redirect("<<", joined(parts)))
         self._documents.clear()
 
     def _word(self) -> Word:
         parts: list[Part] = []
         while self._at < len(self._text):
             char = self._text[self._at]
+            if char == "(" and parts and _ARRAY.fullmatch(plain(tuple(parts))) and parts[0].kind is Kind.TEXT:
+                parts.append(Part(Kind.ARRAY, self._balanced("(", ")")))
+                continue
             if char in " \t\r\n;|&" or (char in "<>()" and not self._text.startswith(("<(", ">("), self._at)):
                 break
             parts.extend(self._part(char))
-        return _joined(parts)
+        return joined(parts)
 
     def _part(self, char: str) -> list[Part]:
         if char == "'":
@@ -264,21 +303,10 @@ def _run_for(sum: str) -> str:
     return "\n".join(part.text for part in _Reader(sum)._double(closing="") if part.kind is Kind.COMMAND)
 
 
-def _plain(word: Word) -> str:
-    return "".join(part.text for part in word)
+def words_of(text: str) -> list[Word]:
+    """Return the words of a list, as between the brackets of an array."""
+    return [word for command in read(text) for word in command.words]
 
 
-def _joined(parts: list[Part]) -> Word:
-    """Join neighbours of one sort: a quoted text comes in single characters."""
-    made: list[Part] = []
-    for part in parts:
-        last = made[-1] if made else None
-        if (
-            last
-            and last.kind is part.kind is Kind.TEXT
-            and (last.quoted, last.escaped) == (part.quoted, part.escaped)
-        ):
-            made[-1] = Part(Kind.TEXT, last.text + part.text, part.quoted, part.escaped)
-        else:
-            made.append(part)
-    return tuple(made)
+def _plain_words(command: Command) -> list[str]:
+    return [plain(word) for word in command.words]

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.credentials import SECRET_NAME
-from ai_ops.core.commands.places import is_credential, is_secret_file
+from ai_ops.core.commands.naming import names
+from ai_ops.core.commands.places import LOCAL, is_credential, is_secret_file
 from ai_ops.core.commands.unwrapping import SHELLS
 
-_FETCHERS = frozenset(
-    {"curl", "wget", "fetch", "aria2c", "http", "https", "lwp-request", "GET", "lynx", "axel"}
+_FETCHERS = names(
+    "curl wget fetch aria2c http https xh lwp-request lwp-download GET lynx axel links elinks w3m "
+    "curlie wget2 httpie dig nslookup host gsutil tftp ftp lftp"
 )
 _INTERPRETERS = SHELLS | {
     "python",
@@ -29,10 +31,51 @@ _INTERPRETERS = SHELLS | {
     "bun",
 }
 _SOCKETS = frozenset({"nc", "ncat", "netcat", "socat", "telnet", "nc.traditional", "nc.openbsd"})
-_PACKERS = frozenset({"tar", "cat", "zip", "gzip", "base64", "mysqldump", "pg_dump", "env", "printenv", "dd"})
-_LOCAL = re.compile(
-    r"(^|//|@)(localhost|127\.\d+\.\d+\.\d+|\[::1\]|0\.0\.0\.0|::1|host\.docker\.internal)([:/]|$)"
+_TAKES_PROGRAMS = names(
+    "java make psql mysql mariadb sqlite3 mongosh crontab vim ed ansible-playbook groovy Rscript"
 )
+_TUNNELS = names(
+    "ngrok cloudflared chisel frpc frps bore localtunnel lt serveo gost ligolo pagekite sshuttle tmate "
+    "upterm ttyd gotty shellinaboxd wetty teleconsole pwncat pwncat-cs rcat cryptcat sshd dropbear "
+    "telnetd in.telnetd rshd vncserver x11vnc xrdp zrok rathole iodine dnscat dnscat2 ptunnel autossh "
+    "revsocks sliver merlin"
+)
+"""Programs that let others in."""
+_RUNNERS_OF_PACKAGES = frozenset({"npx", "bunx", "pnpx", "uvx", "pipx", "npm", "pnpm", "yarn"})
+_SENDERS = names(
+    "croc wormhole magic-wormhole ffsend transfer pastebinit wgetpaste gist tftp smbclient wput "
+    "ncftpput slackcat telegram-send swaks mpack termbin onionshare-cli ipfs gdrive dropbox "
+    "dropbox_uploader.sh mega-put magnet warp portal sendme 0x0 sprunge ix curlftpfs megatools"
+)
+"""Programs that are there to give files to somebody else."""
+_STORES = names(
+    "aws gsutil gcloud az s3cmd s5cmd mc b2 rclone restic borg duplicity azcopy oci mail sendmail mutt "
+    "mailx msmtp rsync scp docker podman kubectl ssh socat"
+)
+"""Programs with which files of the work may go elsewhere, and what is private may not."""
+_DROPS = re.compile(
+    r"webhook\.site|requestbin|pipedream\.net|transfer\.sh|file\.io|0x0\.st|ix\.io|sprunge\.us"
+    r"|termbin\.com|paste\.(ee|rs|bin)"
+    r"|pastebin\.com/api|hastebin|dpaste|ngrok(-free)?\.(io|app|dev)|discord(app)?\.com/api/webhooks"
+    r"|api\.telegram\.org/bot"
+    r"|hooks\.slack\.com|interact\.sh|oast\.|burpcollaborator|canarytokens|bashupload|temp\.sh|catbox\.moe"
+    r"|gofile\.io|anonfile"
+    r"|beeceptor|hookbin|requestcatcher|dnslog|ceye\.io|\.onion\b|trycloudflare\.com|serveo\.net"
+    r"|localhost\.run|oshi\.at"
+)
+"""Places where anybody can leave something for anybody."""
+_CLOUD_COPIES = frozenset(
+    {"aws", "gsutil", "gcloud", "az", "s3cmd", "s5cmd", "mc", "rclone", "azcopy", "restic", "borg"}
+)
+_EVERYTHING = re.compile(r"~|/|/(etc|root|home|var)(/\*?)?|~/\*?")
+_TELLERS = frozenset(
+    {"env", "printenv", "set", "export", "grep", "base64", "xxd", "fold", "od", "cut", "history"}
+)
+_SERVERS = re.compile(
+    r"http\.server|SimpleHTTPServer|http-server|\bserve\b|miniserve|darkhttpd|webfs|busybox httpd|thttpd"
+    r"|-S \S+:\d+|-run -e httpd"
+)
+_PACKERS = frozenset({"tar", "cat", "zip", "gzip", "base64", "mysqldump", "pg_dump", "env", "printenv", "dd"})
 _METADATA = re.compile(r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|fd00:ec2::254")
 
 
@@ -54,9 +97,15 @@ def shells(call: Call) -> Iterator[str]:
         yield "reverse_shell"
     if name == "ssh" and call.has("-R", "-D", "-w"):
         yield "reverse_shell"
-    if name in _SOCKETS and call.has("-l") and not call.has("-z"):
+    if name in _SOCKETS and call.has("-l") and not call.has("-z") and not any(map(LOCAL.search, call.plain)):
         yield "reverse_shell"
-    if name in ("ngrok", "cloudflared", "chisel", "frpc", "bore", "localtunnel", "serveo", "tailscale"):
+    if name in _TUNNELS or (name in _RUNNERS_OF_PACKAGES and _TUNNELS & set(call.plain)):
+        yield "reverse_shell"
+    if name in ("xterm", "urxvt", "rxvt") and re.search(r"-display \S*\w:\d", text):
+        yield "reverse_shell"
+    if name == "ztcp" or (name == "zmodload" and "net/tcp" in text):
+        yield "reverse_shell"
+    if name == "tailscale" and re.search(r"\b(up|funnel|serve|ssh)\b", text):
         yield "reverse_shell"
 
 
@@ -65,13 +114,17 @@ def downloads(call: Call) -> Iterator[str]:
     text = " ".join(call.args)
     read = f"{text} {call.given or ''}".replace("\u00a0", " ")
     fetched = re.search(r"\$\((curl|wget|fetch)\b|\x60(curl|wget)\b", read)
-    if (call.name in _INTERPRETERS and call.source and call.source[0] in _FETCHERS) or (
-        call.name in _INTERPRETERS and fetched
-    ):
+    runs = call.name in _INTERPRETERS or call.name in _TAKES_PROGRAMS
+    if runs and ((call.source and call.source[0] in _FETCHERS) or fetched):
         yield "remote_code"
     if re.search(
         r"(IEX|Invoke-Expression|DownloadString|DownloadFile|Invoke-WebRequest.*\|)", text, re.I
     ) and re.search(r"powershell|pwsh|iex", call.text, re.I):
+        yield "remote_code"
+    if call.name in ("deno", "bun", "node", "tsx") and any(
+        re.match(r"https?://(?!deno\.land/|jsr\.io/|esm\.sh/)", arg) and not LOCAL.search(arg)
+        for arg in call.plain
+    ):
         yield "remote_code"
     if call.name in ("certutil", "bitsadmin", "mshta", "regsvr32", "rundll32") and re.search(
         "http|javascript:", text
@@ -82,7 +135,9 @@ def downloads(call: Call) -> Iterator[str]:
 def leaks(call: Call) -> Iterator[str]:
     """Find what is sent away: files, secrets, what another command printed."""
     text = " ".join(call.args)
-    if call.name in ("curl", "wget", "http", "https") and _METADATA.search(text):
+    if call.name not in ("echo", "printf", "grep", "rg", "git", "gh", "sed", "awk") and _METADATA.search(
+        text
+    ):
         yield "credential_read"
     if call.name in ("curl", "wget") and "docker.sock" in text:
         yield "container_escape"
@@ -91,17 +146,60 @@ def leaks(call: Call) -> Iterator[str]:
         or (call.name in _SOCKETS and (call.source or call.given or call.reads) and not _is_local(call))
         or (call.name in ("scp", "sftp", "ftp", "lftp", "rclone", "rsync") and _uploads(call))
         or (
-            call.name in ("dig", "nslookup", "host", "ping", "drill")
-            and ("$(" in text or SECRET_NAME.search(text))
+            call.name
+            in (
+                "dig",
+                "nslookup",
+                "host",
+                "ping",
+                "drill",
+                "traceroute",
+                "tracepath",
+                "mtr",
+                "whois",
+                "fping",
+            )
+            and ("$(" in text or SECRET_NAME.search(text) or re.search(r"\$\{?\w+\}?\.[\w.-]+", text))
         )
         or (
-            call.name in ("aws", "gsutil", "gcloud", "az", "mail", "sendmail", "mutt")
+            call.name in (*_STORES, "gh", "glab")
             and any(is_credential(path) or is_secret_file(path) for path in call.paths(call.plain))
         )
+        or (
+            (call.name in _STORES or call.name in _SOCKETS)
+            and any(is_credential(path) or is_secret_file(path) for path in call.paths(call.reads))
+        )
+        or (
+            call.name == "openssl"
+            and call.at("s_client")
+            and (call.source or set(call.reads) - {"/dev/null"})
+            and not _is_local(call)
+        )
+        or (call.name in _CLOUD_COPIES and any(map(_EVERYTHING.fullmatch, call.paths(call.plain[:-1]))))
+        or _gives(call)
+        or (call.name in _FETCHERS and _DROPS.search(text))
+        or _serves(call)
         or (call.name in ("mail", "sendmail", "mutt", "mailx") and (call.source or call.reads))
         or (call.name == "ssh" and call.source[:1] and call.source[0] in _PACKERS)
     ):
         yield "exfiltration"
+
+
+def _gives(call: Call) -> bool:
+    """Whether a program gives away what it is given."""
+    if call.name in ("gh", "glab"):
+        return bool(re.search(r"\b(gist|snippet) create\b", call.text))
+    sends = call.name in _SENDERS and not call.at("receive") and not call.has("--help", "--version")
+    return sends and bool(call.plain or call.source or call.reads)
+
+
+def _serves(call: Call) -> bool:
+    """Whether a web server hands out what does not belong to the work."""
+    folders = [call.folder, *call.paths([arg.partition("=")[2] or arg for arg in call.args])]
+    return bool(_SERVERS.search(call.text)) and any(
+        folder in ("/", "~", "..", "/etc", "/home", "/root") or folder.startswith("/home/")
+        for folder in folders
+    )
 
 
 def _carries(call: Call) -> bool:
@@ -117,9 +215,10 @@ def _carries(call: Call) -> bool:
         return True
     if SECRET_NAME.search(_without_headers(call)):
         return True
-    if re.search(r"\$\((?!date|uname|git)", text):
+    if re.search(r"\$\((?!date|uname|git (rev-parse|describe|log|branch|show|diff))", text):
         return True
-    return call.how == "xargs" and bool(call.source)
+    listed = call.source[:1] and call.source[0] in _TELLERS and re.search(r"[?/=]\$\{?\w", text)
+    return (call.how == "xargs" and bool(call.source)) or (call.how == "read" and bool(listed))
 
 
 def _without_headers(call: Call) -> str:
@@ -134,8 +233,8 @@ def _is_local(call: Call) -> bool:
     hosts = [arg for arg in call.plain if "://" in arg or ":" in arg or "." in arg or arg == "localhost"]
     return (
         bool(hosts)
-        and any(map(_LOCAL.search, hosts))
-        and not any("://" in h and not _LOCAL.search(h) for h in hosts)
+        and any(map(LOCAL.search, hosts))
+        and not any("://" in h and not LOCAL.search(h) for h in hosts)
     )
 
 
@@ -145,4 +244,4 @@ def _uploads(call: Call) -> bool:
     target = call.plain[-1]
     if call.name in ("sftp", "ftp", "lftp"):
         return True
-    return bool(re.match(r"([\w.-]+@)?[\w.-]{2,}::?|rsync://", target)) and not _LOCAL.search(target)
+    return bool(re.match(r"([\w.-]+@)?[\w.-]{2,}::?|rsync://", target)) and not LOCAL.search(target)

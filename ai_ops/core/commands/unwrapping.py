@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ai_ops.core.commands.naming import names
+
 SHELLS = frozenset(
     {"sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "csh", "tcsh", "mksh", "rbash", "$SHELL", "$BASH"}
 )
@@ -66,7 +68,10 @@ _POSITIONAL = {
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """What a command starts: ``argv`` itself, or ``text`` that a shell reads. ``how`` is what starts it."""
+    """What a command starts: ``argv`` itself, or ``text`` that a shell reads.
+
+    With a text, ``argv`` is its ``$0``, ``$1`` and so on. ``how`` is what starts it.
+    """
 
     argv: tuple[str, ...] = ()
     text: str = ""
@@ -112,6 +117,12 @@ def unwrap(argv: Sequence[str]) -> list[Inner]:
         return given
     if name == "watch":
         return [Inner(text=" ".join(_after_options(name, args)), how=name)]
+    if name in _ESCAPES:
+        return [Inner(text=found, how=name) for arg in args for found in _ESCAPE.findall(arg)]
+    if re.fullmatch(r"ld(-linux[\w-]*|-musl[\w-]*)?\.so[\d.]*", name) and args:
+        return [Inner(tuple(_after(args, "")), how=name)]
+    if name in _RUNNERS:
+        return _run_by(name, args)
     if name in _WITH_VALUE:
         rest = _after_options(name, args)
         return [Inner(tuple(rest), how=name)] if rest else []
@@ -136,6 +147,50 @@ _SAYS_RUN = re.compile(
 )
 
 
+_ESCAPES = names("psql mysql mariadb sqlite3 sqlite duckdb ftp lftp sftp telnet gnuplot irb gs")
+_ESCAPE = re.compile(r"(?:^|[\n;])\s*(?:\\!|\.shell|\.system|\bsystem|!)\s*([^\n]+)")
+"""How clients start a shell from within."""
+_RUNNERS = {
+    **dict.fromkeys(("poetry", "pipenv", "pdm", "hatch", "rye", "pixi", "conda", "mamba", "pipx"), ("run",)),
+    **dict.fromkeys(
+        ("bundle", "pnpm", "npm", "yarn", "mise", "rbenv", "pyenv", "asdf", "direnv", "opam"),
+        ("exec", "x", "dlx"),
+    ),
+    **dict.fromkeys(
+        (
+            "npx",
+            "bunx",
+            "pnpx",
+            "uvx",
+            "dotenv",
+            "dotenvx",
+            "foreman",
+            "honcho",
+            "aws-vault",
+            "firejail",
+            "rlwrap",
+        ),
+        (),
+    ),
+}
+"""Programs that run another of a project, with the word that stands before it."""
+
+
+def _run_by(name: str, args: list[str]) -> list[Inner]:
+    words = _RUNNERS[name]
+    if name == "npm" and args[:2] in (["pkg", "set"], ["set-script"]):
+        return [Inner(text=arg.partition("=")[2], how=name) for arg in args[2:] if "=" in arg]
+    if words and (not args or args[0] not in words):
+        return []
+    rest = args[1:] if words else args
+    texts = [rest[at + 1] for at, arg in enumerate(rest[:-1]) if arg in ("-c", "--call", "--shell-cmd")]
+    if texts:
+        return [Inner(text=text, how=name) for text in texts]
+    rest = _after(rest, "pnw", ("--package", "--with", "--from", "--env-file"))
+    rest = rest[1:] if name == "direnv" else rest
+    return [Inner(tuple(rest), how=name)] if rest else []
+
+
 def _texts(name: str, args: list[str]) -> list[str]:
     option = re.compile(_TEXT_OPTIONS[name])
     found = [args[at + 1] for at, arg in enumerate(args[:-1]) if option.fullmatch(arg)]
@@ -154,7 +209,7 @@ def _parallel(args: list[str]) -> list[Inner]:
 def _shell(name: str, args: list[str]) -> list[Inner]:
     for at, arg in enumerate(args):
         if arg in ("-c", "--command") or (re.fullmatch(r"-[a-zA-Z]*c[a-zA-Z]*", arg) and name in SHELLS):
-            return [Inner(text=args[at + 1], how=name)] if at + 1 < len(args) else []
+            return [Inner(tuple(args[at + 2 :]), args[at + 1], name)] if at + 1 < len(args) else []
         if not arg.startswith("-") and name in SHELLS:
             return []
     return []
