@@ -59,12 +59,9 @@ def expand(word: Word, variables: Mapping[str, str], printed: Printed) -> list[F
         pieces = re.split(rf"[ \t\n{re.escape(variables.get('IFS', ''))}]+", value)
         fields[-1] += pieces[0]
         fields.extend(pieces[1:])
-    made = [
-        each
-        for field in fields
-        if field or (open_field and any(p.quoted for p in word))
-        for each in _braces(field, word)
-    ]
+    empty = open_field and any(part.quoted for part in word)
+    kept = [field for field in fields if field or empty][:_MOST_FIELDS]
+    made = [each for field in kept for each in _braces(field, word)]
     return [Field(text, disguised) for text in made[:_MOST_FIELDS]]
 
 
