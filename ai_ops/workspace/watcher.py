@@ -59,9 +59,11 @@ def _children(pid: int) -> list[int]:
     The cost is that of the tree. A look at every process there is costs more the busier the machine is.
     """
     found: list[int] = []
-    for lists in (_PROC / str(pid) / "task").glob("*/children"):
-        with suppress(OSError):  # the thread ended meanwhile
-            found += map(int, lists.read_bytes().split())
+    threads = _PROC / str(pid) / "task"
+    with suppress(OSError):  # the process ended meanwhile
+        for thread in os.listdir(threads):  # noqa: PTH208 - names are all it takes
+            with suppress(OSError):  # the thread did
+                found += map(int, (threads / thread / "children").read_bytes().split())
     return found
 
 
