@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai_ops.core.pr_text import MOST, settled
+from ai_ops.core.pr_text import MOST, folded, settled, unfolded
 
 OLD, NEW, WARNED = "**Proved: so.**", "**Not proved: so.**", "> **It edits CI.**"
 BEFORE, NOW = f"{OLD}\n\nCause", f"{NEW}\n\n{WARNED}\n\nCause"
@@ -41,3 +41,21 @@ def test_where_there_is_no_room_for_what_is_new_the_words_of_people_stay_below_i
     assert told == f"{NEW}\n\n{WARNED}\n\n" + "x" * (MOST - 100)
     full = "x" * MOST
     assert settled(full + "y", full, BEFORE, NOW, HEAD) == full
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("a\n```\nb\n\nc\n```\nd", 3),
+        ("````py\n```\nb\n```\n````  \nd", 2),
+        ("```\nb\n``\n ```x\n`````\nd", 2),
+        ("a\n```\nb\nc", 4),
+        ("", 1),
+    ],
+    ids=["a block", "a block in a block", "no ends", "one without an end", "nothing"],
+)
+def test_a_fenced_block_is_one_line_to_a_merge_and_comes_back_as_it_was(text, lines):
+    assert folded(text).count("\n") + 1 == lines
+    assert unfolded(folded(text)) == text
+    assert unfolded(folded(text.replace("\n", "\r\n"))) == text
+    assert unfolded(folded("a\x1eb")) == "ab"

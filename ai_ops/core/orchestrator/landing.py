@@ -157,8 +157,8 @@ async def rewrite(job: Doing, known: PullRequest, body: str, head: Sequence[str]
     """
     host = job.tools.host_of(job.repository)
     shown = (await host.pull_request(job.repository, known.number)).body
-    merged = await job.tools.git.merge_texts(known.body, shown, body)
-    text = pr_text.settled(merged, shown, known.body, body, head)
+    merged = await job.tools.git.merge_texts(*map(pr_text.folded, (known.body, shown, body)))
+    text = pr_text.settled(pr_text.unfolded(merged), shown, known.body, body, head)
     if text != shown:
         await host.update_pull_request(job.repository, known.number, body=text)
     await job.tools.pull_requests.update(known.id, body=body)
