@@ -109,3 +109,16 @@ async def test_the_verdict_of_a_revision_stands_whatever_people_wrote_beside_the
         assert lines[0] == new and lines.count(new) == 1 and old not in lines
         assert ("Holds back the release of Friday." in lines) is (person == "a note above it")
         assert (f"{old} Or is it?" in lines) is (person == "a word in it")
+
+
+async def test_the_text_of_a_pull_request_that_was_found_on_the_host_is_brought_up_to_date(workshop, at):
+    async with workshop(script(), at=at) as floor:
+        pull, host = await published(floor), floor.tools.hosts[at.repository.code_host]
+        await floor.tools.pull_requests.update(pull.id, body="")  # as one is kept that a killed run opened
+        at.double.say(at.name, pull.number, "ada", "/ai-ops say float(0)")
+        await listening(floor).round()
+        task = await floor.worked(await under_way(floor.tools.tasks, pull.id))
+        assert task.outcome_reason == "revision 2 was pushed"
+        now = await floor.tools.pull_requests.find(pull.id)
+        shown = (await host.pull_request(at.repository, pull.number)).body
+        assert shown.strip() == now.body.strip() != pull.body.strip()

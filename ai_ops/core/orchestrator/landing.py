@@ -151,14 +151,16 @@ async def rewrite(job: Doing, known: PullRequest, body: str, head: Sequence[str]
 
     Args:
         job: the run.
-        known: its ``body`` is what we wrote last, without what people made of it.
+        known: its ``body`` is what we wrote last, without what people made of it; where it was only found on
+            the host there is none, and what stands there counts as ours.
         body: the next such text.
         head: the lines of it that say what is proved.
     """
     host = job.tools.host_of(job.repository)
     shown = (await host.pull_request(job.repository, known.number)).body
-    merged = await job.tools.git.merge_texts(*map(pr_text.folded, (known.body, shown, body)))
-    text = pr_text.settled(pr_text.unfolded(merged), shown, known.body, body, head)
+    before = known.body or shown
+    merged = await job.tools.git.merge_texts(*map(pr_text.folded, (before, shown, body)))
+    text = pr_text.settled(pr_text.unfolded(merged), shown, before, body, head)
     if text != shown:
         await host.update_pull_request(job.repository, known.number, body=text)
     await job.tools.pull_requests.update(known.id, body=body)
