@@ -12,17 +12,17 @@ from ai_ops.workspace import watcher
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
 
 _FAMILY = """
-import subprocess, sys, threading
+import os, subprocess, sys, threading
 child = [sys.executable, "-c", "import subprocess; subprocess.run(['cat'])"]
 started = []
 def start():
     started.append(subprocess.Popen(child, stdin=sys.stdin))
-    print("started", flush=True)
+    os.write(1, b"started\\n")
     started[0].wait()
 thread = threading.Thread(target=start)
 thread.start()
 other = subprocess.Popen(["cat"], stdin=sys.stdin)
-print("started", flush=True)
+os.write(1, b"started\\n")
 thread.join()
 """
 
