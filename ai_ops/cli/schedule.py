@@ -153,8 +153,9 @@ def edit_schedule(
     if not body and not of_task:
         raise CliError(Exit.USAGE, "nothing to change; see ai-ops schedule edit --help")
     client, path = connect(), f"/v1/schedules/{quoted(schedule_id)}"
-    if of_task:  # a task is changed as a whole
-        body["task"] = given(client.get(path)["task"]) | of_task
+    if of_task:  # a task is changed as a whole; that it may use no tool is a list of none
+        task = client.get(path)["task"]
+        body["task"] = {key: value for key, value in task.items() if value not in (None, "")} | of_task
     _answer(client.patch(path, body), as_json=as_json)
 
 

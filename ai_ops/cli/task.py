@@ -90,7 +90,7 @@ def show_task(
     task = client.get(f"/v1/tasks/{quoted(task_id)}")
     if follow_it:
         task = follow(client, task["task_id"], silent=as_json)
-    trace = client.get(f"/v1/traces/{task['trace_id']}") if show_logs and task["trace_id"] else None
+    trace = _kept(client.get, f"/v1/traces/{task['trace_id']}") if show_logs and task["trace_id"] else None
     if as_json:
         emit_json({**task, "trace": trace} if show_logs else task)
     else:
@@ -100,6 +100,8 @@ def show_task(
         if trace:
             line()
             print_steps(trace)
+        elif show_logs and task["trace_id"]:
+            note("its steps are no longer kept (TRACE_RETENTION_DAYS)")
         print_answer(client, task)
     if follow_it:
         exit_as(task)
@@ -144,16 +146,23 @@ def print_answer(client: ApiClient, task: dict[str, Any]) -> None:
     """Print what a prompt task that is done has answered, as far as it is kept."""
     if task["kind"] != "prompt" or task["state"] != "completed" or not task["trace_id"]:
         return
-    try:
-        answer = client.text(f"/v1/traces/{task['trace_id']}/artifacts/answer")
-    except CliError as failure:
-        if failure.code is not Exit.NOT_FOUND:
-            raise
+    answer = _kept(client.text, f"/v1/traces/{task['trace_id']}/artifacts/answer")
+    if answer is None:
         return
     line()
     line(answer[:_SHOWN].rstrip())
     if len(answer) > _SHOWN:
         note(f"(all of it: ai-ops trace show {task['trace_id']} --artifact answer)")
+
+
+def _kept(read: Callable[[str], Any], path: str) -> Any:
+    """Return what is kept of a run, or None: it is removed by age before its task."""
+    try:
+        return read(path)
+    except CliError as failure:
+        if failure.code is not Exit.NOT_FOUND:
+            raise
+        return None
 
 
 def _next_step(task: dict[str, Any]) -> str:

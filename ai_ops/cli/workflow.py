@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -214,7 +215,13 @@ def _print(found: dict[str, Any]) -> None:
         Column("reason", "REASON", least=24, rank=1),
     ]
     table(({**step, "after": ", ".join(step["needs"])} for step in found["steps"]), columns)
-    if any(step["task_id"] and step["state"] == "failed" for step in found["steps"]):
-        note("it goes on with what was lost: ai-ops task retry TASK")
-    elif any(step["state"] == "completed" for step in found["steps"]):
-        note("an answer is shown by: ai-ops task show TASK")
+    if words := hint(found):
+        note(words)
+
+
+def hint(found: Mapping[str, Any]) -> str:
+    """Return what a person can do next with a workflow; one that a person cancelled does not go on."""
+    begun = {step["state"] for step in found["steps"] if step["task_id"]}
+    if begun & {"failed", "cancelled"} and not found["cancel_requested"]:
+        return "it goes on with what was lost: ai-ops task retry TASK"
+    return "an answer is shown by: ai-ops task show TASK" if "completed" in begun else ""

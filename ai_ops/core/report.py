@@ -198,15 +198,21 @@ def commit_message(
     return f"{first_line or title(error, changed)}\n\n{body}\n\n{last}\n"
 
 
+def head(report: Report) -> tuple[str, ...]:
+    """Return the lines of Markdown that a body begins with: the verdict, and what to beware of."""
+    banners = (f"> **{markdown.text(banner)}**" for banner in report.banners)
+    return (f"**{report.headline}**", *banners)
+
+
 def body(report: Report, marker: str, template: str = "") -> str:
     """Return the Markdown body of a pull request. ``marker`` is hidden and finds it again.
 
     The order is that of a reader in a hurry, or that of the repository's own template. Sections there is no
     room for are left out, and named.
     """
-    head = [f"**{report.headline}**", *(f"> **{markdown.text(banner)}**" for banner in report.banners)]
+    first = head(report)
     foot = [_footer(report), f"<!-- {marker} -->"]
-    form = pr_template.fill(template, head, ()) if template.strip() else head
+    form = pr_template.fill(template, first, ()) if template.strip() else first
     room = _MOST_BODY - sum(len(part) + 2 for part in (*form, *foot))
     there, missing = [], []
     for heading, text in _sections(report):
@@ -218,9 +224,9 @@ def body(report: Report, marker: str, template: str = "") -> str:
             missing.append(heading)
     if missing:
         foot.insert(0, f"Left out for want of room, see the trace: {', '.join(missing)}.")
-    told = [*head, *(f"### {heading}\n\n{text}" for heading, text in there)]
+    told = [*first, *(f"### {heading}\n\n{text}" for heading, text in there)]
     if template.strip():
-        told = pr_template.fill(template, head, there)
+        told = pr_template.fill(template, first, there)
     return "\n\n".join([*told, *foot]) + "\n"
 
 

@@ -19,6 +19,9 @@ _MOST_TITLE = 72
 _MOST_ASKED = 4000
 _MOST_REASONS = 20
 
+HEAD = "**Made for a task, not proved: a person has to judge this change.**"
+"""The line that a body begins with."""
+
 NO_SUITE = "suite_missing"
 """The rule of a change whose tests could not be run."""
 
@@ -55,7 +58,7 @@ def body(told: Told, marker: str) -> str:
     reasons = [_reason(each) for each in told.proof.reasons[:_MOST_REASONS]]
     more = len(told.proof.reasons) - len(reasons)
     parts = [
-        "**Made for a task, not proved: a person has to judge this change.**",
+        HEAD,
         f"### What was asked for\n\n{markdown.block(told.asked, limit=_MOST_ASKED)}",
         f"### Change, in Claude's words\n\n{markdown.text(told.summary)}" if told.summary else "",
         _list("Guard and tests", [*reasons, *([f"and {more} more, see the trace"] if more > 0 else [])]),

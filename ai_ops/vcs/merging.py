@@ -76,9 +76,7 @@ async def merge_texts(runner: GitRunner, base: str, kept: str, changed: str) -> 
         skeleton(git_dir)
         names = ("kept", "base", "changed")
         for name, text in zip(names, (kept, base, changed), strict=True):
-            lines = (
-                text.replace("\r\n", "\n").replace("\0", "").rstrip("\n")
-            )  # with NULs it is no text to git
+            lines = text.replace("\r\n", "\n").rstrip("\n").replace("\0", "")  # a NUL is no text to git
             (git_dir / name).write_bytes(f"{lines}\n".encode("utf-8", "surrogatepass"))
         files = [str(git_dir / name) for name in names]
         merged = await runner.run("merge", ["merge-file", "-p", "--ours", "--", *files], Place(git_dir))

@@ -70,16 +70,22 @@ def copy_tree(source: Path, target: Path) -> None:
     """Copy a tree of ours, that nothing untrusted has written to, into an empty folder. Links stay links.
 
     Folders are shared out over the processors, and the kernel copies the bytes: on a file system that can
-    share blocks it copies none. Modes are kept, times are not.
+    share blocks it copies none. Modes are kept, but for that of ``target`` itself; times are not.
+
+    Raises:
+        OSError: something cannot be copied; what is neither file, folder nor link never can.
     """
+    folders, copies = [], []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        copies = []
         for folder, _, _ in os.walk(source, onerror=_refuse):
             into = target / Path(folder).relative_to(source)
             into.mkdir(exist_ok=True)
+            folders.append((folder, into))
             copies.append(threads.submit(_copy_entries, folder, str(into)))
         for copy in copies:
             copy.result()
+    for folder, into in reversed(folders[1:]):  # last, and inner ones first: it may be read-only
+        into.chmod(stat.S_IMODE(os.lstat(folder).st_mode))
 
 
 def _refuse(error: OSError) -> None:
@@ -94,6 +100,8 @@ def _copy_entries(source: str, target: str) -> None:
                 os.symlink(os.readlink(entry.path), into)  # noqa: PTH211, PTH115 - names as bytes decode them
             elif entry.is_file():
                 _copy_file(entry.path, into)
+            elif not entry.is_dir():
+                raise OSError(errno.EINVAL, "is no file, folder or link", entry.path)
 
 
 def _copy_file(source: str, target: str) -> None:
@@ -103,14 +111,16 @@ def _copy_file(source: str, target: str) -> None:
         write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.fchmod(write, stat.S_IMODE(status.st_mode))
-            _copy_bytes(read, write, status.st_size)
+            if _copy_bytes(read, write, status.st_size) < status.st_size:
+                raise OSError(errno.EIO, "ended before its end", source)
         finally:
             os.close(write)
     finally:
         os.close(read)
 
 
-def _copy_bytes(read: int, write: int, size: int) -> None:
+def _copy_bytes(read: int, write: int, size: int) -> int:
+    """Return how many were copied. Some file systems refuse to copy by themselves, and some say 0."""
     copied = 0
     try:
         while copied < size and (count := os.copy_file_range(read, write, size - copied)):
@@ -118,8 +128,9 @@ def _copy_bytes(read: int, write: int, size: int) -> None:
     except OSError as error:
         if copied or error.errno not in (errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
             raise
-        while copied < size and (count := os.sendfile(write, read, copied, size - copied)):
-            copied += count
+    while copied < size and (count := os.sendfile(write, read, copied, size - copied)):
+        copied += count
+    return copied
 
 
 def settle(folder: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_ops.core.pr_text import folded, unfolded
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.repository import Repository
 from ai_ops.vcs.credentials import Credential, token_credential
@@ -770,3 +771,23 @@ async def test_a_branch_that_conflicts_with_a_newer_base_is_named(at):
 )
 async def test_two_later_states_of_a_text_are_brought_together(local, kept, changed, merged):
     assert await local.client.merge_texts("one\ntwo\nthree", kept, changed) == merged
+
+
+@pytest.mark.parametrize(
+    ("kept", "merged"),
+    [
+        (
+            "### Evidence\r\n\r\nHere too.\r\n```\r\nlog\r\n```\r\n\r\nFoot",
+            "### Evidence\n\nHere too.\n```\nlog\n```\n\nFoot",
+        ),
+        (
+            "### Evidence\n\n```\nlog\n```\n\nFoot\n\nMine",
+            "### Evidence\n\n````\nlog\n```\n![x](//evil)\n````\n\nFoot\n\nMine",
+        ),
+    ],
+    ids=["a note at its fence", "a note elsewhere"],
+)
+async def test_a_merge_never_takes_a_quoted_log_out_of_its_fence(local, kept, merged):
+    base = "### Evidence\n\n```\nlog\n```\n\nFoot"
+    changed = "### Evidence\n\n````\nlog\n```\n![x](//evil)\n````\n\nFoot"
+    assert unfolded(await local.client.merge_texts(*map(folded, (base, kept, changed)))) == merged

@@ -195,6 +195,37 @@ async def test_a_workflow_goes_on_at_the_limit_when_it_runs_itself_and_not_as_on
             pass
 
 
+async def test_a_workflow_goes_on_though_another_server_looks_just_before_the_task_is_tried_again(
+    world, database, tmp_path
+):
+    workflow = await world.begin(a_step("a"), a_step("b", "a"))
+    workflow = await world.end(workflow, "a", TaskState.FAILED, failure=FAILURE)
+    lost = await world.tasks.find(workflow.steps[0].task_id)
+    async with world.running.going_on(lost):
+        assert (await World(database, tmp_path).look(workflow)).state == "failed"
+        await world.running.steering.steer(lost.id, "retry")
+    workflow = await world.look(workflow)
+    assert (workflow.state, states(workflow)) == ("running", {"a": "queued", "b": "waiting"})
+
+
+async def test_a_workflow_goes_on_though_another_server_changes_it_as_it_is_opened(
+    world, database, tmp_path, monkeypatch
+):
+    workflow = await world.begin(a_step("a"), a_step("b", "a"), a_step("other"))
+    workflow = await world.end(workflow, "a", TaskState.FAILED, failure=FAILURE)
+    reopen, other = world.workflows.reopen, World(database, tmp_path)
+
+    async def late(revived):
+        monkeypatch.setattr(world.workflows, "reopen", reopen)
+        await other.end(workflow, "other")
+        return await reopen(revived)
+
+    monkeypatch.setattr(world.workflows, "reopen", late)
+    await again(world, workflow.steps[0].task_id)
+    workflow = await world.look(workflow)
+    assert states(workflow) == {"a": "queued", "b": "waiting", "other": "completed"}
+
+
 async def again(world, task_id):
     """Try a task again, as the API does."""
     async with world.running.going_on(await world.tasks.find(task_id)):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ai_ops.cli.client import ApiClient
 from tests.integration.test_cli import ai_ops
 from tests.support.local_server import LocalServer
 
@@ -77,6 +78,15 @@ def test_a_schedule_has_all_that_a_task_has_and_what_is_not_edited_stays(server)
     assert schedule(server, "edit", made["schedule_id"])[0] == 2
     code, out, _ = schedule(server, "show", made["schedule_id"])
     assert code == 0 and "Read, Edit" in out and "0.70 USD" in out
+
+
+def test_an_edit_gives_no_tools_to_a_task_that_may_use_none(server):
+    task = {"prompt": "Think", "name": "Think", "allowed_tools": []}
+    body = {"name": "Thinking", "cron": "@weekly", "timezone": "UTC", "task": task}
+    made = ApiClient(server.url, "").post("/v1/schedules", body)
+    changed = as_json(server, "edit", made["schedule_id"], "--prompt", "Think again")
+    assert changed["task"] == {**made["task"], "prompt": "Think again"}
+    assert changed["task"]["allowed_tools"] == []
 
 
 def test_a_wrong_expression_is_a_usage_error_with_an_example(server):

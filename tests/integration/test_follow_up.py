@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ai_ops.core import replies
+from ai_ops.core.failures import failed
 from ai_ops.core.follow_ups import under_way, wish
 from ai_ops.flow.fixing import FixMode
 from ai_ops.flow.follow_up import FollowUp, FollowUpAction, FollowUpReason
@@ -62,6 +63,24 @@ async def test_a_revision_is_proved_anew_and_lies_on_top_of_the_branch(workshop)
         assert answer.startswith(f"Revision 2 is on the branch: {now.head_sha}. **Proved")
         assert len(floor.mails()) == 1
         assert floor.leftovers() == []
+
+
+async def test_a_text_that_the_host_refuses_does_not_make_our_commit_another_ones(workshop, monkeypatch):
+    async def refuse(*_, **__):
+        raise failed("host_rejected", "body is too long")
+
+    again = shop.FIXED.replace("0.0", "0e0")
+    async with workshop(script(REVISE, {**REVISE, "files": {shop.MODULE_PATH: again}})) as floor:
+        pull = await published(floor)
+        with monkeypatch.context() as patched:
+            patched.setattr(floor.tools.hosts["local"], "update_pull_request", refuse)
+            task = await floor.worked(await wished(floor, pull))
+        assert (task.state, task.failure["code"]) == (TaskState.FAILED, "host_rejected")
+        now = await floor.tools.pull_requests.find(pull.id)
+        assert (now.head_sha, now.revision) == (git("rev-parse", pull.branch, cwd=floor.remote), 2)
+        assert now.body == pull.body
+        task = await floor.worked(await wished(floor, pull, key="2"))
+        assert task.outcome_reason == "revision 3 was pushed"
 
 
 async def test_the_text_of_a_revision_keeps_the_repositorys_template_and_the_reviewers(workshop):

@@ -6,7 +6,8 @@ from ai_ops.core import replies
 from ai_ops.core.follow_ups import under_way
 from ai_ops.core.orchestrator.conversation import Conversation
 from ai_ops.core.orchestrator.watching import Watching
-from ai_ops.flow.task import TaskState
+from ai_ops.core.report import HEADLINES
+from ai_ops.flow.task import TaskState, Verdict
 from ai_ops.store.deliveries import SeenCommentRepository
 from tests.integration.test_follow_up import REVISED, published, script
 from tests.support import shop
@@ -85,3 +86,39 @@ async def test_what_people_changed_in_the_text_stays_through_revisions(workshop,
         now = await floor.tools.pull_requests.find(pull.id)
         assert now.body in text and now.body != pull.body
         assert "Holds back" not in now.body
+
+
+@pytest.mark.parametrize("person", ["a note above it", "a word in it", "all taken away"])
+async def test_the_verdict_of_a_revision_stands_whatever_people_wrote_beside_the_old(workshop, at, person):
+    old, new = (f"**{HEADLINES[verdict]}**" for verdict in (Verdict.UNPROVED, Verdict.PROVED))
+    async with workshop(script(), at=at) as floor:
+        pull = await published(floor)
+        host, body = floor.tools.hosts[at.repository.code_host], pull.body.replace(new, old)
+        await floor.tools.pull_requests.update(pull.id, body=body)
+        edited = {
+            "a note above it": f"Holds back the release of Friday.\n\n{body}",
+            "a word in it": body.replace(old, f"{old} Or is it?"),
+            "all taken away": "",
+        }[person]
+        await host.update_pull_request(at.repository, pull.number, body=edited)
+        at.double.say(at.name, pull.number, "ada", "/ai-ops say float(0)")
+        await listening(floor).round()
+        task = await floor.worked(await under_way(floor.tools.tasks, pull.id))
+        assert task.outcome_reason == "revision 2 was pushed"
+        lines = (await host.pull_request(at.repository, pull.number)).body.split("\n")
+        assert lines[0] == new and lines.count(new) == 1 and old not in lines
+        assert ("Holds back the release of Friday." in lines) is (person == "a note above it")
+        assert (f"{old} Or is it?" in lines) is (person == "a word in it")
+
+
+async def test_the_text_of_a_pull_request_that_was_found_on_the_host_is_brought_up_to_date(workshop, at):
+    async with workshop(script(), at=at) as floor:
+        pull, host = await published(floor), floor.tools.hosts[at.repository.code_host]
+        await floor.tools.pull_requests.update(pull.id, body="")  # as one is kept that a killed run opened
+        at.double.say(at.name, pull.number, "ada", "/ai-ops say float(0)")
+        await listening(floor).round()
+        task = await floor.worked(await under_way(floor.tools.tasks, pull.id))
+        assert task.outcome_reason == "revision 2 was pushed"
+        now = await floor.tools.pull_requests.find(pull.id)
+        shown = (await host.pull_request(at.repository, pull.number)).body
+        assert shown.strip() == now.body.strip() != pull.body.strip()

@@ -140,25 +140,30 @@ def _tree_with_everything(folder):
     (folder / "file-link").symlink_to("nothing")
     (folder / "folder-link").symlink_to("deep")
     (folder / "broken-link").symlink_to("/no/such/file")
+    (folder / "deep").chmod(0o500)
 
 
 @pytest.mark.parametrize(
-    "refused", [None, errno.EXDEV, errno.EOPNOTSUPP], ids=["shared", "other-fs", "no-such"]
+    "refused", [None, errno.EXDEV, errno.EOPNOTSUPP, 0], ids=["shared", "other-fs", "no-such", "nothing"]
 )
 def test_a_copied_tree_has_the_bytes_modes_and_links_of_its_source(tmp_path, monkeypatch, refused):
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()
-    target.mkdir()
+    target.mkdir(0o700)
     _tree_with_everything(source)
-    if refused:
+    if refused is not None:
 
         def refuse(*_):
-            raise OSError(refused, os.strerror(refused))
+            if refused:
+                raise OSError(refused, os.strerror(refused))
+            return 0
 
         monkeypatch.setattr(os, "copy_file_range", refuse)
     copy_tree(source, target)
     assert subprocess.run(["diff", "-r", "--no-dereference", source, target], check=False).returncode == 0
     assert (target / "deep" / "er" / "script").stat().st_mode & 0o777 == 0o755
+    assert (target / "deep").stat().st_mode & 0o777 == 0o500
+    assert target.stat().st_mode & 0o777 == 0o700
     assert (target / "folder-link").is_symlink()
     assert (target / "empty").is_dir()
 
@@ -174,4 +179,19 @@ def test_a_copy_that_cannot_be_whole_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "copy_file_range", full)
     with pytest.raises(OSError, match="No space"):
+        copy_tree(source, target)
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a file that ends too soon"])
+def test_what_cannot_be_copied_is_told_and_not_left_out(tmp_path, monkeypatch, what):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    if what == "a pipe":
+        os.mkfifo(source / "odd")
+    else:
+        (source / "odd").write_text("more than nothing")
+        for call in ("copy_file_range", "sendfile"):
+            monkeypatch.setattr(os, call, lambda *_: 0)
+    with pytest.raises(OSError, match="odd"):
         copy_tree(source, target)

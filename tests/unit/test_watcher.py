@@ -56,6 +56,24 @@ def test_children_of_every_thread_and_theirs_are_found(family, monkeypatch, list
     assert len(_names(family.pid)) == 4
 
 
+@pytest.mark.parametrize("error", [FileNotFoundError, ProcessLookupError])
+def test_a_process_that_ends_as_its_threads_are_listed_ends_no_watch(family, monkeypatch, error):
+    if not watcher._KERNEL_LISTS.exists():
+        pytest.skip("this kernel lists no children")
+
+    def gone(listing):
+        def listed(path):
+            if str(path).endswith("/task"):
+                raise error
+            return listing(path)
+
+        return listed
+
+    for name in ("scandir", "listdir"):
+        monkeypatch.setattr(watcher.os, name, gone(getattr(watcher.os, name)))
+    assert [one.pid for one in watcher.tree(family.pid)] == [family.pid]
+
+
 def test_a_process_that_ended_has_no_tree():
     process = subprocess.Popen(["true"])
     process.wait()

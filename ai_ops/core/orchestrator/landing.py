@@ -5,10 +5,10 @@ Each step looks before it creates. Nothing is forced: a branch that is not where
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from ai_ops.core import replies
+from ai_ops.core import pr_text, replies
 from ai_ops.core import report as words
 from ai_ops.core.orchestrator.reporting import Findings, build_report
 from ai_ops.core.orchestrator.scene import Doing, Job
@@ -128,13 +128,11 @@ async def _record(job: Job, landing: Landing, findings: Findings, sha: str) -> O
     files = await tools.git.list_files(job.repository, landing.base.sha)
     template = await template_of(job, landing.base, files)
     body = words.body(report, f"ai-ops:{known.fingerprint}:{known.episode}", template)
-    await rewrite(job, known, body)
     await tools.pull_requests.update(
         known.id,
         run_id=landing.run_id,
         base_sha=landing.base.sha,
         head_sha=sha,
-        body=body,
         diff=report.diff,
         proof=report.proof,
         cause=report.cause,
@@ -142,19 +140,30 @@ async def _record(job: Job, landing: Landing, findings: Findings, sha: str) -> O
         reproduction=report.reproduction,
         revision=landing.revision,
     )
+    await rewrite(job, known, body, words.head(report))
     return {"revision": landing.revision, "words": f"revision {landing.revision}"}
 
 
-async def rewrite(job: Doing, known: PullRequest, body: str) -> None:
-    """Bring the text on the host up to date, before our record: what people changed in it stays as it is.
+async def rewrite(job: Doing, known: PullRequest, body: str, head: Sequence[str]) -> None:
+    """Bring the text on the host up to date, and then our record of it: what people changed in it stays.
 
-    ``known.body`` is what we wrote last, without what people made of it; ``body`` is the next such text.
+    All else is on record before: a host that refuses a text must not make our own commit look like another's.
+
+    Args:
+        job: the run.
+        known: its ``body`` is what we wrote last, without what people made of it; where it was only found on
+            the host there is none, and what stands there counts as ours.
+        body: the next such text.
+        head: the lines of it that say what is proved.
     """
     host = job.tools.host_of(job.repository)
     shown = (await host.pull_request(job.repository, known.number)).body
-    merged = await job.tools.git.merge_texts(known.body, shown, body)
-    if merged != shown:
-        await host.update_pull_request(job.repository, known.number, body=merged)
+    before = known.body or shown
+    merged = await job.tools.git.merge_texts(*map(pr_text.folded, (before, shown, body)))
+    text = pr_text.settled(pr_text.unfolded(merged), shown, before, body, head)
+    if text != shown:
+        await host.update_pull_request(job.repository, known.number, body=text)
+    await job.tools.pull_requests.update(known.id, body=body)
 
 
 async def answer(job: Doing, pull_request: PullRequest, text: str, thread: str = "") -> None:

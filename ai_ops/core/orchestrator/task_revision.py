@@ -169,17 +169,16 @@ async def _record(run: Revising, landing: Landing, judged: Judged, worked: Worke
     )
     number = known.branch.rpartition("-")[2]  # of the run that opened it
     body = task_change.body(told, f"ai-ops:task:{origin.id}:{number}")
-    await rewrite(run, known, body)
     await tools.pull_requests.update(
         known.id,
         run_id=run.run_id,
         head_sha=sha,
-        body=body,
         diff=tools.redact(worked.made),
         proof=judged.proof,
         summary=told.summary,
         revision=landing.revision,
     )
+    await rewrite(run, known, body, (task_change.HEAD,))
     return {"revision": landing.revision, "words": f"revision {landing.revision}"}
 
 

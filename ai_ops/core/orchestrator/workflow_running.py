@@ -96,17 +96,24 @@ class WorkflowRunning:
         """Let the workflow of a task go on that is tried again inside: its step, and what was skipped.
 
         The workflow is on record first. Should the new run never begin, the next look finds the task as it
-        was, and ends the workflow again.
+        was, and ends the workflow again; so may another server's look in between, hence the second time.
 
         Raises:
             PermanentError: ``too_many_workflows``.
         """
         async with self._turn:
-            known = await self.workflows.find(str(task.payload.get("workflow_id") or ""))
-            revived = progress.revived(known, task.id) if known else None
-            if revived is not None and revived != known and await self.workflows.reopen(revived):
-                log.info("workflow %s goes on: its task %s is tried again", revived.id, task.id)
+            await self._reopened(task)
             yield
+            await self._reopened(task)
+
+    async def _reopened(self, task: Task) -> None:
+        while known := await self.workflows.find(str(task.payload.get("workflow_id") or "")):
+            revived = progress.revived(known, task.id)
+            if revived == known:
+                return
+            if await self.workflows.reopen(revived):  # else somebody changed it meanwhile
+                log.info("workflow %s goes on: its task %s is tried again", known.id, task.id)
+                return
 
     async def _seen(self, workflow: Workflow) -> Workflow:
         async with self._turn:
