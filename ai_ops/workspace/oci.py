@@ -43,6 +43,8 @@ _POLL_SECONDS = 0.2
 _CLIENT_ENVIRONMENT = ("HOME", "CONTAINERS_CONF", "CONTAINER_HOST")
 _CLIENT_PREFIXES = ("DOCKER_", "XDG_")
 _NOT_RUN = frozenset({125, 126, 127})  # the runtime's own exit codes, that a command may have too
+# podman's watcher of a container leaves a file called oom in the folder where it was begun.
+_WITHIN = ("/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh")
 _SELF_TEST = (
     'test ! -w /proc/sys/kernel/core_pattern && test ! -w /usr && test -w /tmp && test -w "$HOME" '
     "&& read -r word < /workspace/word && echo written > /workspace/answer "
@@ -96,10 +98,11 @@ class OciSandbox:
         runtime, name = await self._settled(), f"ai-ops-{uuid4().hex}"
         argv = container_argv(spec, self._limits, runtime, name)
         quota = Quota(writable_folders(spec.binds), self._limits)
-        try:
-            yield _Contained(argv, quota, self, name, spec, self._limits)
-        finally:
-            await asyncio.shield(asyncio.ensure_future(self._remove([name])))
+        with tempfile.TemporaryDirectory(prefix="ai-ops-oci-") as folder:
+            try:
+                yield _Contained([*_WITHIN, folder, *argv], quota, self, name, spec, self._limits)
+            finally:
+                await asyncio.shield(asyncio.ensure_future(self._remove([name])))
 
     async def run(self, spec: SandboxSpec) -> SandboxResult:
         """Run a command to its end or its limits; nothing of its container survives.
@@ -108,12 +111,7 @@ class OciSandbox:
             PermanentError: ``sandbox_unavailable``, ``sandbox_refused``.
         """
         async with self.prepare(spec) as contained:
-            try:
-                # What watches a container leaves a file called oom where it was begun.
-                with tempfile.TemporaryDirectory(prefix="ai-ops-oci-") as name:
-                    result = await supervise(contained, spec, self._limits, client_environment(), Path(name))
-            except FileNotFoundError:
-                raise self._unavailable("it is not installed") from None
+            result = await supervise(contained, spec, self._limits, client_environment())
             if result.exit_code is not None and not await contained.stood(result.exit_code):
                 raise self._unavailable(result.output.strip()[-500:])
         return _without_mark(result, contained.name)

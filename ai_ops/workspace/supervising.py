@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Protocol
 
 from ai_ops import process
@@ -28,11 +27,7 @@ class Enclosed(Prepared, Protocol):
 
 
 async def supervise(
-    enclosed: Enclosed,
-    spec: SandboxSpec,
-    limits: SandboxLimits,
-    env: dict[str, str],
-    cwd: Path | None = None,
+    enclosed: Enclosed, spec: SandboxSpec, limits: SandboxLimits, env: dict[str, str]
 ) -> SandboxResult:
     """Run a prepared command to its end or its limits.
 
@@ -41,7 +36,6 @@ async def supervise(
         spec: has the limits on time and output.
         limits: the other ones; the child inherits those that the kernel holds.
         env: the environment of the child itself, not of what runs inside.
-        cwd: the child's own folder, as ``env``.
 
     Raises:
         FileNotFoundError: the sandbox's program does not exist.
@@ -59,7 +53,6 @@ async def supervise(
     running = process.run(
         enclosed.argv,
         env=env,
-        cwd=cwd,
         limits=process.Limits(
             wall_seconds=spec.wall_seconds,
             idle_seconds=spec.idle_seconds,

@@ -229,7 +229,9 @@ async def test_cancelling_leaves_nothing(sandbox, moment):
     await nothing_left(mark)
 
 
-async def test_a_command_can_be_started_by_others_and_is_watched(sandbox):
+async def test_a_command_can_be_started_by_others_and_is_watched(sandbox, tmp_path_factory, monkeypatch):
+    here = tmp_path_factory.mktemp("here")
+    monkeypatch.chdir(here)
     spec = shell("cat; python3 -c 'x = bytearray(b\"x\") * 10**9'; sleep 50")
     async with sandbox.prepare(spec) as prepared:
         child = await process.start(
@@ -247,6 +249,7 @@ async def test_a_command_can_be_started_by_others_and_is_watched(sandbox):
         process.kill_group(child.pid)
         await asyncio.gather(watching, return_exceptions=True)
         await child.communicate()
+    assert list(here.iterdir()) == []
 
 
 async def test_a_link_of_the_repository_is_never_mounted(sandbox, checkout):
