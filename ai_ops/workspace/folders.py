@@ -97,7 +97,7 @@ def _copy_entries(source: str, target: str) -> None:
         for entry in entries:
             into = f"{target}/{entry.name}"
             if entry.is_symlink():
-                os.symlink(os.readlink(entry.path), into)  # noqa: PTH211, PTH115 - names as bytes decode them
+                Path(into).symlink_to(Path(entry.path).readlink())
             elif entry.is_file():
                 _copy_file(entry.path, into)
             elif not entry.is_dir():

@@ -61,9 +61,9 @@ def _children(pid: int) -> list[int]:
     found: list[int] = []
     threads = _PROC / str(pid) / "task"
     with suppress(OSError):  # the process ended meanwhile
-        for thread in os.listdir(threads):  # noqa: PTH208 - names are all it takes
+        for thread in threads.iterdir():
             with suppress(OSError):  # the thread did
-                found += map(int, (threads / thread / "children").read_bytes().split())
+                found += map(int, (thread / "children").read_bytes().split())
     return found
 
 
