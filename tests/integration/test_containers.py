@@ -174,7 +174,7 @@ async def test_a_container_stands_in_and_says_why(docker, tmp_path):
     assert await auto.probe() == "docker 29; not bubblewrap: bubblewrap: no-such-bwrap is not installed"
     assert (await auto.run(TRUE)).exit_code == 4
     async with auto.prepare(TRUE) as prepared:
-        assert prepared.argv[1] == "run"
+        assert prepared.argv[prepared.argv.index(str(docker.program)) + 1] == "run"
 
 
 async def test_where_nothing_isolates_every_run_is_refused(docker, tmp_path):

@@ -70,6 +70,10 @@ class RealJournal(Journal):
             time.sleep(0.02)
         self._socket.connect(str(run / "systemd/journal/socket"))
         self.command(f'#!/bin/sh\nexec /usr/bin/journalctl --directory={run}/log/journal "$@"\n')
+        # A journal without an entry of this boot cannot be followed; its first tells that it was started.
+        while not subprocess.run([self.path / "journalctl", "-qn1"], capture_output=True).stdout:
+            assert time.monotonic() < end, "journald writes nothing"
+            time.sleep(0.02)
 
     def write(
         self, message: str | bytes, *, unit: str = "shop.service", priority: int = 6, pid: int = 1
