@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ai_ops.cli.client import connect, quoted
 from ai_ops.cli.exits import CliError, Exit
-from ai_ops.cli.importing import Import, plan_import
 from ai_ops.cli.options import (
     BudgetOption,
     FolderOption,
@@ -29,8 +28,10 @@ from ai_ops.cli.options import (
 from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, moment, note, table
 from ai_ops.cli.tables import Column
 from ai_ops.cli.task import tell_created
-from ai_ops.core.schedules import parse, words
 from ai_ops.errors import PermanentError
+
+if TYPE_CHECKING:
+    from ai_ops.cli.importing import Import
 
 app = typer.Typer(no_args_is_help=True, help="Make prompt tasks again and again, at set times.")
 
@@ -199,6 +200,8 @@ def preview(
     as_json: JsonFlag = False,
 ) -> None:
     """Say when a cron expression is due, in words and in times; no server is asked."""
+    from ai_ops.core.schedules import parse, words
+
     try:
         read = parse(cron, timezone)
     except PermanentError as failure:
@@ -224,6 +227,8 @@ def import_file(
     as_json: JsonFlag = False,
 ) -> None:
     """Make the schedules of a scheduled.json or the tasks of a queue.json; done again, none twice."""
+    from ai_ops.cli.importing import plan_import
+
     wanted = plan_import(file.read_bytes(), timezone=timezone, repo_url=repo_url)
     if wanted.problems:
         raise CliError(Exit.USAGE, "\n".join([f"{file}: nothing was imported:", *wanted.problems]))

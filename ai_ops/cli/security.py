@@ -16,8 +16,6 @@ from ai_ops.cli.exits import CliError, Exit
 from ai_ops.cli.options import TaskId
 from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, line, moment, note, table
 from ai_ops.cli.tables import Column
-from ai_ops.core.redaction import Redactor
-from ai_ops.core.scanning import scan
 from ai_ops.flow.judgement import Role, Severity
 
 app = typer.Typer(no_args_is_help=True, help="Scan, report, audit, and let held commands go on.")
@@ -45,6 +43,9 @@ def scan_command(
     """Find secrets, personal data and dangerous commands; shown masked. No server is asked."""
     if (path is None) == (text is None):
         raise CliError(Exit.USAGE, "give a path, - for the input, or --text")
+    from ai_ops.core.redaction import Redactor
+    from ai_ops.core.scanning import scan
+
     redactor = Redactor()
     items = [
         {"file": name, "line": each.line, "kind": each.kind, "text": each.text}
