@@ -40,13 +40,17 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route: method, path, the scope it needs, its handler, and where a request's key stands."""
+    """One route: method, path, the scope it needs, its handler, and where a request's key stands.
+
+    ``query`` are the names that its query may have.
+    """
 
     method: str
     path: str
     scope: Scope
     handler: RequestHandler
     key: Callable[[web.Request], str] = header_key
+    query: tuple[str, ...] = ()
 
 
 SCOPE_OF = web.AppKey("scope_of", dict[tuple[str, str], Scope])

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ai_ops.server import auditing, auth, headers, metrics
+from ai_ops.server import auditing, auth, headers, metrics, paging
 from ai_ops.server.handlers import (
     bug_cases,
     comments,
@@ -71,6 +71,7 @@ def build_app(services: Services) -> web.Application:
             problem_middleware,
             auth.middleware(services.keyring),
             auditing.middleware(services.guarding.audit),
+            paging.middleware(ROUTES),
         ]
     )
     app[SERVICES] = services

@@ -293,3 +293,27 @@ async def test_an_id_that_cannot_be_one_is_not_found(server, value):
     assert (await server.post(f"/v1/pull-requests/{value}/merge")).status == 404
     assert (await server.get(f"/v1/tasks/{value}/stream")).status == 404
     assert (await server.get(f"/v1/traces/x/artifacts/{value}")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "known"),
+    [
+        ("POST", "/v1/tasks?dryrun=true", "dry_run"),
+        ("GET", "/v1/tasks?stat=failed", "priority"),
+        ("HEAD", "/v1/issues?limits=3", ""),
+        ("GET", "/v1/issues/x?limit=3", "takes none"),
+        ("GET", "/v1/security/audit?verify=yes", "true or false"),
+    ],
+)
+async def test_a_query_parameter_that_is_not_known_is_refused(server, method, path, known):
+    body = a_prompt() if method == "POST" else None
+    answer = await server.call(method, path, json_body=body)
+    assert answer.status == 422
+    if method != "HEAD":
+        assert is_problem(answer, 422, "invalid_request", path.partition("?")[2].partition("=")[0])
+        assert known in answer.json["detail"]
+
+
+async def test_what_senders_and_probes_put_behind_their_addresses_is_theirs(server):
+    assert (await server.post("/v1/events?from=proxy", {"events": []})).status == 200
+    assert (await server.get("/healthz?t=1")).status == 200

@@ -14,7 +14,7 @@ from ai_ops.flow.health import HealthCheck
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.bodies import read_model
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import choices, page
+from ai_ops.server.paging import PAGE, choices, page
 from ai_ops.server.problems import ProblemError, json_response
 from ai_ops.server.services import SERVICES
 from ai_ops.server.views import moment
@@ -104,6 +104,6 @@ def _alert(alert: Alert) -> dict[str, Any]:
 ROUTES = (
     Route("GET", "/v1/system", Scope.READ, get_system),
     Route("POST", "/v1/system/cleanup", Scope.WRITE, post_cleanup),
-    Route("GET", "/v1/alerts", Scope.READ, list_alerts),
+    Route("GET", "/v1/alerts", Scope.READ, list_alerts, query=(*PAGE, "state")),
     Route("GET", "/v1/alerts/{id}", Scope.READ, get_alert),
 )

@@ -17,7 +17,7 @@ from ai_ops.server.auditing import who
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.bodies import read_model
 from ai_ops.server.handlers.tasks import answer_task, find_task
-from ai_ops.server.paging import choices, page
+from ai_ops.server.paging import choices, flag, page
 from ai_ops.server.problems import ProblemError, invalid, json_response
 from ai_ops.server.schemas import ScanBody, UnblockBody
 from ai_ops.server.services import SERVICES
@@ -63,7 +63,7 @@ async def get_audit(request: web.Request) -> web.StreamResponse:
     limit, _ = page(request)
     lines = await services.guarding.audit.since(_since(request), limit=limit)
     answer: dict[str, Any] = {"days": _days(request), "items": [_line(each) for each in lines]}
-    if request.query.get("verify") == "true":
+    if flag(request, "verify"):
         count, faults = await services.guarding.audit.verify()
         told = [{"seq": fault.seq, "reason": fault.words} for fault in faults[:200]]
         answer["verified"] = {"lines": count, "intact": not faults, "faults": told}
@@ -130,7 +130,9 @@ def _line(entry: AuditEntry) -> dict[str, Any]:
 
 ROUTES = (
     Route("POST", "/v1/security/scan", Scope.READ, post_scan),
-    Route("GET", "/v1/security/report", Scope.READ, get_report),
-    Route("GET", "/v1/security/audit", Scope.READ, get_audit),
+    Route(
+        "GET", "/v1/security/report", Scope.READ, get_report, query=("limit", "days", "severity", "decision")
+    ),
+    Route("GET", "/v1/security/audit", Scope.READ, get_audit, query=("limit", "days", "verify")),
     Route("POST", "/v1/security/tasks/{id}/unblock", Scope.REVIEW, post_unblock),
 )

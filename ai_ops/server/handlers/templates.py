@@ -69,5 +69,5 @@ async def _find(request: web.Request) -> Template:
 ROUTES = (
     Route("GET", "/v1/templates", Scope.READ, list_templates),
     Route("GET", "/v1/templates/{id}", Scope.READ, get_template),
-    Route("POST", "/v1/templates/{id}/apply", Scope.WRITE, apply_template),
+    Route("POST", "/v1/templates/{id}/apply", Scope.WRITE, apply_template, query=("dry_run",)),
 )
