@@ -19,7 +19,6 @@ from ai_ops.core.repository import local_root
 from ai_ops.core.repository_url import private_host
 from ai_ops.errors import PermanentError
 from ai_ops.settings import ConfigurationError, Loaded
-from ai_ops.store.secrets import SecretKey
 
 _DATABASES = ("sqlite", "postgres", "postgresql")
 # Looks like a relative path, or like an address only where a host has one word for a name: no scheme, no glob
@@ -227,6 +226,10 @@ def _folder_fault(path: Path) -> str:
 
 
 def _secret_keys(loaded: Loaded) -> Iterator[Problem]:
+    if not loaded.settings.ai_ops_secret_key:
+        return
+    from ai_ops.store.secrets import SecretKey
+
     for key in loaded.settings.ai_ops_secret_key:
         try:
             SecretKey(key.get_secret_value())
@@ -295,6 +298,8 @@ def _signing(loaded: Loaded) -> Iterator[Problem]:
 
 
 def _webhooks(loaded: Loaded) -> Iterator[Problem]:
+    if not loaded.settings.webhook:
+        return
     from ai_ops.integrations.webhooks import key_of
 
     yield from _doubled("WEBHOOK", [table.name for table in loaded.settings.webhook], loaded)

@@ -8,9 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from ai_ops.core.commands import RULES
 from ai_ops.core.policies import Policy
-from ai_ops.core.redaction.rules import compiled
 from ai_ops.flow.judgement import Decision, Role
 from ai_ops.flow.notification import NotificationKind
 from ai_ops.setting_values import FilePath, WebAddress
@@ -50,6 +48,8 @@ class SourceTable(BaseModel):
 
 
 def _harmless(pattern: str) -> str:
+    from ai_ops.core.redaction.rules import compiled  # most commands read settings and need no rules
+
     compiled(pattern)
     return pattern
 
@@ -176,6 +176,8 @@ class PolicyTable(BaseModel):
 
 
 def _rule(name: str) -> str:
+    from ai_ops.core.commands import RULES
+
     if name not in RULES:
         raise ValueError(f"is no rule; the rules are {', '.join(sorted(RULES))}")
     return name

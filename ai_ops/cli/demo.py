@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ai_ops.flow.pull_request import PullRequest
     from ai_ops.flow.task import Task
     from ai_ops.settings import Settings
-    from ai_ops.wiring import System
+    from ai_ops.wiring.system import System
 
 _DEADLINE_SECONDS = 180.0
 _REPLAYED = "a recorded model conversation, replayed through the real Claude CLI (no credential is set)"
@@ -75,7 +75,8 @@ async def _demo(folder: Path) -> bool:
     async with _settings(examples, folder) as (settings, model):
         line(f"AI-Ops demo: {model}")
         from ai_ops.cli.logs import configure
-        from ai_ops.wiring import redactor, serving
+        from ai_ops.wiring.masking import redactor
+        from ai_ops.wiring.serving import serving
 
         configure("json", redactor(settings))
         _log_to_file(folder / "server.log")
@@ -122,7 +123,7 @@ async def _settings(examples: Path, folder: Path) -> AsyncIterator[tuple[Setting
     """Yield settings for a local code host, with Claude live or replayed."""
     from ai_ops.integrations.replay import ReplayServer
     from ai_ops.settings import Settings, load
-    from ai_ops.wiring import claude_credential, with_free_port
+    from ai_ops.wiring.adapters import claude_credential, with_free_port
 
     # Of the operator's settings those of Claude alone: the demo stands on its own defaults.
     names = [name for name in Settings.model_fields if name.startswith(("anthropic_", "claude_"))]

@@ -117,7 +117,7 @@ async def _git(settings: Settings) -> Finding:
 
 
 async def _sandbox(settings: Settings) -> Finding:
-    from ai_ops.wiring import chosen_sandbox
+    from ai_ops.wiring.adapters import chosen_sandbox
 
     seen = await chosen_sandbox(settings).probe()
     if settings.sandbox == "off":
@@ -135,7 +135,7 @@ async def _claude(settings: Settings) -> Finding:
 
 
 async def _claude_credential(settings: Settings) -> Finding:
-    from ai_ops.wiring import claude_credential
+    from ai_ops.wiring.adapters import claude_credential
 
     name = "claude credential"
     if settings.scripted_answers is not None:
@@ -170,7 +170,7 @@ async def _code_host(settings: Settings) -> Finding:
         return Finding(name, "ok", f"repositories below {', '.join(settings.allowed_repos)}")
     if settings.code_host == "gitlab":
         from ai_ops.vcs.gitlab import GitLabHost
-        from ai_ops.wiring import secret
+        from ai_ops.wiring.masking import secret
 
         token = secret(settings.gitlab_token)
         if not token:
@@ -201,8 +201,9 @@ async def _mail(settings: Settings) -> Finding:
 
 async def _others(settings: Settings) -> Finding:
     from ai_ops.wiring import telling
+    from ai_ops.wiring.masking import channels
 
-    hooks, chats = len(telling.endpoints(settings)), len(telling.channels(settings))
+    hooks, chats = len(telling.endpoints(settings)), len(channels(settings))
     seen = f"{counted(hooks, 'webhook')}, {counted(chats, 'channel')}"
     return Finding("webhooks and channels", "ok", seen)
 

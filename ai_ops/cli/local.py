@@ -69,7 +69,7 @@ def local(
         }
     )
     forget_secrets(os.environ)
-    from ai_ops.wiring import redactor  # some libraries start programs when imported
+    from ai_ops.wiring.masking import redactor  # some libraries start programs when imported
     from ai_ops.workspace.mounts import enter_private_mounts
 
     configure(settings.log_format, redactor(settings), file_of(settings))
@@ -81,7 +81,8 @@ def local(
 
 async def _run(settings: Settings, options: Options, *, overlays: bool) -> None:
     from ai_ops.agent.agent import Agent
-    from ai_ops.wiring import build, services
+    from ai_ops.wiring.serving import services
+    from ai_ops.wiring.system import build
 
     stop = stop_signal()
     stopping = threading.Event()

@@ -104,7 +104,7 @@ def _read(
     from ai_ops.agent.kinds import Kinds
     from ai_ops.agent.replay import read_log
     from ai_ops.monitoring.detect import Detector, LogFilter
-    from ai_ops.wiring import redactor
+    from ai_ops.wiring.masking import redactor
 
     kinds = Kinds(redactor(settings))
     detector = Detector(settings.keywords, LogFilter(settings.log_filter))

@@ -36,7 +36,8 @@ def server(
     flags = {"http_host": host, "http_port": port, "data_dir": data_dir, "code_host": code_host}
     loaded = require_startable(load(flags))
     forget_secrets(os.environ)
-    from ai_ops.wiring import redactor, with_free_port  # some libraries start programs when imported
+    from ai_ops.wiring.adapters import with_free_port  # some libraries start programs when imported
+    from ai_ops.wiring.masking import redactor
     from ai_ops.workspace.mounts import enter_private_mounts
 
     settings = with_free_port(loaded.settings)
@@ -48,7 +49,7 @@ def server(
 
 
 async def _serve(settings: Settings, *, overlays: bool) -> None:
-    from ai_ops.wiring import serving
+    from ai_ops.wiring.serving import serving
 
     stop = stop_signal()
     async with serving(settings, overlays=overlays) as (_, listening):

@@ -9,8 +9,6 @@ import os
 import secrets
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from ai_ops.core.admission import QueueRules
 from ai_ops.core.commit_rules import CommitRules
 from ai_ops.core.egress import EgressRules
@@ -19,7 +17,6 @@ from ai_ops.core.model_names import is_allowed
 from ai_ops.core.orchestrator.tools import Policy
 from ai_ops.core.ports import Fixer, Ledger, Notifier, Sandbox
 from ai_ops.core.publishing_limits import PublishingLimits
-from ai_ops.core.redaction import Redactor
 from ai_ops.core.repository import RepositoryRules
 from ai_ops.core.retry import RetryRules
 from ai_ops.flow.bug_case import Reach
@@ -35,6 +32,7 @@ from ai_ops.integrations.scripted import ScriptedFixer
 from ai_ops.settings import Settings
 from ai_ops.vcs.pinning import look_up
 from ai_ops.wiring import telling
+from ai_ops.wiring.masking import secret
 from ai_ops.workspace.choosing import AutoSandbox, choose
 from ai_ops.workspace.profile import SandboxLimits
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
@@ -49,11 +47,6 @@ _FALLBACK_RECEIVER = "on-call@localhost.localdomain"
 _FALLBACK_SENDER = "ai-ops@localhost.localdomain"
 
 
-def secret(value: SecretStr | None) -> str:
-    """Return a secret's value, empty when it is not set."""
-    return value.get_secret_value() if value else ""
-
-
 def repository_rules(settings: Settings) -> RepositoryRules:
     """Return which repositories may be worked on."""
     return RepositoryRules(
@@ -61,17 +54,6 @@ def repository_rules(settings: Settings) -> RepositoryRules:
         github_base_url=settings.github_base_url,
         gitlab_base_url=settings.gitlab_base_url,
         allowed_repos=settings.allowed_repos,
-    )
-
-
-def redactor(settings: Settings) -> Redactor:
-    """Return a redactor that also knows this server's own secrets."""
-    values = [getattr(settings, name) for name in Settings.model_fields]
-    flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
-    literals = [secret(item) for item in flat if isinstance(item, SecretStr)] + telling.secrets(settings)
-    return Redactor(
-        extra_patterns=[rule.pattern for rule in settings.redact],
-        literals=[literal for literal in literals if len(literal) >= 8],
     )
 
 

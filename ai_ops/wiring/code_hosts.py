@@ -16,7 +16,8 @@ from ai_ops.vcs.gitlab import GitLabHost
 from ai_ops.vcs.local import LocalHost
 from ai_ops.vcs.merging import Author
 from ai_ops.vcs.signing import Signer
-from ai_ops.wiring.adapters import repository_rules, secret
+from ai_ops.wiring.adapters import repository_rules
+from ai_ops.wiring.masking import secret
 
 
 def github_account(settings: Settings) -> GitHubAccount:

@@ -16,7 +16,8 @@ from ai_ops.server.webhooks import WebhookSecrets
 from ai_ops.settings import Settings
 from ai_ops.store.deliveries import DeliveryRepository
 from ai_ops.store.ids import IdRepository
-from ai_ops.wiring.adapters import queue_rules, secret
+from ai_ops.wiring.adapters import queue_rules
+from ai_ops.wiring.masking import secret
 from ai_ops.wiring.system import System, WrapWorker, build
 from ai_ops.workspace.template_folder import TemplateFolder
 

@@ -48,11 +48,8 @@ from ai_ops.store.schedules import ScheduleRepository
 from ai_ops.store.secrets import SecretStore
 from ai_ops.store.workflows import WorkflowRepository
 from ai_ops.wiring import duties, overseeing
-from ai_ops.wiring.adapters import (
-    queue_rules,
-    redactor,
-    repository_rules,
-)
+from ai_ops.wiring.adapters import queue_rules, repository_rules
+from ai_ops.wiring.masking import redactor
 from ai_ops.wiring.tooling import Equipment, equip
 from ai_ops.workspace.choosing import AutoSandbox
 from ai_ops.workspace.orphans import kill_orphans

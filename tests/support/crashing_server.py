@@ -28,7 +28,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ai_ops import wiring
 from ai_ops.cli.logs import configure
 from ai_ops.cli.serve import stop_signal
 from ai_ops.core.ports import Outcome, Steps, Worker
@@ -39,6 +38,8 @@ from ai_ops.store.tasks import TaskRepository
 from ai_ops.trace.trace_store import TraceStore
 from ai_ops.vcs.git import GitClient
 from ai_ops.vcs.github import GitHubHost
+from ai_ops.wiring.masking import redactor
+from ai_ops.wiring.serving import serving
 from ai_ops.workspace.mounts import enter_private_mounts
 from tests.support.soaking import SoakedSteps, weather_of
 
@@ -108,13 +109,13 @@ async def serve(settings: Settings, fault: Fault, overlays: bool) -> None:
     crash_around(GitClient, "push", fault, lambda *_: ("push", 1, "inside"))
     crash_around(TaskRepository, "move", fault, lambda _, to: (str(to), 1, "committed"))
     crash_around(SmtpNotifier, "deliver", fault, lambda _: ("notify", 1, "inside"))
-    async with wiring.serving(settings, wrap=wrap, overlays=overlays):
+    async with serving(settings, wrap=wrap, overlays=overlays):
         await stop.wait()
 
 
 def main() -> None:
     settings = load().settings
-    configure(settings.log_format, wiring.redactor(settings))
+    configure(settings.log_format, redactor(settings))
     overlays = enter_private_mounts(settings.workspaces_dir)
     asyncio.run(serve(settings, Fault(os.environ.get("CRASH_AT", "")), overlays))
 

@@ -20,7 +20,9 @@ from ai_ops.monitoring.checkpoint import Checkpoint
 from ai_ops.monitoring.detect import Detector, LogFilter
 from ai_ops.monitoring.followed import FollowedFile
 from ai_ops.settings import Settings
-from ai_ops.wiring import System, serving, with_free_port
+from ai_ops.wiring.adapters import with_free_port
+from ai_ops.wiring.serving import serving
+from ai_ops.wiring.system import System
 from tests.support.conversations import Conversations, conversation
 from tests.support.git_server import create_repository, git
 from tests.support.repositories import Repository

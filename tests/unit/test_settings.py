@@ -7,8 +7,8 @@ import pytest
 from ai_ops.config_places import likely
 from ai_ops.core.setting_names import NAMES, is_known
 from ai_ops.settings import ConfigurationError, Settings, forget_secrets, load, masked
-from ai_ops.wiring import redactor
 from ai_ops.wiring.adapters import commit_rules
+from ai_ops.wiring.masking import redactor
 
 WEBHOOK = '[[webhook]]\nname = "ops"\nurl = "https://ops.example"\nsecret = "x"\n'
 
