@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from openapi_schema_validator import OAS31Validator
@@ -17,28 +16,9 @@ from openapi_schema_validator import OAS31Validator
 from ai_ops.core.identity import run_id
 from ai_ops.core.ports import NewTask
 from ai_ops.flow.task import Proof, TaskState, Verdict
+from tests.support.cli import AI_OPS, ROOT, ai_ops
 from tests.support.local_server import LocalServer
 from tests.support.running_server import running
-
-ROOT = Path(__file__).parents[2]
-AI_OPS = [sys.executable, "-m", "ai_ops"]
-
-
-def ai_ops(*arguments, url="", cwd=None, environment=None):
-    """Run a command and return (exit code, stdout, stderr)."""
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": "/nonexistent",
-        "PYTHONPATH": str(ROOT),
-        "NO_COLOR": "1",
-        "COLUMNS": "200",
-        **({"AI_OPS_URL": url} if url else {}),
-        **(environment or {}),
-    }
-    done = subprocess.run(
-        [*AI_OPS, *arguments], capture_output=True, text=True, env=env, cwd=cwd, timeout=60, check=False
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")

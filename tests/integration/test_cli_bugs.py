@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from tests.integration.test_cli import ai_ops
+from tests.support.cli import ai_ops
 from tests.support.local_server import TRACEBACK, LocalServer
 
 

@@ -11,8 +11,8 @@ from ai_ops.cli.app import app
 from ai_ops.cli.exits import Exit
 from ai_ops.core.verbs import VERBS
 from ai_ops.flow.task import TRANSITIONS
-from tests.integration.test_cli import ai_ops
 from tests.integration.test_server_tasks import ALLOWED, a_task_in
+from tests.support.cli import ai_ops
 from tests.support.local_server import LocalServer
 from tests.support.running_server import running
 

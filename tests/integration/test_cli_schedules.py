@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ai_ops.cli.client import ApiClient
-from tests.integration.test_cli import ai_ops
+from tests.support.cli import ai_ops
 from tests.support.local_server import LocalServer
 
 SCHEDULED = {

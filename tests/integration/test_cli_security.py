@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 from jsonschema import validate
 
-from tests.integration.test_cli import ai_ops
+from tests.support.cli import ai_ops
 from tests.support.local_server import LocalServer
 
 TOKEN = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"

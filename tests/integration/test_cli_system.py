@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from jsonschema import validate
 
-from tests.integration.test_cli import ai_ops
+from tests.support.cli import ai_ops
 from tests.support.local_server import LocalServer
 
 TEXT, NUMBER, WHOLE = {"type": "string"}, {"type": "number"}, {"type": "integer"}

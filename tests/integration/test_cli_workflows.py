@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.integration.test_cli import ai_ops
+from tests.support.cli import ai_ops
 from tests.support.local_server import LocalServer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

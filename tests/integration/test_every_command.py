@@ -22,7 +22,7 @@ from typer.main import get_command
 
 from ai_ops.cli.app import app
 from ai_ops.cli.exits import Exit
-from tests.support.forked_commands import ForkedCommands, Said
+from tests.support.forked_commands import Said, run_command
 from tests.support.local_server import TRACEBACK, LocalServer
 
 SCHEMAS = json.loads((Path(__file__).parents[1] / "data" / "cli_schemas.json").read_text("utf-8"))
@@ -160,12 +160,15 @@ def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
 class House:
     """A server with one of everything, the commands beside it, and the names of the things."""
 
-    forked: ForkedCommands
+    folder: Path
+    environment: dict[str, str]
     names: dict[str, str]
 
     def run(self, command: str, given: str, *more: str, **environment: str) -> Said:
         words = [word.format(**self.names) for word in shlex.split(given)]
-        return self.forked.run(*command.split(), *words, *more, **environment)
+        return run_command(
+            [*command.split(), *words, *more], {**self.environment, **environment}, self.folder
+        )
 
 
 def reported(server: LocalServer, text: str) -> dict[str, Any]:
@@ -270,10 +273,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             "AI_OPS_URL": server.url,
             **{name: server.environment[name] for name in ("CODE_HOST", "ALLOWED_REPOS", "SCRIPTED_ANSWERS")},
         }
-        with ForkedCommands(folder / "elsewhere", environment) as forked:
-            house = House(forked, names)
-            assert house.run("system backup", "{backup} --data-dir {data}").code == Exit.DONE
-            yield house
+        house = House(folder / "elsewhere", environment, names)
+        assert house.run("system backup", "{backup} --data-dir {data}").code == Exit.DONE
+        yield house
 
 
 def test_every_command_there_is_has_a_row() -> None:

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from tests.integration.test_cli import ROOT, ai_ops
 from tests.support.agents import lay_down_root
+from tests.support.cli import ROOT, ai_ops
 
 TRACE = (
     "2026-11-{day:02} 08:00:00,123 ERROR shop: request {number} failed\n"

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from ai_ops.integrations.mail.render import MailRenderer
-from tests.integration.test_cli import ai_ops
 from tests.integration.test_mail import NOW, REPORT
+from tests.support.cli import ai_ops
 from tests.support.running_server import running
 
 

@@ -6,17 +6,18 @@ command gets is what a shell gives it: arguments, environment, folder and three 
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import traceback
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 
 class Said(NamedTuple):
@@ -28,13 +29,9 @@ class Said(NamedTuple):
 
 
 class ForkedCommands:
-    """Commands while entered; ``environment`` is all that they see."""
+    """An interpreter that has imported the package, and forks for each command."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self._folder = folder
-        self._environment = dict(environment)
-
-    def __enter__(self) -> Self:
+    def __init__(self) -> None:
         root = Path(__file__).parents[2]
         self._child = subprocess.Popen(
             [sys.executable, "-m", "tests.support.forked_commands"],
@@ -42,22 +39,49 @@ class ForkedCommands:
             stdout=subprocess.PIPE,
             text=True,
             cwd=root,
-            env={"PYTHONPATH": str(root), **self._environment},
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(root)},
         )
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._child.communicate(timeout=30)
+    def close(self) -> None:
+        """End it, and a command that it still waits for."""
+        assert self._child.stdin is not None and self._child.stdout is not None
+        self._child.kill()
+        self._child.wait()
+        self._child.stdin.close()
+        self._child.stdout.close()
 
-    def run(self, *arguments: str, stdin: str = "", **environment: str) -> Said:
-        """Run a command in the folder."""
-        wanted = {"argv": arguments, "env": environment, "cwd": str(self._folder), "stdin": stdin}
+    def run(
+        self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, stdin: str = ""
+    ) -> Said:
+        """Run a command in a folder; ``environment`` is all that it sees."""
+        wanted = {"argv": arguments, "env": dict(environment), "cwd": str(folder), "stdin": stdin}
         assert self._child.stdin is not None and self._child.stdout is not None
         self._child.stdin.write(json.dumps(wanted) + "\n")
         self._child.stdin.flush()
         return Said(**json.loads(self._child.stdout.readline()))
+
+
+_IDLE: list[ForkedCommands] = []
+
+
+def run_command(
+    arguments: Sequence[str], environment: Mapping[str, str], folder: Path | None = None, stdin: str = ""
+) -> Said:
+    """Run ``ai-ops`` with arguments; several threads may at once."""
+    commands = _IDLE.pop() if _IDLE else ForkedCommands()
+    try:
+        said = commands.run(arguments, environment, folder or Path.cwd(), stdin)
+    except BaseException:  # an answer may still come, which nobody waits for
+        commands.close()
+        raise
+    _IDLE.append(commands)
+    return said
+
+
+@atexit.register
+def _end() -> None:
+    while _IDLE:
+        _IDLE.pop().close()
 
 
 def _serve() -> None:
@@ -70,8 +94,9 @@ def _serve() -> None:
 def _import_all() -> None:
     """Import what commands import when they are called: what is there now is there in every fork."""
     for module in (
-        "ai_ops.cli.app", "ai_ops.cli.client", "ai_ops.settings", "ai_ops.wiring.serving", "ai_ops.preflight",
-        "ai_ops.wiring.system", "rich.table", "rich.console", "typer.rich_utils",
+        "ai_ops.cli.app", "ai_ops.cli.client", "ai_ops.cli.importing", "ai_ops.settings", "ai_ops.preflight",
+        "ai_ops.wiring.serving", "ai_ops.wiring.system", "ai_ops.agent.__main__", "ai_ops.agent.replay",
+        "rich.table", "rich.console", "typer.rich_utils",
     ):  # fmt: skip
         import_module(module)
     gc.freeze()
@@ -93,20 +118,26 @@ def _forked(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _become(wanted: Mapping[str, Any], *streams: int) -> None:
-    from ai_ops.cli.app import run
+    from ai_ops.__main__ import main
 
-    code = 70
+    code = 1
     try:
         for ours, stream in enumerate(streams):
             os.dup2(stream, ours)
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - the loop's has a buffer
         os.chdir(wanted["cwd"])
+        os.environ.clear()
         os.environ.update(wanted["env"])
         sys.argv = ["ai-ops", *wanted["argv"]]
-        code = run()
+        code = main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    finally:
         sys.stdout.flush()
         sys.stderr.flush()
-    finally:
         os._exit(code)
 
 
