@@ -1,6 +1,12 @@
 """What holds for all tests."""
 
 import gc
+import os
+
+from tests.support.scratch import scratch
+
+if folder := scratch():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
 
 
 def pytest_collection_finish():

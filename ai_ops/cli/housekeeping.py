@@ -12,7 +12,7 @@ import typer
 from ai_ops.cli.client import connect
 from ai_ops.cli.exits import CliError, Exit
 from ai_ops.cli.options import WaitOption
-from ai_ops.cli.output import JsonFlag, emit_json, fields, line, note, table
+from ai_ops.cli.output import JsonFlag, emit_json, fields, line, moment, note, table
 from ai_ops.errors import PermanentError
 
 _REFUSED = frozenset({"backup_exists", "backup_newer", "backup_unsupported", "data_dir_in_use"})
@@ -38,8 +38,9 @@ def _print(found: dict[str, Any]) -> None:
         [("name", "CHECK"), ("how", "HOW"), ("text", "SEEN"), ("next_step", "NEXT STEP")],
     )
     line()
-    counts = [(name, _counted(found[name])) for name in ("tasks", "issues", "pull_requests", "notifications")]
-    fields([(name.replace("_", " "), words) for name, words in counts])
+    names = ("tasks", "issues", "pull_requests", "notifications")
+    counts = [(name.replace("_", " "), _counted(found[name])) for name in names]
+    fields([("checked", moment(found["checked_at"])), *counts])
     for alert in found["alerts"]:
         note(f"{alert['severity']} {alert['key']}: {alert['text']}")
 

@@ -1,4 +1,4 @@
-"""Puts every verb of a person or a key on record before it is carried out, and what was refused after it.
+"""Puts every verb of a person or a key on record before it is carried out; then what it made, or why not.
 
 The line is written first: what is not on record does not happen. Reading is no verb, and events are data.
 """
@@ -6,6 +6,7 @@ The line is written first: what is not on record does not happen. Reading is no 
 from __future__ import annotations
 
 import hashlib
+import logging
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -14,6 +15,8 @@ from ai_ops.core.ports import Audit
 from ai_ops.errors import AiOpsError
 from ai_ops.server.auth import KEY_OF, SCOPE_OF, Scope, header_key
 from ai_ops.server.problems import ProblemError
+
+log = logging.getLogger(__name__)
 
 _VERBS = frozenset({Scope.WRITE, Scope.REVIEW})
 
@@ -36,9 +39,20 @@ def middleware(audit: Audit) -> Middleware:
         verb, subject = " ".join(name), request.match_info.get("id", "")
         await audit.append(who(request), verb, subject)
         try:
-            return await handler(request)
+            answer = await handler(request)
         except (ProblemError, AiOpsError) as refused:
             await audit.append(who(request), f"{verb} refused", subject, {"code": refused.code})
             raise
+        if made := answer.headers.get("Location"):
+            await _note_made(audit, who(request), f"{verb} made", made.rpartition("/")[2])
+        return answer
 
     return record
+
+
+async def _note_made(audit: Audit, by: str, verb: str, made: str) -> None:
+    """Say what was made; it is there already, so whoever asked is answered whatever becomes of the line."""
+    try:
+        await audit.append(by, verb, made)
+    except AiOpsError as failure:
+        log.error("the audit log lacks %s %s: %s", verb, made, failure)

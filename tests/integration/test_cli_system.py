@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from jsonschema import validate
@@ -63,6 +64,7 @@ ALERT = shape(
 CHECK = shape(name=TEXT, severity={"enum": ["P1", "P2", "P3", None]}, text=TEXT, next_step=TEXT)
 STATUS = shape(
     version=TEXT,
+    checked_at=TEXT,
     checks=many(CHECK),
     alerts=many(ALERT),
     tasks=COUNTS,
@@ -113,6 +115,7 @@ def test_a_worker_that_is_not_there_is_not_found_and_none_is_a_usage_error(serve
 def test_an_open_alert_makes_the_status_fail_and_can_be_looked_at(server):
     found = as_json(server, STATUS, "system", "status", code=1)
     assert [alert["key"] for alert in found["alerts"]] == ["disk"] and found["tasks"] == {"completed": 1}
+    assert datetime.fromisoformat(found["checked_at"]) > datetime.now(UTC) - timedelta(minutes=5)
     assert {check["name"] for check in found["checks"]} >= {"disk", "database", "queue", "workers", "clock"}
     code, out, err = ai_ops("system", "status", url=server.url)
     assert code == 1 and "1000000 GB is the floor" in out and "P1 disk" in err

@@ -84,7 +84,11 @@ async def test_verbs_are_on_record_with_who_and_about_what_and_keys_are_not(serv
     await server.post("/v1/tasks", {"prompt": 7})
     audit = await lines(server)
     told = [(item["verb"], item["subject"]) for item in reversed(audit["items"])]
-    assert told[:2] == [("POST /v1/tasks", ""), ("POST /v1/tasks/{id}/reject", made)]
+    assert told[:3] == [
+        ("POST /v1/tasks", ""),
+        ("POST /v1/tasks made", made),
+        ("POST /v1/tasks/{id}/reject", made),
+    ]
     assert told[-1] == ("POST /v1/tasks refused", "")
     assert all(item["who"].startswith("key ") for item in audit["items"])
     assert SERVER_KEY not in str(audit)

@@ -19,6 +19,7 @@ import psycopg
 from sqlalchemy import create_engine
 
 from ai_ops.store.migrate import upgrade
+from tests.support.scratch import scratch
 
 
 def installed() -> bool:
@@ -29,7 +30,7 @@ def installed() -> bool:
 @contextlib.contextmanager
 def server() -> Iterator[str]:
     """Start a server on loopback and give the URL of its empty database; it is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="ai-ops-pg-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="ai-ops-pg-", dir=scratch(), ignore_cleanup_errors=True) as name:
         folder = Path(name)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

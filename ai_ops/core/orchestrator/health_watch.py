@@ -64,6 +64,7 @@ class HealthWatch:
         self._repaired: dict[str, datetime] = {}
         self.last: tuple[HealthCheck, ...] = ()
         """What the last look found, empty before the first."""
+        self.last_at: datetime | None = None
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -74,6 +75,7 @@ class HealthWatch:
         if self._open is None:
             self._open = await self._kept()
         self.last = judge(await self._gauges.vitals(), self._rules)
+        self.last_at = self._tools.clock.now()
         for check in self.last:
             done = await self._repair(check)
             await self._note(check, done)

@@ -44,6 +44,7 @@ async def get_system(request: web.Request) -> web.StreamResponse:
         {
             "version": ai_ops.__version__,
             "checks": [_check(each) for each in checks],
+            "checked_at": moment(oversight.health.last_at),
             "alerts": [_alert(each) for each in oversight.health.open_alerts()],
             "tasks": dict(tasks),
             "issues": dict(stored.issues),
