@@ -40,7 +40,7 @@ def _print(found: dict[str, Any]) -> None:
     line()
     names = ("tasks", "issues", "pull_requests", "notifications")
     counts = [(name.replace("_", " "), _counted(found[name])) for name in names]
-    fields([("checked", moment(found["checked_at"])), *counts])
+    fields([("checked (UTC)", moment(found["checked_at"])), *counts])
     for alert in found["alerts"]:
         note(f"{alert['severity']} {alert['key']}: {alert['text']}")
 

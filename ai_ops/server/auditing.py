@@ -43,16 +43,17 @@ def middleware(audit: Audit) -> Middleware:
         except (ProblemError, AiOpsError) as refused:
             await audit.append(who(request), f"{verb} refused", subject, {"code": refused.code})
             raise
-        if made := answer.headers.get("Location"):
-            await _note_made(audit, who(request), f"{verb} made", made.rpartition("/")[2])
+        if answer.status == 201 and (made := answer.headers.get("Location")):
+            of = {"of": subject} if subject else {}
+            await _note_made(audit, who(request), f"{verb} made", made.rpartition("/")[2], of)
         return answer
 
     return record
 
 
-async def _note_made(audit: Audit, by: str, verb: str, made: str) -> None:
+async def _note_made(audit: Audit, by: str, verb: str, made: str, detail: dict[str, str]) -> None:
     """Say what was made; it is there already, so whoever asked is answered whatever becomes of the line."""
     try:
-        await audit.append(by, verb, made)
+        await audit.append(by, verb, made, detail)
     except AiOpsError as failure:
         log.error("the audit log lacks %s %s: %s", verb, made, failure)

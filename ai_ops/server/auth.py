@@ -42,7 +42,7 @@ class Scope(StrEnum):
 class Route:
     """One route: method, path, the scope it needs, its handler, and where a request's key stands.
 
-    ``query`` are the names that its query may have.
+    ``query`` are the names that its query may have; None: any, for programs of others.
     """
 
     method: str
@@ -50,7 +50,7 @@ class Route:
     scope: Scope
     handler: RequestHandler
     key: Callable[[web.Request], str] = header_key
-    query: tuple[str, ...] = ()
+    query: tuple[str, ...] | None = ()
 
 
 SCOPE_OF = web.AppKey("scope_of", dict[tuple[str, str], Scope])

@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from ai_ops.server.auth import Route, Scope
+from ai_ops.server.auth import Route
 from ai_ops.server.problems import ProblemError, invalid
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
 _LONGEST_TEXT = 2048
 _LONGEST_NAME = 100
-PAGE = ("limit", "cursor")
-_ASKED = frozenset({Scope.READ, Scope.WRITE, Scope.REVIEW})
+PAGE_NAMES = ("limit", "cursor")
 
 
 def middleware(routes: Collection[Route]) -> Middleware:
     """Return the middleware that refuses names that a route does not know.
 
-    Left out, a misspelt ``dry_run`` would queue a task, and a misspelt filter answer everything. What other
-    people's senders put behind their addresses is theirs.
+    Without it a misspelt ``dry_run`` would queue a task, and a misspelt filter answer everything.
     """
-    known: Mapping[tuple[str, str], tuple[str, ...]] = {
-        (route.method, route.path): route.query for route in routes if route.scope in _ASKED
-    }
+    known = {(route.method, route.path): route.query for route in routes}
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         resource = request.match_info.route.resource
         method = "GET" if request.method == "HEAD" else request.method
         names = known.get((method, resource.canonical if resource else ""))
-        if names is not None:
-            unknown = [name for name in dict.fromkeys(request.query) if name not in names]
-            if unknown:
-                there = f"there is {', '.join(names)}" if names else "it takes none"
-                reason = f"is not a query parameter of this route: {there}"
-                raise invalid(*((name[:_LONGEST_NAME], reason) for name in unknown))
+        if names is not None and (unknown := [name for name in request.query if name not in names]):
+            there = f"there is {', '.join(names)}" if names else "it takes none"
+            reason = f"is not a query parameter of this route: {there}"
+            raise invalid(*((_field(name), reason) for name in dict.fromkeys(unknown)))
         return await handler(request)
 
     return check
+
+
+def _field(name: str) -> str:
+    return name[:_LONGEST_NAME] if name and name.isprintable() else "query"
 
 
 def page(request: web.Request) -> tuple[int, str | None]:

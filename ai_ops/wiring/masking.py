@@ -1,6 +1,6 @@
-"""The secrets among the settings, and the redactor that knows them: what every command that reads logs needs.
+"""The secrets among the settings, chat channels' addresses with them, and the redactor that knows them all.
 
-It stands apart from what constructs the adapters, so that such a command does not load them all.
+It stands apart from what constructs the adapters, so that a command which reads logs does not load them.
 """
 
 from __future__ import annotations
@@ -42,23 +42,24 @@ def channels(settings: Settings) -> dict[str, str]:
         PermanentError: ``configuration_invalid``.
     """
     made = {
-        table.name: said(table.url, table.url_file, f"[[channel]] {table.name}") for table in settings.channel
+        table.name: secret_of_table(table.url, table.url_file, f"[[channel]] {table.name}")
+        for table in settings.channel
     }
-    for secret in settings.notify_urls:
-        url = secret.get_secret_value()
+    for each in settings.notify_urls:
+        url = each.get_secret_value()
         scheme = re.sub(r"[^a-z0-9]", "", url.partition(":")[0].lower())[:20]
         made[f"{scheme}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"] = url
     return made
 
 
-def said(secret: SecretStr | None, file: Path | None, where: str) -> str:
+def secret_of_table(value: SecretStr | None, file: Path | None, where: str) -> str:
     """Return the secret of a table, which stands in ``where`` itself or in its file.
 
     Raises:
         PermanentError: ``configuration_invalid``.
     """
-    if secret is not None:
-        return secret.get_secret_value()
+    if value is not None:
+        return value.get_secret_value()
     assert file is not None  # the table has one of them
     try:
         return file.read_text(encoding="utf-8").strip()
@@ -73,5 +74,5 @@ def _told(settings: Settings) -> list[str]:
     """Return the secrets of those who are told, whole and in parts: a chat's address is of tokens."""
     urls = channels(settings).values()
     parts = (part for url in urls for part in _PARTS.split(url))
-    told = [said(table.secret, table.secret_file, "") for table in settings.webhook]
+    told = [secret_of_table(table.secret, table.secret_file, "") for table in settings.webhook]
     return [*told, *urls, *(part for part in parts if len(part) >= _LEAST_SECRET and "." not in part)]

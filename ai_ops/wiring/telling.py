@@ -13,7 +13,7 @@ from ai_ops.flow.notification import NotificationKind, Way
 from ai_ops.integrations.channels import ChannelNotifier
 from ai_ops.integrations.webhooks import Endpoint, WebhookNotifier, key_of
 from ai_ops.settings import Settings
-from ai_ops.wiring.masking import channels, said
+from ai_ops.wiring.masking import channels, secret_of_table
 
 
 def pacing(settings: Settings) -> Pacing:
@@ -59,7 +59,7 @@ def endpoints(settings: Settings) -> dict[str, Endpoint]:
     """
     made = {}
     for table in settings.webhook:
-        words = said(table.secret, table.secret_file, f"[[webhook]] {table.name}")
+        words = secret_of_table(table.secret, table.secret_file, f"[[webhook]] {table.name}")
         try:
             key = key_of(words)
         except ValueError as error:

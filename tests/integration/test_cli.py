@@ -61,6 +61,23 @@ def test_help_lists_every_command():
         assert f" {name} " in out
 
 
+@pytest.mark.parametrize(
+    ("modules", "unneeded"),
+    [
+        ("ai_ops.cli.app, ai_ops.cli.client, ai_ops.settings", "aiohttp sqlalchemy ai_ops.core.commands"),
+        ("ai_ops.wiring.masking, ai_ops.agent.replay", "aiohttp sqlalchemy ai_ops.wiring.adapters"),
+        ("ai_ops.preflight", "aiohttp sqlalchemy ai_ops.wiring"),
+        ("ai_ops.cli.importing", "aiohttp sqlalchemy ai_ops.wiring"),
+    ],
+    ids=["client", "replay", "config check", "import"],
+)
+def test_a_command_loads_what_it_needs_and_no_more(modules, unneeded):
+    code = f"import sys, {modules}; sys.exit(' '.join({set(unneeded.split())} & sys.modules.keys()) or 0)"
+    env = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert (done.stderr.strip(), done.returncode) == ("", 0)
+
+
 def test_version_is_told():
     code, out, _ = ai_ops("--version")
     assert (code, out.split()[0]) == (0, "ai-ops")

@@ -317,3 +317,4 @@ async def test_a_query_parameter_that_is_not_known_is_refused(server, method, pa
 async def test_what_senders_and_probes_put_behind_their_addresses_is_theirs(server):
     assert (await server.post("/v1/events?from=proxy", {"events": []})).status == 200
     assert (await server.get("/healthz?t=1")).status == 200
+    assert (await server.get("/metrics?name[]=up")).status == 200

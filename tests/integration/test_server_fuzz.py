@@ -275,6 +275,16 @@ async def test_no_envelope_is_a_fault(server, header, items, spelt, project):
     )
 )
 async def test_no_query_is_a_fault(server, query):
-    for path in ("tasks", "issues", "traces", "pull-requests"):
-        text = urlencode({k: v.encode("utf-8", "surrogatepass") for k, v in query.items()})
+    everywhere = {name: query[name] for name in ("limit", "cursor") if name in query}
+    for path, asked in (("tasks", query), *((p, everywhere) for p in ("issues", "traces", "pull-requests"))):
+        text = urlencode({k: v.encode("utf-8", "surrogatepass") for k, v in asked.items()})
         is_answered(await server.get(f"/v1/{path}?{text}"))
+
+
+@FUZZ
+@given(name=st.text(max_size=120).filter(lambda name: name not in ("limit", "cursor")))
+async def test_no_name_in_a_query_is_a_fault(server, name):
+    text = urlencode({name.encode("utf-8", "surrogatepass"): "x"})
+    answer = await server.get(f"/v1/issues?{text}")
+    assert answer.status == 422 and answer.json["code"] == "invalid_request"
+    assert answer.json["detail"].isprintable()

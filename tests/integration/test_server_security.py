@@ -95,6 +95,14 @@ async def test_verbs_are_on_record_with_who_and_about_what_and_keys_are_not(serv
     assert audit["verified"] == {"lines": len(told), "intact": True, "faults": []}
 
 
+async def test_what_was_there_already_was_not_made_again(server):
+    for _ in range(2):
+        again = await server.post("/v1/tasks", a_prompt(), headers={"Idempotency-Key": "once"})
+    verbs = [item["verb"] for item in (await lines(server))["items"]]
+    assert again.status == 200
+    assert (verbs.count("POST /v1/tasks"), verbs.count("POST /v1/tasks made")) == (2, 1)
+
+
 async def test_reading_is_no_verb(server):
     await server.get("/v1/tasks")
     await server.post("/v1/security/scan", {"text": "x"})

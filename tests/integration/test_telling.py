@@ -12,8 +12,8 @@ from ai_ops.core.mail_pacing import Pacing, QuietHours
 from ai_ops.flow.notification import NotificationKind, Way
 from ai_ops.settings import ConfigurationError, Settings, load, masked
 from ai_ops.wiring.adapters import policy
-from ai_ops.wiring.masking import redactor
-from ai_ops.wiring.telling import channels, endpoints, others, pacing, receivers, wishes
+from ai_ops.wiring.masking import channels, redactor
+from ai_ops.wiring.telling import endpoints, others, pacing, receivers, wishes
 
 SLACK = "slack://TAAAAAAAA/BAAAAAAAA/plantedslacktokenofours1"
 TOML = f"""

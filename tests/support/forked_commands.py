@@ -7,9 +7,12 @@ command gets is what a shell gives it: arguments, environment, folder and three 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
+
+_LONGEST_SECONDS = 60
 
 
 class Said(NamedTuple):
@@ -40,12 +45,14 @@ class ForkedCommands:
             text=True,
             cwd=root,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(root)},
+            start_new_session=True,  # what it forks is killed with it
         )
 
     def close(self) -> None:
         """End it, and a command that it still waits for."""
         assert self._child.stdin is not None and self._child.stdout is not None
-        self._child.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
         self._child.stdin.close()
         self._child.stdout.close()
@@ -58,6 +65,8 @@ class ForkedCommands:
         assert self._child.stdin is not None and self._child.stdout is not None
         self._child.stdin.write(json.dumps(wanted) + "\n")
         self._child.stdin.flush()
+        if not select.select([self._child.stdout], [], [], _LONGEST_SECONDS)[0]:
+            raise subprocess.TimeoutExpired(list(arguments), _LONGEST_SECONDS)
         return Said(**json.loads(self._child.stdout.readline()))
 
 

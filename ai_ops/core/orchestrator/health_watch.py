@@ -65,6 +65,7 @@ class HealthWatch:
         self.last: tuple[HealthCheck, ...] = ()
         """What the last look found, empty before the first."""
         self.last_at: datetime | None = None
+        """When that was."""
 
     async def run(self) -> None:
         """Look until cancelled."""

@@ -15,7 +15,7 @@ from ai_ops.server import views
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.bodies import read_model
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import PAGE, choices, page, query_text
+from ai_ops.server.paging import PAGE_NAMES, choices, page, query_text
 from ai_ops.server.problems import ProblemError, invalid, json_response
 from ai_ops.server.schemas import RetrievalBody
 from ai_ops.server.services import SERVICES, Services
@@ -80,7 +80,7 @@ ROUTES = (
         "/v1/bug-cases",
         Scope.READ,
         list_bug_cases,
-        query=(*PAGE, "fingerprint", "repo_key", "exception_type", "outcome"),
+        query=(*PAGE_NAMES, "fingerprint", "repo_key", "exception_type", "outcome"),
     ),
     Route("GET", "/v1/bug-cases/{id}", Scope.READ, get_bug_case),
     Route("POST", "/v1/debug/retrieval", Scope.READ, post_retrieval),

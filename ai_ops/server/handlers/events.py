@@ -44,4 +44,4 @@ async def post_events(request: web.Request) -> web.StreamResponse:
     )
 
 
-ROUTES = (Route("POST", "/v1/events", Scope.EVENTS, post_events),)
+ROUTES = (Route("POST", "/v1/events", Scope.EVENTS, post_events, query=None),)

@@ -52,8 +52,8 @@ async def metrics(request: web.Request) -> web.StreamResponse:
 
 
 ROUTES = (
-    Route("GET", "/healthz", Scope.PUBLIC, healthz),
-    Route("GET", "/readyz", Scope.PUBLIC, readyz),
-    Route("GET", "/version", Scope.PUBLIC, version),
-    Route("GET", "/metrics", Scope.READ, metrics),
+    Route("GET", "/healthz", Scope.PUBLIC, healthz, query=None),
+    Route("GET", "/readyz", Scope.PUBLIC, readyz, query=None),
+    Route("GET", "/version", Scope.PUBLIC, version, query=None),
+    Route("GET", "/metrics", Scope.READ, metrics, query=None),
 )

@@ -14,7 +14,7 @@ from ai_ops.flow.health import HealthCheck
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.bodies import read_model
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import PAGE, choices, page
+from ai_ops.server.paging import PAGE_NAMES, choices, page
 from ai_ops.server.problems import ProblemError, json_response
 from ai_ops.server.services import SERVICES
 from ai_ops.server.views import moment
@@ -34,6 +34,7 @@ async def get_system(request: web.Request) -> web.StreamResponse:
     """Answer what the last check of health found, the open alerts, and what is stored, counted."""
     oversight = request.app[SERVICES].oversight
     checks = oversight.health.last or await oversight.health.look()
+    checked_at = moment(oversight.health.last_at)
     stored = await oversight.figures.read()
     tasks, told = Counter[str](), Counter[str]()
     for (_, state), number in stored.tasks.items():
@@ -44,7 +45,7 @@ async def get_system(request: web.Request) -> web.StreamResponse:
         {
             "version": ai_ops.__version__,
             "checks": [_check(each) for each in checks],
-            "checked_at": moment(oversight.health.last_at),
+            "checked_at": checked_at,
             "alerts": [_alert(each) for each in oversight.health.open_alerts()],
             "tasks": dict(tasks),
             "issues": dict(stored.issues),
@@ -105,6 +106,6 @@ def _alert(alert: Alert) -> dict[str, Any]:
 ROUTES = (
     Route("GET", "/v1/system", Scope.READ, get_system),
     Route("POST", "/v1/system/cleanup", Scope.WRITE, post_cleanup),
-    Route("GET", "/v1/alerts", Scope.READ, list_alerts, query=(*PAGE, "state")),
+    Route("GET", "/v1/alerts", Scope.READ, list_alerts, query=(*PAGE_NAMES, "state")),
     Route("GET", "/v1/alerts/{id}", Scope.READ, get_alert),
 )

@@ -18,7 +18,7 @@ from ai_ops.server.auth import RequestHandler, Route, Scope
 from ai_ops.server.bodies import read_model
 from ai_ops.server.handlers.tasks import create_task
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import PAGE, page
+from ai_ops.server.paging import PAGE_NAMES, page
 from ai_ops.server.problems import ProblemError, json_response
 from ai_ops.server.schemas import MergeBody, SplitBody
 from ai_ops.server.services import SERVICES, Services
@@ -120,7 +120,7 @@ def _who(request: web.Request) -> str:
 
 
 ROUTES = (
-    Route("GET", "/v1/issues", Scope.READ, list_issues, query=PAGE),
+    Route("GET", "/v1/issues", Scope.READ, list_issues, query=PAGE_NAMES),
     Route("GET", "/v1/issues/{id}", Scope.READ, get_issue),
     Route("POST", "/v1/issues/{id}/repair", Scope.WRITE, post_repair),
     *(Route("POST", f"/v1/issues/{{id}}/{name}", Scope.WRITE, verb(name)) for name in VERBS),

@@ -8,7 +8,7 @@ from ai_ops.flow.notification import NotificationState
 from ai_ops.server import views
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import PAGE, choices, page
+from ai_ops.server.paging import PAGE_NAMES, choices, page
 from ai_ops.server.problems import ProblemError, json_response
 from ai_ops.server.services import SERVICES
 
@@ -38,7 +38,7 @@ async def retry_notification(request: web.Request) -> web.StreamResponse:
 
 
 ROUTES = (
-    Route("GET", "/v1/notifications", Scope.READ, list_notifications, query=(*PAGE, "state")),
+    Route("GET", "/v1/notifications", Scope.READ, list_notifications, query=(*PAGE_NAMES, "state")),
     Route("GET", "/v1/notifications/{id}", Scope.READ, get_notification),
     Route("POST", "/v1/notifications/{id}/retry", Scope.WRITE, retry_notification),
 )

@@ -10,7 +10,7 @@ from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.server import views
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import PAGE, page
+from ai_ops.server.paging import PAGE_NAMES, page
 from ai_ops.server.problems import ProblemError, from_failure, json_response
 from ai_ops.server.services import SERVICES
 
@@ -75,7 +75,7 @@ async def find_pull_request(request: web.Request) -> PullRequest:
 
 
 ROUTES = (
-    Route("GET", "/v1/pull-requests", Scope.READ, list_pull_requests, query=PAGE),
+    Route("GET", "/v1/pull-requests", Scope.READ, list_pull_requests, query=PAGE_NAMES),
     Route("GET", "/v1/pull-requests/{id}", Scope.READ, get_pull_request),
     Route("POST", "/v1/pull-requests/{id}/merge", Scope.REVIEW, merge_pull_request),
     Route("POST", "/v1/pull-requests/{id}/close", Scope.REVIEW, close_pull_request),

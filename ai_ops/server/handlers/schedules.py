@@ -20,7 +20,7 @@ from ai_ops.server.bodies import read_model
 from ai_ops.server.handlers.tasks import new_prompt, parts_of
 from ai_ops.server.headers import idempotency_key
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import PAGE, page
+from ai_ops.server.paging import PAGE_NAMES, page
 from ai_ops.server.problems import ProblemError, invalid, json_response
 from ai_ops.server.schemas import NewTaskBody, ScheduleBody, ScheduleChangeBody
 from ai_ops.server.services import SERVICES, Services
@@ -165,7 +165,7 @@ async def _find(request: web.Request) -> Schedule:
 
 
 ROUTES = (
-    Route("GET", "/v1/schedules", Scope.READ, list_schedules, query=PAGE),
+    Route("GET", "/v1/schedules", Scope.READ, list_schedules, query=PAGE_NAMES),
     Route("POST", "/v1/schedules", Scope.WRITE, post_schedule),
     Route("GET", "/v1/schedules/{id}", Scope.READ, get_schedule),
     Route("PATCH", "/v1/schedules/{id}", Scope.WRITE, patch_schedule),

@@ -117,6 +117,6 @@ async def _take(
 
 
 ROUTES = (
-    Route("POST", "/v1/logs", Scope.EVENTS, post_logs),
-    Route("POST", "/api/{project}/envelope/", Scope.EVENTS, post_envelope, _sentry_key),
+    Route("POST", "/v1/logs", Scope.EVENTS, post_logs, query=None),
+    Route("POST", "/api/{project}/envelope/", Scope.EVENTS, post_envelope, _sentry_key, query=None),
 )

@@ -23,7 +23,7 @@ from ai_ops.server.bodies import read_model
 from ai_ops.server.handlers.queue import waits
 from ai_ops.server.headers import idempotency_key
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import PAGE, choices, flag, page, query_id
+from ai_ops.server.paging import PAGE_NAMES, choices, flag, page, query_id
 from ai_ops.server.problems import ProblemError, from_validation, invalid, json_response
 from ai_ops.server.schemas import NewTaskBody
 from ai_ops.server.services import SERVICES, Services
@@ -220,7 +220,13 @@ async def _shown(services: Services, *tasks: Task) -> list[dict[str, Any]]:
 
 ROUTES = (
     Route("POST", "/v1/tasks", Scope.WRITE, post_task, query=("dry_run",)),
-    Route("GET", "/v1/tasks", Scope.READ, list_tasks, query=(*PAGE, "state", "kind", "priority", "issue_id")),
+    Route(
+        "GET",
+        "/v1/tasks",
+        Scope.READ,
+        list_tasks,
+        query=(*PAGE_NAMES, "state", "kind", "priority", "issue_id"),
+    ),
     Route("GET", "/v1/tasks/{id}", Scope.READ, get_task),
     Route("POST", "/v1/tasks/{id}/cancel", Scope.WRITE, verb("cancel")),
     Route("POST", "/v1/tasks/{id}/pause", Scope.WRITE, verb("pause")),

@@ -12,7 +12,7 @@ from ai_ops.flow.run import Run
 from ai_ops.server import views
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import PAGE, page, path_id
+from ai_ops.server.paging import PAGE_NAMES, page, path_id
 from ai_ops.server.problems import ProblemError, json_response
 from ai_ops.server.services import SERVICES, Services
 
@@ -89,7 +89,7 @@ async def _find(request: web.Request) -> Run:
 
 
 ROUTES = (
-    Route("GET", "/v1/traces", Scope.READ, list_traces, query=PAGE),
+    Route("GET", "/v1/traces", Scope.READ, list_traces, query=PAGE_NAMES),
     Route("GET", "/v1/traces/{id}", Scope.READ, get_trace),
     Route("GET", "/v1/traces/{id}/artifacts", Scope.READ, list_artifacts),
     Route("GET", "/v1/traces/{id}/artifacts/{name}", Scope.READ, get_artifact),

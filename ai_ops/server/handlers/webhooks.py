@@ -93,6 +93,6 @@ async def _ours(services: Services, sender: str, hint: Hint) -> list[str]:
 
 
 ROUTES = (
-    Route("POST", "/v1/webhooks/github", Scope.SIGNED, post_github),
-    Route("POST", "/v1/webhooks/gitlab", Scope.SIGNED, post_gitlab),
+    Route("POST", "/v1/webhooks/github", Scope.SIGNED, post_github, query=None),
+    Route("POST", "/v1/webhooks/gitlab", Scope.SIGNED, post_gitlab, query=None),
 )

@@ -18,7 +18,7 @@ from ai_ops.server.handlers.tasks import checked_prompt, parts_of
 from ai_ops.server.handlers.templates import catalogue_of
 from ai_ops.server.headers import idempotency_key
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import PAGE, choices, flag, page
+from ai_ops.server.paging import PAGE_NAMES, choices, flag, page
 from ai_ops.server.problems import ProblemError, invalid, json_response
 from ai_ops.server.schemas import WorkflowBody
 from ai_ops.server.services import SERVICES, Services
@@ -143,7 +143,7 @@ async def _find(request: web.Request) -> Workflow:
 
 
 ROUTES = (
-    Route("GET", "/v1/workflows", Scope.READ, list_workflows, query=(*PAGE, "state")),
+    Route("GET", "/v1/workflows", Scope.READ, list_workflows, query=(*PAGE_NAMES, "state")),
     Route("POST", "/v1/workflows", Scope.WRITE, post_workflow, query=("dry_run",)),
     Route("GET", "/v1/workflows/{id}", Scope.READ, get_workflow),
     Route("POST", "/v1/workflows/{id}/cancel", Scope.WRITE, cancel_workflow),
