@@ -177,21 +177,29 @@ class Witness:
             for parent in parents:
                 if parent.pid:
                     await asyncio.to_thread(self._see_below, parent.pid)
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.002)
 
     def _see_below(self, parent: int) -> None:
         own = _read(parent, "cmdline")
-        with contextlib.suppress(psutil.Error):
-            for process in psutil.Process(parent).children(recursive=True):
-                command = _read(process.pid, "cmdline")
-                environment = _read(process.pid, "environ")
-                # Between fork and exec a child still shows its parent's memory.
-                if command == own or _read(process.pid, "cmdline") != command:
-                    continue
-                self.programs |= {Path(word).name for word in command.decode(errors="replace").split("\0")}
-                for text in self._forbidden:
-                    if text in command or text in environment:
-                        self.found.add(f"{text.decode()} in {command.decode(errors='replace')[:300]}")
+        for pid in _below(parent):
+            command = _read(pid, "cmdline")
+            environment = _read(pid, "environ")
+            # Between fork and exec a child still shows its parent's memory.
+            if command == own or _read(pid, "cmdline") != command:
+                continue
+            self.programs |= {Path(word).name for word in command.decode(errors="replace").split("\0")}
+            for text in self._forbidden:
+                if text in command or text in environment:
+                    self.found.add(f"{text.decode()} in {command.decode(errors='replace')[:300]}")
+
+
+def _below(pid: int) -> Iterator[int]:
+    """Yield the processes below one by the kernel's lists: git is gone before all of /proc is read."""
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (thread / "children").read_text().split()):
+                yield child
+                yield from _below(child)
 
 
 def _read(pid: int, name: str) -> bytes:

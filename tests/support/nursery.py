@@ -108,7 +108,7 @@ def _ended(pid: int) -> int | None:
 
 
 def _main() -> None:
-    import tests.support.crashing_server  # noqa: F401 - this is what takes the time
+    import tests.support.crashing  # noqa: F401 - this is what takes the time
 
     print("ready", flush=True)
     for line in sys.stdin:

@@ -148,13 +148,23 @@ class Soak:
         windows = {plan.kills * number // plan.windows for number in range(plan.windows)}
         for number in range(plan.kills):
             if number in windows:
-                self._limit.write_text(str(time.time() + plan.window_seconds))
+                await self._limit_the_model()
             while self._ended < plan.tasks * 0.9 * number / plan.kills:
                 await asyncio.sleep(0.05)
             await asyncio.sleep(self._random.uniform(0.1, 1.0))
             await self._scenario.server.kill()
             self._kills += 1
             await self._scenario.restart_server()
+
+    async def _limit_the_model(self) -> None:
+        """Limit the model for some seconds from when a task has met it, which may be late."""
+        before = self._limits_met()
+        while self._limits_met() == before and self._ended < self._plan.tasks:
+            self._limit.write_text(str(time.time() + self._plan.window_seconds))
+            await asyncio.sleep(0.2)
+
+    def _limits_met(self) -> int:
+        return Counter(injected(self._scenario.server.log))["window"]
 
     async def _until_over(self, storm: asyncio.Task[None]) -> None:
         said = 0.0
