@@ -77,13 +77,17 @@ class Call:
         self._options = {"retries": 0, **options}
         # Servers of other tests may live in this process's care; they are not of this call.
         self._others = frozenset(_children())
+        self._over = False
 
     async def ask(self, request: FixRequest, watch: Watch | None = None) -> FixAnswer:
         async with self.double:
             url = self.url or self.double.url
             gateway = ClaudeGateway(url, self._credential, self.ledger, **self._gateway)
             fixer = ClaudeFixer(gateway, self._sandbox, **self._options)
-            return await fixer.ask(request, watch or self._watch)
+            try:
+                return await fixer.ask(request, watch or self._watch)
+            finally:
+                self._over = True
 
     async def _watch(self, kind: str, data: dict[str, Any]) -> None:
         self.seen.append((kind, data))
@@ -91,6 +95,7 @@ class Call:
     async def began(self) -> list[psutil.Process]:
         """Wait until the API was asked, and return the processes of the call."""
         while not self.double.requests:
+            assert not self._over, "it ended before it asked"
             await asyncio.sleep(0.02)
         return self.processes()
 
