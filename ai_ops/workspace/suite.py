@@ -25,7 +25,16 @@ _TAIL = 20_000
 
 # A whole suite runs under another parent, with later process numbers and under a name that is not pytest's.
 # Its copy of the reproduction then fails when code only knew the first run by these.
-_ELSEWHERE = 'i=0; while [ "$i" -lt 700 ]; do (:); i=$((i+1)); done; "$@"'
+# Threads use numbers up too, at a third of what a fork costs; where there is no Python that can, forks do.
+_LATER = (
+    "import _thread\n"
+    "done = _thread.allocate_lock()\n"
+    "done.acquire()\n"
+    "for _ in range(700): _thread.start_new_thread(done.release, ()), done.acquire()"
+)
+_ELSEWHERE = (
+    'python3 -I -S -c "$0" 2>/dev/null || { i=0; while [ "$i" -lt 700 ]; do (:); i=$((i+1)); done; }; "$@"'
+)
 _PYTHONS = frozenset({"python", "python3"})
 _UNNAMED = (
     "import runpy, sys; sys.argv[0] = 'app.py'; sys.orig_argv[:] = [sys.executable, *sys.argv]; "
@@ -186,4 +195,4 @@ def elsewhere(command: Sequence[str]) -> tuple[str, ...]:
     """Return a command that does the same as ``command`` in a process that looks otherwise."""
     if len(command) > 2 and command[0] in _PYTHONS and tuple(command[1:3]) == ("-m", "pytest"):
         command = (command[0], "-c", _UNNAMED, *command[3:])
-    return ("/bin/sh", "-c", _ELSEWHERE, "app", *command)
+    return ("/bin/sh", "-c", _ELSEWHERE, _LATER, *command)

@@ -17,11 +17,19 @@ def shared_toolbox(tmp_path_factory):
     return asyncio.run(ensure_toolbox(tmp_path_factory.mktemp("attacks-toolbox")))
 
 
+@pytest.fixture(scope="session")
+def remembered_suites():
+    """Return the ends of runs of suites. Tests ask for it whose subject is what comes after a proof."""
+    return {}
+
+
 @pytest.fixture
-def workshop(tmp_path, shared_toolbox):
+def workshop(request, tmp_path, shared_toolbox):
     """Return what opens a workshop in this test's folder."""
+    asked = "remembered_suites" in request.fixturenames
+    memory = request.getfixturevalue("remembered_suites") if asked else None
     (tmp_path / "workshop").mkdir()
-    return partial(open_workshop, tmp_path / "workshop", shared_toolbox)
+    return partial(open_workshop, tmp_path / "workshop", shared_toolbox, memory=memory)
 
 
 class Witness:

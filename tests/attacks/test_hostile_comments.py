@@ -11,6 +11,8 @@ from tests.support.git_server import git
 from tests.support.obedient import Obedient
 from tests.support.workshop import SERVER_SECRET
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 REVISED = {shop.MODULE_PATH: shop.FIXED.replace("0.0", "float(0)")}
 EASY = {shop.TEST_PATH: "def test_it():\n    assert True\n"}
 ORDERS = {

@@ -18,6 +18,8 @@ from tests.integration.test_follow_up import REVISED, published, script
 from tests.support import shop
 from tests.support.git_server import git, push_files
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 OTHER_TEST = "tests/test_mean_of_nothing.py"
 ROLES = {
     "stranger": {"may_write": False},

@@ -17,6 +17,8 @@ from tests.support.git_server import git, push_files
 from tests.support.lives import lived_through
 from tests.support.workshop import SERVER_SECRET
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 REVISED = shop.FIXED.replace("0.0", "float(0)")
 REVISE = {"files": {shop.MODULE_PATH: REVISED}, "summary": "It says float(0) now."}
 

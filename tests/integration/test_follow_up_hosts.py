@@ -14,6 +14,8 @@ from tests.support import shop
 from tests.support.git_server import git
 from tests.support.host_settings import github_host, gitlab_host
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 
 @pytest.fixture(params=[github_host, gitlab_host], ids=["github", "gitlab"])
 async def at(request, tmp_path):

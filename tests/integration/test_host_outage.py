@@ -14,6 +14,8 @@ from tests.support.api_double import ApiFaults
 from tests.support.git_server import GitFaults
 from tests.support.host_settings import github_host, gitlab_host
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 HOUR = timedelta(hours=1)
 MOST_REQUESTS = 60
 """While it is away. GitHub allows 5,000 in an hour, GitLab 300 in a minute and more."""

@@ -19,6 +19,8 @@ from tests.support import shop
 from tests.support.git_server import git
 from tests.support.store import pull_request
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 DAY = 86_400
 HOST = "local"
 

@@ -11,6 +11,8 @@ from ai_ops.vcs import checkout
 from tests.support import shop
 from tests.support.workshop import SERVER_SECRET, mail_text
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 GOOD = {"files": {shop.MODULE_PATH: shop.FIXED}}
 UNPLACED = """\
 <code_block path="shop/ratings.py" op="edit" id="{nonce}">

@@ -14,6 +14,8 @@ from ai_ops.flow.task import TaskState
 from tests.support import shop
 from tests.support.workshop import SERVER_SECRET, mail_text
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 NO_FIX = {"files": {shop.MODULE_PATH: shop.BROKEN + "\n# mended\n"}}
 SIMILAR = "## Similar bugs of the past"
 

@@ -13,6 +13,8 @@ from ai_ops.flow.task import TaskState
 from tests.support import shop
 from tests.support.workshop import SERVER_SECRET, mail_text
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 PUSH_REFUSED = PermanentError("push_refused", "the remote refuses", next_step="Give the bot write access.")
 NO_FIX = {"files": {shop.MODULE_PATH: shop.BROKEN + "\n# mended\n"}}
 SWALLOWED = {"files": {shop.MODULE_PATH: shop.BROKEN.replace(

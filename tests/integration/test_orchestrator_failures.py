@@ -13,6 +13,8 @@ from ai_ops.flow.task import TaskState
 from tests.support import shop
 from tests.support.workshop import mail_text
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 GOOD = {"files": {shop.MODULE_PATH: shop.FIXED}}
 NO_FIX = {"files": {shop.MODULE_PATH: shop.BROKEN + "\n# mended\n"}}
 

@@ -1,8 +1,12 @@
 """A merged fix that did not hold is not made again, and the fixer is told of it."""
 
+import pytest
+
 from tests.support import shop
 from tests.support.git_server import push_files
 from tests.support.workshop import mail_text
+
+pytestmark = pytest.mark.usefixtures("remembered_suites")
 
 FAILED = "## What did not mend it"
 

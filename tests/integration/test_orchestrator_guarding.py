@@ -14,6 +14,8 @@ from ai_ops.flow.task import TaskState
 from ai_ops.integrations.claude_hooks import held
 from tests.support.workshop import SERVER_SECRET
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 ANSWER = {"task": [{"answer": "done"}]}
 PUSH = "git push --force origin feature"
 

@@ -16,6 +16,8 @@ from tests.support.markdown_reader import Page, obeyed
 from tests.support.people_host import PeopleHost
 from tests.support.workshop import mail_text
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 ADA = "ada@example.test"  # who makes every commit of the tests' repositories
 CRASH = "wrote the crashing line, 2026-01-02"
 OWNERS = "* @everything\n/shop/ratings.py @acme/payments @eve\n"

@@ -6,6 +6,8 @@ from ai_ops.flow.fixing import FixMode
 from ai_ops.flow.task import TaskState
 from tests.support import shop
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 NEEDS = {"shop/ratings.py": "import stars_library\n" + shop.BROKEN, "requirements.txt": "stars-library\n"}
 SETUP = (
     "setup: python -m venv --without-pip $AI_OPS_SETUP_DIR/venv && "

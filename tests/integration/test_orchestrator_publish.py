@@ -16,6 +16,8 @@ from tests.support.git_server import git
 from tests.support.store import pull_request
 from tests.support.workshop import mail_text
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 UNTYPED = "2026-01-02 03:04:05,678 ERROR [shop] the listing is broken\n"
 NO_FIX = {"files": {shop.MODULE_PATH: shop.BROKEN + "\n# mended\n"}}
 RULES = {".ai-ops.yml": "labels: [bug]\nreviewers: [ada]\n"}

@@ -12,6 +12,8 @@ from ai_ops.flow.task import TaskState
 from tests.support import shop
 from tests.support.workshop import SERVER_SECRET, Asked
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 NO_FIX = {"files": {shop.MODULE_PATH: shop.BROKEN + "\n# mended\n"}}
 GOOD = {"files": {shop.MODULE_PATH: shop.FIXED}}
 LOGGED = "request 0: product infuser could not be listed"

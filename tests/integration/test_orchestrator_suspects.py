@@ -3,12 +3,16 @@
 import contextlib
 from dataclasses import replace
 
+import pytest
+
 from ai_ops.core.identity import run_id
 from ai_ops.errors import PermanentError
 from ai_ops.flow.task import TaskState
 from tests.support import shop
 from tests.support.git_server import git, push_files
 from tests.support.workshop import SERVER_SECRET, mail_text
+
+pytestmark = pytest.mark.usefixtures("remembered_suites")
 
 ROUNDED = shop.BROKEN.replace("round(sum(stars) / len(stars), 1)", "sum(stars) / len(stars)")
 

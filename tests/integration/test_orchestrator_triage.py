@@ -10,6 +10,8 @@ from ai_ops.flow.task import Priority, TaskKind, TaskState
 from tests.support import shop
 from tests.support.workshop import SERVER_SECRET, mail_text
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 MODEL = {"triage_model": "small-model"}
 SEEN = "A product without reviews is a customer's mistake."
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import importlib.metadata
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from ai_ops.workspace.folders import remove_tree
 from ai_ops.workspace.profile import SandboxLimits
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
 from ai_ops.workspace.setup_layer import SetupBuilder
-from ai_ops.workspace.suite import SuiteRunner, command_line
+from ai_ops.workspace.suite import SuiteRunner, command_line, elsewhere
 from ai_ops.workspace.toolbox import ensure_toolbox
 
 REPOSITORY = Repository("git.example/acme/shop", "https://git.example/acme/shop", "github")
@@ -105,6 +107,14 @@ async def test_code_that_knows_the_run_of_one_test_does_not_know_the_suite(run, 
     files = {"app.py": NOTICES, "tests/test_it.py": test}
     assert outcomes(await run(files, paths=["tests/test_it.py"])) == {"tests/test_it.py::test_it": "passed"}
     assert outcomes(await run(files)) == {"tests/test_it.py::test_it": "failed"}
+
+
+@pytest.mark.parametrize("path", [os.environ["PATH"], "/nowhere"], ids=["with a Python", "without"])
+def test_process_numbers_are_late_with_and_without_a_python(path):
+    command = ["bwrap", "--unshare-pid", "--dev-bind", "/", "/", "--setenv", "PATH", path]
+    argv = elsewhere(("/bin/sh", "-c", "echo $$"))
+    ended = subprocess.run([*command, *argv], capture_output=True, text=True, check=True)
+    assert int(ended.stdout) > 700
 
 
 async def test_only_the_named_files_run(run, sandbox):

@@ -20,6 +20,8 @@ from tests.support import shop
 from tests.support.git_server import git
 from tests.support.workshop import SERVER_SECRET
 
+pytestmark = pytest.mark.usefixtures("remembered_suites")
+
 WRITES = {"answer": "Done.", "summary": "It is written.", "files": {"notes/a.md": "hello\n"}}
 REVISES = {"answer": "Done.", "summary": "It says more now.", "files": {"notes/b.md": "hello, shop\n"}}
 BREAKS = {

@@ -66,6 +66,7 @@ from ai_ops.workspace.workspace_manager import WorkspaceManager
 from tests.support import shop
 from tests.support.git_server import create_repository, git, push_files
 from tests.support.host_settings import Setting
+from tests.support.remembered import Memory, RememberedSuites
 from tests.support.store import migrated_url
 
 SERVER_SECRET = "quite-an-ordinary-phrase"
@@ -313,6 +314,7 @@ async def open_workshop(
     steps: Callable[[Steps], Steps] = lambda steps: steps,
     max_open_pull_requests: int = 5,
     at: Setting | None = None,
+    memory: Memory | None = None,
     **policy: Any,
 ) -> AsyncIterator[Workshop]:
     """Build the tools, and an engine over them.
@@ -327,6 +329,7 @@ async def open_workshop(
         steps: put around the steps of each run.
         max_open_pull_requests: the one limit of what is published.
         at: where the repository lives instead of a folder: a code host.
+        memory: what runs of suites ended with, to be asked before one is run; None runs each.
         policy: what differs from ``POLICY``.
     """
     there = {**shop.files(), **(files or {})}
@@ -346,6 +349,7 @@ async def open_workshop(
     git_client = at.git if at else GitClient(folder / "mirrors", lambda _: None, allow_file=True)
     local = LocalHost(pull_requests, CommentRepository(database, clock), git_client)
     sandbox = choose("bwrap")
+    suites = SuiteRunner(sandbox, toolbox, wall_seconds=60.0)
     fixer = fixer or Asked(script or shop.script(), failures)
     pauses = PauseRepository(database, clock, "account")
     tools = Tools(
@@ -361,7 +365,7 @@ async def open_workshop(
         history=git_client,
         builds=git_client,
         workspaces=WorkspaceManager(folder / "workspaces", git_client),
-        suites=SuiteRunner(sandbox, toolbox, wall_seconds=60.0),
+        suites=suites if memory is None else RememberedSuites(suites, memory),
         setup_layers=SetupBuilder(sandbox, toolbox, folder / "data"),
         edits=edits,
         fixer=PacedFixer(fixer, pauses, clock),
