@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping, Set
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ class DurableEngine:
         self._entered: dict[str, asyncio.Event] = {}
         self._reconcile_seconds = reconcile_seconds
         self._running: dict[str, asyncio.Task[Any]] = {}
+        self._just_left: set[str] = set()  # since the tables were last compared
         self._cancelled: set[str] = set()
         self._suspects: frozenset[str] = frozenset()
         self._queueing = asyncio.Lock()
@@ -200,6 +202,7 @@ class DurableEngine:
         """Free what a run that is over had."""
         if self._running.get(name) is run:
             del self._running[name]
+            self._just_left.add(name)
             self._line.leave(name)
             if name in self._seated:  # it was interrupted before it sat down
                 self._seated.discard(name)
@@ -276,6 +279,7 @@ class DurableEngine:
 
     async def _reconcile_once(self) -> None:
         """Compare our tables with the engine's, and mend what a crash between the two has left."""
+        self._just_left.clear()
         unfinished = {workflow_id(task): task for task in await self._duty.tasks.unfinished()}
         known = {one.id: one for one in await self._dbos.live()}
         lost = frozenset(name for name, one in known.items() if one.claimed and name not in self._running)
@@ -286,9 +290,7 @@ class DurableEngine:
                 await self._duty.close_run(*task_id_of(name))
         unknown = [name for name in unfinished if name not in known and name not in self._line]
         known |= {one.id: one for one in await self._dbos.find(unknown)}
-        for name in known.keys() & unfinished.keys() - self._running.keys():
-            if known[name].life is Life.LIVE:
-                self._line.stand(unfinished[name])
+        self._stand(unfinished, {name for name, one in known.items() if one.life is Life.LIVE})
         for name, task in unfinished.items():
             if self._has(name):
                 continue
@@ -300,6 +302,18 @@ class DurableEngine:
         self._suspects = lost
         old = await self._dbos.ended_before(datetime.now(UTC) - _KEEP_ENDED)
         await self._dbos.forget([one.id for one in old])
+
+    def _stand(self, unfinished: Mapping[str, Task], live: Set[str]) -> None:
+        """Let those stand that the library has begun, and nobody else: who stands keeps its repository.
+
+        Both sets are some moments old, so who is here, or has just been, is left as it is.
+        """
+        here = self._running.keys() | self._beginning.keys() | self._just_left
+        for name in live & (unfinished.keys() - here):
+            self._line.stand(unfinished[name])
+        for name in self._line.standing - live - here:
+            self._line.leave(name)
+        self._slots.hand_out()
 
     async def _mend(self, task: Task, life: Life) -> None:
         decision = fate(task.state, life, task.cancel_requested)

@@ -88,6 +88,11 @@ class Line:
     def __contains__(self, name: str) -> bool:
         return name in self._waiting
 
+    @property
+    def standing(self) -> frozenset[str]:
+        """The names of the runs that stand."""
+        return frozenset(self._standing)
+
     def add(self, task: Task) -> None:
         """Let a task wait for its turn; harmless when it does."""
         name = workflow_id(task)

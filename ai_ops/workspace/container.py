@@ -33,9 +33,16 @@ LABEL = "ai-ops.owner"
 # The command is not the first process, which the kernel would let ignore signals; it gets the variables that
 # are named and none of the runtime's. Runtimes do not say reliably that the kernel ended a process for its
 # memory: the container's name on the last line does. Code that forges it only names its own failure.
+# No program is begun for it: what was ended may not have given its memory back yet, and a program more would
+# be ended too.
 _FIRST = """\
 "$@"; code=$?
-grep -qs '^oom_kill [1-9]' /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control && echo "$0"
+for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+    [ -r "$file" ] || continue
+    while read -r name count; do
+        if [ "$name" = oom_kill ] && [ "$count" != 0 ]; then echo "$0"; fi
+    done < "$file"
+done
 exit $code
 """
 _MOST_OPEN_FILES = 4096

@@ -59,7 +59,9 @@ class House:
         await self.do(task_id, steps)
         await self.tasks.move(task_id, TaskState.COMPLETED)
 
-    def build(self, worker: Worker | None = None, max_concurrent: int = 2) -> Engine:
+    def build(
+        self, worker: Worker | None = None, max_concurrent: int = 2, reconcile_seconds: float = 0.1
+    ) -> Engine:
         worker = worker or self.work
         if self.kind == "memory":
             return MemoryEngine(worker, self.tasks, self.trace, max_concurrent)
@@ -70,15 +72,15 @@ class House:
             self.tasks,
             self.trace,
             max_concurrent=max_concurrent,
-            reconcile_seconds=0.1,
+            reconcile_seconds=reconcile_seconds,
         )
 
     @property
     def url(self) -> str:
         return f"sqlite:///{self.folder}/engine.db"
 
-    async def open(self, *, max_concurrent: int = 2) -> Engine:
-        self.engine = self.build(max_concurrent=max_concurrent)
+    async def open(self, **options: Any) -> Engine:
+        self.engine = self.build(**options)
         await self.engine.start()
         return self.engine
 
@@ -621,3 +623,38 @@ async def test_a_run_that_only_waits_outlives_any_number_of_restarts(durable: Ho
         await durable.open()
     await until(lambda: len(waits) >= 6 or durable.state("t1").final)
     assert durable.state("t1") is (TaskState.FAILED if state is TaskState.PROCESSING else state)
+
+
+async def test_a_run_that_ends_while_the_tables_are_compared_frees_its_repository(durable: House):
+    ends = {name: asyncio.Event() for name in ("a1", "a2", "a3")}
+
+    async def wait(task_id: str, _steps: Steps) -> None:
+        await ends[task_id].wait()
+
+    durable.do = wait
+    engine: Any = await durable.open(reconcile_seconds=600.0)
+    await durable.add(*[a_task(name, repo_key="x/a") for name in ends])
+    await until(lambda: durable.state("a1") is TaskState.PROCESSING)
+    live = engine._dbos.live
+
+    async def live_a_moment_ago() -> Any:
+        found = await live()
+        ends["a1"].set()
+        await until(lambda: not any(":a1:" in name for name in engine._running))
+        return found
+
+    engine._dbos.live = live_a_moment_ago
+    await engine._reconcile_once()
+    for end in ends.values():
+        end.set()
+    await durable.all_over()
+
+
+async def test_a_run_that_nobody_knows_does_not_keep_its_repository(durable: House):
+    engine: Any = await durable.open(reconcile_seconds=600.0)
+    engine._line.stand(a_task("lost", repo_key="x/a"))
+    await durable.add(a_task("a1", repo_key="x/a"))
+    await asyncio.sleep(0.2)
+    assert durable.state("a1") is TaskState.PENDING
+    await engine._reconcile_once()
+    await durable.all_over()
