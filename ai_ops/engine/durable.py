@@ -164,7 +164,7 @@ class DurableEngine:
         await self._interrupt(workflow_id(task))
         try:
             async with self._queueing:
-                wanted = await self._duty.reopened(task, reason)
+                wanted = await self._duty.reopened(task, outcome_reason=reason)
                 if wanted is not None:
                     await self._queue(wanted, forget=True)
         except TemporaryError as error:
@@ -300,8 +300,9 @@ class DurableEngine:
             with contextlib.suppress(PermanentError):
                 await self._mend(task, life)
         self._suspects = lost
-        old = await self._dbos.ended_before(datetime.now(UTC) - _KEEP_ENDED)
-        await self._dbos.forget([one.id for one in old])
+        async with self._queueing:  # one of them may just be begun again
+            old = await self._dbos.ended_before(datetime.now(UTC) - _KEEP_ENDED)
+            await self._dbos.forget([one.id for one in old])
 
     def _stand(self, unfinished: Mapping[str, Task], live: Set[str]) -> None:
         """Let those stand that the library has begun, and nobody else: who stands keeps its repository.
@@ -310,7 +311,8 @@ class DurableEngine:
         """
         here = self._running.keys() | self._beginning.keys() | self._just_left
         for name in live & (unfinished.keys() - here):
-            self._line.stand(unfinished[name])
+            if name not in self._line:  # one that waits would wait for itself
+                self._line.stand(unfinished[name])
         for name in self._line.standing - live - here:
             self._line.leave(name)
         self._slots.hand_out()
@@ -330,8 +332,7 @@ class DurableEngine:
             await self._duty.move(task, TaskState.CANCELLED)
             await self._duty.close(task)
         else:
-            if task.state is TaskState.PROCESSING:
-                await self._duty.move(task, TaskState.PENDING)
             async with self._queueing:
-                if not self._has(name):
+                now = await self._duty.reopened(task)
+                if now is not None and not self._has(name):
                     await self._queue(now, forget=True)

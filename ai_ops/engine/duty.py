@@ -16,6 +16,7 @@ from typing import Any
 from ai_ops.core import retry
 from ai_ops.core.identity import run_id
 from ai_ops.core.ports import Fail, Steps, Tasks, Trace, Worker
+from ai_ops.core.verbs import Change
 from ai_ops.engine.reconcile import WORKABLE, WORKER_LOST
 from ai_ops.errors import AiOpsError, PermanentError, TemporaryError
 from ai_ops.flow.task import Task, TaskState
@@ -35,9 +36,7 @@ class Duty:
     async def wanted(self, task_id: str, run_number: int) -> Task | None:
         """Return the task when this run of it is still to be worked on."""
         task = await self.tasks.find(task_id)
-        if task is None or task.run_number != run_number or task.state not in WORKABLE:
-            return None
-        return task
+        return task if task is not None and _wants(task, run_number) else None
 
     async def work(self, task: Task, steps: Steps) -> None:
         """Let the worker do the run; what it does not handle fails the task and goes no further.
@@ -78,12 +77,18 @@ class Duty:
         else:
             await self.close(task)
 
-    async def reopened(self, task: Task, reason: str) -> Task | None:
-        """Return the task, pending again, whose run was interrupted; None when the run is not wanted."""
-        now = await self.wanted(task.id, task.run_number)
-        if now is not None and now.state is TaskState.PROCESSING:
-            await self.move(now, TaskState.PENDING, outcome_reason=reason)
-        return now
+    async def reopened(self, task: Task, **changes: Any) -> Task | None:
+        """Return the task, pending again, whose run was interrupted; None when the run is not wanted.
+
+        Decided where it is written: a verb of a person that came before is not undone.
+        """
+
+        def again(now: Task) -> Change:
+            at_work = now.run_number == task.run_number and now.state is TaskState.PROCESSING
+            return Change(TaskState.PENDING, changes) if at_work else Change(None)
+
+        now, _ = await self.tasks.act(task.id, again)
+        return now if _wants(now, task.run_number) else None
 
     async def fail(self, task: Task, failure: Mapping[str, str]) -> None:
         """Move the task to ``failed``; harmless when it is over already."""
@@ -115,6 +120,10 @@ class Duty:
             await self.trace.run_ended(run, TaskState.CANCELLED.value)
         elif task.state.final or task.state is TaskState.NEEDS_HUMAN_REVIEW:
             await self.trace.run_ended(run, task.state.value)
+
+
+def _wants(task: Task, run_number: int) -> bool:
+    return task.run_number == run_number and task.state in WORKABLE
 
 
 def _failure(error: Exception) -> dict[str, str]:

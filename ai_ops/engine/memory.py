@@ -99,7 +99,7 @@ class MemoryEngine:
         if one := self._running.get(workflow_id(task)):
             one.cancel()
             await asyncio.wait({one})
-        if await self._duty.reopened(task, reason):
+        if await self._duty.reopened(task, outcome_reason=reason):
             await self.enqueue(task)
 
     def hold(self, held: bool) -> None:

@@ -87,9 +87,13 @@ class Seat:
 
     @asynccontextmanager
     async def away(self) -> AsyncIterator[None]:
-        """Give the place up for a while, and wait for one again afterwards."""
+        """Give the place up for a while, and wait for one again afterwards, also when the waiting failed."""
         self._give()
-        yield
+        try:
+            yield
+        except Exception:
+            await self._take()
+            raise
         await self._take()
 
     async def _take(self) -> None:

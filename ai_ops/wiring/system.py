@@ -113,7 +113,7 @@ async def build(
         tools = equipment.tools
         engine = _engine(settings, equipment, wrap)
         maintenance = MaintenanceFile(settings.data_dir, tools.clock)
-        engine.hold(maintenance.current() is not None)
+        engine.hold(True)  # what goes on would be taken for what was left behind
         await engine.start()
         stack.push_async_callback(engine.stop)
         # Only now is the data folder ours alone; nobody can ask for new work yet.
@@ -122,6 +122,7 @@ async def build(
             await _look_at(tools.sandbox)
         unfinished = await tools.tasks.unfinished()
         await equipment.workspaces.sweep({run_id(task.id, task.run_number) for task in unfinished})
+        engine.hold(maintenance.current() is not None)
         system = _assembled(settings, redact, database, equipment, engine, maintenance)
         for name, duty in _duties(system):
             duties.begin(stack, name, duty)

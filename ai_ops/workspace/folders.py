@@ -6,14 +6,17 @@ be touched.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
+_GONE = ".gone-"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -57,6 +60,28 @@ def _remove_entry(root: int, name: str) -> None:
     finally:
         os.close(folder)
     os.rmdir(name, dir_fd=root)
+
+
+def take_away(path: Path, empty: Callable[[Path], None] = lambda _: None) -> None:
+    """Remove ``path``, whose name is free at once: whoever makes it anew meets nothing of the removal.
+
+    ``empty`` prepares what is removed, under its last name. A crash leaves a folder for ``left_behind``.
+    """
+    gone = path.with_name(f"{_GONE}{uuid4().hex}")
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(gone)
+        empty(gone)
+        remove_tree(gone)
+
+
+def left_behind(folder: Path, before: float | None = None) -> list[Path]:
+    """Return what a removal in ``folder`` did not come to the end of; with ``before`` only what is older."""
+    found = []
+    for gone in folder.glob(f"{_GONE}*"):
+        with contextlib.suppress(FileNotFoundError):  # it is being removed just now
+            if before is None or gone.lstat().st_mtime < before:
+                found.append(gone)
+    return found
 
 
 def fresh_folder(path: Path) -> Path:

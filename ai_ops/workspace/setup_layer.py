@@ -22,7 +22,15 @@ from ai_ops.core.runners.model import SETUP_FOLDER
 from ai_ops.errors import AiOpsError
 from ai_ops.flow.report import RunEnd
 from ai_ops.flow.repository import Repository
-from ai_ops.workspace.folders import fresh_folder, read_regular, remove_tree, settle, sync_names
+from ai_ops.workspace.folders import (
+    fresh_folder,
+    left_behind,
+    read_regular,
+    remove_tree,
+    settle,
+    sync_names,
+    take_away,
+)
 from ai_ops.workspace.toolbox import MOUNT as TOOLBOX_MOUNT
 from ai_ops.workspace.toolbox import SITE_PACKAGES, Toolbox
 from ai_ops.workspace.toolchains import FindToolchain, Toolchain, find_toolchain, tool_environment
@@ -126,7 +134,7 @@ class SetupBuilder:
                 try:
                     await self._build(plan.setup, checkout, layer, tools, toolchain)
                 except BaseException:
-                    await asyncio.to_thread(remove_tree, self._shelf / key)
+                    await asyncio.to_thread(take_away, self._shelf / key)
                     raise
                 await asyncio.to_thread(_finish, layer, complete)
             await asyncio.to_thread(os.utime, complete)  # used last
@@ -138,6 +146,8 @@ class SetupBuilder:
         Tests may still run in one that was asked for; so ``before`` lies further back than tests may take.
         """
         removed = 0
+        for gone in await asyncio.to_thread(left_behind, self._shelf, before):
+            await asyncio.to_thread(remove_tree, gone)
         for shelf in await asyncio.to_thread(lambda: sorted(self._shelf.glob("*/complete"))):
             async with self._busy[shelf.parent.name]:
                 removed += await asyncio.to_thread(_remove_unused, shelf, before)
@@ -191,7 +201,7 @@ def _remove_unused(complete: Path, before: float) -> bool:
     except FileNotFoundError:
         return False
     complete.unlink()
-    remove_tree(complete.parent)
+    take_away(complete.parent)
     return True
 
 

@@ -10,7 +10,7 @@ from ai_ops.core.failures import failed
 from ai_ops.core.ports import Git
 from ai_ops.flow.repository import Repository
 from ai_ops.workspace.base_trees import BaseTrees
-from ai_ops.workspace.folders import copy_tree, fresh_folder, remove_tree
+from ai_ops.workspace.folders import copy_tree, fresh_folder, left_behind, remove_tree, take_away
 from ai_ops.workspace.mounts import mount_overlay, unmount
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
@@ -94,6 +94,9 @@ class WorkspaceManager:
         ]
         for folder in dead:
             _remove_run(folder)
+        for gone in left_behind(self._root, before):
+            _unmount_all(gone)
+            remove_tree(gone)
         return tuple(folder.name for folder in dead)
 
     def _run_folder(self, run_id: str) -> Path:
@@ -125,7 +128,11 @@ def _lay_over(tree: Path, layer: Path, target: Path) -> None:
 
 
 def _remove_run(folder: Path) -> None:
+    """Remove a run's folder. A run that is cut off here may begin again before this is over."""
+    take_away(folder, _unmount_all)
+
+
+def _unmount_all(folder: Path) -> None:
     if folder.is_dir():
         for checkout in folder.iterdir():
             unmount(checkout)
-    remove_tree(folder)

@@ -658,3 +658,41 @@ async def test_a_run_that_nobody_knows_does_not_keep_its_repository(durable: Hou
     assert durable.state("a1") is TaskState.PENDING
     await engine._reconcile_once()
     await durable.all_over()
+
+
+async def test_one_that_waits_for_a_place_does_not_wait_for_itself(durable: House):
+    pids: list[int] = []
+    durable.do = sleep_in_a_child(pids)
+    engine: Any = await durable.open(max_concurrent=1, reconcile_seconds=600.0)
+    await durable.add(a_task("a1", repo_key="x/a"), a_task("b1", repo_key="x/b"))
+    await until(lambda: bool(pids))
+    waiting = next(iter(engine._line._waiting))
+    engine._stand({waiting: durable.tasks.rows["b1"]}, {waiting})  # its row was there a moment ago
+    assert waiting not in engine._line.standing
+
+
+@pytest.mark.parametrize("verb", [TaskState.CANCELLED, TaskState.PAUSED])
+async def test_what_a_person_decides_just_before_a_restart_is_not_undone(house: House, verb: TaskState):
+    pids: list[int] = []
+    house.do = sleep_in_a_child(pids)
+    await house.open()
+    await house.add(a_task())
+    await until(lambda: bool(pids))
+    task, move, act = house.tasks.rows["t1"], house.tasks.move, house.tasks.act
+
+    async def decided() -> None:
+        """Another writer's transaction came first."""
+        if house.state("t1") is TaskState.PROCESSING:
+            await move("t1", verb)
+
+    async def move_later(*what: Any, **changes: Any) -> Task:
+        await decided()
+        return await move(*what, **changes)
+
+    async def act_later(*what: Any) -> Any:
+        await decided()
+        return await act(*what)
+
+    house.tasks.move, house.tasks.act = move_later, act_later  # type: ignore[method-assign]
+    await house.engine.restart(task, "its worker was replaced")
+    assert house.state("t1") is verb

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ai_ops.core.orchestrator.guarding import Guarding
 from ai_ops.core.policies import Policy
 from ai_ops.flow.judgement import Role
 from ai_ops.flow.task import TaskState
@@ -127,6 +128,23 @@ async def test_a_task_that_is_held_by_nothing_cannot_be_unblocked(server):
     await server.post(f"/v1/tasks/{made}/cancel", {})
     answer = await server.post(f"/v1/security/tasks/{made}/unblock", {"role": "admin", "reason": "x"})
     assert answer.status == 409
+
+
+@pytest.mark.parametrize("verb", ["reject", "retry"])
+async def test_what_another_reviewer_decides_meanwhile_stands(server, monkeypatch, verb):
+    task_id = await held(server)
+    unblock = Guarding.unblock
+
+    async def decided_meanwhile(*what):
+        await unblock(*what)
+        assert (await server.post(f"/v1/tasks/{task_id}/{verb}", {})).status == 200
+
+    monkeypatch.setattr(Guarding, "unblock", decided_meanwhile)
+    path = f"/v1/security/tasks/{task_id}/unblock"
+    answer = await server.post(path, {"role": "reviewer", "reason": "our own branch"})
+    assert (answer.status, answer.json["code"]) == (409, "illegal_transition")
+    task = await server.tasks.find(task_id)
+    assert (task.state is TaskState.CANCELLED) is (verb == "reject")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.repository import Repository
 from ai_ops.vcs.git import GitClient
+from ai_ops.workspace import folders, workspace_manager
 from ai_ops.workspace.mounts import enter_private_mounts
 from ai_ops.workspace.workspace_manager import WorkspaceManager
 from tests.support.git_server import create_repository
@@ -132,6 +135,47 @@ async def test_sweep_removes_what_a_crash_left_and_nothing_foreign(manager, tmp_
     assert sorted(path.name for path in (tmp_path / "workspaces").iterdir()) == ["link", "live", "photos"]
 
 
+async def test_a_run_that_begins_again_while_its_folder_is_still_removed_keeps_what_it_makes(
+    manager, monkeypatch
+):
+    old = await manager.scratch("run-1", "a")
+    (old / "big").write_text("old")
+    going_on, removing, removed = threading.Event(), threading.Event(), threading.Event()
+    remove_tree = folders.remove_tree
+
+    def slowly(path):
+        removing.set()
+        assert going_on.wait(30)
+        remove_tree(path)
+        removed.set()
+
+    for module in (folders, workspace_manager):
+        monkeypatch.setattr(module, "remove_tree", slowly)
+    discarding = asyncio.create_task(manager.discard("run-1"))
+    await asyncio.to_thread(removing.wait, 30)
+    discarding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await discarding
+    for module in (folders, workspace_manager):
+        monkeypatch.setattr(module, "remove_tree", remove_tree)
+    new = await manager.scratch("run-1", "a")
+    (new / "kept").write_text("new")
+    going_on.set()
+    assert await asyncio.to_thread(removed.wait, 30)
+    assert folders.left_behind(old.parent.parent) == []
+    assert [path.name for path in new.iterdir()] == ["kept"]
+
+
+async def test_sweep_removes_what_a_removal_did_not_come_to_the_end_of(manager, tmp_path):
+    await manager.scratch("live", "a")
+    gone = tmp_path / "workspaces" / ".gone-0123"
+    (gone / "a").mkdir(parents=True)
+    await manager.sweep({"live"}, before=time.time() - 60)
+    assert gone.exists(), "somebody may be at it"
+    await manager.sweep({"live"})
+    assert not gone.exists()
+
+
 async def test_sweep_without_a_root_does_nothing(manager):
     assert await manager.sweep(set()) == ()
 
@@ -232,6 +276,7 @@ async def test_a_deleted_and_a_renamed_file_are_in_the_diff(manager, commits, gi
 MOUNTED = """
 import os, sys
 from pathlib import Path
+from ai_ops.workspace import folders, workspace_manager
 from ai_ops.workspace.mounts import enter_private_mounts, mount_overlay
 root = Path(sys.argv[1])
 assert enter_private_mounts(root), "no mounts"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from ai_ops.core.bug_cases import owner_of
 from ai_ops.core.ports import BugCaseFilter, Outcome, Page
 from ai_ops.core.similarity import kind_of, place_of
+from ai_ops.core.verbs import Change
 from ai_ops.errors import PermanentError
 from ai_ops.flow.bug_case import BugCase, KnownBug, Likeness, Reach
 from ai_ops.flow.run import Run, Step, StepState
@@ -50,6 +51,12 @@ class MemoryTasks:
     async def update(self, task_id: str, **changes: Any) -> Task:
         self.rows[task_id] = replace(self.rows[task_id], **changes)
         return self.rows[task_id]
+
+    async def act(self, task_id: str, rule: Callable[[Task], Change]) -> tuple[Task, Change]:
+        change = rule(self.rows[task_id])
+        if change.to is None:
+            return self.rows[task_id], change
+        return await self.move(task_id, change.to, **change.changes), change
 
     async def unfinished(self) -> Sequence[Task]:
         return [task for task in self.rows.values() if task.state in _UNFINISHED]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from ai_ops.engine.data_lock import DataLock
 from ai_ops.engine.line import task_id_of, turn, workflow_id
 from ai_ops.engine.reconcile import Fate, Life, fate
 from ai_ops.engine.slots import Seat, Slots
-from ai_ops.errors import PermanentError
+from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.task import TRANSITIONS, TaskKind, TaskState
 from tests.support.memory_ports import a_task
 
@@ -92,6 +93,18 @@ async def test_a_place_is_free_for_others_while_its_run_is_away():
         async with seat.away(), Seat(slots, 1):
             pass
         assert slots.waiting == 0
+
+
+async def test_a_place_is_asked_for_again_when_the_waiting_failed():
+    slots = Slots(1)
+    async with Seat(slots, 1) as seat:
+        with contextlib.suppress(TemporaryError):
+            async with seat.away():
+                raise TemporaryError("engine_unavailable", "no")
+        asking = asyncio.create_task(slots.take(1))
+        await asyncio.sleep(0)
+        assert not asking.done(), "two work at one place"
+    await asking
 
 
 @pytest.mark.parametrize("granted", [False, True], ids=["while asking", "just when it was granted"])

@@ -60,8 +60,8 @@ class Worker:
         """Say that the task is being worked on; after a crash it says so already."""
         verb = "begins" if task.state is TaskState.PENDING else "goes on"
         log.info("task %s: run %d %s; its trace is %s", task.id, task.run_number, verb, run)
+        await self._tools.ledger.settle_lost(run)
         if task.state is TaskState.PROCESSING:
-            await self._tools.ledger.settle_lost(run)
             return await self._tools.tasks.update(task.id, trace_id=run)
         return await self._tools.tasks.move(
             task.id, TaskState.PROCESSING, only_run=task.run_number, trace_id=run

@@ -9,16 +9,17 @@ from typing import Any
 
 from aiohttp import web
 
+from ai_ops.core.failures import failed
 from ai_ops.core.scanning import scan
-from ai_ops.core.verbs import decide
+from ai_ops.core.verbs import Change, decide
 from ai_ops.flow.judgement import AuditEntry, Decision, Finding, Severity
-from ai_ops.flow.task import TaskState
+from ai_ops.flow.task import Task, TaskState
 from ai_ops.server.auditing import who
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.bodies import read_model
 from ai_ops.server.handlers.tasks import answer_task, find_task
 from ai_ops.server.paging import choices, flag, page
-from ai_ops.server.problems import ProblemError, invalid, json_response
+from ai_ops.server.problems import invalid, json_response
 from ai_ops.server.schemas import ScanBody, UnblockBody
 from ai_ops.server.services import SERVICES
 
@@ -75,14 +76,18 @@ async def post_unblock(request: web.Request) -> web.StreamResponse:
     services = request.app[SERVICES]
     body = await read_model(request, UnblockBody)
     task = await find_task(request)
-    if task.state not in (TaskState.NEEDS_HUMAN_REVIEW, TaskState.FAILED):
-        raise ProblemError(409, "illegal_transition", f"a task that is {task.state} is held by nothing")
-    change = decide("retry", task)
+    _retry_held(task)
     await services.guarding.unblock(task.id, who(request), body.role, body.reason)
     async with services.workflows.going_on(task):
-        begun = await services.tasks.move(task.id, TaskState.PENDING, **change.changes)
+        begun, _ = await services.tasks.act(task.id, _retry_held)  # somebody may have decided meanwhile
         await services.enqueue(begun)
     return await answer_task(services, begun)
+
+
+def _retry_held(task: Task) -> Change:
+    if task.state not in (TaskState.NEEDS_HUMAN_REVIEW, TaskState.FAILED):
+        raise failed("illegal_transition", f"a task that is {task.state} is held by nothing")
+    return decide("retry", task)
 
 
 def _since(request: web.Request) -> datetime:
