@@ -8,9 +8,10 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NoReturn
 
 from ai_ops import __version__, config_places
@@ -131,12 +132,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         agent = Agent(options, delivery)
 
-        def end(*_: object) -> None:
+        def end() -> None:
             stop.set()
             agent.wake()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, end)
+        _on_signal(end)
         if options.resend_rejected:
             agent.resend_rejected()
         before = agent.stats()
@@ -147,6 +147,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         delivery.close()
     left = stats.waiting or stats.rejected > before.rejected
     return 1 if options.once and left else 0
+
+
+def _on_signal(end: Callable[[], None]) -> None:
+    """Call ``end`` at each SIGTERM and SIGINT, from a thread of its own.
+
+    Python runs a handler in the main thread, in the middle of whatever that does. While it clears an event or
+    begins to wait for it, it holds the event's lock, and a handler that set the event would wait for ever.
+    """
+    told: SimpleQueue[int] = SimpleQueue()  # unlike Queue and Event, it may be interrupted by its own put
+
+    def listen() -> None:
+        while True:
+            told.get()
+            end()
+
+    def tell(number: int, _: object) -> None:
+        told.put(number)
+
+    threading.Thread(target=listen, name="signals", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, tell)
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

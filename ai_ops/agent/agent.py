@@ -59,6 +59,7 @@ class Agent:
 
     Raises:
         PermanentError: ``spool_in_use``, ``spool_damaged``, ``spool_unwritable``.
+        TemporaryError: ``spool_unavailable``.
     """
 
     def __init__(self, options: Options, delivery: Delivery) -> None:
@@ -86,7 +87,11 @@ class Agent:
         self._unreadable: dict[str, str] = {}  # why some of them found nothing at the first look
 
     def stats(self) -> SpoolStats:
-        """Return what waits in the spool and what became of the rest."""
+        """Return what waits in the spool and what became of the rest.
+
+        Raises:
+            TemporaryError: ``spool_unavailable``.
+        """
         return self._spool.stats()
 
     def resend_rejected(self) -> int:

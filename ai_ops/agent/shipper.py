@@ -64,15 +64,16 @@ class Shipper:
     def _ship(self) -> float | None:
         """Ship all that waits; return seconds to pause after a failure, None when nothing failed."""
         while True:
-            batch = self._spool.oldest(self._limit, MAX_BATCH_BYTES)
-            if not batch:
-                self._emptied()
-                return None
             try:
-                self._deliver(batch)
+                batch = self._spool.oldest(self._limit, MAX_BATCH_BYTES)
+                if batch:
+                    self._deliver(batch)
             except TemporaryError as failure:
                 return self._pause(failure)
             self._recovered()
+            if not batch:
+                self._emptied()
+                return None
 
     def _run(self) -> None:
         while True:
@@ -126,7 +127,8 @@ class Shipper:
         self._failures += 1
         if self._trouble != failure.code:
             self._trouble = failure.code
-            waiting = counted(self._spool.stats().waiting, "event waits", "events wait")
+            # Nothing is asked of the spool here: it may be what failed, and nobody catches what this raises.
+            waiting = counted(self._spool.waiting, "event waits", "events wait")
             _log.warning("%s: %s", waiting, sentences(failure.message, failure.next_step))
         if isinstance(failure, TemporaryError) and failure.delay is not None:
             return failure.delay

@@ -136,8 +136,8 @@ class Spool:
 
     def checkpoints(self) -> list[Checkpoint]:
         """Return the file positions."""
-        with self._lock:
-            rows = self._database.execute(
+        with self._reading() as database:
+            rows = database.execute(
                 'SELECT device, inode, path, "offset", generation, identity, head_length, head,'
                 " tail_length, tail, seen_at, target, done_at, skipping FROM checkpoints"
             ).fetchall()
@@ -145,18 +145,18 @@ class Spool:
 
     def patterns(self) -> list[str]:
         """Return the patterns whose files have all been seen."""
-        with self._lock:
-            return [os.fsdecode(row[0]) for row in self._database.execute("SELECT pattern FROM patterns")]
+        with self._reading() as database:
+            return [os.fsdecode(row[0]) for row in database.execute("SELECT pattern FROM patterns")]
 
     def positions(self) -> dict[str, str]:
         """Return how far each stream that is no file was read."""
-        with self._lock:
-            return dict(self._database.execute("SELECT stream, position FROM positions").fetchall())
+        with self._reading() as database:
+            return dict(database.execute("SELECT stream, position FROM positions").fetchall())
 
     def windows(self) -> list[Window]:
         """Return the open windows, oldest first."""
-        with self._lock:
-            rows = self._database.execute(
+        with self._reading() as database:
+            rows = database.execute(
                 "SELECT key, opened_at, count, counted_since, event FROM windows ORDER BY opened_at"
             )
             return [Window(*row) for row in rows]
@@ -205,11 +205,15 @@ class Spool:
         return dropped
 
     def oldest(self, limit: int, max_bytes: int) -> list[Waiting]:
-        """Return the events that wait longest: at most ``limit``, and ``max_bytes`` but for the first."""
+        """Return the events that wait longest: at most ``limit``, and ``max_bytes`` but for the first.
+
+        Raises:
+            TemporaryError: ``spool_unavailable``.
+        """
         taken: list[Waiting] = []
         size = 0
-        with self._lock:
-            rows = self._database.execute(
+        with self._reading() as database:
+            rows = database.execute(
                 "SELECT id, event_id, count, event FROM outbox ORDER BY id LIMIT ?", (limit,)
             )
             for row in rows:
@@ -274,10 +278,19 @@ class Spool:
             )
             add_to_total(database, "rejected", -rejected)
 
+    @property
+    def waiting(self) -> int:
+        """How many events wait; known while the database cannot be read, too."""
+        return self._waiting
+
     def stats(self) -> SpoolStats:
-        """Return what waits and the totals."""
-        with self._lock:
-            totals: dict[str, int] = dict(self._database.execute("SELECT name, value FROM totals").fetchall())
+        """Return what waits and the totals.
+
+        Raises:
+            TemporaryError: ``spool_unavailable``.
+        """
+        with self._reading() as database:
+            totals: dict[str, int] = dict(database.execute("SELECT name, value FROM totals").fetchall())
         return SpoolStats(
             self._waiting, *(totals.get(name, 0) for name in ("shipped", "dropped", "rejected"))
         )
@@ -304,6 +317,14 @@ class Spool:
     def _measure(self) -> tuple[int, int]:
         row = self._database.execute("SELECT waiting, bytes FROM held").fetchone()
         return int(row[0]), int(row[1])
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._database
+            except sqlite3.Error as error:
+                raise _unavailable(self._folder / "spool.db", str(error)) from None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -1,12 +1,16 @@
-"""What the shipper says: of events that were rejected, and of those that were shipped."""
+"""What the shipper says of events, rejected and shipped, and how it outlives a spool that fails."""
 
 import json
 import logging
 from pathlib import Path
 
+import pytest
+
 from ai_ops.agent.delivery import Acknowledgement
 from ai_ops.agent.shipper import MAX_BATCH, Shipper, _rejection
 from ai_ops.agent.spool import Change, Outgoing, Spool
+from tests.support.agents import until
+from tests.support.spools import break_spool, mend_spool
 
 
 def test_one_reason_is_said_once():
@@ -60,3 +64,30 @@ def test_a_drain_is_one_line_however_many_batches_it_takes(tmp_path, caplog):
 
 def test_a_drain_that_finds_nothing_says_nothing(tmp_path, caplog):
     assert shipped(tmp_path, caplog, 0) == ([], 0)
+
+
+@pytest.mark.parametrize("moment", ["at the first look", "at the acknowledgement", "at the last look"])
+def test_a_spool_that_fails_for_a_while_is_shipped_from_when_it_works_again(tmp_path, caplog, moment):
+    spool, recipient = Spool(tmp_path / "spool", 10), Recipient()
+    spool.commit(Change(events=[Outgoing("a", 1, b"{}")]))
+    caplog.set_level(logging.INFO, "ai_ops.agent.shipper")
+    if moment == "at the first look":
+        break_spool(spool)
+    elif moment == "at the acknowledgement":
+        take = recipient.deliver
+        recipient.deliver = lambda batch: (recipient.batches or break_spool(spool), take(batch))[1]
+    else:
+        acknowledge = spool.acknowledge
+        spool.acknowledge = lambda events: (acknowledge(events), break_spool(spool))
+    shipper = Shipper(spool, recipient)
+    shipper.start()
+    until(lambda: caplog.messages)
+    waiting = "0 events wait" if moment == "at the last look" else "1 event waits"
+    database = tmp_path / "spool" / "spool.db"
+    assert caplog.messages == [f"{waiting}: {database}: interrupted. Is the disk full?"]
+    mend_spool(spool)
+    until(lambda: "1 event shipped" in caplog.messages)
+    assert caplog.messages[1:] == ["shipping again", "1 event shipped"]
+    assert spool.stats().waiting == 0
+    shipper.finish(None)
+    spool.close()

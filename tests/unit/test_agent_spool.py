@@ -9,6 +9,7 @@ from ai_ops.agent.dedup import Window
 from ai_ops.agent.spool import Change, Outgoing, Spool
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.monitoring.checkpoint import Checkpoint
+from tests.support.spools import break_spool, mend_spool
 
 VERSION_1 = """
 CREATE TABLE outbox (
@@ -71,6 +72,28 @@ def test_a_change_is_written_whole_or_not_at_all(spool):
     assert spool.oldest(10, 1 << 20) == []
     assert spool.checkpoints() == []
     assert spool.stats().waiting == 0
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda spool: spool.oldest(10, 1 << 20),
+        Spool.stats,
+        Spool.checkpoints,
+        Spool.windows,
+        Spool.patterns,
+        Spool.positions,
+    ],
+    ids=["oldest", "stats", "checkpoints", "windows", "patterns", "positions"],
+)
+def test_a_spool_that_cannot_be_read_says_so_and_knows_what_waits(spool, read):
+    spool.commit(Change(events=[outgoing(1)]))
+    break_spool(spool)
+    with pytest.raises(TemporaryError, match=r"spool_unavailable: .*spool\.db: interrupted"):
+        read(spool)
+    assert (spool.waiting, spool.room()) == (1, 4)
+    mend_spool(spool)
+    read(spool)
 
 
 def test_everything_is_there_after_a_restart(tmp_path):
