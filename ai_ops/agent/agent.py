@@ -258,7 +258,10 @@ class Agent:
     def _forget(self) -> None:
         """Forget the files that no look has found for 30 days, here and in the spool."""
         before = time.time() - _FORGET_SECONDS
-        self._spool.forget(before, self._monitor.forget(before))
+        try:
+            self._spool.forget(before, self._monitor.forget(before))
+        except TemporaryError as failure:  # they are forgotten another day
+            _log.error("positions of files that are gone are kept for now: %s", failure.message)
 
     def _read(self, stop: threading.Event, now: float) -> bool | None:
         """Read a burst of every file. True: more is there; False: something was; None: nothing."""

@@ -12,6 +12,7 @@ from ai_ops.agent.delivery import Acknowledgement
 from ai_ops.agent.options import Options, Source
 from ai_ops.errors import AiOpsError
 from tests.support.agents import until
+from tests.support.spools import break_spool, mend_spool
 
 
 class Recipient:
@@ -153,3 +154,20 @@ def test_once_ends_with_the_reason_when_a_source_cannot_be_reached(tmp_path, rec
         agent.run(threading.Event())
     assert failure.value.code == "source_unreachable"
     assert failure.value.next_step
+
+
+def test_a_spool_that_cannot_forget_at_the_start_is_no_end(tmp_path, recipient, monkeypatch):
+    (tmp_path / "a.log").write_text("2026-03-01 12:00:00 ERROR a\n")
+    agent = agent_for(tmp_path, recipient, once=True)
+    forget = agent._spool.forget
+
+    def failing(before, keep):
+        break_spool(agent._spool)
+        try:
+            forget(before, keep)
+        finally:
+            mend_spool(agent._spool)
+
+    monkeypatch.setattr(agent._spool, "forget", failing)
+    agent.run(threading.Event())
+    assert len(recipient.events) == 1
