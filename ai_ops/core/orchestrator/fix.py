@@ -23,6 +23,7 @@ from ai_ops.core.orchestrator.reproduce import Reproduction
 from ai_ops.core.orchestrator.scene import Scene
 from ai_ops.core.orchestrator.showing import both, chosen, evidence, head, named_files
 from ai_ops.core.orchestrator.suites import checkout_of, collected_files
+from ai_ops.core.orchestrator.together import together
 from ai_ops.core.orchestrator.verify import RUNS, base_report, verify_base, verify_fix
 from ai_ops.core.ports import Outcome
 from ai_ops.core.wording import counted
@@ -232,7 +233,7 @@ async def _guard(scene: Scene, reproduction: Reproduction, patch: str) -> Outcom
     """Ask the guard. Before and after are read from checkouts of ours, not from the fixer's."""
     tools = scene.tools
     base = await base_report(scene)
-    before, after, proved = await asyncio.gather(
+    before, after, proved = await together(
         checkout_of(scene, "base"),
         checkout_of(scene, "after", patch),
         checkout_of(scene, "proved", reproduction.patch),

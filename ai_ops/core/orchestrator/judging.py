@@ -23,6 +23,7 @@ from ai_ops.core.orchestrator.records import (
     reasons_to_json,
 )
 from ai_ops.core.orchestrator.suites import refuse_missing_setup
+from ai_ops.core.orchestrator.together import together
 from ai_ops.core.ports import Outcome
 from ai_ops.core.project import ProjectFile
 from ai_ops.core.task_change import NO_SUITE
@@ -84,7 +85,7 @@ async def judge(change: Change) -> Judged:
 
 async def _guard(change: Change, settings: ProjectFile) -> Outcome:
     tools = change.errand.tools
-    before, after = await asyncio.gather(change.checkout("base"), change.checkout("after", change.patch))
+    before, after = await together(change.checkout("base"), change.checkout("after", change.patch))
 
     def review() -> tuple[guard.Finding, ...]:
         return guard.review_task(
@@ -111,7 +112,7 @@ async def _verify(change: Change) -> Outcome:
         project = await load_project(tools, change.repository, change.base)
         await tools.suites.check(project.plan)
         layer = await _setup_layer(change, project)
-        before, after = await asyncio.gather(
+        before, after = await together(
             _run(change, project, layer, "suite-before", ""),
             _run(change, project, layer, "suite-after", change.patch),
         )

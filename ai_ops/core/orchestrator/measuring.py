@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from ai_ops.core.orchestrator.crew import Crew
+from ai_ops.core.orchestrator.together import together
 from ai_ops.core.ports import Clock, Figures, Pauses, StoredFigures
 from ai_ops.errors import AiOpsError
 from ai_ops.flow.health import HostUse, Reached, Vitals
@@ -53,9 +54,8 @@ class Measuring:
         """Measure."""
         host, unseen = await self._look_at_host()
         failure, stored, paused = await self._database()
-        answers = dict(
-            zip(self._peers, await asyncio.gather(*(ask() for ask in self._peers.values())), strict=True)
-        )
+        asked = await together(*(ask() for ask in self._peers.values()))
+        answers = dict(zip(self._peers, asked, strict=True))
         now = self._clock.now()
         offs = [(one.its_time - now).total_seconds() for one in answers.values() if one.its_time]
         return Vitals(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from ai_ops.core.orchestrator.suites import (
     run_suite,
     setup_layer,
 )
+from ai_ops.core.orchestrator.together import together
 from ai_ops.core.ports import Outcome
 from ai_ops.core.wording import counted
 from ai_ops.flow.event import ErrorDetail
@@ -51,7 +51,7 @@ async def verify_base(scene: Scene, reproduction: Reproduction) -> tuple[Reason,
 
 async def _verify_base(scene: Scene, reproduction: Reproduction) -> Outcome:
     layer = await setup_layer(scene)
-    report, again = await asyncio.gather(
+    report, again = await together(
         _run(scene, layer, _BASELINE, ""),
         _run(scene, layer, "reproduction-again", reproduction.patch, reproduction.paths),
     )
@@ -81,7 +81,7 @@ async def verify_fix(
     """Run the reproduction and the suite with the fix, and judge. ``flaky`` is what ``verify_base`` found."""
     before = await base_report(scene)
     layer = await setup_layer(scene)
-    reproduced, suite = await asyncio.gather(
+    reproduced, suite = await together(
         _run(scene, layer, RUNS[0], patch, reproduction.paths, round=round),
         _run(scene, layer, RUNS[1], patch, round=round),
     )
