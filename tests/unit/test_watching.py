@@ -11,6 +11,7 @@ from ai_ops.core.orchestrator.pacing import Pace, paced_hosts
 from ai_ops.core.orchestrator.watching import Watching
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.pull_request import HostedPullRequest, PullRequestState
+from ai_ops.wiring.duties import unending
 from tests.support.store import START, pull_request
 
 
@@ -271,6 +272,128 @@ async def test_rounds_go_on_although_the_records_fail_for_a_while():
     going.cancel()
     await asyncio.gather(going, return_exceptions=True)
     assert sleeps.slept[:2] == [60, 60]
+
+
+async def test_a_lane_that_breaks_neither_ends_the_others_nor_gets_them_a_second_loop(caplog):
+    class Torn(Records):
+        broken = False
+
+        async def open(self):
+            if not self.broken:
+                self.broken = True
+                raise ValueError("a record that nobody can read")
+            return await super().open()
+
+    class Slow(Host):
+        at_once = most = 0
+        gone = asyncio.Event()
+
+        async def pull_request(self, repository, number):
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+            await self.gone.wait()
+            return await super().pull_request(repository, number)
+
+    looked = asyncio.Event()
+
+    async def note(seen):
+        looked.set()
+
+    records = Torn(pull_request(1), pull_request(2, code_host="gitlab"))
+    slow = Slow()
+    watching = Watching(records, {"github": Host(), "gitlab": slow}, [Seen(note)], sleep=Sleeps())
+    going = asyncio.create_task(unending("watching", watching.run, again_seconds=0))
+    await asyncio.wait_for(looked.wait(), 30)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+    assert slow.most == 1
+    assert [record.getMessage() for record in caplog.records] == ["pull requests of github: a round broke"]
+
+
+def merged(number):
+    """One that no round looks at, but when it is asked for."""
+    return pull_request(number, state=PullRequestState.MERGED)
+
+
+@pytest.mark.parametrize(
+    ("failure", "rounds"),
+    [
+        pytest.param(down(), 2, id="a host that is down"),
+        pytest.param(TemporaryError("git_timeout", "slow"), 2, id="one look that failed for now"),
+        pytest.param(PermanentError("host_not_found", "gone"), 1, id="for good: not again"),
+    ],
+)
+async def test_one_that_is_asked_for_is_looked_at_again_in_the_next_round_when_that_failed(failure, rounds):
+    host = Host(n9=[failure])
+    host.states[9] = PullRequestState.MERGED
+    watching = Watching(
+        Records(pull_request(1), pull_request(2), merged(9)), {"github": host}, [], sleep=Sleeps()
+    )
+    watching.nudge("pr-9")
+    for _ in range(4):
+        await watching.round()
+    looks = [9, 1, 2]
+    assert host.asked == looks * rounds + looks[1:] * (4 - rounds)
+
+
+class Unfound(Records):
+    """Records that fail as told when one is sought, before they answer."""
+
+    def __init__(self, *rows, failures):
+        super().__init__(*rows)
+        self.failures = failures
+
+    async def find(self, id):
+        if self.failures:
+            raise self.failures.pop()
+        return await super().find(id)
+
+
+async def test_one_that_is_asked_for_while_our_records_fail_is_looked_at_later():
+    records = Unfound(merged(1), failures=[TemporaryError("storage_unavailable", "busy")])
+
+    host, looked = Host(), asyncio.Event()
+    host.states[1] = PullRequestState.MERGED
+
+    async def note(seen):
+        looked.set()
+
+    sleeps = Sleeps()
+    watching = Watching(records, {"github": host}, [Seen(note)], sleep=sleeps)
+    watching.nudge("pr-1")
+    going = asyncio.create_task(watching.run(60))
+    await asyncio.wait_for(looked.wait(), 30)
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+    assert (host.asked, sleeps.slept[0]) == ([1], 60)
+
+
+async def test_one_that_nobody_can_read_does_not_stop_the_rounds():
+    host = Host()
+    watching = Watching(Unfound(pull_request(1), failures=[ValueError("unreadable")]), {"github": host}, [])
+    watching.nudge("pr-9")
+    with pytest.raises(ValueError, match="unreadable"):
+        await watching.round()
+    await watching.round()
+    assert host.asked == [1]
+
+
+async def test_one_that_is_asked_for_again_while_it_is_looked_at_is_looked_at_once_more():
+    host, watcher = Host(), Seen()
+    host.states[1] = PullRequestState.MERGED
+    watching = Watching(Records(merged(1)), {"github": host}, [watcher])
+
+    async def nudge(seen):
+        if len(watcher.saw) == 1:
+            watching.nudge("pr-1")
+
+    watcher.act = nudge
+    watching.nudge("pr-1")
+    await watching.round()
+    await watching.round()
+    assert host.asked == [1, 1]
 
 
 async def test_a_failure_that_lasts_is_said_in_the_log_once(caplog):

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ai_ops.core import retry
+from ai_ops.core.orchestrator.together import together
 from ai_ops.core.ports import CodeHost, PullRequests
 from ai_ops.core.wording import one_line
 from ai_ops.errors import AiOpsError, TemporaryError
@@ -67,14 +68,17 @@ class Watching:
 
     async def run(self, every_seconds: float = 60.0) -> None:
         """Go round until cancelled."""
-        await asyncio.gather(*(lane.run(every_seconds) for lane in self._lanes))
+        await together(*(lane.run(every_seconds) for lane in self._lanes))
 
     async def round(self) -> None:
         """Look at every open pull request once, and at one of those that were closed lately."""
-        await asyncio.gather(*(lane.round() for lane in self._lanes))
+        await together(*(lane.round() for lane in self._lanes))
 
     def nudge(self, pull_request_id: str) -> None:
-        """Have one pull request looked at before all others, whatever its state; harmless when repeated."""
+        """Have one pull request looked at before all others, whatever its state; harmless when repeated.
+
+        A look that fails for now is made again at the beginning of the next round.
+        """
         for lane in self._lanes:
             lane.nudge(pull_request_id)
 
@@ -102,6 +106,7 @@ class _Lane:
         self._looking = looking
         self._sleep = sleep
         self._nudged: dict[str, None] = {}
+        self._unserved: dict[str, None] = {}  # asked for, but the look failed for now
         self._woken = asyncio.Event()
         self._failures = 0
         self._turn = 0
@@ -115,12 +120,16 @@ class _Lane:
             try:
                 await self.round()
                 await self._rest(every_seconds * (1 + _SPREAD * secrets.randbelow(1000) / 1000))
+                continue
             except AiOpsError as failure:  # our own records do not answer
                 log.warning("pull requests of %s: %s", self.name, failure)
-                await self._sleep(every_seconds)
+            except Exception:  # a mistake of ours must end neither this lane nor the others
+                log.exception("pull requests of %s: a round broke", self.name)
+            await self._sleep(every_seconds)
 
     async def round(self) -> None:
         """Look at all that are open; those that were asked for come first, at any time."""
+        self._nudged, self._unserved = self._unserved | self._nudged, {}
         for pull_request in await self._pull_requests.open():
             if pull_request.code_host == self.name:
                 await self._serve()
@@ -136,14 +145,22 @@ class _Lane:
             await self._look(closed[self._turn % len(closed)])
 
     async def _serve(self) -> None:
-        """Look at those that were asked for; what belongs to another lane is not ours to look at."""
+        """Look at those that were asked for; what belongs to another lane is not ours to look at.
+
+        Each is tried once; one that fails for now waits for the next round, not for the next turn in this
+        one. What fails otherwise is let go: it would stop every round at its beginning.
+        """
         self._woken.clear()
         while self._nudged:
             wanted = next(iter(self._nudged))
-            del self._nudged[wanted]
-            found = await self._pull_requests.find(wanted)
-            if found is not None and found.code_host == self.name:
-                await self._look(found)
+            del self._nudged[wanted]  # before the look: asked for meanwhile, it is looked at once more
+            try:
+                found = await self._pull_requests.find(wanted)
+            except TemporaryError:
+                self._unserved[wanted] = None
+                raise
+            if found is not None and found.code_host == self.name and not await self._look(found):
+                self._unserved[wanted] = None
 
     async def _rest(self, seconds: float) -> None:
         """Wait for the next round, and look meanwhile at what is asked for."""
@@ -159,14 +176,15 @@ class _Lane:
         finally:
             resting.cancel()
 
-    async def _look(self, known: PullRequest) -> None:
-        """Look at one; a host that wants to be left alone is, before the next one."""
+    async def _look(self, known: PullRequest) -> bool:
+        """Look at one, and say whether that is done with; a host that wants to be left alone then is."""
         try:
-            await self._looking.look(known, self._host)
+            done = await self._looking.look(known, self._host)
         except TemporaryError as failure:
             await self._pause(failure)
-        else:
-            self._failures = 0
+            return False
+        self._failures = 0
+        return done
 
     async def _pause(self, failure: TemporaryError) -> None:
         self._failures += 1
@@ -190,8 +208,8 @@ class _Looking:
         self._looks = looks
         self._failing: dict[str, str] = {}  # said in the log once, not in every round
 
-    async def look(self, known: PullRequest, host: CodeHost) -> None:
-        """Look at a pull request.
+    async def look(self, known: PullRequest, host: CodeHost) -> bool:
+        """Look at a pull request, and say whether that is done with: it went well, or failed for good.
 
         Raises:
             TemporaryError: one of ``PAUSING``.
@@ -200,13 +218,14 @@ class _Looking:
         self._looks[known.code_host, "failed" if failure else "done"] += 1
         if failure is None:
             self._failing.pop(known.id, None)
-            return
+            return True
         words = one_line(str(failure), 500)
         if self._failing.get(known.id) != words:
             self._failing[known.id] = words
             log.warning("pull request %s: %s", known.id, words)
         if isinstance(failure, TemporaryError) and failure.code in PAUSING:
             raise failure
+        return not isinstance(failure, TemporaryError)
 
     async def _failure(self, known: PullRequest, host: CodeHost) -> Exception | None:
         """Look, and return what went wrong.
