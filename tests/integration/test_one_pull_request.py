@@ -365,3 +365,60 @@ async def test_somebody_who_comments_just_before_the_end_keeps_it_open(workshop)
         host.close_pull_request = work
         pull = await after(floor, 0)
         assert (pull.state, pull.expired_at) == (PullRequestState.OPEN, None)
+
+
+async def test_one_that_a_person_merges_while_it_expires_is_a_merged_one(workshop):
+    async with workshop() as floor:
+        await floor.repaired()
+        (pull,) = await floor.pulls()
+        host = floor.tools.hosts[HOST]
+        close = host.close_pull_request
+
+        async def late(repository, number):
+            await host.merge_pull_request(repository, pull)
+            await close(repository, number)
+
+        host.close_pull_request = late
+        pull = await after(floor, 31)
+        assert (pull.state, pull.expired_at, pull.closed_at) == (PullRequestState.MERGED, None, None)
+        assert pull.merged_at is not None
+        assert pull.merge_sha == git("rev-parse", "main", cwd=floor.remote)
+
+
+async def test_one_that_was_merged_after_we_broke_off_is_no_expired_one(workshop):
+    async with workshop() as floor:
+        await floor.repaired()
+        host = floor.tools.hosts[HOST]
+
+        async def away(*_):
+            raise TemporaryError("host_unavailable", "away")
+
+        host.close_pull_request = away
+        pull = await after(floor, 31)
+        assert (pull.state, pull.expired_at is not None) == (PullRequestState.OPEN, True)
+        asked = host.pull_request
+
+        async def merged(repository, number):
+            return replace(await asked(repository, number), state=PullRequestState.MERGED, merge_sha="c" * 40)
+
+        host.pull_request = merged
+        pull = await after(floor, 0)
+        assert (pull.state, pull.merge_sha, pull.expired_at) == (PullRequestState.MERGED, "c" * 40, None)
+
+
+async def test_one_that_the_host_still_calls_open_is_looked_at_again(workshop):
+    async with workshop() as floor:
+        await floor.repaired()
+        host = floor.tools.hosts[HOST]
+        close = host.close_pull_request
+
+        async def without_effect(*_):
+            pass
+
+        host.close_pull_request = without_effect
+        pull = await after(floor, 31)
+        assert (pull.state, pull.expired_at is not None) == (PullRequestState.OPEN, True)
+        host.close_pull_request = close
+        pull = await after(floor, 0)
+        assert (pull.state, pull.expired_at is not None) == (PullRequestState.CLOSED, True)
+        assert len(await comments(floor, pull)) == 1

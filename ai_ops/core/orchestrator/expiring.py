@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
+from ai_ops.core.orchestrator.watching import as_recorded
 from ai_ops.core.ports import Clock, CodeHost, PullRequests, TaskFilter, Tasks
 from ai_ops.core.requests import is_bot
 from ai_ops.flow.follow_up import FollowUpReason
@@ -61,14 +62,23 @@ class Expiring:
             if pull_request.expired_at is not None:
                 await self._pull_requests.update(pull_request.id, expired_at=None)
             return
-        now = self._clock.now()
         if pull_request.expired_at is None:
-            await self._pull_requests.update(pull_request.id, expired_at=now)
+            await self._pull_requests.update(pull_request.id, expired_at=self._clock.now())
         marker = f"ai-ops:expired:{pull_request.id}"
         await host.comment(repository, pull_request.number, _words(self._days), marker=marker)
         await host.close_pull_request(repository, pull_request.number)
-        await self._pull_requests.update(pull_request.id, state=PullRequestState.CLOSED, closed_at=now)
-        log.info("pull request %s expired: nobody looked at it for %g days", pull_request.url, self._days)
+        await self._record(pull_request, await host.pull_request(repository, pull_request.number))
+
+    async def _record(self, pull_request: PullRequest, left: HostedPullRequest) -> None:
+        """Record what became of it: a person may have merged it before we came to close it.
+
+        One that is still open, as a host may say for a while, is left to the next look.
+        """
+        if left.state is PullRequestState.OPEN:
+            return
+        await self._pull_requests.update(pull_request.id, **as_recorded(left))
+        if left.state is PullRequestState.CLOSED:
+            log.info("pull request %s expired: nobody looked at it for %g days", pull_request.url, self._days)
 
     async def _is_followed_up(self, pull_request: PullRequest) -> bool:
         """Whether a person asked for something, which need not stand on the host, or we work on it now."""

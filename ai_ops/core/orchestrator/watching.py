@@ -261,6 +261,7 @@ def as_recorded(hosted: HostedPullRequest) -> dict[str, Any]:
     changes: dict[str, Any] = {"state": hosted.state}
     if hosted.state is PullRequestState.MERGED:
         changes["merge_sha"] = hosted.merge_sha
+        changes["expired_at"] = None  # we meant to close it, but a person was quicker
     if hosted.merged_at is not None:
         changes["merged_at"] = hosted.merged_at
     if hosted.closed_at is not None and hosted.state is PullRequestState.CLOSED:
