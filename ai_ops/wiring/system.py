@@ -110,6 +110,7 @@ async def build(
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         equipment = await equip(settings, public_url, database, redact, overlays=overlays)
+        stack.push_async_callback(equipment.mailroom.close)  # when no run can ask for more
         tools = equipment.tools
         engine = _engine(settings, equipment, wrap)
         maintenance = MaintenanceFile(settings.data_dir, tools.clock)

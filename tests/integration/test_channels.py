@@ -1,17 +1,25 @@
 """Chat channels are told by apprise's own plugins, over real HTTP on loopback; no log speaks for us there."""
 
+import asyncio
 import json
 import sys
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from aiohttp import web
 
 from ai_ops.core.notices import Notice, chat, harmless, notice_data
+from ai_ops.core.redaction.redactor import redact
 from ai_ops.errors import PermanentError, TemporaryError
+from ai_ops.flow.notification import NotificationState, Way
 from ai_ops.integrations.channels import ChannelNotifier, service_of
+from ai_ops.integrations.mail.mailroom import Mailroom
 from ai_ops.integrations.mail.render import MailRenderer
+from ai_ops.store.database import open_database
+from ai_ops.store.outbox import OutboxRepository
 from tests.integration.test_mail import HOSTILE, NOW, REPORT
+from tests.support.store import FixedClock, sqlite_url
 
 TOKEN = "plantedtokenofachannel1"
 
@@ -21,9 +29,13 @@ class Chat:
 
     def __init__(self):
         self.bodies, self.status, self.headers = [], 200, {}
+        self.came, self.answers = asyncio.Event(), asyncio.Event()
+        self.answers.set()
 
     async def take(self, request):
         self.bodies.append(json.loads(await request.read()))
+        self.came.set()
+        await self.answers.wait()
         return web.Response(status=self.status, headers=self.headers, text="ok")
 
 
@@ -43,6 +55,20 @@ async def server():
 def notification(report=REPORT):
     made = MailRenderer().render("pull_request:1", report, ["channel:chat"], NOW)
     return replace(made, recipient="channel:chat")
+
+
+@asynccontextmanager
+async def opened(folder, notifier):
+    """An outbox, and the mailroom that writes into channels."""
+    database, clock = await open_database(sqlite_url(folder)), FixedClock()
+    clock.time = NOW
+    outbox = OutboxRepository(database)
+    room = Mailroom(outbox, notifier, clock, redact, others={Way.CHANNEL: notifier})
+    try:
+        yield outbox, room
+    finally:
+        await room.close()
+        await database.close()
 
 
 def channel(server, form):
@@ -144,3 +170,23 @@ async def test_without_the_extra_it_is_said_what_to_install(server, monkeypatch)
 async def test_one_that_is_no_longer_configured_ends_with_that_reason():
     with pytest.raises(PermanentError, match="receiver_unknown"):
         await ChannelNotifier({}).deliver(notification())
+
+
+async def test_a_message_that_goes_out_while_its_run_is_cancelled_is_written_once(server, tmp_path):
+    """A chat's message has no id: sent again, people read it twice."""
+    server.answers.clear()
+    async with opened(tmp_path, channel(server, "json://{home}/")) as (outbox, room):
+        await outbox.put(room.render("pull_request:1", REPORT, ["channel:chat"], NOW))
+        step = asyncio.create_task(room.deliver_due())
+        await asyncio.wait_for(server.came.wait(), 30)
+        step.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await step
+        next_turn = asyncio.create_task(room.deliver_due())
+        for _ in range(50):
+            await asyncio.sleep(0.002)
+        server.answers.set()
+        await next_turn
+        assert len(server.bodies) == 1
+        (kept,) = (await outbox.list()).items
+        assert kept.state is NotificationState.SENT

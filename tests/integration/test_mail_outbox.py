@@ -1,5 +1,6 @@
 """What waits in the outbox leaves at its time: threads, digests, storms, lost answers, failing receivers."""
 
+import asyncio
 import email
 import email.policy
 import socket
@@ -294,3 +295,80 @@ async def test_a_receiver_is_told_only_of_what_it_wants_to_know(inbox, tmp_path)
         assert [each.recipient for each in await office.put("one", (ADA, "channel:chat"))] == [ADA]
         failed = await office.put("two", (ADA, "channel:chat"), failure_code="push_refused")
         assert [each.recipient for each in failed] == [ADA, "channel:chat"]
+
+
+# --- What goes out when nobody waits for it any more
+
+
+class Slow:
+    """A way that takes a message at once and answers late, or never."""
+
+    def __init__(self):
+        self.taken, self.came, self.answers = [], asyncio.Event(), asyncio.Event()
+
+    async def deliver(self, notification):
+        self.taken.append(notification.recipient)
+        self.came.set()
+        await self.answers.wait()
+        return "taken"
+
+
+@asynccontextmanager
+async def cut_off(office):
+    """Cancel a step while its message goes out by a slow way."""
+    way = Slow()
+    office.room = Mailroom(office.outbox, way, office.clock, redact)
+    step = asyncio.create_task(office.room.deliver_due())
+    await asyncio.wait_for(way.came.wait(), 30)
+    step.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await step
+    yield way
+    await office.room.close(0)
+
+
+async def test_a_mail_that_goes_out_when_its_step_is_cancelled_is_marked_as_sent(inbox, tmp_path):
+    async with post(tmp_path, inbox) as office:
+        await office.put("failed:1")
+        async with cut_off(office) as way:
+            way.answers.set()
+            assert await office.room.deliver_due() == frozenset()
+            assert (way.taken, await office.states()) == ([ADA], [NotificationState.SENT])
+
+
+async def test_a_close_waits_for_what_goes_out_and_begins_nothing_more(inbox, tmp_path):
+    async with post(tmp_path, inbox) as office:
+        await office.put("failed:1", (ADA, BOB))
+        async with cut_off(office) as way:
+            closing = asyncio.create_task(office.room.close(30))
+            await asyncio.sleep(0)
+            way.answers.set()
+            await closing
+            assert len(way.taken) == 1
+            assert sorted(await office.states()) == [NotificationState.PENDING, NotificationState.SENT]
+            assert await office.room.deliver_due() == frozenset()
+            assert len(way.taken) == 1
+
+
+async def test_a_close_does_not_wait_for_ever(inbox, tmp_path, caplog):
+    async with post(tmp_path, inbox) as office:
+        await office.put("failed:1")
+        async with cut_off(office):
+            async with asyncio.timeout(30):
+                await office.room.close(0)
+            assert await office.states() == [NotificationState.PENDING]
+    assert "did not answer in time" in caplog.text
+
+
+async def test_a_failure_that_nobody_waits_for_is_told_in_the_log(inbox, tmp_path, caplog):
+    async with post(tmp_path, inbox) as office:
+        await office.put("failed:1")
+        async with cut_off(office) as way:
+
+            async def busy(*_):
+                raise TemporaryError("storage_unavailable", "busy")
+
+            office.outbox.mark_sent = busy
+            way.answers.set()
+            await office.room.close(30)
+    assert "storage_unavailable: busy" in caplog.text

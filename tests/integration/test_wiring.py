@@ -1,13 +1,20 @@
 """What wiring decides: whose token goes where, and what is kept."""
 
+import asyncio
+
 import pytest
 
+from ai_ops.core.notices import Notice
+from ai_ops.flow.notification import NotificationState, Way
 from ai_ops.flow.repository import Repository
 from ai_ops.settings import Settings
+from ai_ops.store.database import open_database
+from ai_ops.store.outbox import OutboxRepository
 from ai_ops.vcs import gitlab
 from ai_ops.vcs.github import home_of
 from ai_ops.wiring.adapters import salt_of, triage_model
 from ai_ops.wiring.code_hosts import git_client, github_account, hosts
+from ai_ops.wiring.system import build
 
 
 @pytest.mark.parametrize(
@@ -109,3 +116,33 @@ def test_the_salt_is_made_once_and_kept(tmp_path):
 )
 def test_errors_are_judged_by_a_model_that_may_be_asked(settings, asked):
     assert triage_model(Settings(**settings)) == asked
+
+
+async def test_a_stop_waits_for_a_message_that_is_going_out_and_marks_it(tmp_path):
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        workspaces_dir=tmp_path / "workspaces",
+        receiver_email=("ada@example.com",),
+    )
+    came, answers = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def deliver(self, notification):
+            came.set()
+            asyncio.get_running_loop().call_later(0.5, answers.set)
+            await answers.wait()
+            return "taken"
+
+    async with build(settings, "http://ai-ops.test") as system:
+        system.mailroom._ways[Way.MAIL] = Slow()
+        now = system.tools.clock.now()
+        await system.tools.outbox.put(
+            system.mailroom.notice("news:1", Notice("News", "Something."), ["ada@example.com"], now)
+        )
+        await asyncio.wait_for(came.wait(), 30)
+    database = await open_database(settings.database)
+    try:
+        (kept,) = (await OutboxRepository(database).list()).items
+    finally:
+        await database.close()
+    assert kept.state is NotificationState.SENT

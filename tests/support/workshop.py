@@ -352,6 +352,8 @@ async def open_workshop(
     suites = SuiteRunner(sandbox, toolbox, wall_seconds=60.0)
     fixer = fixer or Asked(script or shop.script(), failures)
     pauses = PauseRepository(database, clock, "account")
+    mail = FileNotifier(folder / "outbox", "ai-ops@example.test")
+    mailroom = Mailroom(outbox, mail, clock, redactor.redact)
     tools = Tools(
         tasks=TaskRepository(database, clock),
         issues=IssueRepository(database, clock),
@@ -370,9 +372,7 @@ async def open_workshop(
         edits=edits,
         fixer=PacedFixer(fixer, pauses, clock),
         hosts={"local": local} | ({repository.code_host: at.host} if at else {}),
-        mailroom=Mailroom(
-            outbox, FileNotifier(folder / "outbox", "ai-ops@example.test"), clock, redactor.redact
-        ),
+        mailroom=mailroom,
         sandbox=sandbox,
         clock=clock,
         policy=allowed,
@@ -398,4 +398,5 @@ async def open_workshop(
         yield Workshop(folder, remote, repository, tools, fixer, engine, database, waits)
     finally:
         await engine.stop()
+        await mailroom.close()
         await database.close()

@@ -2,6 +2,9 @@
 
 First it is decided what goes out by itself and what in a digest, and that is committed; only then is
 anything sent. So a message is never sent in two forms, and after a crash only with the same Message-ID.
+
+What goes out goes on when nobody waits for it any more: a step may be cancelled, but a message that a thread
+or a server has already cannot be taken back, and unmarked it would be sent again.
 """
 
 from __future__ import annotations
@@ -28,6 +31,12 @@ log = logging.getLogger(__name__)
 
 _MAX_TRIES = 900
 """About three days: the waits double to five minutes."""
+
+_CLOSE_SECONDS = 2.0
+"""A stop has about ten seconds, of which runs and requests may need six; a chat answers in less than one."""
+
+_Tried = list[tuple[str, bool]]
+"""The keys of what was tried, and whether it was sent."""
 
 Wishes = Mapping[str, frozenset[NotificationKind]]
 """By receiver the kinds it wants to know of; who is not in it wants all."""
@@ -67,6 +76,8 @@ class Mailroom:
         self._deciding = asyncio.Lock()
         # The loop and a run may both come; a notification is in one hand at a time.
         self._turns = {way: asyncio.Lock() for way in Way}
+        self._going: set[asyncio.Task[_Tried]] = set()
+        self._closed = False
 
     def render(self, key: str, report: Report, recipients: Sequence[str], now: datetime) -> Notification:
         """Return the message of a report to those of the recipients that want to know of its kind."""
@@ -97,12 +108,33 @@ class Mailroom:
                 log.info("%s %s %s", one.way, one.key, where)
 
     async def deliver_due(self) -> frozenset[str]:
-        """Try everything that is due once, and return the keys of what was sent to all who were tried."""
+        """Try everything that is due once, and return the keys of what was sent to all who were tried.
+
+        Cancelled, it no longer waits; what is going out goes on, and is marked when it was sent.
+        """
         async with self._deciding:
             await self._decide(self._clock.now())
-        tried = await asyncio.gather(*(self._deliver_way(way) for way in Way))
-        outcomes = [each for way in tried for each in way]
+        going = [self._begin(way) for way in Way]
+        try:
+            await asyncio.wait(going)  # it cancels none of them when it is cancelled
+        except asyncio.CancelledError:
+            for each in going:
+                each.add_done_callback(_tell_failure)
+            raise
+        outcomes = [each for tried in await asyncio.gather(*going) for each in tried]
         return frozenset(key for key, sent in outcomes if sent) - {key for key, sent in outcomes if not sent}
+
+    async def close(self, within_seconds: float = _CLOSE_SECONDS) -> None:
+        """Begin nothing more, and wait a while for what is going out, so that it can be marked as sent."""
+        self._closed = True
+        if not self._going:
+            return
+        _, late = await asyncio.wait(self._going, timeout=within_seconds)
+        for each in late:
+            each.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        if late:
+            log.warning("a receiver did not answer in time before the stop: it may get a message twice")
 
     async def run(self, every_seconds: float = 5.0) -> None:
         """Work through the outbox until cancelled."""
@@ -144,10 +176,17 @@ class Mailroom:
             if moved:
                 await self._outbox.hold(moved, until, planned.reason)
 
-    async def _deliver_way(self, way: Way) -> list[tuple[str, bool]]:
+    def _begin(self, way: Way) -> asyncio.Task[_Tried]:
+        """Begin a way's turn, which is held here and not by who asked for it."""
+        going = asyncio.create_task(self._deliver_way(way))
+        self._going.add(going)
+        going.add_done_callback(self._going.discard)
+        return going
+
+    async def _deliver_way(self, way: Way) -> _Tried:
         async with self._turns[way]:
-            due = await self._outbox.due(self._clock.now(), way)
-            return [(each.key, await self._deliver(each)) for each in due]
+            due = [] if self._closed else await self._outbox.due(self._clock.now(), way)
+            return [(each.key, await self._deliver(each)) for each in due if not self._closed]
 
     async def _deliver(self, notification: Notification) -> bool:
         try:
@@ -169,3 +208,9 @@ class Mailroom:
         if found is None:
             raise receiver_unknown(notification.recipient)
         return found
+
+
+def _tell_failure(going: asyncio.Task[_Tried]) -> None:
+    """Tell what went wrong in a turn that nobody waits for."""
+    if not going.cancelled() and (failure := going.exception()):
+        log.warning("outbox: %s", failure, exc_info=failure)
