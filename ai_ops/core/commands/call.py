@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ai_ops.core.commands.places import placed
+
+_CLUSTER = re.compile(r"-[a-zA-Z]{2,7}")
+"""Options in one word, of which the last may take the next word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,8 @@ class Call:
     that it reads from. ``folder`` is where it runs, ``.`` for the checkout. ``writes`` are the targets of its
     redirects, ``reads`` the files that it reads through one. ``variables`` are set for it alone; ``how`` is
     the command that starts it. ``endless``: it stands in a loop that neither ends nor pauses; ``behind``:
-    nobody waits for it. ``path`` is the name as it was written.
+    nobody waits for it. ``path`` is the name as it was written; ``before`` are the commands of its pipe that
+    stand before it.
     """
 
     name: str
@@ -31,6 +36,7 @@ class Call:
     endless: bool = False
     behind: bool = False
     path: str = ""
+    before: str = ""
 
     @property
     def text(self) -> str:
@@ -54,6 +60,8 @@ class Call:
                     return self.args[at + 1] if at + 1 < len(self.args) else ""
                 if option.startswith("--") and arg.startswith(option + "="):
                     return arg.partition("=")[2]
+                if len(option) == 2 and _CLUSTER.fullmatch(arg) and arg.endswith(option[1]):
+                    return self.args[at + 1] if at + 1 < len(self.args) else ""
                 if not option.startswith("--") and arg.startswith(option) and len(arg) > 2:
                     return arg[2:]
         return ""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.keeping import fetched_by
 from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import (
     is_credential,
@@ -15,7 +16,7 @@ from ai_ops.core.commands.places import (
     is_system,
     is_trace,
     is_vital,
-    placed,
+    starts_of,
     written_rule,
 )
 from ai_ops.core.commands.unwrapping import SHELLS
@@ -27,6 +28,12 @@ _ACCOUNTS = names(
     "usermod useradd adduser userdel deluser groupadd groupmod gpasswd passwd chpasswd visudo vipw vigr "
     "addgroup newusers chage"
 )
+_EDITORS = names(
+    "tee truncate touch mktemp sponge ed ex vi vim nvim nano pico micro joe emacs crudini augtool"
+)
+"""Programs that write to the files that they are given."""
+_MAKERS = names("sort gcc g++ cc c++ clang clang++ ld go rustc iconv shuf pandoc gpg objcopy")
+"""Programs whose ``-o`` is a file that they write."""
 _KERNEL = frozenset({"insmod", "modprobe", "rmmod", "kexec", "setcap", "pkexec", "capsh"})
 _AS_OTHERS = frozenset(
     {"run0", "newgrp", "sg", "setpriv", "gosu", "su-exec", "sudoedit", "calife", "please", "xhost"}
@@ -110,11 +117,7 @@ def _is_narrow(call: Call) -> bool:
 
 
 def _searches_widely(call: Call) -> bool:
-    starts = []
-    for arg in call.args:
-        if arg.startswith(("-", "(", "!")):
-            break
-        starts.append(placed(arg, call.folder))
+    starts = starts_of(call.args, call.folder)
     named = call.has("-name", "-iname", "-path", "-regex", "-empty", "-mtime", "-mmin")
     free = (".", "/tmp", "/var/tmp") if named else (".",)  # noqa: S108 - a name narrows what lies there
     outside = any(path not in free and is_vital(path) for path in starts)
@@ -164,7 +167,7 @@ def written(call: Call) -> Iterator[str]:
     """Yield the paths that a command writes to."""
     yield from call.paths(call.writes)
     plain = [arg for arg in call.plain if not re.fullmatch(r"\d+[KMGT]?B?", arg)]
-    if call.name in ("tee", "truncate", "touch", "mktemp"):
+    if call.name in _EDITORS:
         yield from call.paths(plain)
     elif call.name in ("cp", "mv", "ln", "install", "rsync", "scp") and len(plain) > 1:
         target = call.value("-t", "--target-directory") or plain[-1]
@@ -173,19 +176,31 @@ def written(call: Call) -> Iterator[str]:
         yield from call.paths([f"{into}/x" for into in [call.value("-d", "--directory")] if into])
     elif call.name == "dd":
         yield from call.paths([arg[3:] for arg in call.args if arg.startswith("of=")])
-    elif call.name in ("sed", "perl") and any(re.match(r"-[a-z]*i", arg) for arg in call.args):
+    elif call.name in ("awk", "gawk") and "inplace" in call.args:
+        yield from call.paths(plain[1:])
+    elif call.name == "git" and call.at("clone"):
+        yield from call.paths(plain[2:])
+    elif call.name in ("pip", "pip3") and (into := call.value("-t", "--target", "--prefix", "--root")):
+        yield from call.paths([f"{into.rstrip('/')}/x"])
+    elif call.name in ("sed", "gsed", "perl", "ruby", "yq") and any(
+        re.match(r"-[a-z]*i", arg) for arg in call.args
+    ):
         yield from call.paths(plain[1:] or plain)
     elif (
-        call.name in ("tar", "bsdtar") and not call.has("-c", "-t", "--create", "--list")
+        call.name in ("tar", "bsdtar", "cpio") and not call.has("-c", "-t", "-o", "--create", "--list")
     ) or call.name == "unzip":
-        into = call.value("-C", "--directory", "-d")
+        into = call.value("-C", "--directory", "-d", "-D")
         yield from call.paths([into, f"{into.rstrip('/')}/etc"] if into else [])
     elif call.name == "wget" and (folder := call.value("-P", "--directory-prefix")):
         yield from call.paths([f"{folder.rstrip('/')}/x"])
-    elif (call.name == "curl" and (target := call.value("-o", "--output"))) or (
-        call.name == "wget" and (target := call.value("-O", "--output-document")) and target != "-"
+    elif (
+        (call.name == "curl" and (target := call.value("-o", "--output")))
+        or (call.name == "wget" and (target := call.value("-O", "--output-document")) and target != "-")
+        or (call.name in _MAKERS and (target := call.value("-o", "--output")))
     ):
         yield from call.paths([target])
+    if not call.writes:
+        yield from fetched_by(call)
 
 
 def rights(call: Call) -> Iterator[str]:
@@ -193,7 +208,9 @@ def rights(call: Call) -> Iterator[str]:
     name, text = call.name, call.text
     if name in ("sudo", "doas") and (not call.plain or call.has("-i", "-s")):
         yield "privilege"
-    elif name in ("sudo", "doas") and not _HELP & set(call.args):
+    elif (
+        name in ("sudo", "doas", "runuser") or (name == "machinectl" and call.at("shell"))
+    ) and not _HELP & set(call.args):
         yield "elevated"
     elif name == "su" and not _HELP & set(call.args):
         yield "privilege"

@@ -24,7 +24,8 @@ _SETS_UP = re.compile(
     r"(\s[\w./=:-]+)*\)$"
 )
 """What prints the settings of a shell, to be evaluated there."""
-_OPEN_NAME = re.compile(r"\$([a-z_]\w*|[0-9@*])$|[a-z]\$[^/]*$")
+_OPEN_NAME = re.compile(r"\$([a-z_]\w*(\[[^\]]*\])?|[0-9@*]|\{[a-z_]\w*:?\?[^}]*\})$|[a-z]\$[^/]*$")
+_OPEN_TEXT = re.compile(r"\$(\w+(\[[^\]]*\])?|[@*]|\{\w+:?\?[^}]*\})")
 RUNS_TEXT: Final = SHELLS | {
     "eval",
     "source",
@@ -43,6 +44,11 @@ RUNS_TEXT: Final = SHELLS | {
 def is_open(name: str) -> bool:
     """Whether a name can only be known when it runs; what prints a shell's settings is none."""
     return (name.startswith("$(") and not _SETS_UP.match(name)) or bool(_OPEN_NAME.match(name))
+
+
+def is_open_text(text: str) -> bool:
+    """Whether what is to be run is one value, which is not known before."""
+    return bool(_OPEN_TEXT.fullmatch(text.strip()))
 
 
 def argv_of(fields: Sequence[Field]) -> tuple[tuple[str, ...], bool]:

@@ -78,7 +78,11 @@ def _value(part: Part, variables: Mapping[str, str], printed: Printed) -> str:
 
 def _opened(text: str) -> str:
     """Return a substitution as it is written, in one piece."""
-    return re.sub(r"\s", "\u00a0", f"$({text.strip()})")
+    return _in_one(f"$({text.strip()})")
+
+
+def _in_one(text: str) -> str:
+    return re.sub(r"\s", "\u00a0", text)
 
 
 def variable(text: str, variables: Mapping[str, str]) -> str:
@@ -90,6 +94,8 @@ def variable(text: str, variables: Mapping[str, str]) -> str:
     value = variables.get(name, _KNOWN.get(name))
     if indirect and value is not None:
         value = variables.get(value, _KNOWN.get(value))
+    if value is None and re.match(r":?\?", how):
+        return _in_one(f"${{{name}{how}}}")  # it ends the script rather than be empty
     if value is None:
         default = re.fullmatch(r":?[-=](.*)", how, re.DOTALL)
         return default[1] if default else f"${name}"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.packages import USUAL_SOURCE
-from ai_ops.core.commands.places import LOCAL, placed
+from ai_ops.core.commands.places import LOCAL, placed, starts_of
 
 _FETCHERS: Final = names("curl wget fetch aria2c axel lwp-download http https xh wget2 curlie lynx tftp ftp")
 _COPIERS: Final = frozenset({"scp", "rsync", "sftp", "aws", "gsutil", "s3cmd", "mc", "rclone", "azcopy"})
@@ -56,6 +56,18 @@ def lists_after(call: Call) -> Mapping[str, tuple[str, ...]]:
     return {}
 
 
+_REMOVERS: Final = names("rm rmdir unlink shred srm wipe trash mv")
+"""Programs that are judged by where the search begins and by what it looks for."""
+
+
+def found_by(source: Sequence[str], folder: str, name: str) -> tuple[str, ...]:
+    """Return a path in each folder outside the checkout that a search lists files of for a program."""
+    if source[:1] != ("find",) or name in _REMOVERS:
+        return ()
+    starts = starts_of(source[1:], folder)
+    return tuple(f"{start.rstrip('/')}/x" for start in starts if start.startswith(("/", "~")))
+
+
 def fetched_by(call: Call) -> Iterator[str]:
     """Yield the files and folders that came from another machine by a command."""
     addresses = [
@@ -70,6 +82,8 @@ def fetched_by(call: Call) -> Iterator[str]:
         named = [call.value(option) for option in options]
         keeps = call.name != "curl" or call.has("-O", "--remote-name")
         names = [*call.writes, *named, *(_last(arg) for arg in addresses if keeps)]
+        if call.name not in ("curl", "http", "https", "xh"):
+            names += call.plain[call.plain.index(addresses[0]) + 1 :] if addresses else ()
         yield from (placed(name, call.folder) for name in names if name not in ("", "-"))
     elif call.name == "tee" and call.source[:1] and call.source[0] in _FETCHERS:
         yield from call.paths(call.plain)
@@ -91,7 +105,7 @@ def _last(address: str) -> str:
 
 
 _NAMED = re.compile(r"\$\{?(\w+)")
-_NAMED_ALONE = re.compile(r"^\$\{?(\w+)\}?$")
+_NAMED_ALONE = re.compile(r"^\$\{?(\w+)(?::?\?[^}]*)?\}?$")
 
 
 @dataclass(slots=True)
@@ -132,8 +146,17 @@ class Known:
             return call
         anywhere = call.name not in ("rm", "shred", "unlink", "rmdir")
         pattern = _NAMED if anywhere else _NAMED_ALONE
-        names = [name for arg in call.args for name in pattern.findall(arg) if name in self.listed]
-        return replace(call, source=self.listed[names[0]], how="read") if names else call
+        every = (*call.args, *call.reads, *call.writes)
+        names = [name for arg in every for name in pattern.findall(arg) if name in self.listed]
+        if not names:
+            return call
+        source = self.listed[names[0]]
+        found = found_by(source, call.folder, call.name)
+        args, reads, writes = (
+            tuple(found[0] if found and arg == f"${names[0]}" else arg for arg in each)
+            for each in (call.args, call.reads, call.writes)
+        )
+        return replace(call, args=args, reads=reads, writes=writes, source=source, how="read")
 
     def is_fetched(self, path: str) -> bool:
         """Whether a path is, or lies in, what came from another machine."""

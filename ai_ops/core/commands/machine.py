@@ -34,7 +34,8 @@ def later(call: Call) -> Iterator[str]:
         or (name == "launchctl" and re.search("load|bootstrap|submit", text))
         or name == "ssh-copy-id"
         or any(variable == "PROMPT_COMMAND" and value for variable, value in call.sets())
-        or (call.how in ("nohup", "setsid", "daemonize") and _HIDES.match(call.path))
+        or (name == "pm2" and call.at("startup"))
+        or (call.how in ("nohup", "setsid", "daemonize", "tmux", "screen") and _HIDES.match(call.path))
     ):
         yield "persistence"
 
@@ -78,7 +79,8 @@ def _protections(call: Call) -> Iterator[str]:
         )
         or (name in ("iptables", "ip6tables", "nft") and not call.has("-L", "-S", "--list"))
         or (name == "ufw" and "status" not in call.args)
-        or name in ("setenforce", "auditctl", "aa-disable", "aa-teardown", "chattr")
+        or name in ("setenforce", "auditctl", "chattr")
+        or re.fullmatch(r"aa-(disable|teardown|complain|remove\S*)", name)
         or (name in ("kill", "pkill", "killall") and _GUARDS.search(text))
         or (name in ("powershell", "pwsh") and re.search(r"-e\w*p\w*\s+(bypass|unrestricted)", text, re.I))
         or (name in ("Set-MpPreference", "netsh") and re.search("disable|off", text, re.I))
@@ -89,7 +91,25 @@ def _protections(call: Call) -> Iterator[str]:
 _STOP_WORD = re.compile(r"-(?!-help)|now$|\+?\d+(:\d+)?$")
 
 
-_EVERYBODY = re.compile(r"\$\((ps\b(?!.*(grep|awk .*/| -C| -p|--pid))[^|]*(\|.*)?|pgrep \.?\*?)\)")
+_LISTS = re.compile(r"\$\(((?:ps|pgrep)\b[^)]{0,2000})\)")
+_CHOOSES = re.compile(r"grep (?!\.?\*?$)|awk [^/]*/| -C| -p|--pid")
+_BUSES = frozenset({"dbus-send", "busctl", "gdbus", "qdbus", "qdbus6"})
+_STOPS_BY_BUS = re.compile(
+    r"\b(PowerOff|Reboot|Halt|KExec|Suspend|Hibernate|StopUnit|KillUnit|RequestStop)\w*"
+)
+
+
+def _are_all(text: str) -> bool:
+    """Whether commands list processes, and nothing chooses among them."""
+    name, _, rest = text.partition(" ")
+    return not _CHOOSES.search(text) and (name == "ps" or (name == "pgrep" and not rest.strip(" .*")))
+
+
+def _kills_all(call: Call) -> bool:
+    """Whether what is killed is what a list of all processes names."""
+    if call.how in ("xargs", "read") and _are_all(call.before or " ".join(call.source)):
+        return True
+    return any(_are_all(found[1]) for found in _LISTS.finditer(call.text.replace("\u00a0", " ")))
 
 
 def stops(call: Call) -> Iterator[str]:
@@ -108,7 +128,8 @@ def stops(call: Call) -> Iterator[str]:
         )
         or (name == "killall" and call.has("-9", "-KILL", "-SIGKILL", "-s", "-u"))
         or (name == "pkill" and (call.has("-u", "-U", "--euid") or any(map(_WIDE.fullmatch, call.plain))))
-        or (name in ("kill", "pkill") and _EVERYBODY.search(call.text.replace("\u00a0", " ")))
+        or (name in _BUSES and _STOPS_BY_BUS.search(call.text))
+        or (name in ("kill", "pkill") and _kills_all(call))
         or (call.path.startswith(("/etc/init.d/", "/etc/rc.d/")) and call.at("stop"))
         or name in ("Stop-Computer", "Restart-Computer", "killall5")
     ):

@@ -80,11 +80,10 @@ def packages(call: Call) -> Iterator[str]:
     ):
         yield "package_source"
     if _TRIES not in call.args and (
-        re.search(
-            r"^(npm|pnpm|yarn|cargo|poetry|uv|flit|hatch|gem|mvn|dotnet nuget) (publish|unpublish|owner"
-            r"|deprecate|yank|push|deploy|dist-tag (add|rm)|access)\b",
-            text,
-        )
+        _PUBLISHES.search(text)
+        or (name in _BUILDERS and any(map(_TASKS.fullmatch, call.plain)))
+        or (name in _RELEASERS and not call.has("--help", "--version", "--snapshot"))
+        or (name in ("npx", "bunx", "pnpx") and call.plain and call.plain[0] in _RELEASERS)
         or (name == "helm" and call.at("push"))
         or (name == "twine" and call.at("upload"))
         or (name in ("docker", "podman") and call.at("push"))
@@ -93,6 +92,20 @@ def packages(call: Call) -> Iterator[str]:
 
 
 _TRIES = "--dry-run"
+_PUBLISHES = re.compile(
+    r"^(npm|pnpm|yarn|bun|deno|jsr|cargo|poetry|uv|flit|hatch|pdm|maturin|gem|dotnet nuget|mix hex|dart pub"
+    r"|flutter pub|pod trunk|((npx|pnpx|bunx) )?(lerna|changeset|vsce|ovsx|jsr))"
+    r"( --?\S+( [^\s-]\S*)?){0,4}( npm)?[ .]"
+    r"(publish|unpublish|owner|deprecate|yank|retire|push|deploy|dist-tag (add|rm)|access)(?=[\s.]|$)"
+)
+_BUILDERS = names("gradle gradlew mvn mvnw sbt mill lein ant")
+"""Programs that build, of whose tasks some publish."""
+_TASKS = re.compile(
+    r"(\S*[:.])?(publish(?!\w*(Local|local|M2)\b)\w*|closeAndRelease\w*|uploadArchives|deploy)"
+    r"|release:perform"
+)
+_RELEASERS = names("semantic-release goreleaser release-it np cargo-release jreleaser")
+"""Programs that are there to make a release."""
 _INDEX_VARIABLES = (
     r"^((PIP|UV)_(EXTRA_)?INDEX_URL|UV_DEFAULT_INDEX|UV_INDEX|PIP_TRUSTED_HOST|PIP_FIND_LINKS|GOPROXY"
     r"|GOINSECURE|GONOSUMDB"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
+from itertools import dropwhile, takewhile
 from typing import Final
 
 _SCRATCH = ("/tmp/", "/var/tmp/", "/dev/shm/", "/workspace/")  # noqa: S108 - where a run may do as it likes
@@ -51,7 +53,8 @@ _STARTS_PROGRAMS = re.compile(
     |bash_profile
     |bash_login|bash_logout|zprofile|zshenv|zlogin|kshrc|cshrc|xinitrc|xsession|xprofile|inputrc
     |pam_environment)$
-    | authorized_keys | (^|/)\.ssh/(rc|config|environment)$ | \.config/(systemd|autostart|fish/config)
+    | authorized_keys | (^|/)\.ssh/(rc|config|environment)$ | \.config/(systemd|autostart|fish)
+    | ^~/(\.local/)?bin/(sudo|su|ssh|scp|git|ls|cat|(ba|z)?sh|python3?|docker|kubectl|gpg|npm|pip3?|curl)$
     | Launch(Agents|Daemons) | (^|/)\.git/(hooks|config) | (^|/)(usr/)?(local/)?lib/systemd
     | sitecustomize\.py | usercustomize\.py | site-packages/[^/]+\.pth | ^\$\([^)]*site[^)]*\)/ | (^
     |/)\.vimrc$ | (^|/)\.claude/
@@ -90,6 +93,12 @@ def placed(path: str, folder: str) -> str:
         return joined
     made = posixpath.normpath(joined) if joined else ""
     return ("/" + made.lstrip("/")) if joined.startswith("/") else made
+
+
+def starts_of(args: Sequence[str], folder: str) -> list[str]:
+    """Return where ``find`` begins to look."""
+    rest = dropwhile(re.compile(r"-([HLP]+|O\d)$").match, args)
+    return [placed(arg, folder) for arg in takewhile(lambda arg: arg[:1] not in ("-", "(", "!"), rest)]
 
 
 def is_scratch(path: str) -> bool:

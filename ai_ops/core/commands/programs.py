@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.disguises import is_open_text
 from ai_ops.core.commands.naming import names
-from ai_ops.core.commands.places import is_credential, is_vital, placed, written_rule
+from ai_ops.core.commands.places import is_credential, is_system, is_vital, placed, written_rule
 from ai_ops.core.commands.stores import LOST
 
 _OPTIONS = {
@@ -104,7 +105,9 @@ _SECRETS = re.compile(
     r"os\.environ|process\.env|ENV\b|%ENV|getenv|\.ssh|\.aws|/etc/passwd|\.env\b|`(env|printenv|cat )"
 )
 _LOOPS = re.compile(r"\b(while|for|until|loop)\b")
-_HOME = re.compile(r"Path\.home\(\)|homedir\(\)|Dir\.home|(ENV|environ|env)\W{1,3}HOME|getenv\(.HOME")
+_HOME = re.compile(r"Path\.home\(\)|homedir\(\)|Dir\.home|(ENV|ENVIRON|environ|env)\W{1,3}HOME|getenv\(.HOME")
+_GIVEN_HOME = re.compile(rf"['\"]\s*,[^;\n]{{0,60}}?({_HOME.pattern})")
+_AT_HOME = re.compile(rf"{_HOME.pattern}|expanduser|%HOME|\$HOME")
 _DELETES_HOME = re.compile(rf"({_DELETES.pattern})[^;\n]{{0,40}}({_HOME.pattern})")
 _STRICT_DECODES = (
     r"b64decode|base64_decode|decode64|decode_base64|fromhex|unhexlify|rot.?13|fromCharCode|atob|pack\("
@@ -116,7 +119,10 @@ _RUNS_DECODED = re.compile(
     rf"|({_STRICT_DECODES})[^\n]{{0,200}}(os\.system|popen|exec\w*|subprocess\.\w+|\bsystem|eval)\s*\("
 )
 _KEEPS = re.compile(r"urlretrieve|\bwrite\w*\(|store|pipe\(")
-_STARTS_IT = re.compile(r"os\.system|subprocess|popen|exec\w*\(|chmod|spawn|system\(")
+_STARTS_IT = re.compile(
+    r"run_path|run_module|exec_module|import_module|os\.system|subprocess|popen|exec\w*\(|chmod"
+    r"|spawn|system\("
+)
 _WHOLE_ENVIRONMENT = re.compile(
     r"os\.environ\b(?!\s*[\[.])|process\.env\b(?!\s*[\[.])|%ENV|\bENV\.to_|getenv\(\)|\$_ENV"
     r"|\$_SERVER\b(?!\[)"
@@ -196,6 +202,8 @@ def shell_texts(code: str) -> Iterator[str]:
     yield from (text.replace('\\"', '"') for text in texts)
     if _HOME.search(code):
         yield from (f"{text}~" for text in texts if text.endswith(" "))
+    if _GIVEN_HOME.search(code):
+        yield " ".join((*texts, "~"))
     if len(texts) > 1:
         yield " ".join(texts)
 
@@ -212,8 +220,16 @@ def started_texts(call: Call) -> Iterator[str]:
 
 
 _WRITES = re.compile(
-    r"write_text|write_bytes|\bopen\(|writeFile|appendFile|File\.write|fopen|copyfile|shutil\.(copy|move)"
-    r"|os\.(replace|rename|symlink|link)"
+    r"write_text|write_bytes|\bopen(\(|\s+\w+\s*,)|writeFile|appendFile|File\.write|fopen|copyfile"
+    r"|shutil\.(copy|move)|os\.(replace|rename|symlink|link)"
+)
+
+
+_GIVES_RIGHTS = re.compile(r"\bl?ch(?:mod|own)\w*\b[^;\n]{0,80}?['\"](/[^'\"\n]*)")
+_RAISES = re.compile(r"\bl?chmod\w*\b[^;\n]{0,80}(\b0?o?[2467][0-7]{3}\b|S_IS[UG]ID|[ug]\+s)", re.IGNORECASE)
+_KILLS_ALL = re.compile(
+    r"\bkill(pg)?\b[^;\n]{0,40}?[\s(,]-1\b|\bkill\(\s*1\s*,"
+    r"|\bprocess_iter\((?![^\n]{0,200}\bif\b)[^\n]{0,200}\.(kill|terminate)\("
 )
 
 
@@ -250,17 +266,25 @@ def programs(call: Call) -> Iterator[str]:
     if any(map(is_credential, texts)):
         yield "credential_read"
     if _WRITES.search(code) and re.search(
-        r"write|append|copy|move|replace|rename|link|['\"][wax]\+?b?['\"]", code
+        r"write|append|copy|move|replace|rename|link|['\"]\s*\+?>|['\"][wax]\+?b?['\"]", code
     ):
         yield from filter(
             None, (written_rule(placed(text, ".")) for text in texts if text.startswith(("/", "~")))
         )
+        if _AT_HOME.search(code):
+            yield from filter(None, (written_rule(f"~/{text.lstrip('/')}") for text in texts))
     if (_LOOPS.search(code) and "fork" in code) or _grows(code):
         yield "resource_exhaustion"
     if re.search(r"(execute|query|raw|sql|run|exec)\w*\(", code) and LOST.search(code.rstrip("\"') ;")):
         yield "database_loss"
-    if re.search(r"\bset(e?uid|e?gid|reuid|resuid)\(?\s*0", code):
+    if (
+        re.search(r"\bset(e?uid|e?gid|reuid|resuid)\(?\s*0", code)
+        or _RAISES.search(code)
+        or any(map(is_system, _GIVES_RIGHTS.findall(code)))
+    ):
         yield "privilege"
+    if _KILLS_ALL.search(code):
+        yield "machine_stop"
     if re.search(
         r"getattr\(|__builtins__|globals\(\)\[|__import__\(\s*([^'\"]|.(os|subprocess|pty|socket|base64|builtins|shutil|codecs|zlib|ctypes)\b)",
         code,
@@ -289,6 +313,9 @@ _STARTS = {
 def options(call: Call) -> Iterator[str]:
     """Find options with which a harmless program starts another."""
     pattern = _STARTS.get(call.name)
+    code = code_of(call)
+    if (is_open_text(code) and "awk" not in call.name) or re.fullmatch(r"\$\(.*\)", code):
+        yield "hidden_command"
     if pattern and re.search(pattern, " ".join(call.args)):
         yield "hidden_command"
     if any(

@@ -80,7 +80,7 @@ _LOSES = re.compile(
     | checkout\ (-f|--force) | checkout\ .*\ (-f|--force)$ | switch\ .*(--discard-changes|-f\b|--force)
     | submodule\ deinit\ .*(--all|-f) | symbolic-ref\ HEAD | restore\ \.$ | restore\ .*--worktree\ \.$
     | stash\ (clear|drop)
-    | tag\ (-d|--delete) | worktree\ remove\ .*(--force|-f\b)
+    | tag\ (-d|--delete) | worktree\ remove\ (?!(-\S+\ )*(/var)?/tmp/(?!.*\.\./)).*(--force|-f\b)
     | rm\ -rf?\ (?!--cached).*(\.|\*)$ | prune | replace )""",
     re.VERBOSE,
 )

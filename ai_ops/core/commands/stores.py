@@ -11,6 +11,8 @@ from ai_ops.core.commands.naming import names
 
 def containers(call: Call) -> Iterator[str]:
     """Find containers that reach the host, and what removes many of them or what they keep."""
+    if call.name in ("lxc", "incus") and re.search(r"privileged[= ]true|\braw\.|\bsource=/( |$)", call.text):
+        yield "container_escape"
     if call.name not in ("docker", "podman", "nerdctl", "ctr", "docker-compose", "crictl", "buildah"):
         return
     text = call.text
@@ -20,12 +22,14 @@ def containers(call: Call) -> Iterator[str]:
         r"|docker\.sock|--device[= ]/dev",
         text,
     ) or re.search(
-        r"(-v|--volume|--mount)[= ]?(type=bind,)?(source=|src=)?(/|/(etc|root|home|var|usr|proc|sys)"
+        r"(-v|--volume|--mount)[= ]?(type=bind,)?(source=|src=)?(/+|/+(etc|root|home|var|usr|proc|sys)"
         r"|~|\$HOME):|(source|src)=/(,|$|etc\b|root\b|home\b|var\b|usr\b|proc\b|sys\b)",
         text,
     ):
         yield "container_escape"
     if call.at("cp") and re.search(r":(/etc|/root|/usr|/bin|/var/spool|/lib)", call.plain[-1]):
+        yield "infrastructure"
+    if call.how in ("xargs", "read") and call.plain[:1] in (("rm",), ("rmi",), ("kill",), ("stop",)):
         yield "infrastructure"
     if re.search(r"(^|\s)(-H|--host)[= ]?(tcp|ssh)://", text) or re.search(
         r"\bsystem prune|\bvolume (prune|rm)\b|\bcontainer prune\b|\brmi?\b.*\$\(|\bswarm leave"

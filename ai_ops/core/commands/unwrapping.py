@@ -115,6 +115,10 @@ def unwrap(argv: Sequence[str]) -> list[Inner]:
         return [Inner(text=arg.partition("exec=")[2], how=name) for arg in args if "action=exec=" in arg]
     if name in ("make", "git", "rsync", "env") and (given := _programs_of(name, args)):
         return given
+    if re.match(r"(python|pypy)[\d.]*$", name) and args[:2] == ["-m", "pip"]:
+        return [Inner(tuple(args[1:]), how="module")]
+    if name in ("tmux", "screen"):
+        return _detached(name, args)
     if name == "watch":
         return [Inner(text=" ".join(_after_options(name, args)), how=name)]
     if name in _ESCAPES:
@@ -204,6 +208,19 @@ def _parallel(args: list[str]) -> list[Inner]:
     if not text:
         return []
     return [Inner(text=text.replace("{}", given) if "{}" in text else f"{text} {given}", how="parallel")]
+
+
+def _detached(name: str, args: list[str]) -> list[Inner]:
+    """Return what a terminal that stays behind starts."""
+    if name == "screen":
+        rest = _after(args, "SctTLphe")
+        return [Inner(tuple(rest), how=name)] if rest else []
+    verb = next((at for at, arg in enumerate(args) if arg.partition("-")[0] in _OPENS_WINDOWS), None)
+    rest = _after(args[verb + 1 :], "tcnsxyeF") if verb is not None else []
+    return [Inner(text=" ".join(rest), how=name), Inner(tuple(rest), how=name)] if rest else []
+
+
+_OPENS_WINDOWS = frozenset({"new", "neww", "split", "splitw", "respawn", "run", "send"})
 
 
 def _shell(name: str, args: list[str]) -> list[Inner]:

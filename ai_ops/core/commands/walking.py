@@ -10,11 +10,11 @@ from typing import Final
 from ai_ops.core.commands import programs
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.connecting import hosts
-from ai_ops.core.commands.disguises import RUNS_TEXT, argv_of, is_covered, is_open, is_plain
+from ai_ops.core.commands.disguises import RUNS_TEXT, argv_of, is_covered, is_open, is_open_text, is_plain
 from ai_ops.core.commands.expanding import MOST_VALUE, Field, expand
 from ai_ops.core.commands.findings import Finding
 from ai_ops.core.commands.judging import rules_of
-from ai_ops.core.commands.keeping import Known, positional
+from ai_ops.core.commands.keeping import Known, found_by, positional
 from ai_ops.core.commands.outputs import decodes, printed
 from ai_ops.core.commands.parts import Command, Kind, Word
 from ai_ops.core.commands.passing import passed
@@ -27,22 +27,29 @@ MOST_COMMANDS = 2000
 _MOST_READ = 400_000
 _MOST_ELEMENTS = 64
 _MOST_SHOWN = 16_000
-_ASSIGNED = re.compile(r"([A-Za-z_]\w*)\+?=")
+_MOST_LINE = 1000
+_ASSIGNED = re.compile(r"([A-Za-z_]\w*)(\+?)=")
 _REMOTE_SHELLS: Final = ("ssh", "su", "sudo", "chroot", "nsenter", "rsh", "fakeroot", "unshare")
 _BUILDERS: Final = frozenset(
     {"make", "npm", "yarn", "pnpm", "pip", "pip3", "cargo", "go", "mvn", "gradle", "docker", "cmake"}
 )
 """Programs that run what a folder says."""
+_READS_TEXT: Final = SHELLS | {"eval", "su", "ssh", "watch"}
+"""Programs for which a text is a script."""
 _SOURCES: Final = ("source", ".")
 
 
 @dataclass(slots=True)
 class _Pipe:
-    """What the command before hands on: its argv, its output where known, and whether it was decoded."""
+    """What the command before hands on: its argv, its output where known, and whether it was decoded.
+
+    ``line`` are the commands of the pipe so far.
+    """
 
     argv: tuple[str, ...] = ()
     text: str | None = None
     decoded: bool = False
+    line: str = ""
 
 
 @dataclass(slots=True)
@@ -126,6 +133,7 @@ class Walk:
             own,
             endless=command.endless,
             behind=command.behind,
+            before=before.line,
         )
         if command.behind and any(
             part.text == "0" for word in words for part in word if part.kind is Kind.VARIABLE
@@ -139,7 +147,9 @@ class Walk:
         output = printed((call.name, *call.args), given)
         if output is not None:
             self.known.files.update(dict.fromkeys(writes, output))
-        return _Pipe((call.name, *call.args), output, before.decoded or decodes((call.name, *call.args)))
+        argv = (call.name, *call.args)
+        line = f"{before.line} | {call.text}" if before.line else call.text
+        return _Pipe(argv, output, before.decoded or decodes(argv), line[:_MOST_LINE])
 
     def _define(self, command: Command) -> None:
         name, body = command.defines, command.body
@@ -176,20 +186,24 @@ class Walk:
             if not found:
                 break
             head = words[0][0]
+            before = own if found[1] in own else self.known.variables
             if words[0][-1].kind is Kind.ARRAY:
-                own.update(self._array(found[1], words[0][-1].text, depth))
+                kept = before.get(f"{found[1]}[@]", "").split() if found[2] else []
+                own.update(self._array(found[1], words[0][-1].text, depth, kept))
                 words = words[1:]
                 continue
             rest = (type(head)(head.kind, head.text[found.end() :]), *words[0][1:])
-            value = " ".join(each.text for each in self._expanded(rest, depth))
+            value = before.get(found[1], "") if found[2] else ""
+            value += " ".join(each.text for each in self._expanded(rest, depth))
             own[found[1]] = value[:MOST_VALUE]
             self.budget.spent = self.budget.spent or len(value) > MOST_VALUE
             words = words[1:]
         return words, own
 
-    def _array(self, name: str, text: str, depth: int) -> dict[str, str]:
-        """Return what the elements of an array are known as."""
-        values = [each.text for word in words_of(text) for each in self._expanded(word, depth)]
+    def _array(self, name: str, text: str, depth: int, before: Sequence[str]) -> dict[str, str]:
+        """Return what the elements of an array are known as; ``before`` are those that it had."""
+        values = [*before]
+        values += [each.text for word in words_of(text) for each in self._expanded(word, depth)]
         joined = " ".join(values)[:MOST_VALUE]
         numbered = {f"{name}[{at}]": value for at, value in enumerate(values[:_MOST_ELEMENTS])}
         return {name: values[0] if values else "", f"{name}[@]": joined, f"{name}[*]": joined, **numbered}
@@ -249,6 +263,8 @@ class Walk:
             self._judge(self._started(named, argv, "code"), depth + 1, hidden)
         inners = unwrap((call.name, *call.args)) or passed((call.name, *call.args))
         for inner in inners:
+            if inner.how in _READS_TEXT and is_open_text(inner.text):
+                self.note("hidden_command", call.text)
             if inner.text:
                 kept = self.known.variables
                 if inner.argv:
@@ -259,11 +275,16 @@ class Walk:
                 self._judge(self._started(named, inner.argv, inner.how), depth + 1, hidden)
 
     def _started(self, outer: Call, argv: tuple[str, ...], how: str) -> Call:
-        if how == "xargs" and outer.given is not None:
+        if how == "xargs":
             mark = outer.value("-I", "--replace") or ("{}" if outer.has("-i") else "")
-            given = outer.given.strip()
+            given = outer.given.strip() if outer.given is not None else "$item"
             split = given.split("\0") if outer.has("-0", "--null") else given.split()
+            if outer.given is None:
+                split = list(found_by(outer.source, outer.folder, argv[0]))
+                given = split[0] if split else given
             argv = tuple(arg.replace(mark, given) for arg in argv) if mark else (*argv, *split)
+        elif how == "find" and (found := found_by((base(outer.name), *outer.args), outer.folder, argv[0])):
+            argv = tuple(found[0] if arg == "{}" else arg for arg in argv)
         source = (outer.name, *outer.args) if how == "find" else outer.source
         how = outer.how if how in ("env", "nice", "nohup", "timeout", "command") and outer.how else how
         return replace(outer, name=argv[0], args=argv[1:], source=source, writes=(), how=how)
@@ -279,6 +300,8 @@ class Walk:
             in (*SHELLS, "source", ".", "python", "python3", "perl", "node", "ruby", "php", "java")
             else []
         )
+        if call.name in ("make", "gmake"):
+            runs += [call.value("-f", "--file", "--makefile") or "Makefile"]
         for path in (placed(each, self.known.folder) for each in runs):
             if self.known.is_fetched(path):
                 self.note("remote_code", f"{call.text} ({path})")
