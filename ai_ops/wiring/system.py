@@ -117,6 +117,7 @@ async def build(
         engine.hold(True)  # what goes on would be taken for what was left behind
         await engine.start()
         stack.push_async_callback(engine.stop)
+        stack.callback(equipment.mailroom.begin_nothing_more)  # its threads are gone before the engine is
         # Only now is the data folder ours alone; nobody can ask for new work yet.
         await asyncio.to_thread(kill_orphans, settings.workspaces_dir)
         if isinstance(tools.sandbox, AutoSandbox):

@@ -67,11 +67,12 @@ def take_away(path: Path, empty: Callable[[Path], None] = lambda _: None) -> Non
 
     ``empty`` prepares what is removed, under its last name. A crash leaves a folder for ``left_behind``.
     """
-    gone = path.with_name(f"{_GONE}{uuid4().hex}")
-    with contextlib.suppress(FileNotFoundError):
-        path.rename(gone)
-        empty(gone)
-        remove_tree(gone)
+    try:
+        gone = path.rename(path.with_name(f"{_GONE}{uuid4().hex}"))
+    except FileNotFoundError:
+        return
+    empty(gone)
+    remove_tree(gone)
 
 
 def left_behind(folder: Path, before: float | None = None) -> list[Path]:
@@ -82,6 +83,13 @@ def left_behind(folder: Path, before: float | None = None) -> list[Path]:
             if before is None or gone.lstat().st_mtime < before:
                 found.append(gone)
     return found
+
+
+def finish_removal(gone: Path, empty: Callable[[Path], None] = lambda _: None) -> None:
+    """Remove what ``left_behind`` found; harmless when whoever began is still at it."""
+    with contextlib.suppress(FileNotFoundError):
+        empty(gone)
+        remove_tree(gone)
 
 
 def fresh_folder(path: Path) -> Path:

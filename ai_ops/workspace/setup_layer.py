@@ -23,10 +23,10 @@ from ai_ops.errors import AiOpsError
 from ai_ops.flow.report import RunEnd
 from ai_ops.flow.repository import Repository
 from ai_ops.workspace.folders import (
+    finish_removal,
     fresh_folder,
     left_behind,
     read_regular,
-    remove_tree,
     settle,
     sync_names,
     take_away,
@@ -147,7 +147,7 @@ class SetupBuilder:
         """
         removed = 0
         for gone in await asyncio.to_thread(left_behind, self._shelf, before):
-            await asyncio.to_thread(remove_tree, gone)
+            await asyncio.to_thread(finish_removal, gone)
         for shelf in await asyncio.to_thread(lambda: sorted(self._shelf.glob("*/complete"))):
             async with self._busy[shelf.parent.name]:
                 removed += await asyncio.to_thread(_remove_unused, shelf, before)

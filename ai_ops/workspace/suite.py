@@ -33,7 +33,8 @@ _LATER = (
     "for _ in range(700): _thread.start_new_thread(done.release, ()), done.acquire()"
 )
 _ELSEWHERE = (
-    'python3 -I -S -c "$0" 2>/dev/null || { i=0; while [ "$i" -lt 700 ]; do (:); i=$((i+1)); done; }; "$@"'
+    'later=$1; shift; python3 -I -S -c "$later" 2>/dev/null || '
+    '{ i=0; while [ "$i" -lt 700 ]; do (:); i=$((i+1)); done; }; "$@"'
 )
 _PYTHONS = frozenset({"python", "python3"})
 _UNNAMED = (
@@ -195,4 +196,4 @@ def elsewhere(command: Sequence[str]) -> tuple[str, ...]:
     """Return a command that does the same as ``command`` in a process that looks otherwise."""
     if len(command) > 2 and command[0] in _PYTHONS and tuple(command[1:3]) == ("-m", "pytest"):
         command = (command[0], "-c", _UNNAMED, *command[3:])
-    return ("/bin/sh", "-c", _ELSEWHERE, _LATER, *command)
+    return ("/bin/sh", "-c", _ELSEWHERE, "app", _LATER, *command)

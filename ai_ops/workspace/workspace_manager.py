@@ -10,7 +10,7 @@ from ai_ops.core.failures import failed
 from ai_ops.core.ports import Git
 from ai_ops.flow.repository import Repository
 from ai_ops.workspace.base_trees import BaseTrees
-from ai_ops.workspace.folders import copy_tree, fresh_folder, left_behind, remove_tree, take_away
+from ai_ops.workspace.folders import copy_tree, finish_removal, fresh_folder, left_behind, take_away
 from ai_ops.workspace.mounts import mount_overlay, unmount
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
@@ -88,6 +88,7 @@ class WorkspaceManager:
             folder
             for folder in sorted(self._root.iterdir())
             if folder.name not in live
+            and _NAME.match(folder.name)  # what is being removed has another
             and not folder.is_symlink()
             and (folder / _MARK).is_file()
             and (before is None or (folder / _MARK).stat().st_mtime < before)
@@ -95,8 +96,7 @@ class WorkspaceManager:
         for folder in dead:
             _remove_run(folder)
         for gone in left_behind(self._root, before):
-            _unmount_all(gone)
-            remove_tree(gone)
+            finish_removal(gone, _unmount_all)
         return tuple(folder.name for folder in dead)
 
     def _run_folder(self, run_id: str) -> Path:

@@ -129,11 +129,17 @@ async def test_a_stop_waits_for_a_message_that_is_going_out_and_marks_it(tmp_pat
     class Slow:
         async def deliver(self, notification):
             came.set()
-            asyncio.get_running_loop().call_later(0.5, answers.set)
             await answers.wait()
             return "taken"
 
     async with build(settings, "http://ai-ops.test") as system:
+        destroy = system.engine._dbos.destroy
+
+        async def destroyed():
+            await destroy()
+            asyncio.get_running_loop().call_later(0.3, answers.set)  # nothing but the mailroom waits now
+
+        system.engine._dbos.destroy = destroyed
         system.mailroom._ways[Way.MAIL] = Slow()
         now = system.tools.clock.now()
         await system.tools.outbox.put(

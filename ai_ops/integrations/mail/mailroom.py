@@ -35,6 +35,9 @@ _MAX_TRIES = 900
 _CLOSE_SECONDS = 2.0
 """A stop has about ten seconds, of which runs and requests may need six; a chat answers in less than one."""
 
+_THREAD_SECONDS = 7.0
+"""What a chat may take beyond that: the process waits for its thread anyway, so it is marked too."""
+
 _Tried = list[tuple[str, bool]]
 """The keys of what was tried, and whether it was sent."""
 
@@ -124,12 +127,18 @@ class Mailroom:
         outcomes = [each for tried in await asyncio.gather(*going) for each in tried]
         return frozenset(key for key, sent in outcomes if sent) - {key for key, sent in outcomes if not sent}
 
+    def begin_nothing_more(self) -> None:
+        """Let what is going out be the last of it."""
+        self._closed = True
+
     async def close(self, within_seconds: float = _CLOSE_SECONDS) -> None:
         """Begin nothing more, and wait a while for what is going out, so that it can be marked as sent."""
-        self._closed = True
-        if not self._going:
-            return
-        _, late = await asyncio.wait(self._going, timeout=within_seconds)
+        self.begin_nothing_more()
+        if self._going:
+            await asyncio.wait(self._going, timeout=within_seconds)
+        if in_threads := [each for each in self._going if each.get_name() == Way.CHANNEL]:
+            await asyncio.wait(in_threads, timeout=_THREAD_SECONDS)
+        late = list(self._going)
         for each in late:
             each.cancel()
         await asyncio.gather(*late, return_exceptions=True)
@@ -178,7 +187,7 @@ class Mailroom:
 
     def _begin(self, way: Way) -> asyncio.Task[_Tried]:
         """Begin a way's turn, which is held here and not by who asked for it."""
-        going = asyncio.create_task(self._deliver_way(way))
+        going = asyncio.create_task(self._deliver_way(way), name=way)
         self._going.add(going)
         going.add_done_callback(self._going.discard)
         return going
