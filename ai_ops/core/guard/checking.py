@@ -12,17 +12,34 @@ from collections.abc import Iterator, Sequence
 
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.suite import is_test
-from ai_ops.core.guard.syntax import read
+from ai_ops.core.guard.syntax import Tree, read
 from ai_ops.core.guard.syntax.checks import LEAVES, UNRAISED, Check, checks, grants
 from ai_ops.core.guard.syntax.conditions import Condition, Looser, looser_limit, refuses_less
-from ai_ops.core.guard.words import is_about_safety
+from ai_ops.core.guard.syntax.implications import says_less
+from ai_ops.core.guard.syntax.values import named_numbers
+from ai_ops.core.guard.words import decides_who, is_about_safety
 
 _ABSENT = re.compile(
     r"null|None|undefined|nil\b|typeof|instanceof|isinstance|\bis_some|is_none|isEmpty|is_empty|\blen(?:gth)?\b|\bin\b"
     r"|isPresent|Array|\A!?\s*[\w.]+\Z"
 )
+# What asks that a value is not there, or is of one size: that is no question for its absence.
+_ASKS_MORE = re.compile(
+    r"\bnot in\b|(?:[!=]?==|\bis) (?:null|None|nil|undefined)\Z|\A(?:!|not) ?\w+\Z"
+    r"|\A(?:len \( .{1,200} \)|.{1,200}\. (?:length|size \( \))) ={2,3} [1-9]\d*\Z"
+)
+_ABOUT_ABSENCE = re.compile(
+    r"Type|Attribute|Key|Null|NoMethod|Undefined|Reference|NoSuchElement|panic|runtime|Unwrap|Option"
+)
 _MOST_ENDS = 200  # of a function
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_LAST_NAME = re.compile(r"[A-Za-z_]\w*\b(?!(?: \( \))? (?:\.|\?\.|->) )")
+_WORDS = frozenset(
+    {
+        "not", "is", "in", "None", "null", "nil", "undefined", "true", "false", "True", "False", "len",
+        "typeof", "instanceof", "isinstance", "new", "strings", "Math", "size", "length", "equals",
+    }
+)  # fmt: skip
 
 
 def removed_checks(change: Change) -> Iterator[Finding]:
@@ -30,6 +47,7 @@ def removed_checks(change: Change) -> Iterator[Finding]:
     before: list[tuple[str, Check]] = []
     after: list[tuple[str, Check]] = []
     granted: tuple[_Found, _Found] = ([], [])
+    limits: tuple[_Limits, _Limits] = ({}, {})
     for file in change.files:
         if file.is_binary or is_test(change, file.path):
             continue
@@ -40,6 +58,7 @@ def removed_checks(change: Change) -> Iterator[Finding]:
             source = change.text(reader, file.path)
             tree = read(file.path, source) if source is not None else None
             found += [(file.path, check) for check in checks(tree)] if tree else []
+            limits[reader is change.after].update(_limits(file.path, tree) if tree else {})
             yes += [(file.path, check) for check in grants(tree)] if tree else []
     gone, new = _differing(before, after)
     logged = re.split(r"[.\\:$*]", change.exception_type)[-1]
@@ -50,11 +69,44 @@ def removed_checks(change: Change) -> Iterator[Finding]:
             yield from _changed(path, check, other[1], logged)
         elif not check.undone:
             yield from _removed(path, check, bool(change.text(change.after, path)))
+    yield from _moved_limits(after, limits, logged)
     then, now = _unreachable(before, granted[0]), _unreachable(after, granted[1])
     yield from (finding for key, finding in now.items() if key not in then)
 
 
 _Found = list[tuple[str, Check]]
+_Limits = dict[tuple[str, str], str]
+
+
+def _limits(path: str, tree: Tree) -> _Limits:
+    return {(path, name): value for name, value in named_numbers(tree.root.node, tree.dialect).items()}
+
+
+def _moved_limits(found: _Found, limits: tuple[_Limits, _Limits], logged: str) -> Iterator[Finding]:
+    """Find checks that refuse less because a number that they name is another one."""
+    then, now = limits
+    moved = {each for each, value in now.items() if then.get(each, value) != value}
+    for path, check in found if moved else ():
+        names = [name for name in _NAME.findall(check.when.code) if (path, name) in moved]
+        if not names or check.raises == LEAVES:
+            continue
+        old, new = (_with(check.when, {name: each[path, name] for name in names}) for each in limits)
+        demanded = check.demanded or check.otherwise
+        limit = looser_limit(old, new, demanded=demanded)
+        less = limit.parts if limit is not None else says_less(old, new, demanded=demanded)
+        if less:
+            blocked = limit is None or limit.far or not _is_about(check, logged)
+            text = f"{_said(check)} refuses less than before: {less[:120]}"
+            severity = Severity.BLOCKED if blocked else Severity.WARNING
+            yield Finding("check_loosened", f"{path}:{check.line}", text, severity)
+
+
+def _with(when: Condition, values: dict[str, str]) -> Condition:
+    """Return a condition with numbers in the place of their names."""
+    ways = (
+        (" ".join(values.get(word, word) for word in part.split(" ")) for part in way) for way in when.either
+    )
+    return Condition(frozenset(map(frozenset, ways)))
 
 
 def _unreachable(found: _Found, granted: _Found) -> dict[tuple[str, ...], Finding]:
@@ -155,25 +207,47 @@ def _changed(path: str, check: Check, other: Check, logged: str) -> Iterator[Fin
         rule, blocked, text = "check_removed", True, f"{_said(check)} is gone; another stands there: {now}"
     elif looser is not None:
         parts = " && ".join(sorted(looser.parts))[:120]
-        blocked = looser.gone or _is_about(check, logged) or not _only_absence(looser)
+        blocked = looser.gone or _is_about(check, logged) or not _only_absence(looser, check, logged)
         rule, text = "check_loosened", f"{_said(check)} refuses less than before: {parts}"
     elif not check.when.either and other.when.either:
         rule, text = "check_loosened", f"{_said(check)} now depends on {now}"
     elif same_side and (limit := looser_limit(check.when, other.when, demanded=demanded)):
         rule, blocked = "check_loosened", limit.far or not _is_about(check, logged)
         text = f"{_said(check)} refuses less than before: {limit.parts}"
+    elif same_side and (less := says_less(check.when, other.when, demanded=demanded)):
+        rule, blocked = "check_loosened", True
+        text = f"{_said(check)} refuses less than before: {less[:120]}"
     yield Finding(rule, f"{path}:{other.line}", text, Severity.BLOCKED if blocked else Severity.WARNING)
 
 
 def _strange(check: Check, other: Check) -> bool:
     """Whether the other condition is about nothing that the first was about."""
-    then, now = (set(_NAME.findall(each.when.code)) for each in (check, other))
-    return bool(then) and bool(now) and then.isdisjoint(now)
+    then, now = (set(_NAME.findall(each.when.code)) - _WORDS for each in (check, other))
+    if not then or not now or check.raises == LEAVES:
+        return bool(then) and bool(now) and then.isdisjoint(now)
+    last, other_last = (set(_LAST_NAME.findall(each.when.code)) - _WORDS for each in (check, other))
+    return then.isdisjoint(now) or (check.code != other.code and last.isdisjoint(other_last))
 
 
-def _only_absence(looser: Looser) -> bool:
-    """Whether what has to hold as well only asks whether there is a value at all."""
-    return all(_ABSENT.search(part) for part in looser.parts)
+def _only_absence(looser: Looser, check: Check, logged: str) -> bool:
+    """Whether what has to hold as well only asks whether there is a value at all, as the fault may need.
+
+    Where a check decides who may do something, nobody is to be refused too.
+    """
+    if not all(_ABSENT.search(part) for part in looser.parts):
+        return False
+    if check.demanded or check.otherwise:
+        return True
+    if decides_who(f"{check.when.code} {check.code} {check.raises}"):
+        return False
+    return all(not _ASKS_MORE.search(part) and _may_need(part, check, logged) for part in looser.parts)
+
+
+def _may_need(part: str, check: Check, logged: str) -> bool:
+    """Whether a check can fail with the logged error where a value is absent: it looks into that value."""
+    if not logged or _ABOUT_ABSENCE.search(logged) or not part.isidentifier():
+        return True
+    return re.search(rf"\b{part} [.\[]", check.when.code) is not None
 
 
 def _is_about(check: Check, logged: str) -> bool:

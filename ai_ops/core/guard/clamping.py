@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -19,6 +19,8 @@ from ai_ops.core.guard.syntax.values import is_constant
 
 _FROM_ABOVE = frozenset({"min", "Min", "coerceAtMost", "clamp", "clip", "coerceIn"})
 _FROM_BELOW = frozenset({"max", "Max", "coerceAtLeast", "clamp", "clip", "coerceIn", "abs", "Abs", "fabs"})
+_ABSOLUTE = frozenset({"abs", "Abs", "fabs"})
+_NOTHING: Mapping[tuple[str, str], frozenset[str]] = {}
 _LARGER, _SMALLER = frozenset({">", ">="}), frozenset({"<", "<="})
 
 
@@ -44,8 +46,9 @@ def clamped_before_checks(change: Change) -> Iterator[Finding]:
         if before is None or after is None:
             continue
         old = {(each.scope, each.code) for each in _clamps(before)}
+        given = _given(before)
         kept = {_key(check) for check in checks(before)}
-        new = [each for each in _clamps(after) if (each.scope, each.code) not in old]
+        new = [each for each in _clamps(after, given) if (each.scope, each.code) not in old]
         for check in checks(after) if new else ():
             taken = _taken(check, new, after) if _key(check) in kept and check.raises != LEAVES else None
             if taken is not None:
@@ -59,7 +62,23 @@ def _key(check: Check) -> tuple[str, str, str, bool]:
     return check.scope, check.raises, check.when.code, check.demanded
 
 
-def _clamps(tree: Tree) -> list[_Clamp]:
+def _given(tree: Tree) -> dict[tuple[str, str], frozenset[str]]:
+    """Return the names in what each variable is given first, by its function."""
+    kinds = {kind: (name, value) for kind, name, value in tree.dialect.bound}
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for spot in spots(tree.root):
+        if spot.kind in kinds:
+            name, value = (_only(field(spot.node, each)) for each in kinds[spot.kind])
+            found.setdefault((scope(spot, tree.dialect), text(name)), _names(value))
+    return found
+
+
+def _names(value: Node | None) -> frozenset[str]:
+    return frozenset(each for each in words(value).split(" ") if each.isidentifier())
+
+
+def _clamps(tree: Tree, given: Mapping[tuple[str, str], frozenset[str]] = _NOTHING) -> list[_Clamp]:
+    """Return what is clamped; ``given`` says what variables were before, which may be clamped at once."""
     kinds = {kind: (name, value) for kind, name, value in tree.dialect.bound}
     found = []
     for spot in spots(tree.root):
@@ -68,7 +87,8 @@ def _clamps(tree: Tree) -> list[_Clamp]:
         name, value = (_only(field(spot.node, each)) for each in kinds[spot.kind])
         if name is None or value is None or not text(name).isidentifier():
             continue
-        calls = tuple(_calls(value, text(name), tree))
+        was = given.get((scope(spot, tree.dialect), text(name)), frozenset())
+        calls = tuple(_calls(value, text(name), was, tree))
         when = _when(spot, tree) if is_constant(value, tree.dialect, frozenset()) else frozenset()
         if calls or when:
             where, code = scope(spot, tree.dialect), words(spot.node)
@@ -82,13 +102,13 @@ def _only(node: Node | None) -> Node | None:
     )
 
 
-def _calls(value: Node, name: str, tree: Tree) -> Iterator[Node]:
-    """Yield the calls that keep the variable within a limit, those within each other too."""
+def _calls(value: Node, name: str, was: frozenset[str], tree: Tree) -> Iterator[Node]:
+    """Yield the calls that keep the variable, or what it was, within a limit, those within each other too."""
     waiting = [value]
     while waiting:
         at = waiting.pop()
         if at.type in tree.dialect.calls and called(at) in _FROM_ABOVE | _FROM_BELOW:
-            if f" {name} " in f" {words(at)} ":
+            if f" {name} " in f" {words(at)} " or (was and was <= _names(at)):
                 yield at
             waiting += arguments(at)
             on = receiver(at)
@@ -125,7 +145,7 @@ def _is_dead(part: str, name: str, call: Node, tree: Tree, demanded: bool) -> bo
     for at, sign in enumerate(said[:-1]):
         if sign not in _LARGER | _SMALLER or at == 0:
             continue
-        left, right = said[at - 1], said[at + 1]
+        left, right = _in_call(said, at), said[at + 1]
         if name not in (left, right):
             continue
         limit = right if left == name else left
@@ -133,6 +153,12 @@ def _is_dead(part: str, name: str, call: Node, tree: Tree, demanded: bool) -> bo
         if _keeps_within(call, limit, tree, from_above=from_above):
             return True
     return False
+
+
+def _in_call(said: list[str], at: int) -> str:
+    """Return what stands before a sign: of ``abs ( x )`` the x."""
+    call = said[at - 4 : at] if at >= 4 else []
+    return call[2] if call and call[0] in _ABSOLUTE and (call[1], call[3]) == ("(", ")") else said[at - 1]
 
 
 def _keeps_within(call: Node, limit: str, tree: Tree, *, from_above: bool) -> bool:

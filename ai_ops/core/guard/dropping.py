@@ -6,9 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from tree_sitter import Node
+
 from ai_ops.core.guard.findings import Finding, Severity
 from ai_ops.core.guard.syntax import Spot, Tree
 from ai_ops.core.guard.syntax.conditions import read_condition
+from ai_ops.core.guard.syntax.dialect import Dropped
 from ai_ops.core.guard.syntax.names import called, scope
 from ai_ops.core.guard.syntax.rust import OPTIONAL, origin
 from ai_ops.core.guard.syntax.tree import children, field, spots, text
@@ -24,6 +27,8 @@ _FALLIBLE = frozenset(
     }
 )  # fmt: skip
 _STOPS = frozenset({"unwrap", "expect"})
+_SETTLED = "allSettled"
+_ALONE = frozenset({"expression_statement", "go_statement"})
 
 
 def dropped(path: str, before: Tree, after: Tree) -> Iterator[Finding]:
@@ -41,16 +46,28 @@ def dropped(path: str, before: Tree, after: Tree) -> Iterator[Finding]:
             continue
         if each.called in absent and each.called not in fallible:
             continue  # a value that may be absent, not an error
-        was = then[where, each.called] > now[where, each.called]
+        was = then[where, each.called] > now[where, each.called] or _settles(each, before, after)
         was_tried = tried[where, each.called] > tries[where, each.called]
         named = bool(each.called) or after.dialect.name == "rust"
-        blocked = not named or was_tried or (was and each.called in fallible)
+        blocked = not named or was_tried or (was and each.called in fallible | {_SETTLED})
         severity = Severity.BLOCKED if blocked else Severity.WARNING
         text = f"what {each.called or 'a call'} may fail with is lost: {each.how}"
         yield Finding(RULE, f"{path}:{each.spot.line}", text, severity)
     yield from _forgotten(path, before, after)
     if after.dialect.name == "go":
         yield from _narrowed(path, before, after)
+
+
+def _settles(each: Dropped, before: Tree, after: Tree) -> bool:
+    """Whether promises that were awaited together may now fail, and nobody asks for their reason."""
+    if each.called != _SETTLED:
+        return False
+    names = [Counter(map(text, _properties(tree))) for tree in (before, after)]
+    return names[0]["all"] > names[1]["all"] and names[1]["reason"] <= names[0]["reason"]
+
+
+def _properties(tree: Tree) -> Iterator[Node]:
+    return (spot.node for spot in spots(tree.root) if spot.kind == "property_identifier")
 
 
 def looked_at(before: Tree, after: Tree) -> frozenset[str]:
@@ -100,6 +117,10 @@ def _passed_on(tree: Tree, *, stops: bool = True) -> Counter[tuple[str, str]]:
             stops and node.type == "call_expression" and called(node) in _STOPS
         ):
             found[_where(spot, tree), origin(node)] += 1
+        elif (
+            node.type == "await_expression" and children(node) and children(node)[0].type == "call_expression"
+        ):
+            found[_where(spot, tree), called(children(node)[0])] += 1
         elif node.type in ("short_var_declaration", "assignment_statement"):
             left, right = field(node, "left"), field(node, "right")
             names = [text(each) for each in children(left)] if left is not None else []
@@ -110,7 +131,7 @@ def _passed_on(tree: Tree, *, stops: bool = True) -> Counter[tuple[str, str]]:
 
 
 def _forgotten(path: str, before: Tree, after: Tree) -> Iterator[Finding]:
-    """Find calls of Go and Rust that are statements of their own, where their error was looked at."""
+    """Find calls that are statements of their own, where their error was looked at, or they were awaited."""
     then, now, old = _passed_on(before), _passed_on(after), _alone(before)
     for (where, name), lines in _alone(after).items():
         more = len(lines) - len(old.get((where, name), ()))
@@ -122,7 +143,9 @@ def _alone(tree: Tree) -> dict[tuple[str, str], list[int]]:
     found: dict[tuple[str, str], list[int]] = {}
     for spot in spots(tree.root):
         inner = children(spot.node)
-        if spot.kind == "expression_statement" and inner and inner[0].type == "call_expression":
+        if spot.kind == "expression_statement" and inner and text(inner[0]).startswith("void "):
+            inner = children(inner[0])
+        if spot.kind in _ALONE and inner and inner[0].type == "call_expression":
             name = origin(inner[0]) if tree.dialect.name == "rust" else called(inner[0])
             if tree.dialect.name == "rust" and called(inner[0]) in _STOPS:
                 continue

@@ -25,6 +25,14 @@ _STANDS_GUARD = re.compile(
 )
 _PARSES = frozenset({"parse", "parseAsync", "safeParse", "validateSync", "load", "model_validate"})
 _SCHEMA = re.compile(r"[sS]chema|[vV]alidator|\bz\.")
+# Names that rules of validators have, and much else: they validate as marks, and in a chain of such rules.
+_ORDINARY = frozenset(
+    {"size", "min", "max", "pattern", "positive", "email", "valid", "isIn", "isArray", "isInt"}
+)
+_CHAIN = re.compile(
+    r"\b(?:z|[jJ]oi|yup|v|t|body|param|query|header|check|field|string|number)\b\s*[.(]|[sS]chema|[vV]alidat"
+)
+_WEAKER = frozenset({"encodeURI"})  # leaves what separates the parts of an address
 _DISABLES = re.compile(
     r"\bverify\s*=\s*False\b|\brejectUnauthorized\s*:\s*false|\bInsecureSkipVerify\s*:\s*true|\bautoescape\s*=\s*False"
     r"|\bNODE_TLS_REJECT_UNAUTHORIZED\b|\bdanger_accept_invalid_(?:certs|hostnames)\(\s*true|\bdangerouslySetInnerHTML\b"
@@ -33,7 +41,8 @@ _DISABLES = re.compile(
     r"|\bCERT_NONE\b|\b_create_unverified_context\b|\bcheck_hostname\s*=\s*False|\bNoopHostnameVerifier\b"
     r"|\bTrustAll\w*|\bALLOW_ALL_HOSTNAME_VERIFIER\b|\bshell\s*=\s*True\b|\bInsecureRequestWarning\b"
     r"|\bnoVerify\s*:\s*true|\bignoreExpiration\s*:\s*true|[\"']alg(?:orithms?)?[\"']?\s*:\s*\[?\s*[\"']none[\"']"
-    r"|\bverify_signature[\"']?\s*[:=]\s*False"
+    r"|\bverify_signature[\"']?\s*[:=]\s*False|\bVersion(?:TLS1[01]|SSL30)\b|\bPROTOCOL_(?:TLSv1(?:_1)?|SSLv[23])\b"
+    r"|[\"'](?:TLSv1(?:[._][01])?|SSLv[23])[\"']|\bTLSVersion\.(?:TLSv1(?:_1)?|SSLv3)\b"
 )
 
 
@@ -50,7 +59,11 @@ def removed_protection(change: Change) -> Iterator[Finding]:
     for rule, said in _SAID.items():
         gone = [use for use in before if use[0] == rule and len(before[use]) > len(after.get(use, ()))]
         less = sum(len(before[use]) - len(after.get(use, ())) for use in gone)
-        new = (len(places) - len(before.get(use, ())) for use, places in after.items() if use[0] == rule)
+        new = (
+            len(places) - len(before.get(use, ()))
+            for use, places in after.items()
+            if use[0] == rule and use[1] not in _WEAKER
+        )
         if less > sum(number for number in new if number > 0):
             for use in gone:
                 if use[1]:
@@ -89,11 +102,15 @@ def _uses(tree: Tree) -> Iterator[tuple[str, str]]:
                 yield "escaping_removed", name
             elif is_about_safety(name):
                 yield "authorization_removed", name
-            elif validates(name) or (name in _PARSES and _SCHEMA.search(text(receiver(node)))):
+            elif _validates(name, node) or (name in _PARSES and _SCHEMA.search(text(receiver(node)))):
                 yield "check_removed", name
             for given in _handed(node):
                 if _STANDS_GUARD.match(given) and is_about_safety(given):
                     yield "authorization_removed", given
+
+
+def _validates(name: str, call: Node) -> bool:
+    return validates(name) and (name not in _ORDINARY or bool(_CHAIN.search(text(receiver(call))[:2000])))
 
 
 def _marked(node: Node) -> str:

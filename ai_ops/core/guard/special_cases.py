@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ai_ops.core.guard.findings import Change, Finding, Severity
@@ -13,10 +13,14 @@ from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import Tree, read
 from ai_ops.core.guard.syntax.comparisons import Comparison, How, comparisons, literals, words_of
 from ai_ops.core.guard.syntax.folding import number
+from ai_ops.core.guard.syntax.shapes import fits
 from ai_ops.core.guard.syntax.treatments import Treated, Treatment, treatments
 
 RULE = "input_special_cased"
 _SHORTEST = 3
+_UNITS = (("utf-8", 1), ("utf-16-le", 2))  # in which languages count a text that is not plain
+_AMOUNT = re.compile(r"(?<![\w.])(\d{1,12})\.(\d\d)(?![\w.]|\.\d)")
+_WHOLE = 8  # characters of a text of the reproduction, at least, that another literal holds
 _LONGEST = 500
 _TREATED = {
     Treated.KEPT: "keeps a constant under",
@@ -86,10 +90,23 @@ class _Failure:
         return frozenset(map(float, _NUMBER.findall(self.said)))
 
     @cached_property
+    def cents(self) -> frozenset[int]:
+        """The amounts that are said with two decimals, as whole numbers of the smaller coin."""
+        return frozenset(int("".join(each)) for each in _AMOUNT.findall(self.said))
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """What may be a value: the words with a digit that are said, and the tested texts."""
+        said = dict.fromkeys((*_WORDS.findall(self.said), *self.tested))
+        return tuple(word for word in said if re.search(r"\d", word) and len(word) < _LONGEST)
+
+    @cached_property
     def lengths(self) -> frozenset[int]:
         """The lengths of what looks like a value: it has a digit, or the reproduction writes it as a text."""
         words = [word for word in _WORDS.findall(self.said) if re.search(r"\d", word)]
-        return frozenset(map(len, (*words, *self.tested)))
+        others = [each for each in self.tested if not each.isascii()]
+        wide = (len(each.encode(code, "replace")) // unit for each in others for code, unit in _UNITS)
+        return frozenset((*map(len, (*words, *self.tested)), *wide))
 
 
 def _failure(change: Change) -> _Failure:
@@ -111,10 +128,13 @@ def _found(
 ) -> Iterator[Finding]:
     old = comparisons(before)
     known = {each.literal for each in old} | {value for value, _ in literals(before)}
-    for each in comparisons(after):
+    new = comparisons(after)
+    lists = _with_known_cases(new, old)
+    for each in new:
         if each.literal in known or each.literal in known_words or not _is_of_failure(each, failure):
             continue
-        milder = _compared_before(old, each) or (_names_a_kind(each) and not each.plain)
+        grown = (each.other, each.scope, each.line) in lists
+        milder = grown or _compared_before(old, each) or (_names_a_kind(each) and not each.plain)
         by_length = each.how is How.LENGTH and not _is_said(each, failure)
         severity = Severity.WARNING if milder or by_length else Severity.BLOCKED
         yield Finding(RULE, f"{path}:{each.line}", _said(each), severity)
@@ -122,7 +142,8 @@ def _found(
     for put in treatments(after):
         if put.literal in known | treated or put.literal in known_words or not _is_treated(put, failure):
             continue
-        blocked = put.how is not Treated.LISTED and re.search(r"\d", put.literal)
+        is_own = put.how is not Treated.LISTED or _is_made_for(put, failure, known)
+        blocked = is_own and re.search(r"\d", put.literal)
         text = f"the code now {_TREATED[put.how]} {put.literal[:60]!r}, a value of the failure itself"
         severity = Severity.BLOCKED if blocked else Severity.WARNING
         yield Finding(RULE, f"{path}:{put.line}", text, severity)
@@ -161,8 +182,20 @@ def _is_said(comparison: Comparison, failure: _Failure) -> bool:
     if not _is_particular(comparison):
         return False
     forms = _forms(comparison)
-    is_tested = not failure.tested.isdisjoint(map(_plain, forms))
+    if comparison.how is How.PATTERN and fits(comparison.literal, failure.words):
+        return True
+    is_tested = not failure.tested.isdisjoint(map(_plain, forms)) or _says_again(comparison, failure)
     return is_tested or any(_in_log(form, failure.said) for form in forms)
+
+
+def _says_again(comparison: Comparison, failure: _Failure) -> bool:
+    """Whether a value is that of the failure in other words: in the smaller coin, or with more around it."""
+    literal = _plain(comparison.literal)
+    if comparison.is_number:
+        return literal.isdigit() and len(literal) >= _SHORTEST and int(literal[:20]) in failure.cents
+    if not _WHOLE < len(literal) < _LONGEST:
+        return False
+    return any(len(each) >= _WHOLE and re.search(r"\d", each) and each in literal for each in failure.tested)
 
 
 def _is_treated(put: Treatment, failure: _Failure) -> bool:
@@ -175,15 +208,37 @@ def _is_treated(put: Treatment, failure: _Failure) -> bool:
     return _plain(literal) in failure.tested or re.search(whole, failure.said, re.IGNORECASE) is not None
 
 
+def _is_made_for(put: Treatment, failure: _Failure, known: frozenset[str] | set[str]) -> bool:
+    """Whether the table of an entry is new, and has no other entries than those of the failure."""
+    entries = [replace(put, literal=key) for key in put.keys]
+    return all(each.literal not in known and _is_treated(each, failure) for each in entries)
+
+
 def _is_rare(value: float) -> bool:
     return _ROUND.fullmatch(f"{value:g}") is None
+
+
+def _with_known_cases(
+    new: Sequence[Comparison], old: Sequence[Comparison]
+) -> frozenset[tuple[str, str, int]]:
+    """Return the places that compare with several values, of which one was told apart there before."""
+    known = {(each.scope, each.literal) for each in old if _is_particular(each)}
+    return frozenset(
+        (each.other, each.scope, each.line) for each in new if (each.scope, each.literal) in known
+    )
 
 
 def _compared_before(old: Sequence[Comparison], new: Comparison) -> bool:
     """Whether the same thing was compared with other particular literals in that function before."""
     return bool(new.other) and any(
-        each.other == new.other and each.scope == new.scope and _is_particular(each) for each in old
+        each.other == new.other and each.scope == new.scope and _is_particular(each) and not _is_form(each)
+        for each in old
     )
+
+
+def _is_form(comparison: Comparison) -> bool:
+    """Whether it is a pattern for many values, which tells none of them from others."""
+    return comparison.how is How.PATTERN and re.search(r"[\[\\*+{]", comparison.literal) is not None
 
 
 def _names_a_kind(comparison: Comparison) -> bool:

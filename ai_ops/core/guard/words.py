@@ -9,13 +9,14 @@ _SAFETY = re.compile(
     r"|privilege\w*|access_?control\w*|logged_?in|login_?required|owner_?id|tenant\w*|captcha\w*|two_?factor|otp)"
     r"|(?:require|check|ensure|verify|has|is|assert)_?(?:login|user|admin|owner|token|scope|role|session|signature|hmac"
     r"|password|auth|access)"
-    r"|pre_?authorize|roles_?allowed|secured",
+    r"|pre_?authorize|roles_?allowed|secured|compare_?digest|timing_?safe_?equal|constant_?time_?compare"
+    r"|\b(?:user|member|account|customer) ?\. ?(?:is_?)?(?:blocked|locked|banned|suspended|revoked)\b",
     re.IGNORECASE,
 )
 _ESCAPES = re.compile(
     r"escape|saniti[sz]e|encode_?uri|url_?encode|html_?encode|html_?special|purif|parameteri[sz]e|prepare_?statement"
     r"|quote_?(?:identifier|plus|ident|name|sql)?\Z|clean_?html|strip_?tags|bleach|secure_?filename|query_?escape"
-    r"|path_?escape|js_?string|encode_?for|shlex|quote_?meta|real_?path|normali[sz]e_?path",
+    r"|\Aquoted\Z|path_?escape|js_?string|encode_?for|shlex|quote_?meta|real_?path|normali[sz]e_?path",
     re.IGNORECASE,
 )
 _UNESCAPES = re.compile(r"unescape|decode|unquote", re.IGNORECASE)
@@ -28,6 +29,18 @@ _VALIDATES = re.compile(
     r"|is_(?:string|int|number|email|not_empty|in|array|uuid|date))\Z",
     re.IGNORECASE,
 )
+
+
+_DECIDES_WHO = re.compile(
+    r"denied|securit|(?:is|may|can)?_?allowed|secret|password|credential|refused|forbidden|compare_?digest",
+    re.IGNORECASE,
+)
+
+
+def decides_who(text: str) -> bool:
+    """Whether a text says that somebody is kept from something."""
+    plain = _CAMEL.sub("_", text)
+    return _SAFETY.search(plain) is not None or _DECIDES_WHO.search(plain) is not None
 
 
 def validates(name: str) -> bool:

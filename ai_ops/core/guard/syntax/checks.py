@@ -142,6 +142,12 @@ def _guarding(spot: Spot, tree: Tree) -> tuple[Spot | None, Condition, bool]:
     for above in spot.around():
         if above.kind in tree.dialect.functions and above.kind != "lambda_expression":
             break
+        if (
+            above.kind == "expression_case"
+            and (chosen := _chosen(above)) is not None
+            and below.node != chosen
+        ):
+            return above, read_condition(chosen, tree.dialect), False
         if above.kind in tree.dialect.conditionals:
             condition = field(above.node, "condition")
             if condition is not None and below.node == condition:
@@ -151,6 +157,14 @@ def _guarding(spot: Spot, tree: Tree) -> tuple[Spot | None, Condition, bool]:
             return above, read_condition(condition, tree.dialect), is_other
         below = above
     return None, NOTHING, False
+
+
+def _chosen(case: Spot) -> Node | None:
+    """Return the condition of a case of Go's switch that chooses by conditions, when it has one."""
+    value = field(case.node, "value")
+    if case.above is None or field(case.above.node, "value") is not None or value is None:
+        return None
+    return children(value)[0] if len(children(value)) == 1 else None
 
 
 def _returning(spot: Spot, tree: Tree) -> Iterator[Check]:

@@ -25,10 +25,32 @@ _COMPARES = frozenset(
         "matches", "localeCompare", "compareTo", "isEqual", "DeepEqual", "Equal", "Compare", "match",
         "contains", "includes", "Contains", "has",
         "indexOf", "containsKey", "contains_key", "get", "__contains__",
-        "__eq__", "fullmatch", "matches!", "test", "anyMatch", "some", "any",
+        "__eq__", "fullmatch", "matches!", "test", "anyMatch", "some", "any", "Match", "MatchString",
+        "search", "fnmatch", "is_match", "find", "matcher",
     }
 )  # fmt: skip
-_GATHERS = frozenset({"of", "asList", "Set", "set", "frozenset", "from", "tuple", "list", "new", "compile"})
+_GATHERS = frozenset(
+    {
+        "of",
+        "asList",
+        "Set",
+        "set",
+        "frozenset",
+        "from",
+        "tuple",
+        "list",
+        "new",
+        "compile",
+        "MustCompile",
+        "RegExp",
+    }
+)
+_PATTERNS = frozenset(
+    {
+        "match", "matches", "fullmatch", "test", "Match", "MatchString", "search", "fnmatch", "is_match",
+        "find", "matcher",
+    }
+)  # fmt: skip
 _COLLECTED = frozenset({"composite_literal", "macro_invocation", "new_expression"})
 _SWITCHES = frozenset(
     {
@@ -63,6 +85,8 @@ class How(Enum):
     DIGEST = auto()
     """By a number or text that is worked out from it, so that nobody can read which value is meant."""
     LENGTH = auto()
+    PATTERN = auto()
+    """It is a pattern that a value may fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +121,10 @@ class _Side:
 def comparisons(tree: Tree) -> list[Comparison]:
     """Return the comparisons of a file with literals, in the order of its lines."""
     known = constants(tree.root.node, tree.dialect)
-    bound = _bound(tree)
+    bound, worked = _bound(tree), _worked_out(tree)
     found = []
     for spot in spots(tree.root):
-        for side in _sides(spot, tree, bound):
+        for side in _sides(spot, tree, bound, worked):
             where, plain = scope(spot, tree.dialect), is_plain(spot, tree, known)
             told = (side.literal, side.is_number, side.other, where, spot.line, plain, side.how, side.numbers)
             found.append(Comparison(*told))
@@ -144,11 +168,26 @@ def _bound(tree: Tree) -> dict[str, Node]:
     return found
 
 
+def _worked_out(tree: Tree) -> dict[str, Node]:
+    """Return what a file gives a name, once, that is worked out: the name stands for it."""
+    kinds = {kind: (name, value) for kind, name, value in tree.dialect.bound}
+    found: dict[str, Node] = {}
+    several: set[str] = set()
+    for node in nodes(tree.root.node):
+        if node.type in kinds:
+            name, value = (field(node, each) for each in kinds[node.type])
+            said = text(name)
+            if value is not None and said.isidentifier():
+                several |= {said} & found.keys()
+                found[said] = value
+    return {name: value for name, value in found.items() if name not in several}
+
+
 def _is_made(value: Node, tree: Tree) -> bool:
     return bool(made(value, tree.dialect)) or said_by(value, tree.dialect) is not None
 
 
-def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node]) -> Iterator[_Side]:
+def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node], worked: Mapping[str, Node]) -> Iterator[_Side]:
     """Yield what is compared with which constants, when a node compares."""
     dialect, node = tree.dialect, spot.node
     for asked in ranges(spot, dialect):
@@ -157,13 +196,16 @@ def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node]) -> Iterator[_Side]
         yield _Side(other, value, True)
     if node.type in dialect.binary:
         if operator_of(node) in dialect.equal | dialect.unequal:
-            yield from _pairs(children(node), tree, bound)
+            yield from _pairs(children(node), tree, bound, worked)
     elif node.type in dialect.calls and called(node) in _COMPARES:
         if node.type == "macro_invocation":
             yield from _macro(node, tree)
             return
         on = receiver(node)
-        yield from _pairs([*([on] if on is not None else []), *arguments(node)], tree, bound)
+        given = [*([on] if on is not None else []), *arguments(node)]
+        for side in _pairs(given, tree, bound, worked):
+            plainly = called(node) not in _PATTERNS or side.is_number or side.how is not How.EQUAL
+            yield side if plainly else replace(side, how=How.PATTERN)
     elif node.type in dialect.cases:
         whole = field(node, "pattern", "value")
         top = whole if whole is not None else node
@@ -197,14 +239,16 @@ def _is_label(each: Node, case: Node, tree: Tree) -> bool:
     return case.type == "switch_label"
 
 
-def _pairs(given: Sequence[Node], tree: Tree, bound: Mapping[str, Node]) -> Iterator[_Side]:
+def _pairs(
+    given: Sequence[Node], tree: Tree, bound: Mapping[str, Node], worked: Mapping[str, Node]
+) -> Iterator[_Side]:
     """Yield each constant beside something that is none; those within a collection count each."""
     sides = [bound.get(text(each), each) for each in given]
     for index, side in enumerate(sides):
         beside = [each for at, each in enumerate(given) if at != index]
         others = " ".join(words(each)[:200] for each in beside)
         for each in _constants(side, tree):
-            yield replace(each, other=others, how=_how(each, beside))
+            yield replace(each, other=others, how=_how(each, [worked.get(text(one), one) for one in beside]))
 
 
 def _constants(side: Node, tree: Tree) -> Iterator[_Side]:

@@ -94,6 +94,8 @@ def refuses_less(before: Condition, after: Condition, *, demanded: bool) -> Loos
         after: the one that took its place.
         demanded: whether it is what has to hold, as in an assertion, and not what is refused.
     """
+    if not after.either:
+        return None  # always, as where a missing value raises
     if (after.always and not before.always) if demanded else (after.never and not before.never):
         return Looser(frozenset({"true" if demanded else "false"}), gone=True)
     gone, added = before.either - after.either, after.either - before.either

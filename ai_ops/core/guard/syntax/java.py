@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import tree_sitter_java
 from tree_sitter import Language, Node
 
 from ai_ops.core.guard.syntax.dialect import Caught, Dialect
-from ai_ops.core.guard.syntax.names import arguments, called, last
+from ai_ops.core.guard.syntax.names import arguments, called, last, receiver
 from ai_ops.core.guard.syntax.tree import Spot, children, field, nodes, spots, text
 
 _FUNCTIONS = frozenset({"method_declaration", "constructor_declaration", "lambda_expression"})
@@ -21,6 +22,12 @@ _CHECKS = frozenset(
     }
 )  # fmt: skip
 _FUTURES = frozenset({"exceptionally", "onErrorReturn", "onErrorResume", "onErrorComplete"})
+_HANDLES = frozenset({"handle", "handleAsync"})
+_HOOKS = frozenset({"setDefaultUncaughtExceptionHandler", "setUncaughtExceptionHandler"})
+_TRIED = re.compile(r"\bTry\s*\.\s*(?:of|run|success|ofSupplier|ofCallable|withResources)\b")
+_ELSE = frozenset(
+    {"getOrElse", "getOrElseGet", "getOrNull", "recover", "recoverWith", "toOption", "toJavaOptional"}
+)
 
 
 def dialect() -> Dialect:
@@ -109,8 +116,11 @@ def _caught(root: Spot) -> Iterator[Caught]:
 
 def _future(spot: Spot) -> Iterator[Caught]:
     name, given = called(spot.node), arguments(spot.node)
-    if name in ("setDefaultUncaughtExceptionHandler", "setUncaughtExceptionHandler"):
+    dropped = name in _ELSE and _TRIED.search(text(receiver(spot.node))[:2000])
+    if name in _HOOKS or dropped:
         yield Caught(spot, frozenset(), "", None)
+    elif name in _HANDLES and given and given[0].type == "lambda_expression":
+        yield from _handled(spot, given[0])
     elif name in _FUTURES and given:
         handler = given[-1]
         if handler.type == "lambda_expression":
@@ -119,3 +129,11 @@ def _future(spot: Spot) -> Iterator[Caught]:
             yield Caught(spot, frozenset(), variable, body, body is not None and body.type != "block")
         else:
             yield Caught(spot, frozenset(), "", handler, is_value=True)
+
+
+def _handled(spot: Spot, handler: Node) -> Iterator[Caught]:
+    """Yield a function that is given a result or an error, when it never raises the error."""
+    names = re.findall(r"\w+(?=\s*[,)])", text(field(handler, "parameters")))
+    body = field(handler, "body")
+    if len(names) == 2 and body is not None and all(_raised(each) is None for each in spots(Spot(body))):
+        yield Caught(spot, frozenset(), names[1], body, body.type != "block")

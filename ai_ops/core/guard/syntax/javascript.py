@@ -155,10 +155,11 @@ def _dropped(root: Spot) -> Iterator[Dropped]:
 
 
 def _filtered(body: Node | None, name: str) -> frozenset[str]:
-    """Return the classes that a handler tells apart by ``instanceof`` or by ``name``."""
+    """Return the classes that a handler tells apart by ``instanceof`` or by ``name``, and does not raise."""
     found = set()
-    for node in nodes(body) if body is not None and name else ():
-        if node.type != "binary_expression":
+    for spot in spots(Spot(body)) if body is not None and name else ():
+        node = spot.node
+        if node.type != "binary_expression" or _is_raised_again(spot):
             continue
         left, right = field(node, "left"), field(node, "right")
         if text(field(node, "operator")) == "instanceof" and text(left) == name:
@@ -166,6 +167,19 @@ def _filtered(body: Node | None, name: str) -> frozenset[str]:
         elif text(left) in (f"{name}.name", f"{name}.constructor.name"):
             found.add(text(right)[1:-1])
     return frozenset(found)
+
+
+def _is_raised_again(asked: Spot) -> bool:
+    """Whether nothing but a ``throw`` follows where a question is answered with yes: all else is caught."""
+    for above in asked.around():
+        if above.kind == "if_statement":
+            branch = field(above.node, "consequence")
+            inside = children(branch) if branch is not None and branch.type == "statement_block" else [branch]
+            negative = text(field(asked.node, "operator")) in ("!=", "!==")
+            return not negative and [each.type for each in inside if each is not None] == ["throw_statement"]
+        if above.kind != "parenthesized_expression" and text(field(above.node, "operator")) != "||":
+            return False
+    return False
 
 
 def _by_code(body: Node | None, name: str) -> bool:

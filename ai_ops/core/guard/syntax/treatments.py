@@ -11,7 +11,7 @@ from tree_sitter import Node
 from ai_ops.core.guard.syntax.folding import Constant, folded
 from ai_ops.core.guard.syntax.names import arguments, called
 from ai_ops.core.guard.syntax.reading import Tree
-from ai_ops.core.guard.syntax.tree import children, field, nodes
+from ai_ops.core.guard.syntax.tree import Spot, children, field, spots
 from ai_ops.core.guard.syntax.values import constants, is_constant
 
 _ASSIGNS = frozenset({"assignment", "assignment_expression", "assignment_statement"})
@@ -24,6 +24,7 @@ _REPLACES = frozenset(
         "split", "partition", "translate",
     }
 )  # fmt: skip
+_MOST_KEYS = 20  # of a table that may have been made for one value
 _ENTRIES = frozenset({"pair", "keyed_element"})
 _WRAPPERS = frozenset({"expression_list", "literal_element"})
 _TABLES = frozenset({"of", "ofEntries", "entry", "Map"})
@@ -41,23 +42,42 @@ class Treated(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """One value that code treats otherwise, as text."""
+    """One value that code treats otherwise, as text; ``keys`` are all those of a table that lists it."""
 
     literal: str
     is_number: bool
     how: Treated
     line: int
+    keys: tuple[str, ...] = ()
 
 
 def treatments(tree: Tree) -> Iterator[Treatment]:
     """Yield the values that a file keeps a constant under, replaces, or lists in a table."""
     known = constants(tree.root.node, tree.dialect)
-    for node in nodes(tree.root.node):
+    for spot in spots(tree.root):
+        node = spot.node
         for key, how in _keys(node, tree, known):
             value = folded(key, tree.dialect)
             if value is not None:
                 line = node.start_point[0] + 1
-                yield Treatment(str(value), not isinstance(value, str), how, line)
+                keys = tuple(_all_keys(spot, tree)) if how is Treated.LISTED else ()
+                yield Treatment(str(value), not isinstance(value, str), how, line, keys)
+
+
+def _all_keys(spot: Spot, tree: Tree) -> Iterator[str]:
+    """Yield the keys of the table that an entry is in; an empty one where they are many or not known."""
+    if spot.kind in tree.dialect.calls:
+        given = field(spot.node, "arguments")
+        if called(spot.node) == "entry" or given is None or given.named_child_count > 2 * _MOST_KEYS:
+            yield ""
+            return
+        yield from (str(folded(key, tree.dialect)) for key in arguments(spot.node)[::2])
+    elif spot.above is None or spot.above.node.named_child_count > _MOST_KEYS:
+        yield ""
+    else:
+        for each in children(spot.above.node):
+            key = _only(field(each, "key") or next(iter(children(each)), None))
+            yield str(folded(key, tree.dialect)) if key is not None and each.type in _ENTRIES else ""
 
 
 def _keys(node: Node, tree: Tree, known: frozenset[str]) -> Iterator[tuple[Node, Treated]]:
