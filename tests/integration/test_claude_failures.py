@@ -77,7 +77,7 @@ def rejected(claim: str) -> dict[str, str]:
     return unified(status="rejected", representative_claim=claim, reset=reset)
 
 
-HUNG = {"idle_seconds": 1.0}
+HUNG = {"idle_seconds": 6.0}  # a busy machine takes a while to start the CLI
 ONLY_HAIKU = ("claude-haiku-*",)
 READS = use("Read", file_path="/workspace/a.py")
 LIMIT_TEXT = f"Claude AI usage limit reached|{int(time.time()) + 900}"
