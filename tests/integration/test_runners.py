@@ -415,7 +415,7 @@ async def test_a_report_that_is_missing_forged_or_contradicted_has_its_verdict(r
         "check.sh": script,
         "out/old.xml": JUNIT,
     }
-    assert run_trouble(await run(files, wall_seconds=2), "suite").rule == rule
+    assert run_trouble(await run(files, wall_seconds=6), "suite").rule == rule
 
 
 # --- tools -----------------------------------------------------------------------------------------
