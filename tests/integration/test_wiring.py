@@ -136,6 +136,7 @@ async def test_a_stop_waits_for_a_message_that_is_going_out_and_marks_it(tmp_pat
         destroy = system.engine._dbos.destroy
 
         async def destroyed():
+            assert system.mailroom._closed, "another message may begin while the threads are taken away"
             await destroy()
             asyncio.get_running_loop().call_later(0.3, answers.set)  # nothing but the mailroom waits now
 
