@@ -9,9 +9,12 @@ objects, which are only data.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ from ai_ops.vcs.names import check_sha
 
 PATCH_LIMIT = 20_000_000  # bytes of changed files; a repair is far below it
 _BASE_REF = "refs/ai-ops/base"
+_SETTLED_SECONDS = 2.0  # git compares times by the second
 
 # Left out of a diff on top of the repository's own .gitignore: what running the tests leaves behind.
 _IGNORED = "__pycache__/\n*.pyc\n.pytest_cache/\nnode_modules/\n"
@@ -85,6 +89,26 @@ def _prepare(target: Path, sha: str) -> None:
     (git_dir / _BASE_REF).write_text(f"{sha}\n")
 
 
+def note_overlay(tree: Path, checkout: Path) -> None:
+    """Note that a checkout shows the very files of an exported ``tree``; ``diff`` reads what changed alone.
+
+    git takes a file for unchanged by its inode, its size and its times. Only the kernel sets when an inode
+    changed, so whatever runs in the checkout cannot hide what it did, unless it is of the second in which the
+    tree was made: a tree that is younger is not noted, and all of its files are read.
+    """
+    note = _note(checkout, check_sha((tree / ".git" / "HEAD").read_text().strip()))
+    note.unlink(missing_ok=True)
+    index = tree / ".git" / "index"
+    with contextlib.suppress(FileNotFoundError):  # a commit without files has none
+        if time.time() - index.stat().st_mtime >= _SETTLED_SECONDS:
+            note.hardlink_to(index)
+
+
+def _note(checkout: Path, base: str) -> Path:
+    """Return where the index of the tree beneath a checkout is noted: beside it, out of its reach."""
+    return checkout.with_name(f"{checkout.name}.{base}.index")
+
+
 async def diff(runner: GitRunner, checkout: Path) -> str:
     """Return all that differs from the base commit, new files too, as a git patch.
 
@@ -96,7 +120,8 @@ async def diff(runner: GitRunner, checkout: Path) -> str:
     """
     async with _outside(checkout) as (place, base):
         run = runner.run
-        await run("diff", ["read-tree", base], place)
+        if not await asyncio.to_thread(_take_noted, _note(checkout, base), place.git_dir / "index"):
+            await run("diff", ["read-tree", base], place)
         listed = await run("diff", ["ls-files", "-z", "-o", "-m", "-d", "--exclude-standard"], place)
         changes = await asyncio.to_thread(_sort, checkout, listed.stdout)
         if changes.gone:
@@ -106,6 +131,14 @@ async def diff(runner: GitRunner, checkout: Path) -> str:
             update = ["update-index", "-z", "--add", "--replace", "--stdin"]
             await run("diff", update, place, stdin=b"".join(p + b"\0" for p in changes.present))
         return await _patch(runner, place, base)
+
+
+def _take_noted(note: Path, index: Path) -> bool:
+    try:
+        shutil.copyfile(note, index)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 async def changes(mirror: Mirror, base: str, sha: str) -> str:

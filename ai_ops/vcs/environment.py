@@ -30,6 +30,8 @@ SAFE_CONFIG: Mapping[str, str] = {
     "core.safecrlf": "false",
     "core.fileMode": "true",
     "core.symlinks": "true",
+    "core.trustctime": "true",
+    "core.checkStat": "default",
     "core.protectHFS": "true",
     "core.protectNTFS": "true",
     "core.quotePath": "false",

@@ -99,6 +99,10 @@ class GitClient:
 
             await self._mirrors.healed(mirror, work)
 
+    async def note_overlay(self, tree: Path, checkout: Path) -> None:
+        """Note that a checkout shows the very files of an exported ``tree``: a diff is quicker then."""
+        await asyncio.to_thread(checkouts.note_overlay, tree, checkout)
+
     async def diff(self, checkout: Path) -> str:
         """Return everything that differs from the base commit, new files too, as a git patch."""
         return await checkouts.diff(self._runner, checkout)

@@ -46,6 +46,7 @@ class WorkspaceManager:
         if self._overlays:
             layer = await self.scratch(run_id, f"{name}.layer")
             await asyncio.to_thread(_lay_over, tree, layer, target)
+            await self._git.note_overlay(tree, target)
         else:
             await asyncio.to_thread(copy_tree, tree, target)
         if patch:

@@ -63,6 +63,73 @@ async def test_what_is_done_to_one_checkout_is_not_in_the_next(tmp_path, manager
     assert await git.diff(second) == ""
 
 
+CHANGED = {
+    "same_size.py": "one\n",
+    "mode.sh": "#!/bin/sh\n",
+    "gone.py": "gone\n",
+    "link.py": "link\n",
+    "folder.py": "folder\n",
+    "kept.py": "kept\n",
+}
+
+
+async def test_a_diff_over_a_known_tree_sees_what_a_diff_of_all_files_sees(tmp_path, manager, git):
+    """Also what was given back its time and its size: git looks at no content where all of these agree."""
+    bare = create_repository(tmp_path / "remote", "acme/shop", CHANGED)
+    repository = Repository("local/acme/shop", str(bare), "local")
+    base = await git.refresh(repository)
+    await manager.ensure("run-1", "first", repository, base.sha)
+    assert not list((tmp_path / "workspaces" / "run-1").glob("*.index"))  # its files are of this second
+    await asyncio.sleep(2.1)
+    checkout = await manager.ensure("run-1", "edit", repository, base.sha)
+    assert await git.diff(checkout) == ""
+    before = (checkout / "same_size.py").stat()
+    (checkout / "same_size.py").write_text("two\n")
+    os.utime(checkout / "same_size.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+    (checkout / "mode.sh").chmod(0o755)
+    (checkout / "gone.py").unlink()
+    (checkout / "link.py").unlink()
+    (checkout / "link.py").symlink_to("kept.py")
+    (checkout / "folder.py").unlink()
+    (checkout / "folder.py").mkdir()
+    (checkout / "folder.py" / "inner.py").write_text("inner\n")
+    (checkout / "new.py").write_text("new\n")
+    found = await git.diff(checkout)
+    notes = list((tmp_path / "workspaces" / "run-1").glob("*.index"))
+    assert [note.name for note in notes] == ([f"edit.{base.sha}.index"] if manager._overlays else [])
+    for note in notes:
+        note.unlink()
+    assert found == await git.diff(checkout)
+    sections = {line.split()[2] for line in found.splitlines() if line.startswith("diff --git ")}
+    changed = {"same_size.py", "mode.sh", "gone.py", "link.py", "folder.py", "folder.py/inner.py", "new.py"}
+    assert sections == {f"a/{path}" for path in changed}
+
+
+async def test_a_checkout_of_another_commit_is_not_held_against_the_tree_of_the_first(tmp_path, manager, git):
+    bare = create_repository(tmp_path / "remote", "acme/shop", {"app.py": "one\n"})
+    repository = Repository("local/acme/shop", str(bare), "local")
+    first = await git.refresh(repository)
+    await manager.ensure("run-1", "edit", repository, first.sha)
+    await asyncio.sleep(2.1)
+    await manager.ensure("run-1", "edit", repository, first.sha)
+    second = await git.commit(repository, first.sha, PATCH, "another")
+    copying = WorkspaceManager(tmp_path / "workspaces", git)  # as after a restart that allows no mounts
+    await manager.scratch("run-1", "edit")  # unmounted
+    checkout = await copying.ensure("run-1", "edit", repository, second)
+    assert (checkout / "app.pyc").read_text() == "two\n"
+    assert await git.diff(checkout) == ""
+
+
+PATCH = """diff --git a/app.pyc b/app.pyc
+new file mode 100644
+--- /dev/null
++++ b/app.pyc
+@@ -0,0 +1 @@
++two
+"""
+"""A file that is in the commit although its kind is ignored."""
+
+
 async def test_a_run_keeps_its_base_when_the_remote_goes_away(tmp_path, manager, git):
     bare = create_repository(tmp_path / "remote", "acme/shop", {"app.py": "one\n"})
     repository = Repository("local/acme/shop", str(bare), "local")

@@ -30,6 +30,10 @@ class Git(Protocol):
         """Make ``target`` a self-contained checkout: its own ``.git``, one base commit, no remote."""
         ...
 
+    async def note_overlay(self, tree: Path, checkout: Path) -> None:
+        """Note that a checkout shows the very files of an exported ``tree``: a diff is quicker then."""
+        ...
+
     async def diff(self, checkout: Path) -> str:
         """Return everything that differs from the base commit, new files too, as a git patch."""
         ...
