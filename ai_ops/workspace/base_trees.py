@@ -66,18 +66,18 @@ class BaseTrees:
         finally:
             self._making.discard(made.name)  # what is left of one that broke off goes with the next ``clear``
 
-    async def clear(self, users: Path) -> None:
+    async def clear(self, users: Path) -> frozenset[str]:
         """Remove what is left of broken exports, and the trees beyond ``kept`` that no run uses.
 
-        ``users`` is the folder of the runs' folders.
+        ``users`` is the folder of the runs' folders. The names of the trees that runs use are returned.
         """
         async with self._turn:
-            await asyncio.to_thread(self._clear, users)
+            return await asyncio.to_thread(self._clear, users)
 
-    def _clear(self, users: Path) -> None:
+    def _clear(self, users: Path) -> frozenset[str]:
         if not self._root.is_dir():
-            return
-        used = {mark.name.removeprefix(_MARK) for mark in users.glob(f"*/{_MARK}*")}
+            return frozenset()
+        used = frozenset(mark.name.removeprefix(_MARK) for mark in users.glob(f"*/{_MARK}*"))
         trees = [tree for tree in self._root.iterdir() if tree.name not in used]
         making = frozenset(self._making)  # looked at last: what was listed may be ready by now, not begun
         whole = sorted(
@@ -89,6 +89,7 @@ class BaseTrees:
         for tree in [*whole[self._kept :], *broken]:
             with contextlib.suppress(FileNotFoundError):  # it is ready by now and has its name
                 remove_tree(tree.rename(self._root / f".gone-{uuid4().hex}"))
+        return used
 
 
 def _note_use(user: Path, name: str) -> None:

@@ -10,9 +10,12 @@ import contextlib
 import ctypes
 import errno
 import os
+import re
 import stat
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -99,24 +102,26 @@ def fresh_folder(path: Path) -> Path:
     return path
 
 
-def copy_tree(source: Path, target: Path) -> None:
+def copy_tree(source: Path, target: Path, stop: threading.Event | None = None) -> None:
     """Copy a tree of ours, that nothing untrusted has written to, into an empty folder. Links stay links.
 
     Folders are shared out over the processors, and the kernel copies the bytes: on a file system that can
     share blocks it copies none. Modes are kept, but for that of ``target`` itself; times are not.
 
     Raises:
-        OSError: something cannot be copied; what is neither file, folder nor link never can.
+        OSError: something cannot be copied; what is neither file, folder nor link never can. ``ECANCELED``
+            when ``stop`` was set before the end.
     """
+    copy = _Copy(_masked(), stop or threading.Event())
     folders, copies = [], []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for folder, _, _ in os.walk(source, onerror=_refuse):
             into = target / Path(folder).relative_to(source)
             into.mkdir(exist_ok=True)
             folders.append((folder, into))
-            copies.append(threads.submit(_copy_entries, folder, str(into)))
-        for copy in copies:
-            copy.result()
+            copies.append(threads.submit(copy.entries, folder, str(into)))
+        for each in copies:
+            each.result()
     for folder, into in reversed(folders[1:]):  # last, and inner ones first: it may be read-only
         into.chmod(stat.S_IMODE(os.lstat(folder).st_mode))
 
@@ -125,31 +130,50 @@ def _refuse(error: OSError) -> None:
     raise error
 
 
-def _copy_entries(source: str, target: str) -> None:
-    with os.scandir(source) as entries:
-        for entry in entries:
-            into = f"{target}/{entry.name}"
-            if entry.is_symlink():
-                Path(into).symlink_to(Path(entry.path).readlink())
-            elif entry.is_file():
-                _copy_file(entry.path, into)
-            elif not entry.is_dir():
-                raise OSError(errno.EINVAL, "is no file, folder or link", entry.path)
+def _masked() -> int:
+    """Return the modes that this process takes from what it makes. Only the kernel tells without a change."""
+    with contextlib.suppress(OSError):
+        if found := re.search(r"^Umask:\s*([0-7]+)$", Path("/proc/self/status").read_text(), re.MULTILINE):
+            return int(found[1], 8)
+    return 0o777  # unknown: each is set
 
 
-def _copy_file(source: str, target: str) -> None:
-    read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        status = os.fstat(read)
-        write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """The copying of one tree; ``masked`` are the modes that a new file is not given."""
+
+    masked: int
+    stop: threading.Event
+
+    def entries(self, source: str, target: str) -> None:
+        """Copy the files and links of one folder."""
+        with os.scandir(source) as entries:
+            for entry in entries:
+                if self.stop.is_set():
+                    raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED), entry.path)
+                into = f"{target}/{entry.name}"
+                if entry.is_symlink():
+                    Path(into).symlink_to(Path(entry.path).readlink())
+                elif entry.is_file():
+                    self._file(entry.path, into)
+                elif not entry.is_dir():
+                    raise OSError(errno.EINVAL, "is no file, folder or link", entry.path)
+
+    def _file(self, source: str, target: str) -> None:
+        read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            os.fchmod(write, stat.S_IMODE(status.st_mode))
-            if _copy_bytes(read, write, status.st_size) < status.st_size:
-                raise OSError(errno.EIO, "ended before its end", source)
+            status = os.fstat(read)
+            mode = stat.S_IMODE(status.st_mode)
+            write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode & 0o777)
+            try:
+                if mode & self.masked or mode > 0o777:
+                    os.fchmod(write, mode)
+                if _copy_bytes(read, write, status.st_size) < status.st_size:
+                    raise OSError(errno.EIO, "ended before its end", source)
+            finally:
+                os.close(write)
         finally:
-            os.close(write)
-    finally:
-        os.close(read)
+            os.close(read)
 
 
 def _copy_bytes(read: int, write: int, size: int) -> int:

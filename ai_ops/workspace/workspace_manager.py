@@ -10,8 +10,9 @@ from ai_ops.core.failures import failed
 from ai_ops.core.ports import Git
 from ai_ops.flow.repository import Repository
 from ai_ops.workspace.base_trees import BaseTrees
-from ai_ops.workspace.folders import copy_tree, finish_removal, fresh_folder, left_behind, take_away
+from ai_ops.workspace.folders import finish_removal, fresh_folder, left_behind, take_away
 from ai_ops.workspace.mounts import mount_overlay, unmount
+from ai_ops.workspace.spare_copies import SpareCopies
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 _MARK = ".ai-ops-run"  # only folders that carry it are swept, should the root be a wrong folder
@@ -31,6 +32,7 @@ class WorkspaceManager:
         self._root = root.absolute()
         self._git = git
         self._trees = BaseTrees(self._root / ".trees", git)
+        self._copies = SpareCopies(self._root / ".copies")
         self._overlays = overlays
 
     async def ensure(self, run_id: str, name: str, repository: Repository, sha: str, patch: str = "") -> Path:
@@ -48,7 +50,7 @@ class WorkspaceManager:
             await asyncio.to_thread(_lay_over, tree, layer, target)
             await self._git.note_overlay(tree, target)
         else:
-            await asyncio.to_thread(copy_tree, tree, target)
+            await self._copies.lay(tree, target)
         if patch:
             await self._git.apply(target, patch)
         return target
@@ -71,7 +73,7 @@ class WorkspaceManager:
             PermanentError: ``workspace_name_invalid``.
         """
         await asyncio.to_thread(_remove_run, self._run_folder(run_id))
-        await self._trees.clear(self._root)
+        await self._clear()
 
     async def sweep(self, live: set[str], before: float | None = None) -> tuple[str, ...]:
         """Remove the folders of runs that are not in ``live``, left by a crash; return their ids.
@@ -79,8 +81,15 @@ class WorkspaceManager:
         With ``before``, in seconds since 1970, those that were used since stay: their run may be new.
         """
         swept = await asyncio.to_thread(self._sweep, frozenset(live), before)
-        await self._trees.clear(self._root)
+        await self._clear()
         return swept
+
+    async def at_rest(self) -> None:
+        """Return when nothing is being made ready for the next checkout."""
+        await self._copies.at_rest()
+
+    async def _clear(self) -> None:
+        await self._copies.clear(await self._trees.clear(self._root))
 
     def _sweep(self, live: frozenset[str], before: float | None) -> tuple[str, ...]:
         if not self._root.is_dir():

@@ -3,6 +3,7 @@
 import errno
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -195,3 +196,32 @@ def test_what_cannot_be_copied_is_told_and_not_left_out(tmp_path, monkeypatch, w
             monkeypatch.setattr(os, call, lambda *_: 0)
     with pytest.raises(OSError, match="odd"):
         copy_tree(source, target)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_a_copy_has_the_modes_of_what_was_copied_whatever_is_masked(tmp_path, umask):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    modes = [0o600, 0o644, 0o755, 0o664, 0o777, 0o444, 0o4755]
+    for mode in modes:
+        (source / oct(mode)).write_text("text")
+        (source / oct(mode)).chmod(mode)
+    before = os.umask(umask)
+    try:
+        copy_tree(source, target)
+    finally:
+        os.umask(before)
+    assert {path.name: path.stat().st_mode & 0o7777 for path in target.iterdir()} == {oct(m): m for m in modes}
+
+
+def test_a_copy_stops_when_it_is_told_to(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    (source / "file").touch()
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(OSError, match="file") as caught:
+        copy_tree(source, target, stop)
+    assert caught.value.errno == errno.ECANCELED
