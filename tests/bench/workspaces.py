@@ -35,9 +35,7 @@ def workspaces():
         for way, overlays, goal in (("overlay", True, 0.01), ("copy", False, 0.5)):
             if overlays and not mounts:
                 continue
-            copy, first, known, unready, at_once = asyncio.run(
-                _ensured(folder / way, remote, overlays, tree)
-            )
+            copy, first, known, unready, at_once = asyncio.run(_ensured(folder / way, remote, overlays, tree))
             yield Figure(f"cp -r of the checkout, beside workspaces by {way}", copy, "s")
             yield Figure(f"workspace by {way}: first of its commit", first, "s")
             yield Figure(f"workspace by {way}: commit known (median)", known, "s")

@@ -212,7 +212,8 @@ def test_a_copy_has_the_modes_of_what_was_copied_whatever_is_masked(tmp_path, um
         copy_tree(source, target)
     finally:
         os.umask(before)
-    assert {path.name: path.stat().st_mode & 0o7777 for path in target.iterdir()} == {oct(m): m for m in modes}
+    found = {path.name: path.stat().st_mode & 0o7777 for path in target.iterdir()}
+    assert found == {oct(mode): mode for mode in modes}
 
 
 def test_a_copy_stops_when_it_is_told_to(tmp_path):
