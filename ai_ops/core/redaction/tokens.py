@@ -1,12 +1,14 @@
 """Secrets that give themselves away by their own shape: vendors' tokens, JWTs, private keys, URLs.
 
 A shape is a needle, the few letters that the token begins with, and what follows. The needle is sought as
-plain text, which is fast, and only where it stands is looked back for the beginning of a word.
+plain text, which is fast, and only where it stands is looked back for the beginning of a word. Most needles
+never come, so a pattern is compiled when its needle first does: compiling all of them took a good part of each start.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from ai_ops.core.redaction.keys import private_keys
 from ai_ops.core.redaction.mask import mask
@@ -30,13 +32,14 @@ def _begins(width: int) -> str:
     )
 
 
-_Shape = tuple[str, re.Pattern[str]]
+_Shape = tuple[str, str]
+"""A needle, and the pattern that is sought where it stands."""
 
 
 def _shapes(needles: str, rest: str, *, anywhere: bool = False) -> tuple[_Shape, ...]:
     """Return a pattern for each needle: the needle, at a word's beginning unless ``anywhere``, the rest."""
     return tuple(
-        (needle, re.compile(re.escape(needle) + ("" if anywhere else _begins(len(needle))) + rest, re.ASCII))
+        (needle, "(?a)" + re.escape(needle) + ("" if anywhere else _begins(len(needle))) + rest)
         for needle in needles.split()
     )
 
@@ -132,32 +135,30 @@ _SIGNED = (_signed("_"), _signed("-"))
 _UNSIGNED = tuple(shape for shape in _TOKENS if not any(sign in shape[0] for sign in "_-"))
 # Credentials in addresses: a password after a name, or one long word alone.
 _PLACES = (
-    ("://", re.compile(r"://(?<=[\w+.-]://)[^\s:/@?#\"'<>]{0,256}:([^\s/\"'<>]{1,1024})@(?=[\w\[${%*-])")),
+    ("://", r"://(?<=[\w+.-]://)[^\s:/@?#\"'<>]{0,256}:([^\s/\"'<>]{1,1024})@(?=[\w\[${%*-])"),
     # With a slash in the password, unless it is a port and a path.
     (
         "://",
-        re.compile(
-            r"://(?<=[\w+.-]://)(?!\[)[^\s:/@?#\"'<>]{0,256}:(?!\d{1,5}[/?#]|[*${%<])"
-            r"([^\s/@\"'<>]{0,256}/[^\s\"'<>]{0,1024})@(?=[\w\[${%*-])"
-        ),
+        r"://(?<=[\w+.-]://)(?!\[)[^\s:/@?#\"'<>]{0,256}:(?!\d{1,5}[/?#]|[*${%<])"
+        r"([^\s/@\"'<>]{0,256}/[^\s\"'<>]{0,1024})@(?=[\w\[${%*-])",
     ),
-    ("://", re.compile(r"://(?<=http://|ttps://)(?=[\w~.-]*\d)([\w~.-]{16,1024})@(?=\w)", re.ASCII)),
-    ("@tcp(", re.compile(r":(?<=[\w.-]:)([^\s:/@\"']{1,256})@tcp\(")),
-    ("@unix(", re.compile(r":(?<=[\w.-]:)([^\s:/@\"']{1,256})@unix\(")),
-    ("jdbc:oracle", re.compile(r"jdbc:oracle:\w{1,10}:[^\s/@\"']{1,128}/([^\s@\"']{1,256})@")),
-    (" -u", re.compile(r" -u[\s=]['\"]?[^\s:'\"/]{1,128}:([^\s'\"]{3,256})")),
-    (" --user", re.compile(r" --user[\s=]['\"]?[^\s:'\"/]{1,128}:([^\s'\"]{3,256})")),
-    ("sshpass", re.compile(r"sshpass[ \t]{1,4}-p[ \t]{0,4}['\"]?([^\s'\"]{1,256})")),
-    ("redis-cli", re.compile(r"redis-cli[ \t][^\n|;&]{0,99}?(?<=[ \t])-a[ \t]{1,4}['\"]?([^\s'\"]{1,256})")),
-    ("mysql", re.compile(r"mysql(?:dump|admin)?[ \t][^\n|;&]{0,99}?(?<=[ \t])-p['\"]?([^\s'\"]{3,256})")),
+    ("://", r"(?a)://(?<=http://|ttps://)(?=[\w~.-]*\d)([\w~.-]{16,1024})@(?=\w)"),
+    ("@tcp(", r":(?<=[\w.-]:)([^\s:/@\"']{1,256})@tcp\("),
+    ("@unix(", r":(?<=[\w.-]:)([^\s:/@\"']{1,256})@unix\("),
+    ("jdbc:oracle", r"jdbc:oracle:\w{1,10}:[^\s/@\"']{1,128}/([^\s@\"']{1,256})@"),
+    (" -u", r" -u[\s=]['\"]?[^\s:'\"/]{1,128}:([^\s'\"]{3,256})"),
+    (" --user", r" --user[\s=]['\"]?[^\s:'\"/]{1,128}:([^\s'\"]{3,256})"),
+    ("sshpass", r"sshpass[ \t]{1,4}-p[ \t]{0,4}['\"]?([^\s'\"]{1,256})"),
+    ("redis-cli", r"redis-cli[ \t][^\n|;&]{0,99}?(?<=[ \t])-a[ \t]{1,4}['\"]?([^\s'\"]{1,256})"),
+    ("mysql", r"mysql(?:dump|admin)?[ \t][^\n|;&]{0,99}?(?<=[ \t])-p['\"]?([^\s'\"]{3,256})"),
     # The same as lists of words, as languages print a command that failed.
-    ("mysql", re.compile(r"mysql\w{0,8}[\"'],[^\n|;&]{0,199}?(?<=[\"'])-p([^\s'\"]{1,256})")),
-    ("mariadb", re.compile(r"mariadb[\w-]{0,8}[\"'],[^\n|;&]{0,199}?(?<=[\"'])-p([^\s'\"]{1,256})")),
-    ("sshpass", re.compile(r"sshpass[\"'],[ \t]{0,2}[\"']-p(?:[\"'],[ \t]{0,2}[\"'])?([^\s'\"]{1,256})")),
-    ("redis-cli", re.compile(r"redis-cli[\"'],[^\n|;&]{0,99}?[\"']-a[\"'],[ \t]{0,2}[\"']([^\s'\"]{1,256})")),
-    ("-u", re.compile(r"[\"']-u[\"'],[ \t]{0,2}[\"'][^\s:'\"/]{1,128}:([^\s'\"]{3,256})")),
-    ("--user", re.compile(r"[\"']--user[\"'],[ \t]{0,2}[\"'][^\s:'\"/]{1,128}:([^\s'\"]{3,256})")),
-    ("-us", re.compile(r"(?<![0-9a-f])[0-9a-f]{32}-us\d{1,2}(?!\w)")),
+    ("mysql", r"mysql\w{0,8}[\"'],[^\n|;&]{0,199}?(?<=[\"'])-p([^\s'\"]{1,256})"),
+    ("mariadb", r"mariadb[\w-]{0,8}[\"'],[^\n|;&]{0,199}?(?<=[\"'])-p([^\s'\"]{1,256})"),
+    ("sshpass", r"sshpass[\"'],[ \t]{0,2}[\"']-p(?:[\"'],[ \t]{0,2}[\"'])?([^\s'\"]{1,256})"),
+    ("redis-cli", r"redis-cli[\"'],[^\n|;&]{0,99}?[\"']-a[\"'],[ \t]{0,2}[\"']([^\s'\"]{1,256})"),
+    ("-u", r"[\"']-u[\"'],[ \t]{0,2}[\"'][^\s:'\"/]{1,128}:([^\s'\"]{3,256})"),
+    ("--user", r"[\"']--user[\"'],[ \t]{0,2}[\"'][^\s:'\"/]{1,128}:([^\s'\"]{3,256})"),
+    ("-us", r"(?<![0-9a-f])[0-9a-f]{32}-us\d{1,2}(?!\w)"),
 )
 # One of these is in each of them.
 _PLACE = re.compile(r"://|@tcp\(|@unix\(|jdbc:oracle|-us\d|-(?<=[ \t\"']-)(?:[apu]|-user)")
@@ -179,5 +180,8 @@ def tokens(text: str) -> str:
 def _each(shapes: tuple[_Shape, ...], text: str) -> str:
     for needle, pattern in shapes:
         if needle in text:
-            text = pattern.sub(_masked, text)
+            text = _compiled(pattern).sub(_masked, text)
     return text
+
+
+_compiled = cache(re.compile)
