@@ -2,7 +2,7 @@
 
 A shape is a needle, the few letters that the token begins with, and what follows. The needle is sought as
 plain text, which is fast, and only where it stands is looked back for the beginning of a word. Most needles
-never come, so a pattern is compiled when its needle first does: compiling all of them took a good part of each start.
+never come, so a pattern is compiled when its needle first does: all of them took a good part of each start.
 """
 
 from __future__ import annotations
