@@ -99,13 +99,13 @@ def note_overlay(tree: Path, checkout: Path) -> None:
     note = _note(checkout, check_sha((tree / ".git" / "HEAD").read_text().strip()))
     note.unlink(missing_ok=True)
     index = tree / ".git" / "index"
-    with contextlib.suppress(FileNotFoundError):  # a commit without files has none
+    with contextlib.suppress(OSError):  # without it a diff takes longer, no more: some disks link nothing
         if time.time() - index.stat().st_mtime >= _SETTLED_SECONDS:
             note.hardlink_to(index)
 
 
 def _note(checkout: Path, base: str) -> Path:
-    """Return where the index of the tree beneath a checkout is noted: beside it, out of its reach."""
+    """Return where the index of the tree beneath a checkout is noted: beside it, where no sandbox reaches."""
     return checkout.with_name(f"{checkout.name}.{base}.index")
 
 
@@ -136,7 +136,8 @@ async def diff(runner: GitRunner, checkout: Path) -> str:
 def _take_noted(note: Path, index: Path) -> bool:
     try:
         shutil.copyfile(note, index)
-    except FileNotFoundError:
+    except OSError:  # there is none; or no room for it, which git says in its own words
+        index.unlink(missing_ok=True)
         return False
     return True
 

@@ -92,7 +92,8 @@ async def equip(
         sandbox, toolbox, settings.data_dir, network=settings.setup_network, find=toolchains_of(sandbox)
     )
     crew = overseeing.crew(settings, clock)
-    workspaces = WorkspaceManager(settings.workspaces_dir, git, overlays=overlays)
+    floor = int(settings.disk_floor_gb * 1000**3)
+    workspaces = WorkspaceManager(settings.workspaces_dir, git, overlays=overlays, floor_bytes=floor)
     guarding = await guards.guarding(settings, database, clock, redact.redact)
     tools = Tools(
         tasks=TaskRepository(database, clock, queue_rules(settings)),

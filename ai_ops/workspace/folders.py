@@ -10,16 +10,15 @@ import contextlib
 import ctypes
 import errno
 import os
-import re
 import stat
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 _GONE = ".gone-"
+_PIECE = 64 * 2**20  # bytes between two looks whether to go on
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -102,91 +101,93 @@ def fresh_folder(path: Path) -> Path:
     return path
 
 
-def copy_tree(source: Path, target: Path, stop: threading.Event | None = None) -> None:
+def copy_tree(source: Path, target: Path, stop: threading.Event | None = None) -> int:
     """Copy a tree of ours, that nothing untrusted has written to, into an empty folder. Links stay links.
 
     Folders are shared out over the processors, and the kernel copies the bytes: on a file system that can
     share blocks it copies none. Modes are kept, but for that of ``target`` itself; times are not.
 
+    Returns:
+        How many bytes the files have.
+
     Raises:
         OSError: something cannot be copied; what is neither file, folder nor link never can. ``ECANCELED``
             when ``stop`` was set before the end.
     """
-    copy = _Copy(_masked(), stop or threading.Event())
+    stop = stop or threading.Event()
     folders, copies = [], []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for folder, _, _ in os.walk(source, onerror=_refuse):
+            if stop.is_set():
+                break
             into = target / Path(folder).relative_to(source)
             into.mkdir(exist_ok=True)
             folders.append((folder, into))
-            copies.append(threads.submit(copy.entries, folder, str(into)))
-        for each in copies:
-            each.result()
+            copies.append(threads.submit(_copy_entries, folder, str(into), stop))
+        size = sum(copy.result() for copy in copies)
+    _go_on_unless(stop)
     for folder, into in reversed(folders[1:]):  # last, and inner ones first: it may be read-only
         into.chmod(stat.S_IMODE(os.lstat(folder).st_mode))
+    return size
 
 
 def _refuse(error: OSError) -> None:
     raise error
 
 
-def _masked() -> int:
-    """Return the modes that this process takes from what it makes. Only the kernel tells without a change."""
-    with contextlib.suppress(OSError):
-        if found := re.search(r"^Umask:\s*([0-7]+)$", Path("/proc/self/status").read_text(), re.MULTILINE):
-            return int(found[1], 8)
-    return 0o777  # unknown: each is set
+def _go_on_unless(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
 
 
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    """The copying of one tree; ``masked`` are the modes that a new file is not given."""
+def _copy_entries(source: str, target: str, stop: threading.Event) -> int:
+    """Copy the files and links of one folder; return the bytes of the files."""
+    size = 0
+    with os.scandir(source) as entries:
+        for entry in entries:
+            _go_on_unless(stop)
+            into = f"{target}/{entry.name}"
+            if entry.is_symlink():
+                Path(into).symlink_to(Path(entry.path).readlink())
+            elif entry.is_file():
+                size += _copy_file(entry.path, into, stop)
+            elif not entry.is_dir():
+                raise OSError(errno.EINVAL, "is no file, folder or link", entry.path)
+    return size
 
-    masked: int
-    stop: threading.Event
 
-    def entries(self, source: str, target: str) -> None:
-        """Copy the files and links of one folder."""
-        with os.scandir(source) as entries:
-            for entry in entries:
-                if self.stop.is_set():
-                    raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED), entry.path)
-                into = f"{target}/{entry.name}"
-                if entry.is_symlink():
-                    Path(into).symlink_to(Path(entry.path).readlink())
-                elif entry.is_file():
-                    self._file(entry.path, into)
-                elif not entry.is_dir():
-                    raise OSError(errno.EINVAL, "is no file, folder or link", entry.path)
-
-    def _file(self, source: str, target: str) -> None:
-        read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+def _copy_file(source: str, target: str, stop: threading.Event) -> int:
+    read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(read)
+        mode = stat.S_IMODE(status.st_mode)
+        write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode & 0o777)
         try:
-            status = os.fstat(read)
-            mode = stat.S_IMODE(status.st_mode)
-            write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode & 0o777)
-            try:
-                if mode & self.masked or mode > 0o777:
-                    os.fchmod(write, mode)
-                if _copy_bytes(read, write, status.st_size) < status.st_size:
-                    raise OSError(errno.EIO, "ended before its end", source)
-            finally:
-                os.close(write)
+            if _copy_bytes(read, write, status.st_size, stop) < status.st_size:
+                raise OSError(errno.EIO, "ended before its end", source)
+            # Mostly it has its mode already: looking is cheaper than setting it.
+            if stat.S_IMODE(os.fstat(write).st_mode) != mode:
+                os.fchmod(write, mode)
         finally:
-            os.close(read)
+            os.close(write)
+    finally:
+        os.close(read)
+    return status.st_size
 
 
-def _copy_bytes(read: int, write: int, size: int) -> int:
+def _copy_bytes(read: int, write: int, size: int, stop: threading.Event) -> int:
     """Return how many were copied. Some file systems refuse to copy by themselves, and some say 0."""
     copied = 0
     try:
-        while copied < size and (count := os.copy_file_range(read, write, size - copied)):
+        while copied < size and (count := os.copy_file_range(read, write, min(size - copied, _PIECE))):
             copied += count
+            _go_on_unless(stop)
     except OSError as error:
         if copied or error.errno not in (errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
             raise
-    while copied < size and (count := os.sendfile(write, read, copied, size - copied)):
+    while copied < size and (count := os.sendfile(write, read, copied, min(size - copied, _PIECE))):
         copied += count
+        _go_on_unless(stop)
     return copied
 
 

@@ -26,13 +26,16 @@ class WorkspaceManager:
         git: makes the trees.
         overlays: whether this process may mount: a checkout is then there in milliseconds, whatever the
             tree's size. Otherwise it is a copy.
+        floor_bytes: how much of the disk stays free beside what is only made in advance.
     """
 
-    def __init__(self, root: Path, git: Git, *, overlays: bool = False) -> None:
+    def __init__(
+        self, root: Path, git: Git, *, overlays: bool = False, floor_bytes: int = 5 * 1000**3
+    ) -> None:
         self._root = root.absolute()
         self._git = git
         self._trees = BaseTrees(self._root / ".trees", git)
-        self._copies = SpareCopies(self._root / ".copies")
+        self._copies = SpareCopies(self._root / ".copies", floor_bytes)
         self._overlays = overlays
 
     async def ensure(self, run_id: str, name: str, repository: Repository, sha: str, patch: str = "") -> Path:

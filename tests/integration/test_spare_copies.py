@@ -2,13 +2,16 @@
 
 import asyncio
 import errno
+import gc
 import os
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
 from ai_ops.workspace import spare_copies
-from ai_ops.workspace.folders import copy_tree, fresh_folder
+from ai_ops.workspace.folders import copy_tree, fresh_folder, remove_tree
 from ai_ops.workspace.spare_copies import SpareCopies
 
 
@@ -35,7 +38,7 @@ def copied(monkeypatch):
         while not found.go.wait(0.01):
             if stop.is_set():
                 raise OSError(errno.ECANCELED, "stopped")
-        copy_tree(source, target, stop)
+        return copy_tree(source, target, stop)
 
     monkeypatch.setattr(spare_copies, "copy_tree", copy)
     return found
@@ -46,7 +49,7 @@ def texts(*folders):
 
 
 async def test_the_second_checkout_is_there_already(tmp_path, tree, copied):
-    copies = SpareCopies(tmp_path / "copies")
+    copies = SpareCopies(tmp_path / "copies", 0)
     first, second = fresh_folder(tmp_path / "first"), fresh_folder(tmp_path / "second")
     await copies.lay(tree, first)
     await copies.at_rest()
@@ -63,7 +66,7 @@ async def test_the_second_checkout_is_there_already(tmp_path, tree, copied):
 
 
 async def test_of_many_at_once_one_waits_for_the_copy_on_its_way(tmp_path, tree, copied):
-    copies = SpareCopies(tmp_path / "copies")
+    copies = SpareCopies(tmp_path / "copies", 0)
     await copies.lay(tree, fresh_folder(tmp_path / "first"))
     targets = [fresh_folder(tmp_path / f"at-once-{number}") for number in range(5)]
     await asyncio.gather(*(copies.lay(tree, target) for target in targets))
@@ -76,7 +79,7 @@ async def test_of_many_at_once_one_waits_for_the_copy_on_its_way(tmp_path, tree,
 async def test_copies_of_trees_that_no_run_uses_are_removed(tmp_path, tree, copied):
     root = tmp_path / "copies"
     (root / "left-by-a-crash").mkdir(parents=True)
-    copies = SpareCopies(root)
+    copies = SpareCopies(root, 0)
     await copies.lay(tree, fresh_folder(tmp_path / "first"))
     await copies.at_rest()
     (spare,) = (path for path in root.iterdir() if path.name != "left-by-a-crash")
@@ -89,7 +92,7 @@ async def test_copies_of_trees_that_no_run_uses_are_removed(tmp_path, tree, copi
 
 
 async def test_a_copy_on_its_way_is_stopped_when_no_run_uses_its_tree(tmp_path, tree, copied):
-    copies = SpareCopies(tmp_path / "copies")
+    copies = SpareCopies(tmp_path / "copies", 0)
     await copies.lay(tree, fresh_folder(tmp_path / "first"))
     copied.go.clear()
     while len(copied) < 2:
@@ -101,26 +104,99 @@ async def test_a_copy_on_its_way_is_stopped_when_no_run_uses_its_tree(tmp_path, 
     assert copies._in_hand == set()
 
 
-async def test_a_full_disk_costs_the_spare_copy_alone(tmp_path, tree, monkeypatch):
-    copies = SpareCopies(tmp_path / "copies")
+async def test_a_copy_that_cannot_be_made_takes_no_room(tmp_path, tree, monkeypatch):
+    copies = SpareCopies(tmp_path / "copies", 0)
 
     def full(source, target, stop=None):
         if target.parent == tmp_path / "copies":
             (target / "half").touch()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        copy_tree(source, target, stop)
+        return copy_tree(source, target, stop)
 
     monkeypatch.setattr(spare_copies, "copy_tree", full)
     for number in range(2):
         await copies.lay(tree, fresh_folder(tmp_path / str(number)))
         await copies.at_rest()
+        assert list((tmp_path / "copies").iterdir()) == []
     assert texts(tmp_path / "0", tmp_path / "1") == ["one\n"] * 2
-    await copies.clear({tree.name})
+    assert copies._in_hand == set()
+
+
+@pytest.mark.parametrize(("beyond", "spare"), [(0, 0), (1, 1)])
+async def test_what_is_made_in_advance_leaves_room_on_the_disk(
+    tmp_path, tree, copied, monkeypatch, beyond, spare
+):
+    size = len("one\n")
+    monkeypatch.setattr(
+        spare_copies.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000 + size + beyond)
+    )
+    copies = SpareCopies(tmp_path / "copies", 1000)
+    await copies.lay(tree, fresh_folder(tmp_path / "first"))
+    await copies.at_rest()
+    assert len(copied) == 1 + spare
+    assert texts(tmp_path / "first") == ["one\n"]
+
+
+async def test_a_spare_copy_that_is_gone_is_copied_anew(tmp_path, tree, copied, caplog):
+    copies = SpareCopies(tmp_path / "copies", 0)
+    await copies.lay(tree, fresh_folder(tmp_path / "first"))
+    await copies.at_rest()
+    (spare,) = (tmp_path / "copies").iterdir()
+    remove_tree(spare)
+    await copies.lay(tree, fresh_folder(tmp_path / "second"))
+    assert texts(tmp_path / "second") == ["one\n"]
+    assert "could not be used" in caplog.text
+
+
+async def test_whoever_waits_for_a_copy_gets_it_before_who_comes_later(tmp_path, tree, copied):
+    copies = SpareCopies(tmp_path / "copies", 0)
+    await copies.lay(tree, fresh_folder(tmp_path / "first"))
+    copied.go.clear()
+    waits = asyncio.create_task(copies._claim(tree.name))
+    await asyncio.sleep(0.05)
+    later: list[object] = []
+    copies._making[tree.name].task.add_done_callback(
+        lambda _: later.append(asyncio.ensure_future(copies._claim(tree.name)))
+    )
+    copied.go.set()
+    assert await waits is not None
+    assert await later[0] is None
+
+
+async def test_clearing_twice_at_once_removes_nothing_that_is_still_written(
+    tmp_path, tree, monkeypatch, caplog
+):
+    copies = SpareCopies(tmp_path / "copies", 0)
+    writing = threading.Event()
+
+    def slow_to_stop(source, target, stop=None):
+        if target.parent != tmp_path / "copies":
+            return copy_tree(source, target, stop)
+        writing.set()
+        stop.wait()
+        for number in range(20):  # what it had begun when it was told to stop
+            time.sleep(0.005)
+            (target / str(number)).touch()
+        raise OSError(errno.ECANCELED, "stopped")
+
+    monkeypatch.setattr(spare_copies, "copy_tree", slow_to_stop)
+    await copies.lay(tree, fresh_folder(tmp_path / "first"))
+    await asyncio.to_thread(writing.wait, 30)
+    making = copies._making[tree.name].task
+    clearing = asyncio.create_task(copies.clear(set()))
+    await asyncio.sleep(0.02)
+    making.cancel()
+    await asyncio.gather(clearing, copies.clear(set()))
     assert list((tmp_path / "copies").iterdir()) == []
+    del making, clearing
+    gc.collect()
+    assert "never retrieved" not in caplog.text
+    await copies.lay(tree, fresh_folder(tmp_path / "second"))
+    assert copies._making  # the next one is begun
 
 
 async def test_whoever_is_cancelled_leaves_nobody_writing_and_no_copy_lost(tmp_path, tree, copied):
-    copies = SpareCopies(tmp_path / "copies")
+    copies = SpareCopies(tmp_path / "copies", 0)
     copied.go.clear()
     laying = asyncio.create_task(copies.lay(tree, fresh_folder(tmp_path / "first")))
     while not copied:

@@ -1,6 +1,7 @@
 """Run folders, over the real git adapter."""
 
 import asyncio
+import errno
 import os
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 
 from ai_ops.errors import PermanentError, TemporaryError
 from ai_ops.flow.repository import Repository
+from ai_ops.vcs import checkout as checkouts
+from ai_ops.vcs.environment import GitRunner
 from ai_ops.vcs.git import GitClient
 from ai_ops.workspace import folders
 from ai_ops.workspace.mounts import enter_private_mounts
@@ -63,6 +66,18 @@ async def test_what_is_done_to_one_checkout_is_not_in_the_next(tmp_path, manager
     assert await git.diff(second) == ""
 
 
+def heard(monkeypatch):
+    """Return git's sub-commands as they are run from now on."""
+    commands, run = [], GitRunner.run
+
+    async def noted(self, action, arguments, *words, **named):
+        commands.append(arguments[0])
+        return await run(self, action, arguments, *words, **named)
+
+    monkeypatch.setattr(GitRunner, "run", noted)
+    return commands
+
+
 CHANGED = {
     "same_size.py": "one\n",
     "mode.sh": "#!/bin/sh\n",
@@ -73,16 +88,22 @@ CHANGED = {
 }
 
 
-async def test_a_diff_over_a_known_tree_sees_what_a_diff_of_all_files_sees(tmp_path, manager, git):
+async def test_a_diff_over_a_known_tree_sees_what_a_diff_of_all_files_sees(
+    tmp_path, manager, git, monkeypatch
+):
     """Also what was given back its time and its size: git looks at no content where all of these agree."""
     bare = create_repository(tmp_path / "remote", "acme/shop", CHANGED)
     repository = Repository("local/acme/shop", str(bare), "local")
     base = await git.refresh(repository)
-    await manager.ensure("run-1", "first", repository, base.sha)
+    with monkeypatch.context() as young:
+        young.setattr(checkouts, "_SETTLED_SECONDS", 3600.0)
+        await manager.ensure("run-1", "first", repository, base.sha)
     assert not list((tmp_path / "workspaces" / "run-1").glob("*.index"))  # its files are of this second
     await asyncio.sleep(2.1)
     checkout = await manager.ensure("run-1", "edit", repository, base.sha)
+    commands = heard(monkeypatch)
     assert await git.diff(checkout) == ""
+    assert ("read-tree" in commands) is not manager._overlays  # whose every file is read then
     before = (checkout / "same_size.py").stat()
     (checkout / "same_size.py").write_text("two\n")
     os.utime(checkout / "same_size.py", ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -103,6 +124,40 @@ async def test_a_diff_over_a_known_tree_sees_what_a_diff_of_all_files_sees(tmp_p
     sections = {line.split()[2] for line in found.splitlines() if line.startswith("diff --git ")}
     changed = {"same_size.py", "mode.sh", "gone.py", "link.py", "folder.py", "folder.py/inner.py", "new.py"}
     assert sections == {f"a/{path}" for path in changed}
+
+
+async def test_a_diff_without_a_noted_index_or_room_for_it_reads_all_files(
+    tmp_path, manager, git, monkeypatch
+):
+    bare = create_repository(tmp_path / "remote", "acme/shop", {"app.py": "one\n"})
+    repository = Repository("local/acme/shop", str(bare), "local")
+    base = await git.refresh(repository)
+    monkeypatch.setattr(checkouts, "_SETTLED_SECONDS", 0.0)
+    checkout = await manager.ensure("run-1", "edit", repository, base.sha)
+    (checkout / "app.py").write_text("three\n")
+
+    def full(note, index):
+        index.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkouts.shutil, "copyfile", full)
+    assert "+three" in await git.diff(checkout)
+
+
+async def test_what_was_made_in_advance_goes_with_the_last_run_that_could_ask_for_it(tmp_path, git):
+    bare = create_repository(tmp_path / "remote", "acme/shop", {"app.py": "one\n"})
+    repository = Repository("local/acme/shop", str(bare), "local")
+    base = await git.refresh(repository)
+    manager = WorkspaceManager(tmp_path / "workspaces", git, floor_bytes=0)
+    copies = tmp_path / "workspaces" / ".copies"
+    for run in ("run-1", "run-2"):
+        await manager.ensure(run, "edit", repository, base.sha)
+    await manager.at_rest()
+    assert len(list(copies.iterdir())) == 1
+    await manager.discard("run-1")
+    assert len(list(copies.iterdir())) == 1
+    await manager.discard("run-2")
+    assert list(copies.iterdir()) == []
 
 
 async def test_a_checkout_of_another_commit_is_not_held_against_the_tree_of_the_first(tmp_path, manager, git):

@@ -216,13 +216,33 @@ def test_a_copy_has_the_modes_of_what_was_copied_whatever_is_masked(tmp_path, um
     assert found == {oct(mode): mode for mode in modes}
 
 
-def test_a_copy_stops_when_it_is_told_to(tmp_path):
+@pytest.mark.parametrize("told", ["before it begins", "within a file"])
+def test_a_copy_stops_when_it_is_told_to(tmp_path, monkeypatch, told):
     source, target = tmp_path / "source", tmp_path / "target"
-    source.mkdir()
+    (source / "inner").mkdir(parents=True)
     target.mkdir()
-    (source / "file").touch()
+    (source / "file").write_text("a text of some bytes")
     stop = threading.Event()
-    stop.set()
-    with pytest.raises(OSError, match="file") as caught:
+    if told == "before it begins":
+        stop.set()
+    else:
+        monkeypatch.setattr(folders, "_PIECE", 4)
+        copy_range = os.copy_file_range
+        monkeypatch.setattr(os, "copy_file_range", lambda *words: (stop.set(), copy_range(*words))[1])
+    with pytest.raises(OSError, match="Operation canceled") as caught:
         copy_tree(source, target, stop)
     assert caught.value.errno == errno.ECANCELED
+    if told == "within a file":
+        assert (target / "file").stat().st_size == 4
+    else:
+        assert list(target.iterdir()) == []
+
+
+def test_a_copy_says_how_many_bytes_it_has(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "inner").mkdir(parents=True)
+    target.mkdir()
+    (source / "file").write_text("four")
+    (source / "inner" / "file").write_text("seven  ")
+    (source / "link").symlink_to("file")
+    assert copy_tree(source, target) == 11

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ai_ops.core.redaction import Redactor, redact
+from ai_ops.core.redaction import Redactor, redact, tokens
 from ai_ops.core.redaction.mask import mask
 
 # Put together here, so that no scanner takes the test for a leak.
@@ -596,3 +596,11 @@ def test_the_memory_for_lines_is_bounded() -> None:
     for number in range(10_000):
         redactor.redact(f"line {number} of many")
     assert len(redactor._clean) <= 2048
+
+
+def test_every_pattern_of_a_secret_can_be_compiled():
+    """They are compiled when their needle first comes: a fault would show only then."""
+    shapes = (*tokens._TOKENS, *tokens._PLACES)
+    assert len({needle for needle, _ in shapes}) > 100
+    for needle, pattern in shapes:
+        assert tokens._compiled(pattern).groups <= 1, needle
