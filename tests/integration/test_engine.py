@@ -7,7 +7,8 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -647,6 +648,37 @@ async def test_a_run_that_ends_while_the_tables_are_compared_frees_its_repositor
     await engine._reconcile_once()
     for end in ends.values():
         end.set()
+    await durable.all_over()
+
+
+async def test_a_run_that_is_begun_again_is_not_forgotten_with_its_former_life(durable: House):
+    """What ended long ago is listed and then removed; in between nobody may begin one of it again."""
+    ends = asyncio.Event()
+
+    async def wait(_task_id: str, _steps: Steps) -> None:
+        await ends.wait()
+
+    engine: Any = await durable.open(reconcile_seconds=600.0)
+    await durable.add(a_task())
+    await durable.all_over()
+    durable.do = wait
+    ended_before = engine._dbos.ended_before
+    again: list[asyncio.Future[None]] = []
+
+    async def ended_a_moment_ago(_moment: datetime) -> Any:
+        found = await ended_before(datetime.now(UTC) + timedelta(days=1))
+        assert found
+        task = durable.tasks.rows["t1"] = replace(durable.tasks.rows["t1"], state=TaskState.PENDING)
+        again.append(asyncio.ensure_future(engine.enqueue(task)))
+        await asyncio.sleep(0.3)
+        return found
+
+    engine._dbos.ended_before = ended_a_moment_ago
+    await engine._reconcile_once()
+    await again[0]
+    await until(lambda: durable.state("t1") is TaskState.PROCESSING)
+    assert durable.workflow("t1") == "PENDING"
+    ends.set()
     await durable.all_over()
 
 

@@ -372,3 +372,21 @@ async def test_a_failure_that_nobody_waits_for_is_told_in_the_log(inbox, tmp_pat
             way.answers.set()
             await office.room.close(30)
     assert "storage_unavailable: busy" in caplog.text
+
+
+@pytest.mark.parametrize("by_chat", [True, False], ids=["by chat", "by mail"])
+async def test_a_chat_is_waited_for_longer_than_others_when_the_server_stops(inbox, tmp_path, by_chat):
+    """Its thread keeps the process from ending anyway; unmarked, the message would come twice."""
+    async with post(tmp_path, inbox) as office:
+        way = Slow()
+        office.room = Mailroom(office.outbox, way, office.clock, redact, others={Way.CHANNEL: way})
+        await office.put("failed:1", ["channel:chat" if by_chat else ADA])
+        asyncio.get_running_loop().call_soon(asyncio.ensure_future, office.room.deliver_due())
+        await asyncio.wait_for(way.came.wait(), 30)
+        closing = asyncio.create_task(office.room.close(0))
+        await asyncio.sleep(0.2)
+        assert closing.done() is not by_chat
+        way.answers.set()
+        await closing
+        sent = NotificationState.SENT if by_chat else NotificationState.PENDING
+        assert await office.states() == [sent]

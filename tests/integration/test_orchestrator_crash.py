@@ -7,9 +7,12 @@ import psutil
 import pytest
 
 from ai_ops.core import model_failures as failures
+from ai_ops.core.budgets import PlannedCall
 from ai_ops.core.identity import run_id
 from ai_ops.core.orchestrator.worker import Worker
+from ai_ops.core.ports import Granted
 from ai_ops.engine.memory import MemorySteps
+from ai_ops.errors import PermanentError
 from ai_ops.flow.run import StepState
 from ai_ops.flow.task import TaskState
 from tests.support import shop
@@ -154,6 +157,23 @@ async def test_a_task_that_is_cancelled_while_it_waits_does_not_go_on(workshop, 
         now = await floor.found(task)
         assert now.state is (TaskState.CANCELLED if verb == "cancel" else TaskState.PENDING)
         assert len(floor.fixer.requests) == 1
+
+
+async def test_what_a_run_had_set_aside_is_settled_though_its_task_is_pending_again(workshop):
+    """A restart sets a task back to pending; what was asked for by the life before is lost all the same."""
+
+    class Ends:
+        async def run(self, *_):
+            raise PermanentError("broken", "nothing works")
+
+    async with workshop() as floor:
+        task = await floor.reported()
+        run = run_id(task.id, 1)
+        asked = PlannedCall(run, run_usd=5.0, model="opus", least_usd=0.1, most_usd=4.0)
+        assert isinstance(await floor.tools.ledger.reserve(asked), Granted)
+        assert (await floor.tools.ledger.spent(run)).run == 4.0
+        await Worker(floor.tools)(task.id, 1, Ends())
+        assert (await floor.tools.ledger.spent(run)).run == pytest.approx(0.1, abs=0.05)
 
 
 async def test_a_run_that_nobody_wants_any_more_is_not_begun(workshop):

@@ -17,6 +17,7 @@ from ai_ops.errors import PermanentError
 from ai_ops.flow.event import Frame
 from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd
 from ai_ops.flow.repository import Repository
+from ai_ops.workspace import folders
 from ai_ops.workspace.folders import remove_tree
 from ai_ops.workspace.profile import SandboxLimits
 from ai_ops.workspace.sandbox import BubblewrapSandbox, OffSandbox
@@ -401,6 +402,22 @@ async def test_a_failing_setup_is_named_leaves_nothing_and_may_be_tried_again(pr
         assert "exit code 3" in caught.value.message and "no such package" in caught.value.message
         assert "SETUP_NETWORK" in caught.value.next_step
         assert list((tmp_path / "data" / "setup").iterdir()) == []
+
+
+async def test_a_failed_layer_loses_its_name_before_it_is_removed(prepared, monkeypatch):
+    """Whoever tries again while it is being removed begins with a folder of its own."""
+    removed, remove = [], folders.remove_tree
+
+    def noted(path):
+        if path.exists():
+            removed.append(path)
+        remove(path)
+
+    monkeypatch.setattr(folders, "remove_tree", noted)
+    with pytest.raises(PermanentError, match="setup_failed"):
+        await prepared({}, "mkdir $AI_OPS_SETUP_DIR/half; exit 3")
+    (gone,) = (path for path in removed if path.parent.name == "setup")
+    assert gone.name.startswith(".gone-")
 
 
 async def test_a_layer_that_was_cut_off_is_made_again(prepared):
