@@ -21,6 +21,7 @@ class Verb(StrEnum):
     RETRY = "retry"
     STOP = "stop"
     TAKE_OVER = "take over"
+    RESUME = "resume"
     IGNORE = "ignore this error"
     PORT = "open for another branch"
     HELP = "help"
@@ -35,7 +36,8 @@ class Command:
     branch: str = ""
 
 
-_PLAIN = {verb.value: verb for verb in (Verb.EXPLAIN, Verb.RETRY, Verb.STOP, Verb.TAKE_OVER, Verb.HELP)}
+_ALONE = (Verb.EXPLAIN, Verb.RETRY, Verb.STOP, Verb.TAKE_OVER, Verb.RESUME, Verb.HELP)
+_PLAIN = {verb.value: verb for verb in _ALONE}
 _PLAIN |= {"": Verb.HELP, "takeover": Verb.TAKE_OVER, "ignore": Verb.IGNORE, Verb.IGNORE.value: Verb.IGNORE}
 _PLAIN[Verb.PORT.value] = Verb.HELP  # it lacks the branch
 _PORT = re.compile(r"open for (?:another branch |branch )?(?!another$|branch$)`?(\S+?)`?", re.IGNORECASE)

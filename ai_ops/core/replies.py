@@ -21,6 +21,7 @@ OVERTAKEN = (
 )
 STOPPED = "I leave this pull request alone from now on. It stays open, and you can merge or close it."
 TAKEN_OVER = "The pull request is yours. I have closed what I had to do for it, and push nothing more."
+RESUMED = "I follow this pull request again. What was written meanwhile I did not do: say it anew."
 SAME_BRANCH = "Nothing to do: this pull request is for that branch."
 ONLY_REVERTS = (
     "Nothing was changed: this pull request only takes a change back, so there is no error to prove another "
@@ -41,6 +42,7 @@ def commands(prefix: str) -> str:
         ("retry", "repair the error anew, from the start"),
         ("stop", "leave this pull request alone"),
         ("take over", "the same; the pull request is yours"),
+        ("resume", "follow a pull request again that was left alone by these words"),
         ("ignore this error", "count the error, do not repair it, and close this pull request"),
         ("open for another branch NAME", "propose the same change for another branch"),
         ("help", "this list"),
@@ -118,6 +120,15 @@ def failed(failure: Mapping[str, str]) -> str:
         "This could not be done, and nothing was pushed.",
         f"{markdown.code(failure['code'])}: {markdown.text(failure['message'], 600)}",
         markdown.text(failure["next_step"], 600) if failure["next_step"] else "",
+    )
+
+
+def stays_taken(issue_id: str | None) -> str:
+    """Return why a branch is not taken up again, and how its error, if it has one, is repaired anew."""
+    repair = f"ai-ops issue repair {issue_id}"
+    return _joined(
+        "Nothing was changed: the branch holds commits that are not mine, and I push nothing on top of them.",
+        f"To have the error repaired anew, close this and: {markdown.code(repair)}" if issue_id else "",
     )
 
 

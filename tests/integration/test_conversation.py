@@ -171,6 +171,36 @@ async def test_a_person_who_takes_over_is_left_alone(workshop, words, answer):
         assert floor.branches() == [now.branch]
 
 
+async def test_a_pull_request_that_was_left_alone_is_followed_again(workshop):
+    async with workshop(script()) as floor:
+        talk = await talking(floor)
+        await talk.says("/ai-ops stop")
+        await talk.says("/ai-ops say float(0)")
+        await talk.says("/ai-ops resume.", "stranger")
+        assert (await talk.now()).held and await talk.tasks() == []
+        await talk.says("/ai-ops resume")
+        assert (await talk.now()).held == ""
+        await talk.says("/ai-ops say float(0), please")
+        task = await talk.done()
+        assert (task.payload["request"], task.outcome_reason) == (
+            "say float(0), please",
+            "revision 2 was pushed",
+        )
+        answers = await talk.answers()
+        assert answers[:2] == [replies.STOPPED, replies.STEPPED_BACK]
+        assert replies.RESUMED in answers and len(await talk.tasks()) == 1
+
+
+async def test_a_branch_that_a_person_has_pushed_to_is_not_taken_back(workshop):
+    async with workshop(script()) as floor:
+        talk = await talking(floor)
+        held = "the branch is no longer ours: it holds 1 commit that is not ours"
+        await floor.tools.pull_requests.update(talk.pull.id, held=held)
+        await talk.says("/ai-ops resume")
+        assert (await talk.now()).held == held
+        assert f"ai-ops issue repair {talk.pull.issue_id}" in (await talk.answers())[-1]
+
+
 async def test_an_ignored_error_is_answered_and_its_pull_request_closed(workshop):
     async with workshop(script()) as floor:
         talk = await talking(floor)

@@ -15,6 +15,7 @@ from ai_ops.core import replies
 from ai_ops.core.comment_commands import Command, Verb, parse
 from ai_ops.core.follow_ups import under_way, wish
 from ai_ops.core.identity import is_of_task, is_revert
+from ai_ops.core.orchestrator.holding import BRANCH_TAKEN
 from ai_ops.core.orchestrator.saying import say_once
 from ai_ops.core.orchestrator.tools import Tools
 from ai_ops.core.ports import Engine, SeenComment, SeenComments
@@ -115,6 +116,8 @@ class Conversation:
             command: what is asked for.
             words: the wish of a revision.
         """
+        if command.verb is Verb.RESUME:
+            return await self._resume(pull_request, comment)
         held = self._held(comment, command.verb)
         leaves = command.verb is Verb.IGNORE  # it is about the error, not about what a person has taken over
         if pull_request.held and pull_request.held != held and not leaves:
@@ -180,6 +183,14 @@ class Conversation:
 
     def _who(self, comment: HostedComment) -> str:
         return self._tools.redact(one_line(comment.author, 100))
+
+    async def _resume(self, pull_request: PullRequest, comment: HostedComment) -> Heard:
+        """Follow a pull request again that a person's words had us leave alone; a branch stays who has it."""
+        if pull_request.held.startswith(BRANCH_TAKEN):
+            return await self._answer(pull_request, comment, replies.stays_taken(pull_request.issue_id))
+        if pull_request.held:
+            await self._tools.pull_requests.update(pull_request.id, held="")
+        return await self._answer(pull_request, comment, replies.RESUMED)
 
     async def _ignore(self, pull_request: PullRequest, comment: HostedComment) -> Heard:
         """Ignore the error, then answer, then close: of one that is closed nobody hears any more.
