@@ -28,9 +28,12 @@ from ai_ops.cli.options import (
 from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, reasons, table
 from ai_ops.cli.queue import goes_on, note_holds
 from ai_ops.cli.tables import Column
+from ai_ops.core.wording import one_line
 
 _SHOWN = 8000
 """Characters of an answer that are printed."""
+
+_MOST_OF_PROMPT = 300
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, show and steer tasks.")
 
@@ -117,6 +120,7 @@ def print_task(task: dict[str, Any]) -> None:
             ("title", task["title"]),
             ("kind", task["kind"]),
             ("type", task["type"]),
+            ("asked", one_line(" ".join((task.get("prompt") or "").split()), _MOST_OF_PROMPT)),
             ("state", task["state"]),
             ("reason", task["outcome_reason"]),
             ("goes on", goes_on(task["waiting_until"], datetime.now(UTC))),

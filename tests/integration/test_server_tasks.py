@@ -325,6 +325,16 @@ async def test_a_task_has_the_title_of_its_issue_or_its_name(server):
     }
 
 
+async def test_a_prompt_task_says_what_it_was_asked_and_lists_do_not(server):
+    words = f"Look at the utils.\nThe token is {TOKEN}."
+    made = (await server.post("/v1/tasks", a_prompt(prompt=words))).json
+    asked = (await server.get(f"/v1/tasks/{made['task_id']}")).json["prompt"]
+    assert asked == words.replace(TOKEN, "***" + TOKEN[-4:])
+    repair = (await server.post("/v1/tasks", a_repair())).json
+    assert (await server.get(f"/v1/tasks/{repair['task_id']}")).json["prompt"] is None
+    assert not any("prompt" in task for task in (await server.get("/v1/tasks")).json["items"])
+
+
 async def test_the_titles_of_a_page_are_one_query(server, monkeypatch):
     for number in range(3):
         await server.post("/v1/tasks", a_repair(error_content=f"{TRACEBACK}\n{'abc'[number] * 3}Error: x"))

@@ -200,10 +200,11 @@ async def find_task(request: web.Request) -> Task:
 
 
 async def answer_task(services: Services, task: Task) -> web.Response:
-    """Answer a task, with what its newest run has found so far, whatever state it is in."""
+    """Answer a task, with its prompt and what its newest run has found so far, whatever state it is in."""
     (shown,) = await _shown(services, task)
     steps = await services.trace.steps(task.trace_id) if task.trace_id else ()
-    return json_response(shown | {"diagnosis": views.diagnosis(diagnose(steps))})
+    whole = {"prompt": task.payload.get("prompt"), "diagnosis": views.diagnosis(diagnose(steps))}
+    return json_response(shown | whole)
 
 
 async def _shown(services: Services, *tasks: Task) -> list[dict[str, Any]]:
