@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ai_ops.config_loading import ConfigurationError, Loaded
 from ai_ops.config_places import Problem
 from ai_ops.core.model_names import is_allowed
 from ai_ops.core.repository import local_root
 from ai_ops.core.repository_url import private_host
 from ai_ops.errors import PermanentError
-from ai_ops.settings import ConfigurationError, Loaded
 
 _DATABASES = ("sqlite", "postgres", "postgresql")
 # Looks like a relative path, or like an address only where a host has one word for a name: no scheme, no glob

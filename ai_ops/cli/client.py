@@ -203,7 +203,7 @@ def connect(wait: float = 0.0) -> ApiClient:
 
 
 def _from_settings(url: str, key: str) -> tuple[str, str]:
-    from ai_ops.settings import load
+    from ai_ops.config_loading import load
 
     if not url:
         url = load(only=["ai_ops_url"]).settings.ai_ops_url

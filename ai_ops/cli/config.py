@@ -20,7 +20,8 @@ app = typer.Typer(no_args_is_help=True, help="Show and check the settings.")
 @app.command("show")
 def show_config(as_json: JsonFlag = False) -> None:
     """Print every setting with its origin; secrets are masked."""
-    from ai_ops.settings import Settings, load, masked
+    from ai_ops.config_loading import load
+    from ai_ops.settings import Settings, masked
 
     loaded = load()
     rows = [
@@ -53,8 +54,8 @@ def check_config(as_json: JsonFlag = False) -> None:
 
 def examine() -> tuple[tuple[Problem, ...], tuple[Problem, ...], tuple[Problem, ...]]:
     """Return what a server cannot start on, what was hardly meant, and what in the files has no effect."""
+    from ai_ops.config_loading import ConfigurationError, load
     from ai_ops.preflight import listening_problems, problems, warnings
-    from ai_ops.settings import ConfigurationError, load
 
     try:
         loaded = load()

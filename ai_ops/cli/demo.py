@@ -121,8 +121,9 @@ async def _make_remote(source: Path, folder: Path) -> Path:
 @contextlib.asynccontextmanager
 async def _settings(examples: Path, folder: Path) -> AsyncIterator[tuple[Settings, str]]:
     """Yield settings for a local code host, with Claude live or replayed."""
+    from ai_ops.config_loading import load
     from ai_ops.integrations.replay import ReplayServer
-    from ai_ops.settings import Settings, load
+    from ai_ops.settings import Settings
     from ai_ops.wiring.adapters import claude_credential, with_free_port
 
     # Of the operator's settings those of Claude alone: the demo stands on its own defaults.

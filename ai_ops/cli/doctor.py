@@ -35,8 +35,8 @@ class Finding:
 def doctor(as_json: JsonFlag = False) -> None:
     """Check the settings, git, bubblewrap, Claude, credentials, database, host, mail, channels and disk."""
     from ai_ops.cli.config import examine
+    from ai_ops.config_loading import ConfigurationError, load
     from ai_ops.config_places import likely
-    from ai_ops.settings import ConfigurationError, load
 
     bad, _, idle = examine()  # what was hardly meant is found by the checks below
     findings = [_of_setting(problem, "failed") for problem in bad]

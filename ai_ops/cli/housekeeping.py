@@ -64,7 +64,7 @@ def cleanup(
 
 def backup(file: FileArgument, data_dir: DataDir = None, as_json: JsonFlag = False) -> None:
     """Put all that must not be lost into one file; the server may run meanwhile."""
-    from ai_ops.settings import load
+    from ai_ops.config_loading import load
     from ai_ops.store.backup import back_up
     from ai_ops.wiring.overseeing import backup_places
 
@@ -86,7 +86,7 @@ def backup(file: FileArgument, data_dir: DataDir = None, as_json: JsonFlag = Fal
 
 def restore(file: FileArgument, data_dir: DataDir = None, as_json: JsonFlag = False) -> None:
     """Put a backup in the place of what is there, while no server runs."""
-    from ai_ops.settings import load
+    from ai_ops.config_loading import load
     from ai_ops.store.restore import restore as put_in_place
     from ai_ops.wiring.overseeing import backup_places, restoring
 

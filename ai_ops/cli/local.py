@@ -47,8 +47,8 @@ def local(
     """Follow logs and repair their errors in this one process."""
     from ai_ops.agent.options import load as load_options
     from ai_ops.cli.logs import configure, file_of, warn_of, warn_of_idle
+    from ai_ops.config_loading import forget_secrets, load
     from ai_ops.preflight import require_startable, warnings
-    from ai_ops.settings import forget_secrets, load
 
     flags = {
         "log_file_path": tuple(log_path) if log_path else None,

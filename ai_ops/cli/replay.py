@@ -39,10 +39,10 @@ def replay(logs: Logs, repo_url: RepoUrl = None, since: Since = None, as_json: J
     Nothing is sent, queued or written. When a log could not be read to its end, the exit code is 1.
     """
     from ai_ops.agent.replay import find_logs
+    from ai_ops.config_loading import load
     from ai_ops.core.forecast import Forecast, predict
     from ai_ops.core.pricing import price_of
     from ai_ops.errors import PermanentError
-    from ai_ops.settings import load
 
     settings = load().settings
     earliest = _moment(since) if since else None

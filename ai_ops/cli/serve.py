@@ -30,8 +30,8 @@ def server(
 ) -> None:
     """Run the server: takes events and tasks, repairs, opens pull requests."""
     from ai_ops.cli.logs import configure, file_of, warn_of, warn_of_idle
+    from ai_ops.config_loading import forget_secrets, load
     from ai_ops.preflight import require_startable, warnings
-    from ai_ops.settings import forget_secrets, load
 
     flags = {"http_host": host, "http_port": port, "data_dir": data_dir, "code_host": code_host}
     loaded = require_startable(load(flags))

@@ -138,8 +138,8 @@ def _read(text: str) -> tuple[WorkflowPlan | None, tuple[Problem, ...]]:
 
 def _misfits(plan: WorkflowPlan, folder: Path | None) -> tuple[Problem, ...]:
     """Return what of the templates in a folder does not fit; without a folder nothing, which is said."""
+    from ai_ops.config_loading import load
     from ai_ops.core.workflows import catalogue, misfits
-    from ai_ops.settings import load
     from ai_ops.workspace.template_folder import TemplateFolder
 
     folder = folder or load(only=["templates_dir"]).settings.templates_dir

@@ -64,7 +64,10 @@ def test_help_lists_every_command():
 @pytest.mark.parametrize(
     ("modules", "unneeded"),
     [
-        ("ai_ops.cli.app, ai_ops.cli.client, ai_ops.settings", "aiohttp sqlalchemy ai_ops.core.commands"),
+        (
+            "ai_ops.cli.app, ai_ops.cli.client, ai_ops.config_loading",
+            "aiohttp sqlalchemy ai_ops.core.commands",
+        ),
         ("ai_ops.wiring.masking, ai_ops.agent.replay", "aiohttp sqlalchemy ai_ops.wiring.adapters"),
         ("ai_ops.preflight", "aiohttp sqlalchemy ai_ops.wiring"),
         ("ai_ops.cli.importing", "aiohttp sqlalchemy ai_ops.wiring"),

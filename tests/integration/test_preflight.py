@@ -5,8 +5,9 @@ import json
 import pytest
 
 from ai_ops import preflight
+from ai_ops.config_loading import ConfigurationError, load
 from ai_ops.core.repository import CODE_HOSTS
-from ai_ops.settings import ConfigurationError, Settings, load
+from ai_ops.settings import Settings
 from ai_ops.vcs.git import GitClient
 from ai_ops.wiring.code_hosts import hosts
 from tests.support.github_app import key_pair

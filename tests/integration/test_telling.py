@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ai_ops import preflight
+from ai_ops.config_loading import ConfigurationError, load
 from ai_ops.core.clock import SystemClock
 from ai_ops.core.mail_pacing import Pacing, QuietHours
 from ai_ops.flow.notification import NotificationKind, Way
-from ai_ops.settings import ConfigurationError, Settings, load, masked
+from ai_ops.settings import Settings, masked
 from ai_ops.wiring.adapters import policy
 from ai_ops.wiring.masking import channels, redactor
 from ai_ops.wiring.telling import endpoints, others, pacing, receivers, wishes

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from ai_ops.settings import forget_secrets, load
+from ai_ops.config_loading import forget_secrets, load
 
 
 def main() -> None:

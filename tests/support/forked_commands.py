@@ -103,9 +103,9 @@ def _serve() -> None:
 def _import_all() -> None:
     """Import what commands import when they are called: what is there now is there in every fork."""
     for module in (
-        "ai_ops.cli.app", "ai_ops.cli.client", "ai_ops.cli.importing", "ai_ops.settings", "ai_ops.preflight",
-        "ai_ops.wiring.serving", "ai_ops.wiring.system", "ai_ops.agent.__main__", "ai_ops.agent.replay",
-        "rich.table", "rich.console", "typer.rich_utils",
+        "ai_ops.cli.app", "ai_ops.cli.client", "ai_ops.cli.importing", "ai_ops.config_loading",
+        "ai_ops.preflight", "ai_ops.wiring.serving", "ai_ops.wiring.system", "ai_ops.agent.__main__",
+        "ai_ops.agent.replay", "rich.table", "rich.console", "typer.rich_utils",
     ):  # fmt: skip
         import_module(module)
     gc.freeze()

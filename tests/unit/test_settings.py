@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from ai_ops.config_loading import ConfigurationError, forget_secrets, load
 from ai_ops.config_places import likely
 from ai_ops.core.setting_names import NAMES, is_known
-from ai_ops.settings import ConfigurationError, Settings, forget_secrets, load, masked
+from ai_ops.settings import Settings, masked
 from ai_ops.wiring.adapters import commit_rules
 from ai_ops.wiring.masking import redactor
 
