@@ -65,6 +65,7 @@ class Report:
     trace_id: str = ""
     trace_url: str = ""
     where: str = ""
+    task_id: str = ""
     task_url: str = ""
     pr_url: str = ""
     diff: str = ""

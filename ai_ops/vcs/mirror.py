@@ -68,7 +68,9 @@ def choose_branch(remote: RemoteHeads, wanted: str) -> str:
     if not remote.heads:
         raise failed("git_empty_repository")
     if wanted and wanted not in remote.heads:
-        raise failed("git_not_found", f"the repository has no branch {wanted!r}")
+        raise failed(
+            "git_not_found", f"the repository has no branch {wanted!r}", next_step="Check the branch's name."
+        )
     names = [wanted, remote.default, "main", "master", *(remote.heads if len(remote.heads) == 1 else ())]
     for name in names:
         if name in remote.heads:

@@ -92,6 +92,7 @@ async def test_a_comment_leads_to_a_proved_revision_and_an_answer_in_its_thread(
         assert [(each.ours, each.thread) for each in found] == [(False, comment.id), (True, comment.id)]
         await talk.watching.round()
         assert len(await talk.tasks()) == 1
+        assert (await talk.now()).cause == talk.pull.cause != ""  # the revision said nothing of it
 
 
 async def test_a_second_wish_waits_for_the_first_and_a_stop_does_not(workshop):

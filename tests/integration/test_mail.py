@@ -106,6 +106,14 @@ async def mailroom(tmp_path, notifier, clock=None):
     return database, outbox, Mailroom(outbox, notifier, clock or Clock(), redact)
 
 
+def test_a_mail_names_the_command_that_shows_its_task():
+    """The links lead to a program's answer, and want a key where the server has one."""
+    made = render(replace(REPORT, task_id="9c1d0a3e"))
+    assert "In a terminal: ai-ops task show 9c1d0a3e\n" in made.text
+    assert "<code>ai-ops task show 9c1d0a3e</code>" in made.html
+    assert "In a terminal" not in render().text
+
+
 async def test_a_report_arrives_as_text_and_html_with_link_cause_evidence_and_cost(inbox):
     await SmtpNotifier(options(inbox.port)).deliver(render())
     recipients, message = inbox.messages[0]

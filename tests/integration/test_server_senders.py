@@ -115,6 +115,20 @@ async def test_errors_of_opentelemetry_become_events(server):
     assert (await only_issue(server))["exception_type"] == "ValueError"
 
 
+async def test_an_exception_without_a_trace_is_known_by_its_type(server):
+    named = {"exception.type": "KeyError", "exception.message": "total"}
+    attributes = [{"key": key, "value": {"stringValue": value}} for key, value in named.items()]
+    record = {"severityNumber": 17, "body": {"stringValue": "cart broke"}, "attributes": attributes}
+    said = {"service.name": "shop", "telemetry.sdk.language": "python"}
+    resource = {"attributes": [{"key": key, "value": {"stringValue": value}} for key, value in said.items()]}
+    group = {"resource": resource, "scopeLogs": [{"logRecords": [record]}]}
+    body = json.dumps({"resourceLogs": [group]}).encode()
+    assert (await logs(server, body, kind="application/json")).status == 200
+    issue = await only_issue(server)
+    assert (issue["exception_type"], issue["language"]) == ("KeyError", "python")
+    assert issue["title"].startswith("KeyError")
+
+
 async def test_the_json_form_is_the_same_event_as_the_binary_one(server):
     await logs(server, recorded("otlp-0.protobuf.gz"))
     value = protobuf.read_request(gzip.decompress(recorded("otlp-0.protobuf.gz")))

@@ -109,3 +109,4 @@ def test_a_mirror_without_a_plausible_branch_says_so(heads, wanted, code):
     with pytest.raises(PermanentError) as caught:
         choose_branch(RemoteHeads("", dict.fromkeys(heads, "a" * 40)), wanted)
     assert caught.value.code == code
+    assert ("branch's name" in caught.value.next_step) is bool(wanted)

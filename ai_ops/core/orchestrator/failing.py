@@ -126,6 +126,7 @@ async def _report(tools: Tools, task: Task, failure: Mapping[str, str]) -> Repor
         cost_usd=await cost_of(tools, task),
         trace_id=run,
         trace_url=f"{url}/v1/traces/{run}" if url else "",
+        task_id=task.id,
         task_url=f"{url}/v1/tasks/{task.id}" if url else "",
         pr_url=absolute(task.pr_url, url),
         urgent=task.priority is Priority.URGENT or alert_of(failure["code"]) is Severity.P1,

@@ -92,7 +92,9 @@ async def _revise(job: Job, standing: Standing) -> Ending:
     session = await last_session(job.tools, standing.pull_request)
     revision = Revision(standing.wanted, standing.pull_request, standing.change, reproduction, session)
     fix = await find_change(scene, reproduction, revision.asking(scene))
-    return await finish(job, standing, standing.landing, findings_of(scene, reproduction, fix))
+    return await finish(
+        job, standing, standing.landing, findings_of(scene, reproduction, fix, standing.pull_request)
+    )
 
 
 async def _anew(job: Job, standing: Standing) -> Ending:
@@ -115,7 +117,7 @@ async def _port(job: Job, standing: Standing) -> Ending:
     reproduction = await _reproduction(job, known)
     flaky = await verify_base(scene, reproduction)
     fix = await judge(scene, reproduction, flaky, 1, standing.change)
-    findings = replace(findings_of(scene, reproduction, fix), cause=known.cause, summary=known.summary)
+    findings = replace(findings_of(scene, reproduction, fix, known), cause=known.cause, summary=known.summary)
     if not publishable(fix.proof.verdict, require_proof=job.tools.policy.require_proof):
         proof = redacted(fix.proof, job.tools.redact)
         text = replies.not_pushed(proof, "")
@@ -147,7 +149,7 @@ async def _merge(job: Job, standing: Standing) -> Ending:
     scene = await _scene(job, newer.base)
     reproduction = await _reproduction(job, known)
     fix = await on_newer_base(scene, reproduction, newer, standing.change)
-    findings = findings_of(scene, reproduction, fix)
+    findings = findings_of(scene, reproduction, fix, known)
     if not newer.conflict:
         findings = replace(findings, cause=known.cause, summary=known.summary)
     parents = (standing.head, newer.base.sha)
@@ -207,12 +209,15 @@ async def _reproduction(job: Job, known: PullRequest) -> Reproduction:
         return await known_reproduction(job.tools, candidate)
 
 
-def findings_of(scene: Scene, reproduction: Reproduction, fix: Fix) -> Findings:
-    """Return what was found of a change whose reproduction was there already."""
+def findings_of(scene: Scene, reproduction: Reproduction, fix: Fix, known: PullRequest) -> Findings:
+    """Return what was found of a change whose reproduction was there already.
+
+    Words that an answer leaves out are those of before: a wish need not be about the cause.
+    """
     return Findings(
         fix.proof,
-        fix.words.cause,
-        fix.words.summary,
+        fix.words.cause or known.cause,
+        fix.words.summary or known.summary,
         reproduction.commands + fix.commands,
         reproduction.paths,
         fix.patch,

@@ -193,6 +193,7 @@ async def _report(
         cost_usd=await cost_of(tools, errand.task),
         trace_id=errand.run_id,
         trace_url=f"{url}/v1/traces/{errand.run_id}" if url else "",
+        task_id=errand.task.id,
         task_url=f"{url}/v1/tasks/{errand.task.id}" if url else "",
         pr_url=pr_url,
         urgent=errand.task.priority is Priority.URGENT,

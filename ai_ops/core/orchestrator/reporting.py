@@ -78,6 +78,7 @@ async def build_report(
         cost_usd=await cost_of(tools, task),
         trace_id=job.run_id,
         trace_url=f"{url}/v1/traces/{job.run_id}" if url else "",
+        task_id=task.id,
         task_url=f"{url}/v1/tasks/{task.id}" if url else "",
         pr_url=pr_url,
         where=findings.where,

@@ -12,12 +12,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ai_ops.core.logline import LEVELS
-from ai_ops.server.senders.mapping import Sender, items, mapping, text, wire_event
+from ai_ops.server.senders.mapping import Sender, clean, items, mapping, text, wire_event
 
 _ERROR, _FATAL = 17, 21
 _LOUD = ("ERROR", "CRITICAL")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DEPTH = 20
+_LANGUAGES = {
+    "python": "python",
+    "java": "java",
+    "nodejs": "javascript",
+    "webjs": "javascript",
+    "go": "go",
+    "ruby": "ruby",
+    "php": "php",
+    "dotnet": "csharp",
+    "rust": "rust",
+}
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
 
 
@@ -108,6 +119,7 @@ def _event(
         occurred_at=_moment(at or observed, now),
         excerpt=_excerpt(_words(body), attributes),
         level=level,
+        error=_error(resource, attributes),
         node=resource.said("host.name", "service.instance.id"),
         service=resource.service,
         environment=resource.said("deployment.environment.name", "deployment.environment"),
@@ -145,6 +157,18 @@ def _excerpt(body: str, attributes: Mapping[str, Any]) -> str:
     if not body and not trace:
         return "an error without a message"
     return body if trace in body else f"{body}\n{trace}".strip("\n")
+
+
+def _error(resource: _Resource, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the exception that a record names: it counts where its words show no trace."""
+    kind = text(attributes.get("exception.type"))
+    if not kind:
+        return None
+    return {
+        "language": _LANGUAGES.get(resource.said("telemetry.sdk.language"), ""),
+        "exception_type": clean(kind, 512),
+        "message": clean(text(attributes.get("exception.message"))),
+    }
 
 
 def _moment(at: int, now: datetime) -> str:
