@@ -69,6 +69,16 @@ async def test_a_setup_command_that_fails_is_named_before_money_is_spent(worksho
         assert floor.fixer.requests == []
 
 
+async def test_a_test_command_that_is_not_there_is_named_before_a_fix_is_paid_for(workshop):
+    said = "test: nosuchrunner -q\nreproduce: python -m pytest {path}\n"
+    async with workshop(files={".ai-ops.yml": said}) as floor:
+        task = await floor.repaired()
+        assert (task.state, task.failure["code"]) == (TaskState.FAILED, "test_tool_missing")
+        assert "'nosuchrunner -q'" in task.failure["message"]
+        assert ".ai-ops.yml" in task.failure["next_step"]
+        assert floor.fixer.purposes == ["reproduce:1"]
+
+
 FAULTS = {
     "no_test_command": {
         "tests/test_catalogue.py": None,

@@ -11,7 +11,12 @@ from ai_ops.core.failures import failed
 from ai_ops.core.orchestrator.project import Project
 from ai_ops.core.orchestrator.records import describe_report
 from ai_ops.core.orchestrator.scene import Scene
-from ai_ops.flow.report import CaseOutcome, CaseResult, SuiteReport
+from ai_ops.core.project import PROJECT_FILE
+from ai_ops.core.wording import one_line
+from ai_ops.flow.report import CaseOutcome, CaseResult, RunEnd, SuiteReport
+
+_NOT_BEGUN = {126: "cannot be executed", 127: "is not there"}
+"""What a shell says of a program by its exit code."""
 
 
 async def checkout_of(scene: Scene, name: str, patch: str = "") -> Path:
@@ -65,6 +70,24 @@ def refuse_missing_setup(project: Project, report: SuiteReport, *, forgiven: Seq
         raise failed(
             "setup_required",
             f"the tests need packages that are not installed: {', '.join(missing)}",
+        )
+
+
+def refuse_missing_command(project: Project, report: SuiteReport) -> None:
+    """Raise the named failure when a shell could not begin the repository's own suite: no fix would be proved.
+
+    Raises:
+        PermanentError: ``test_tool_missing``.
+    """
+    if report.end is RunEnd.EXITED and report.exit_code in _NOT_BEGUN and not report.results:
+        argv = project.plan.command
+        command = one_line(argv[2] if argv[:2] == ("sh", "-c") else " ".join(argv), 200)
+        raise failed(
+            "test_tool_missing",
+            f"the test command ended with exit code {report.exit_code}: {command!r} names a program that "
+            f"{_NOT_BEGUN[report.exit_code]}",
+            next_step=f"Correct `test` in {PROJECT_FILE}, install the program where the server runs, or name a "
+            "`setup` that puts it into $AI_OPS_SETUP_DIR/bin.",
         )
 
 

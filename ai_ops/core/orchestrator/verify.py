@@ -20,6 +20,7 @@ from ai_ops.core.orchestrator.reproduce import Reproduction
 from ai_ops.core.orchestrator.scene import Scene
 from ai_ops.core.orchestrator.suites import (
     checkout_of,
+    refuse_missing_command,
     refuse_missing_setup,
     run_suite,
     setup_layer,
@@ -56,6 +57,7 @@ async def _verify_base(scene: Scene, reproduction: Reproduction) -> Outcome:
         _run(scene, layer, "reproduction-again", reproduction.patch, reproduction.paths),
     )
     refuse_missing_setup(scene.project, report)
+    refuse_missing_command(scene.project, report)
     await scene.tools.trace.put_patch(scene.run_id, _BASELINE, report_to_json(report))
     judged = proof.judge_reproduction(again, error=scene.error, new_tests=frozenset(reproduction.paths))
     flaky = proof.unsteady_on_base(judged, reproduction.test_ids)
