@@ -74,7 +74,7 @@ def refuse_missing_setup(project: Project, report: SuiteReport, *, forgiven: Seq
 
 
 def refuse_missing_command(project: Project, report: SuiteReport) -> None:
-    """Raise the named failure when a shell could not begin the repository's own suite: no fix would be proved.
+    """Raise the named failure when a shell could not begin the repository's own suite.
 
     Raises:
         PermanentError: ``test_tool_missing``.
@@ -86,8 +86,8 @@ def refuse_missing_command(project: Project, report: SuiteReport) -> None:
             "test_tool_missing",
             f"the test command ended with exit code {report.exit_code}: {command!r} names a program that "
             f"{_NOT_BEGUN[report.exit_code]}",
-            next_step=f"Correct `test` in {PROJECT_FILE}, install the program where the server runs, or name a "
-            "`setup` that puts it into $AI_OPS_SETUP_DIR/bin.",
+            next_step=f"Correct `test` in {PROJECT_FILE}, install the program where the server runs, or name "
+            "a `setup` that puts it into $AI_OPS_SETUP_DIR/bin.",
         )
 
 
