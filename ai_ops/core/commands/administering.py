@@ -77,6 +77,18 @@ _LOOKS: Final[Mapping[str, str]] = {
     "chkconfig": "--list",
     "authselect": "current|list|show",
     "logrotate": r"-\w*d\w*|--debug",
+    "tmutil": r"list\w*|latest\w*|machinedirectory|status|destinationinfo|compare|version",
+    "dseditgroup": r"-o (read|checkmember)\b",
+    "dscl": r"\S+ -?(read|list|search|cat|readall|ls)",
+    "sysadminctl": r".*status",
+    "defaults": r"read\S*|domains|find|help",
+    "scutil": r"--(get|dns|proxy|nwi)",
+    "pmset": r"-g.*",
+    "networksetup": r"-(get|list|show|is)\w*",
+    "systemsetup": r"-get\w*",
+    "kextload": _NOTHING,
+    "kmutil": r"showloaded|inspect|find|print\S*",
+    "profiles": r"list|show|status",
     "tailscale": "status|ip|ping|version",
     "wg": "show",
 }
@@ -157,6 +169,18 @@ def administration(call: Call) -> Iterator[str]:
         yield "disk_write"
 
 
+def _tries_ports(call: Call) -> bool:
+    """Whether many ports of a host are tried, rather than one waited for."""
+    ports = call.plain[call.plain.index(strangers[0]) + 1 :] if (strangers := _named(call)) else ()
+    return sum(port.isdigit() for port in ports) > 1 or any(
+        "$(" in port or port.startswith(("{", "$RANDOM")) for port in ports
+    )
+
+
+def _named(call: Call) -> list[str]:
+    return [host for host in hosts(call) if host in call.plain]
+
+
 def attacks(call: Call) -> Iterator[str]:
     """Find tools that scan, listen to or attack other machines."""
     if _HELP.search(" ".join(call.args)):
@@ -168,6 +192,7 @@ def attacks(call: Call) -> Iterator[str]:
             and (strangers or any("://" in arg and not LOCAL.search(arg) for arg in call.args))
         )
         or (call.name in ("nc", "ncat", "netcat") and re.search(r"\s\d+-\d+$", call.text) and strangers)
+        or (call.name in ("nc", "ncat", "netcat") and call.has("-z") and strangers and _tries_ports(call))
         or (
             call.name in ("ping", "fping", "nc", "ncat")
             and re.search(r"\d+\.\d+\.\d+\.(\$|\d+/\d|\{)", call.text)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from ai_ops.core.commands.disguises import HIDDEN
 from ai_ops.core.commands.findings import Finding
+from ai_ops.core.commands.keeping import Known
 from ai_ops.core.commands.reading import MOST_CHARACTERS
+from ai_ops.core.commands.translating import is_split, is_windows, translated
 from ai_ops.core.commands.walking import MOST_COMMANDS, Budget, Walk
 
 __all__ = ["Budget", "analyse", "hosts_of"]
@@ -24,6 +26,11 @@ def analyse(text: str, budget: Budget | None = None) -> tuple[Finding, ...]:
     budget.commands = MOST_COMMANDS
     walk = Walk(budget=budget)
     walk.script(text, 0)
+    if is_windows(text):
+        walk.known = Known()
+        walk.script(translated(text), 0, hidden=is_split(text))
+        if is_split(text):
+            walk.note("obfuscated", text)
     if len(text) > MOST_CHARACTERS or walk.budget.spent:
         walk.note("too_long", text)
     if HIDDEN.search(text):

@@ -36,6 +36,10 @@ _PLACE = re.compile(
     r"(?:[^@\s]+@)?(\[[0-9a-f:.]+\]|[\w-]+(?:\.[\w-]+)+\.?|localhost)(?:[:/].*)?", re.IGNORECASE
 )
 _SCP = re.compile(r"(?:[^@\s/]+@)?([\w.-]{2,}):(?!//).*")
+_NUMBER = re.compile(
+    r"(?:^|//|@)(0x[0-9a-f]{6,8}|\d{8,10}|(?:0x[0-9a-f]+|0\d+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+|\d+)){1,3})(?=[:/?]|$)",
+    re.IGNORECASE,
+)
 _DEVICE = re.compile(r"/dev/(?:tcp|udp)/([^/\s]+)/")
 _SOCAT = re.compile(r"(?:tcp|udp|openssl|ssl|sctp)[46]?(?:-connect)?:([^:,\s]+)", re.IGNORECASE)
 
@@ -54,6 +58,24 @@ def hosts(call: Call) -> Iterator[str]:
             yield found[1]
         elif "$" in arg:
             yield arg  # only known when it runs: no policy names it
+
+
+def hidden_address(arg: str) -> str:
+    """Return the address that is written otherwise than in four decimal numbers, empty for none."""
+    found = _NUMBER.search(arg)
+    if not found:
+        return ""
+    digits = found[1].lower().split(".")
+    if len(digits) == 4 and all(each == "0" or not each.startswith("0") for each in digits):
+        return ""
+    try:
+        parts = [int(each, 16 if each[:2] == "0x" else 8 if each[:1] == "0" else 10) for each in digits]
+    except ValueError:
+        return ""
+    value = sum(part << 8 * (3 - at) for at, part in enumerate(parts[:-1])) + parts[-1]
+    if value >= 1 << 32 or (len(digits) == 1 and value < 1 << 24):
+        return ""
+    return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
 
 
 def _places(call: Call) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ _EDITORS = names(
 """Programs that write to the files that they are given."""
 _MAKERS = names("sort gcc g++ cc c++ clang clang++ ld go rustc iconv shuf pandoc gpg objcopy")
 """Programs whose ``-o`` is a file that they write."""
+_FILES_OF_FIND = ("-fprint", "-fprintf", "-fprint0", "-fls")
 _KERNEL = frozenset({"insmod", "modprobe", "rmmod", "kexec", "setcap", "pkexec", "capsh"})
 _AS_OTHERS = frozenset(
     {"run0", "newgrp", "sg", "setpriv", "gosu", "su-exec", "sudoedit", "calife", "please", "xhost"}
@@ -64,7 +65,6 @@ def deletions(call: Call) -> Iterator[str]:
         and any(map(is_vital, paths))
     ):
         yield "destructive_delete"
-    yield from _on_windows(call)
 
 
 def _removed(call: Call, paths: list[str], *, recursive: bool) -> Iterator[str]:
@@ -124,22 +124,6 @@ def _searches_widely(call: Call) -> bool:
     return outside or not (named or any(path not in (".", "*") for path in starts))
 
 
-def _on_windows(call: Call) -> Iterator[str]:
-    name, args = call.name.lower(), call.text.lower()
-    if (name in ("del", "erase") and "/s" in call.args) or (name in ("rd", "rmdir") and "/s" in call.args):
-        yield "destructive_delete"
-    elif name == "format" and re.search(r"\b[a-z]:", args):
-        yield "disk_write"
-    elif name in ("vssadmin", "wbadmin", "bcdedit") and re.search("delete|recoveryenabled", args):
-        yield "destructive_delete"
-    elif name in ("reg", "schtasks", "sc", "wmic") and re.search(r"\b(add|create)\b", args):
-        yield "persistence"
-    elif name == "reg" and "delete" in args:
-        yield "system_write"
-    elif name == "cipher" and "/w" in args:
-        yield "destructive_delete"
-
-
 def disks(call: Call) -> Iterator[str]:
     """Find what writes to a disk or to the places where writing changes the machine."""
     if _HELP & set(call.args):
@@ -172,6 +156,8 @@ def written(call: Call) -> Iterator[str]:
     elif call.name in ("cp", "mv", "ln", "install", "rsync", "scp") and len(plain) > 1:
         target = call.value("-t", "--target-directory") or plain[-1]
         yield from call.paths([target, f"{target.rstrip('/')}/{plain[0].rpartition('/')[2]}"])
+    elif call.name in ("find", "gfind"):
+        yield from call.paths([call.value(option) for option in _FILES_OF_FIND if call.value(option)])
     elif call.name == "patch":
         yield from call.paths([f"{into}/x" for into in [call.value("-d", "--directory")] if into])
     elif call.name == "dd":

@@ -25,6 +25,9 @@ _MINERS = re.compile(
     r"|cryptonight|randomx)\b|stratum\+\w+://|--donate-level|\bpool\.[\w.-]+:\d+",
     re.IGNORECASE,
 )
+_NAMES_THEM = frozenset(
+    {"grep", "rg", "ag", "echo", "printf", "git", "pgrep", "pkill", "killall", "ps", "which", "man"}
+)
 _NO_OPS = frozenset({":", "true", "false", "let", "[", "[[", "test", "expr"})
 
 
@@ -37,7 +40,7 @@ def exhaustion(call: Call) -> Iterator[str]:
         or (
             call.name.lower() in _WASTES
             or (call.name == "ulimit" and "unlimited" in call.args and call.has("-u", "-v", "-n"))
-            or (call.name not in ("grep", "rg", "echo", "git") and _MINERS.search(call.text))
+            or (call.name not in _NAMES_THEM and _MINERS.search(call.text))
         )
     ):
         yield "resource_exhaustion"

@@ -17,6 +17,7 @@ from ai_ops.core.commands import (
     repositories,
     sending,
     stores,
+    windows,
 )
 from ai_ops.core.commands.call import Call
 
@@ -41,6 +42,7 @@ _RULES: Final = (
     stores.databases,
     programs.programs,
     programs.options,
+    windows.windows,
 )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.packages import USUAL_SOURCE
+from ai_ops.core.commands.parts import Kind, Word
 from ai_ops.core.commands.places import LOCAL, placed, starts_of
 
 _FETCHERS: Final = names("curl wget fetch aria2c axel lwp-download http https xh wget2 curlie lynx tftp ftp")
@@ -24,7 +25,9 @@ _TARGETS = ("-o", "-O", "--output", "--output-document", "--out", "-P")
 def variables_after(call: Call) -> Mapping[str, str]:
     """Return the variables that a command sets; those of a script are ``1``, ``2`` and ``@``."""
     if call.name in ("export", "declare", "local", "readonly", "typeset"):
-        return dict(arg.split("=", 1) for arg in call.args if "=" in arg)
+        named = [arg.split("=", 1) for arg in call.args if "=" in arg]
+        refers = call.name != "export" and call.has("-n")
+        return {name: f"${value}" if refers else value for name, value in named}
     if call.name == "for" and "in" in call.args:
         return {call.args[0]: " ".join(call.args[call.args.index("in") + 1 :])}
     if call.name == "set" and "--" in call.args:
@@ -118,6 +121,17 @@ class Known:
     listed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     folder: str = "."
+    decoded: set[str] = field(default_factory=set)
+
+    def decode(self, name: str, *, made: bool) -> None:
+        """Remember whether a variable holds what was decoded."""
+        (self.decoded.add if made else self.decoded.discard)(name)
+
+    def holds_decoded(self, word: Word) -> bool:
+        """Whether a word takes the value of a variable that was decoded."""
+        return bool(self.decoded) and any(
+            part.kind is Kind.VARIABLE and part.text in self.decoded for part in word
+        )
 
     def keep(self, call: Call) -> None:
         """Remember what a command changes for those after it."""

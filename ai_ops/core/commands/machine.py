@@ -14,7 +14,9 @@ _GUARDS = re.compile(
 )
 
 
-_HIDES = re.compile(r"/(tmp|var/tmp|dev/shm)/|(.*/)?\.\w")
+_HIDES = re.compile(r"/(tmp|var/tmp|dev/shm)/|(.*/)?\.\w[^/]*$")
+_HIDDEN = re.compile(r"(.*/)?\.\w[^/]*")
+"""A program whose file is hidden; those in a hidden folder, as of an environment, are not."""
 _RUNTIMES = re.compile(
     r"(python|java|ruby|perl)[\d.]*|(ba|z|da)?sh|sshd?|systemd\S*|dockerd|containerd|init|dbus\S*|crond?"
     r"|Xorg|NetworkManager|kubelet"
@@ -35,6 +37,9 @@ def later(call: Call) -> Iterator[str]:
         or name == "ssh-copy-id"
         or any(variable == "PROMPT_COMMAND" and value for variable, value in call.sets())
         or (name == "pm2" and call.at("startup"))
+        or re.search(r"^npm (pkg set|set-script) (.* )?(scripts\.)?(pre|post)?install[ =]", text)
+        or (name == "osascript" and "login item" in text)
+        or (call.behind and _HIDDEN.fullmatch(call.path))
         or (call.how in ("nohup", "setsid", "daemonize", "tmux", "screen") and _HIDES.match(call.path))
     ):
         yield "persistence"

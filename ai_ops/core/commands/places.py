@@ -21,8 +21,8 @@ _CREDENTIAL = re.compile(
     r"""(^|/)etc/(passwd|shadow|gshadow|sudoers)\b | (^|/)\.ssh(/(?!config|known_hosts|.*\.(pub|example))|$)
     | (^|/)id_(rsa|dsa|ecdsa|ed25519)$ | (^|/)\.aws(/|$) | (^|/)\.(netrc|git-credentials|pgpass|pypirc
     |vault-token)$
-    | (^|/)\.docker/config\.json | (^|/)\.kube(/|$) | (^|/)\.gnupg(/|$) | (^|/)\.config/(gh|glab-cli|gcloud
-    |op)(/|$)
+    | (^|/)\.docker(/config\.json|/?$) | (^|/)\.kube(/|$) | (^|/)\.gnupg(/|$) | (^|/)\.config/(gh|glab-cli
+    |gcloud|op)(/|$)
     | (^|/)\.azure(/|$) | /proc/[^/]+/(environ|mem)$ | serviceaccount/token | (^
     |/)\.claude(/\.credentials|\.json)
     | (^|/)(Login\ Data|cookies\.sqlite|logins\.json|key4\.db|Cookies)$ | /etc/kubernetes/.*\.(conf|key)
@@ -59,7 +59,8 @@ _STARTS_PROGRAMS = re.compile(
     | sitecustomize\.py | usercustomize\.py | site-packages/[^/]+\.pth | ^\$\([^)]*site[^)]*\)/ | (^
     |/)\.vimrc$ | (^|/)\.claude/
     | (^|/)\.gitconfig$
-    | (^|/)\.husky/ | (^|/)\.mcp\.json$ | (^|/)\.emacs$ | Start\ Menu | CurrentVersion\\Run""",
+    | (^|/)\.husky/ | (^|/)\.mcp\.json$ | (^|/)\.emacs$ | Start\ Menu | CurrentVersion[\\/]Run
+    | PowerShell/(Microsoft\.\w+_)?[pP]rofile\.ps1$""",
     re.VERBOSE,
 )
 _TRACES = re.compile(
@@ -77,6 +78,7 @@ LOCAL: Final = re.compile(
     r"(^|//|@)(localhost|127\.\d+\.\d+\.\d+|\[::1\]|0\.0\.0\.0|::1|host\.docker\.internal)([:/]|$)"
 )
 """An address of this machine."""
+_WINDOWS_SYSTEM = re.compile(r"[A-Za-z]:/+(Windows|Program Files|ProgramData)\b", re.IGNORECASE)
 _WINDOWS = re.compile(r"^[A-Za-z]:(\\|/|$)|^\\\\")
 
 DEVICES: Final = ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin", "/dev/tty", "/dev/fd/")
@@ -133,7 +135,7 @@ def is_vital(path: str) -> bool:
     ):
         return True
     if path.startswith("~"):
-        return not re.match(r"~/(\.cache|tmp|\.npm|\.local/share/Trash)(/|$)", path)
+        return not re.match(r"~/(\.cache|tmp|\.npm|\.local/share/Trash|AppData/Local/Temp)(/|$)", path)
     return path.startswith("/")
 
 
@@ -169,6 +171,8 @@ def written_rule(path: str) -> str:
     ):
         if pattern.search(path):
             return rule
+    if _WINDOWS_SYSTEM.match(path):
+        return "system_write"
     if is_system(path) and not path.startswith(("/home/", "/Users/", "/mnt/", "/media/", "/srv/", "/opt/")):
         return "system_write"
     return ""

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.disguises import is_open_text
 from ai_ops.core.commands.naming import names
-from ai_ops.core.commands.places import is_credential, is_system, is_vital, placed, written_rule
+from ai_ops.core.commands.places import (
+    is_credential,
+    is_secret_file,
+    is_system,
+    is_vital,
+    placed,
+    written_rule,
+)
 from ai_ops.core.commands.stores import LOST
 
 _OPTIONS = {
@@ -51,7 +58,7 @@ _OPTIONS = {
     "octave": ("--eval",),
     "gnuplot": ("-e",),
     "jrunscript": ("-e",),
-    "jjs": (),
+    "jjs": ("-c", "-e"),
     "gjs": ("-c",),
     "qjs": ("-e",),
     "irb": (),
@@ -60,6 +67,9 @@ _OPTIONS = {
     "rails": ("runner",),
     "jshell": (),
 }
+_COMPILES = frozenset({"go", "gcc", "cc", "clang", "tcc", "rustc", "java", "kotlinc", "csc", "dotnet-script"})
+"""Programs that are given the source of one."""
+_READS_INPUT = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`")
 _JOINED = re.compile(r"(['\"])\s*[+.]\s*\1|(['\"])\s+\2")
 _RUNS = re.compile(
@@ -71,16 +81,27 @@ _RUNS = re.compile(
 _DELETES = re.compile(
     r"rmtree|rm_rf|rmSync|rmdirSync|unlink|remove_tree|removedirs|Remove-Item|remove_dir_all|fs\.rm\b"
     r"|Deno\.remove|rimraf|deltree|File\.delete|FileUtils\.(rm|remove)\w*|os\.remove|emptyDir|del_dir_r"
-    r"|removeSync"
+    r"|removeSync|RemoveAll|Directory\.Delete"
 )
 _SOCKET = re.compile(
-    r"socket|start_server|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|require\(.(net"
+    r"socket|start_server|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|net\.Dial|TcpStream|require\(.(net"
     r"|socket).\)|io\.popen",
     re.IGNORECASE,
 )
 _A_SHELL = re.compile(
     r"['\"`](/\S*/)?(ba|z|da|k)?sh[\s'\"`]|/bin/(ba)?sh|`(ba)?sh\b|spawn\(.(ba)?sh|[\[(,]\s*['\"](ba|z|da|k)?sh['\"]|`#\{|dup2"
     r"|pty\.spawn|cmd\.exe|exec\b",
+    re.IGNORECASE,
+)
+_CONNECTS = re.compile(
+    r"\bconnect\(|connect\s*\(?\w*,|create_connection|TCPSocket|fsockopen|stream_socket_client|createConnection"
+    r"|net\.Dial|TcpStream|TCPClient|\bSocket\.tcp\(|open_connection",
+    re.IGNORECASE,
+)
+_RECEIVES = re.compile(r"\b(gets|recv\w*|read\w*|receive|fgets|fread|data|scan\w*)\b", re.IGNORECASE)
+_RUNS_RECEIVED = re.compile(
+    r"\bpopen|\bsystem\b|\bexec\w*\(|\beval\b|spawn|check_output|getoutput|\bcapture[23e]*\b|`#|%x|shell_exec"
+    r"|passthru|exec\.Command|process::Command|subprocess\.(run|Popen|call)|Invoke-Expression|\biex\b",
     re.IGNORECASE,
 )
 _FETCHES = re.compile(
@@ -104,6 +125,7 @@ _SENDS = re.compile(
 _SECRETS = re.compile(
     r"os\.environ|process\.env|ENV\b|%ENV|getenv|\.ssh|\.aws|/etc/passwd|\.env\b|`(env|printenv|cat )"
 )
+_CERTIFICATE = re.compile(r"\.(pem|crt|p12|pfx|key)$")
 _LOOPS = re.compile(r"\b(while|for|until|loop)\b")
 _HOME = re.compile(r"Path\.home\(\)|homedir\(\)|Dir\.home|(ENV|ENVIRON|environ|env)\W{1,3}HOME|getenv\(.HOME")
 _GIVEN_HOME = re.compile(rf"['\"]\s*,[^;\n]{{0,60}}?({_HOME.pattern})")
@@ -150,6 +172,11 @@ def _grows(code: str) -> bool:
     )
 
 
+def _is_private(path: str) -> bool:
+    """Whether a path holds what is not to leave; a certificate is needed to connect."""
+    return is_credential(path) or (is_secret_file(path) and not _CERTIFICATE.search(path))
+
+
 _ARGUMENTS = re.compile(r"\bARGV\b|\bargv\b|\$@|\$argv")
 
 
@@ -170,6 +197,8 @@ def with_code(name: str, code: str) -> Call | None:
 def code_of(call: Call) -> str:
     """Return the code that an interpreter is given, in an argument or by what it reads; empty for none."""
     name = re.sub(r"[\d.]+$", "", call.name)
+    if name in _COMPILES:
+        return (call.given or "") if _READS_INPUT & set(call.plain) or not call.plain[1:] else ""
     if name not in _OPTIONS:
         return ""
     if name in ("awk", "gawk", "mawk"):
@@ -251,7 +280,11 @@ def programs(call: Call) -> Iterator[str]:
         or _DELETES_HOME.search(code)
     ):
         yield "destructive_delete"
-    if "pty.spawn" in code or (_SOCKET.search(code) and _A_SHELL.search(code)):
+    if (
+        "pty.spawn" in code
+        or (_SOCKET.search(code) and _A_SHELL.search(code))
+        or (_CONNECTS.search(code) and _RECEIVES.search(code) and _RUNS_RECEIVED.search(code))
+    ):
         yield "reverse_shell"
     if _FETCHES.search(call.text) and (
         _EVALUATES.search(code) or (_KEEPS.search(code) and _STARTS_IT.search(code))
@@ -260,7 +293,8 @@ def programs(call: Call) -> Iterator[str]:
     elif (_DECODES.search(code) and _EVALUATES.search(code)) or _RUNS_DECODED.search(code):
         yield "obfuscated"
     if (_SENDS.search(code) and _SECRETS.search(code) and re.search(r"http|smtp|ftp|sendall", code)) or (
-        _FETCHES.search(code) and _WHOLE_ENVIRONMENT.search(code)
+        (_FETCHES.search(code) or _CONNECTS.search(code))
+        and (_WHOLE_ENVIRONMENT.search(code) or any(map(_is_private, texts)))
     ):
         yield "exfiltration"
     if any(map(is_credential, texts)):

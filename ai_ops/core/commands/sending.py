@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.connecting import hidden_address
 from ai_ops.core.commands.credentials import SECRET_NAME
 from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import LOCAL, is_credential, is_secret_file
@@ -76,7 +77,10 @@ _SERVERS = re.compile(
     r"|-S \S+:\d+|-run -e httpd"
 )
 _PACKERS = frozenset({"tar", "cat", "zip", "gzip", "base64", "mysqldump", "pg_dump", "env", "printenv", "dd"})
-_METADATA = re.compile(r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|fd00:ec2::254")
+_METADATA = re.compile(
+    r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|fd00:ec2::254|a9fe:a9fe"
+)
+_HERE = "127.0.0.1"
 
 
 def shells(call: Call) -> Iterator[str]:
@@ -135,8 +139,13 @@ def downloads(call: Call) -> Iterator[str]:
 def leaks(call: Call) -> Iterator[str]:
     """Find what is sent away: files, secrets, what another command printed."""
     text = " ".join(call.args)
+    hidden = []
+    if call.name in _FETCHERS or call.name in _SOCKETS:
+        hidden = [address for arg in call.plain if (address := hidden_address(arg))]
+        if any(address != _HERE for address in hidden):
+            yield "obfuscated"
     if call.name not in ("echo", "printf", "grep", "rg", "git", "gh", "sed", "awk") and _METADATA.search(
-        text
+        " ".join((text, *hidden))
     ):
         yield "credential_read"
     if call.name in ("curl", "wget") and "docker.sock" in text:

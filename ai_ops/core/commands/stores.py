@@ -7,6 +7,27 @@ from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.naming import names
+from ai_ops.core.commands.places import is_credential, placed
+
+MANAGERS = names("docker podman nerdctl docker-compose kubectl oc helm")
+"""Programs that make containers after a description."""
+_REACHES_HOST = re.compile(
+    r"\bprivileged\"?:\s*true|\b(hostPID|hostNetwork|hostIPC)\"?:\s*true|\b(pid|network_mode|ipc|userns_mode):\s*"
+    r"[\"']?host\b|docker\.sock|-\s*[\"']?/:/|\bpath\"?:\s*[\"']?/[\"']?\s*(\n|,|\}|$)|[\"']/:/|\bcluster-admin\b"
+    r"|SYS_ADMIN"
+)
+
+
+def reaches_host(text: str) -> bool:
+    """Whether a description of containers lets one of them reach its host."""
+    return bool(_REACHES_HOST.search(text))
+
+
+_MOUNTS = re.compile(r"(?:-v|--volume)[= ]?([^\s:,]+):|\b(?:source|src)=([^\s,]+)")
+
+
+def _mounted(found: tuple[str, str]) -> str:
+    return placed(found[0] or found[1], ".")
 
 
 def containers(call: Call) -> Iterator[str]:
@@ -27,6 +48,8 @@ def containers(call: Call) -> Iterator[str]:
         text,
     ):
         yield "container_escape"
+    if any(map(is_credential, map(_mounted, _MOUNTS.findall(text)))):
+        yield "credential_read"
     if call.at("cp") and re.search(r":(/etc|/root|/usr|/bin|/var/spool|/lib)", call.plain[-1]):
         yield "infrastructure"
     if call.how in ("xargs", "read") and call.plain[:1] in (("rm",), ("rmi",), ("kill",), ("stop",)):

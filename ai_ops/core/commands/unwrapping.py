@@ -66,6 +66,26 @@ _POSITIONAL = {
 }
 
 
+_CMDLETS = {
+    "get-content": "cat",
+    "gc": "cat",
+    "invoke-webrequest": "curl",
+    "invoke-restmethod": "curl",
+    "start-bitstransfer": "curl",
+    "iwr": "curl",
+    "irm": "curl",
+    "invoke-expression": "eval",
+    "iex": "eval",
+    "copy-item": "cp",
+    "copy": "cp",
+    "xcopy": "cp",
+    "robocopy": "cp",
+    "move-item": "mv",
+    "move": "mv",
+}
+"""Cmdlets and programs of Windows that do what one of a shell does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inner:
     """What a command starts: ``argv`` itself, or ``text`` that a shell reads.
@@ -81,7 +101,9 @@ class Inner:
 
 def base(name: str) -> str:
     """Return a program's name without its folder."""
-    return name.rpartition("/")[2].removesuffix(".exe") or name
+    bare = name.rpartition("/")[2]
+    lower = bare.lower()
+    return _CMDLETS.get(lower, lower.removesuffix(".exe") if lower.endswith(".exe") else bare) or name
 
 
 def unwrap(argv: Sequence[str]) -> list[Inner]:
@@ -97,6 +119,15 @@ def unwrap(argv: Sequence[str]) -> list[Inner]:
         return _parallel(_after_options(name, args))
     if name == "eval":
         return [Inner(text=" ".join(args), how=name)]
+    if name.lower() == "cmd":
+        at = next((at for at, arg in enumerate(args) if re.match(r"/[ckCK]", arg)), len(args))
+        text = " ".join((*filter(None, (arg[2:] for arg in args[at : at + 1])), *args[at + 1 :]))
+        return [Inner(text=text, how="cmd")] if text else []
+    if name.lower() in ("powershell", "pwsh"):
+        return _powershell(args)
+    if name.lower() in ("call", "start", "start-process", "saps", "wsl", "pcalua"):
+        rest = [arg for arg in args if arg and not re.fullmatch(r"/\w+|-\w+", arg)]
+        return [Inner(tuple(rest), how=name)] if rest else []
     if name == "trap" and args:
         return [Inner(text=args[0], how=name)]
     if name == "alias":
@@ -200,6 +231,32 @@ def _texts(name: str, args: list[str]) -> list[str]:
     found = [args[at + 1] for at, arg in enumerate(args[:-1]) if option.fullmatch(arg)]
     found += [arg.partition("=")[2] for arg in args if "=" in arg and option.fullmatch(arg.partition("=")[0])]
     return [_SAYS_RUN.sub("", text) for text in found]
+
+
+def _powershell(args: list[str]) -> list[Inner]:
+    """Return the text that PowerShell is given: behind the option for it, or what is no option."""
+    for at, arg in enumerate(args[:-1]):
+        if re.fullmatch(r"-c\w*", arg, re.IGNORECASE):
+            return [Inner(text=" ".join(args[at + 1 :]), how="powershell")]
+    rest = _after(args, "", _POWERSHELL_VALUED)
+    return [Inner(text=" ".join(rest), how="powershell")] if rest and "-" in rest[0][1:] else []
+
+
+_POWERSHELL_VALUED = tuple(
+    form
+    for option in (
+        "ExecutionPolicy",
+        "ep",
+        "WindowStyle",
+        "w",
+        "Version",
+        "File",
+        "f",
+        "EncodedCommand",
+        "enc",
+    )
+    for form in (f"-{option}", f"-{option.lower()}")
+)
 
 
 def _parallel(args: list[str]) -> list[Inner]:

@@ -10,7 +10,15 @@ from typing import Final
 from ai_ops.core.commands import programs
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.connecting import hosts
-from ai_ops.core.commands.disguises import RUNS_TEXT, argv_of, is_covered, is_open, is_open_text, is_plain
+from ai_ops.core.commands.disguises import (
+    RUNS_TEXT,
+    argv_of,
+    is_covered,
+    is_open,
+    is_open_script,
+    is_open_text,
+    is_plain,
+)
 from ai_ops.core.commands.expanding import MOST_VALUE, Field, expand
 from ai_ops.core.commands.findings import Finding
 from ai_ops.core.commands.judging import rules_of
@@ -20,6 +28,7 @@ from ai_ops.core.commands.parts import Command, Kind, Word
 from ai_ops.core.commands.passing import passed
 from ai_ops.core.commands.places import placed
 from ai_ops.core.commands.reading import MOST_CHARACTERS, read, words_of
+from ai_ops.core.commands.stores import MANAGERS, reaches_host
 from ai_ops.core.commands.unwrapping import SHELLS, base, unwrap
 
 _DEEPEST = 8
@@ -120,6 +129,7 @@ class Walk:
         argv, disguised = argv_of(fields)
         if disguised:
             self.note("obfuscated", " ".join(each.text for each in fields))
+        self.decoded = self.decoded or any(map(self.known.holds_decoded, words))
         if self.decoded and (base(argv[0]) in RUNS_TEXT or (words and not is_plain(words[0]))):
             self.note("obfuscated", " ".join((*before.argv, "|", *argv) if before.argv else argv))
         call = Call(
@@ -147,7 +157,7 @@ class Walk:
         output = printed((call.name, *call.args), given)
         if output is not None:
             self.known.files.update(dict.fromkeys(writes, output))
-        argv = (call.name, *call.args)
+        argv = (base(call.name), *call.args)
         line = f"{before.line} | {call.text}" if before.line else call.text
         return _Pipe(argv, output, before.decoded or decodes(argv), line[:_MOST_LINE])
 
@@ -196,6 +206,7 @@ class Walk:
             value = before.get(found[1], "") if found[2] else ""
             value += " ".join(each.text for each in self._expanded(rest, depth))
             own[found[1]] = value[:MOST_VALUE]
+            self.known.decode(found[1], made=self.decoded)
             self.budget.spent = self.budget.spent or len(value) > MOST_VALUE
             words = words[1:]
         return words, own
@@ -291,7 +302,7 @@ class Walk:
 
     def _opens(self, call: Call, name: str, depth: int) -> None:
         """Judge a command whose name is open, or which is a file that is known."""
-        if is_open(name):
+        if is_open(name) and call.args[:1] != ("=",):  # PowerShell assigns so
             fetched = re.match(r"\$\((curl|wget)", name)
             self.note("remote_code" if fetched else "hidden_command", call.text)
         runs = [name] + (
@@ -305,15 +316,28 @@ class Walk:
         for path in (placed(each, self.known.folder) for each in runs):
             if self.known.is_fetched(path):
                 self.note("remote_code", f"{call.text} ({path})")
+        if manifest := self._manifest(call):
+            self.note("container_escape", manifest)
         if call.name in _BUILDERS and any(map(self.known.is_fetched, (call.folder, *call.paths(call.plain)))):
             self.note("remote_code", call.text)
-        if call.name in SHELLS and depth < _DEEPEST:
+        if call.name in (*SHELLS, *_SOURCES) and depth < _DEEPEST:
             for arg in call.args:
-                if arg.startswith("$(") and (text := self._output(arg[2:-1].replace("\u00a0", " "), depth)):
+                if not arg.startswith("$("):
+                    continue
+                if text := self._output(arg[2:-1].replace("\u00a0", " "), depth):
                     self.script(text, depth + 1)
+                elif call.plain[:1] == (arg,) and is_open_script(arg):
+                    self.note("hidden_command", call.text)
         for each in runs:
             if (written := self.known.files.pop(each.removeprefix("./"), None)) is not None:
                 self._written(call.name, written)
+
+    def _manifest(self, call: Call) -> str:
+        """Return the description of containers that a command is given, where one of them reaches the host."""
+        if call.name not in MANAGERS:
+            return ""
+        files = (self.known.files.get(path.removeprefix("./"), "") for path in call.plain)
+        return next((text for text in (call.given or "", *files) if reaches_host(text)), "")
 
     def _written(self, name: str, text: str) -> None:
         """Judge a file that was written before and is run now, as its interpreter would."""
