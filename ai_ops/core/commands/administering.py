@@ -77,6 +77,8 @@ _LOOKS: Final[Mapping[str, str]] = {
     "chkconfig": "--list",
     "authselect": "current|list|show",
     "logrotate": r"-\w*d\w*|--debug",
+    "dconf": r"read|list|dump|watch",
+    "gsettings": r"get|list-\S+|range|describe|monitor|writable",
     "tmutil": r"list\w*|latest\w*|machinedirectory|status|destinationinfo|compare|version",
     "dseditgroup": r"-o (read|checkmember)\b",
     "dscl": r"\S+ -?(read|list|search|cat|readall|ls)",

@@ -22,6 +22,7 @@ _NAMES_ONLY = names(
 )
 """Programs that take the name of a file and not what stands in it; whatever else is given one reads it."""
 _LISTS_USERS = re.compile(r"(cut -d ?:? -f ?1|g?awk -F ?: \{ ?print \$1 ?\}|wc -l|grep -c \S+) /etc/passwd$")
+_SHOWS_ENVIRONMENT = re.compile("[axuwfhljvcSTrn]*e[axuwfhljvcSTrn]*")
 _TAKES_TARGET = frozenset({"cp", "mv", "ln", "install", "scp", "rsync", "tee", "ssh-add"})
 _OPENERS = names("cat less more head tail base64 strings xxd od tac nl hexdump bat grep egrep rg awk cut")
 
@@ -57,6 +58,8 @@ def credentials(call: Call) -> Iterator[str]:
     ):
         yield "credential_read"
     if name in ("echo", "printf", "printenv") and _prints_secret(call):
+        yield "credential_read"
+    if name == "ps" and any(map(_SHOWS_ENVIRONMENT.fullmatch, call.args[:1])):
         yield "credential_read"
     if _TELLS_CREDENTIALS.search(text):
         yield "credential_read"

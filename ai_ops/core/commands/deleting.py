@@ -37,7 +37,20 @@ _MAKERS = names("sort gcc g++ cc c++ clang clang++ ld go rustc iconv shuf pandoc
 _FILES_OF_FIND = ("-fprint", "-fprintf", "-fprint0", "-fls")
 _KERNEL = frozenset({"insmod", "modprobe", "rmmod", "kexec", "setcap", "pkexec", "capsh"})
 _AS_OTHERS = frozenset(
-    {"run0", "newgrp", "sg", "setpriv", "gosu", "su-exec", "sudoedit", "calife", "please", "xhost"}
+    {
+        "run0",
+        "newgrp",
+        "newuidmap",
+        "newgidmap",
+        "sg",
+        "setpriv",
+        "gosu",
+        "su-exec",
+        "sudoedit",
+        "calife",
+        "please",
+        "xhost",
+    }
 )
 _HELP = frozenset({"--help", "-h", "--version", "-V", "help"})
 
@@ -54,7 +67,7 @@ def deletions(call: Call) -> Iterator[str]:
     elif call.name == "find" and call.has("-delete"):
         if _searches_widely(call):
             yield "destructive_delete"
-    elif call.name == "mv" and any(map(is_vital, paths[:-1])):
+    elif call.name == "mv" and (any(map(is_vital, paths[:-1])) or paths[-1:] == ["/dev/null"]):
         yield "destructive_delete"
     elif call.name == "rsync" and any(arg.startswith(("--delete", "--remove-source")) for arg in call.args):
         if any(map(is_vital, paths[-1:])):

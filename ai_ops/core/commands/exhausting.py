@@ -15,7 +15,7 @@ _TOO_MUCH: Final = 20 << 30
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s?([kKmMgGtTpPeE]?)(i?[bB])?")
 _OPTION = re.compile(r"^(--\w+=|-[a-z])?[+]?")
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50, "e": 60}
-_ENDLESS_FILES = frozenset({"/dev/zero", "/dev/urandom", "/dev/random", "/dev/full"})
+_ENDLESS_FILES = frozenset({"/dev/zero", "/dev/urandom", "/dev/random", "/dev/full", "$(yes)"})
 _GROWS = frozenset(
     {"mkdir", "cp", "touch", "dd", "fallocate", "truncate", "split", "mktemp", "tee", "ln", "fork"}
 )

@@ -99,6 +99,8 @@ def variable(text: str, variables: Mapping[str, str]) -> str:
     if value is None:
         default = re.fullmatch(r":?[-=](.*)", how, re.DOTALL)
         return default[1] if default else f"${name}"
+    if instead := re.fullmatch(r":?\+(.*)", how, re.DOTALL):
+        return instead[1] if value else ""
     if cut := re.fullmatch(r":(\d+)(?::(\d+))?", how):
         start = int(cut[1])
         return value[start : start + int(cut[2])] if cut[2] else value[start:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,26 @@ def variables_after(call: Call) -> Mapping[str, str]:
     if call.name == "printf" and (name := call.value("-v")) and len(call.args) > 2:
         return {name: " ".join(call.args[3:]) or call.args[2]}
     return {}
+
+
+SCRIPTED: Final = frozenset({"npm", "pnpm", "yarn", "bun", "composer"})
+"""Programs that run what the description of a package says."""
+_DROPPED = re.compile(r"/(tmp|var/tmp|dev/shm)/(.*/)?\.\w[^/]*")
+
+
+def is_dropped(path: str) -> bool:
+    """Whether a program is a hidden file where anybody may leave one."""
+    return bool(_DROPPED.fullmatch(path))
+
+
+def scripts_of(description: str) -> tuple[str, ...]:
+    """Return the scripts in the description of a package."""
+    try:
+        known = json.loads(description) if description else {}
+    except ValueError:
+        return ()
+    scripts = known.get("scripts") if isinstance(known, dict) else None
+    return tuple(map(str, scripts.values())) if isinstance(scripts, dict) else ()
 
 
 def positional(args: tuple[str, ...]) -> dict[str, str]:

@@ -14,6 +14,7 @@ _GUARDS = re.compile(
 )
 
 
+_SETS_PROGRAM = re.compile(r"(config )?set (script-shell|shell|editor|viewer|git|node-options|init-module)\b")
 _HIDES = re.compile(r"/(tmp|var/tmp|dev/shm)/|(.*/)?\.\w[^/]*$")
 _HIDDEN = re.compile(r"(.*/)?\.\w[^/]*")
 """A program whose file is hidden; those in a hidden folder, as of an environment, are not."""
@@ -38,6 +39,7 @@ def later(call: Call) -> Iterator[str]:
         or any(variable == "PROMPT_COMMAND" and value for variable, value in call.sets())
         or (name == "pm2" and call.at("startup"))
         or re.search(r"^npm (pkg set|set-script) (.* )?(scripts\.)?(pre|post)?install[ =]", text)
+        or (name in ("npm", "pnpm", "yarn") and _SETS_PROGRAM.match(" ".join(call.plain)))
         or (name == "osascript" and "login item" in text)
         or (call.behind and _HIDDEN.fullmatch(call.path))
         or (call.how in ("nohup", "setsid", "daemonize", "tmux", "screen") and _HIDES.match(call.path))

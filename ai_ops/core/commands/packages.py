@@ -57,6 +57,10 @@ def packages(call: Call) -> Iterator[str]:
         for name, value in call.sets()
     ) or (name == "easy_install" and "://" in text):
         yield "package_source"
+    if call.name in ("docker", "podman", "nerdctl") and any(
+        _IMAGE.fullmatch(arg) and not LOCAL.search(arg) for arg in call.plain[1:]
+    ):
+        yield "package_source"
     if _by_file(call):
         yield "package_source"
     if (
@@ -91,6 +95,8 @@ def packages(call: Call) -> Iterator[str]:
         yield "publish_package"
 
 
+_IMAGE = re.compile(r"(\d{1,3}(\.\d{1,3}){3}(:\d+)?|[\w.-]+:\d+)/[a-z][\w./-]*(:[\w.-]+)?(@sha256:\w+)?")
+"""An image whose registry is named by its address or its port."""
 _TRIES = "--dry-run"
 _PUBLISHES = re.compile(
     r"^(npm|pnpm|yarn|bun|deno|jsr|cargo|poetry|uv|flit|hatch|pdm|maturin|gem|dotnet nuget|mix hex|dart pub"

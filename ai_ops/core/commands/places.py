@@ -64,7 +64,7 @@ _STARTS_PROGRAMS = re.compile(
     re.VERBOSE,
 )
 _TRACES = re.compile(
-    r"^/var/log(/|$)|_history$|\.(lesshst|viminfo)$|/var/run/utmp|/wtmp|/btmp|/lastlog|audit(-head|\.log"
+    r"^/var/log(/|$)|_history$|\.(lesshst|viminfo)$|/var/run/utmp|/wtmp|/btmp|/lastlog|HistorySavePath|ConsoleHost_history|/winevt/|audit(-head|\.log"
     r"|_log)|\.zhistory$"
 )
 _RIGHTS = re.compile(

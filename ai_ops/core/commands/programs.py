@@ -94,7 +94,7 @@ _A_SHELL = re.compile(
     re.IGNORECASE,
 )
 _CONNECTS = re.compile(
-    r"\bconnect\(|connect\s*\(?\w*,|create_connection|TCPSocket|fsockopen|stream_socket_client|createConnection"
+    r"\bconnect\(|connect\s{0,3}\(?\w{0,20},|create_connection|TCPSocket|fsockopen|stream_socket_client|createConnection"
     r"|net\.Dial|TcpStream|TCPClient|\bSocket\.tcp\(|open_connection",
     re.IGNORECASE,
 )
@@ -124,6 +124,11 @@ _SENDS = re.compile(
 )
 _SECRETS = re.compile(
     r"os\.environ|process\.env|ENV\b|%ENV|getenv|\.ssh|\.aws|/etc/passwd|\.env\b|`(env|printenv|cat )"
+)
+_ASKS_NAMES = re.compile(r"dns\.resolver|gethostbyname|getaddrinfo|dnspython|dns\.lookup")
+_TELLS = re.compile(
+    r"keyring\.get_|CryptUnprotectData|win32crypt|secretstorage|browser_cookie3|get_frozen_credentials|\bpwd\.getpwall"
+    r"|spwd\.get"
 )
 _CERTIFICATE = re.compile(r"\.(pem|crt|p12|pfx|key)$")
 _LOOPS = re.compile(r"\b(while|for|until|loop)\b")
@@ -155,10 +160,10 @@ _LARGE = re.compile(
 )
 _FOREVER = re.compile(
     r"while\s*\(?\s*(True|1|true|!0|!\$x)\s*\)?\s*[:{;$a-z(]|for\s*\(\s*;\s*;\s*\)|\bloop\s*(do\b|\{)"
-    r"|for \w+ in (itertools\.)?(count|repeat|cycle)\("
+    r"|\bwhile\s+(1|true)\s*(;|$)|for \w+ in (itertools\.)?(count|repeat|cycle)\("
 )
 _GROWS = re.compile(
-    r"append|\+=|\bpush\b|\[\]\s*=|<<|fork|spawn|Thread|Process\(|Popen|open\(|write|print|mkdir|malloc"
+    r"append|\+=|\[\s*\$?\w+\+\+\s*\]\s*=|\bpush\b|\[\]\s*=|<<|fork|spawn|Thread|Process\(|Popen|open\(|write|print|mkdir|malloc"
     r"|alloc|system\(|exec|socket",
     re.I,
 )
@@ -293,11 +298,11 @@ def programs(call: Call) -> Iterator[str]:
     elif (_DECODES.search(code) and _EVALUATES.search(code)) or _RUNS_DECODED.search(code):
         yield "obfuscated"
     if (_SENDS.search(code) and _SECRETS.search(code) and re.search(r"http|smtp|ftp|sendall", code)) or (
-        (_FETCHES.search(code) or _CONNECTS.search(code))
+        (_FETCHES.search(code) or _CONNECTS.search(code) or _ASKS_NAMES.search(code))
         and (_WHOLE_ENVIRONMENT.search(code) or any(map(_is_private, texts)))
     ):
         yield "exfiltration"
-    if any(map(is_credential, texts)):
+    if any(map(is_credential, texts)) or _TELLS.search(code):
         yield "credential_read"
     if _WRITES.search(code) and re.search(
         r"write|append|copy|move|replace|rename|link|['\"]\s*\+?>|['\"][wax]\+?b?['\"]", code
@@ -337,6 +342,8 @@ _STARTS = {
     "curl": r"--config \S*/dev/|-K ",
     "sed": r"(^|[;'\s])\d*e(\s|$)|/e\b",
     "ed": r"!",
+    "cargo": r"rustc-(workspace-)?wrapper|\.(linker|runner)\b",
+    "npm": r"--script-shell|--node-options",
     "wget": r"--use-askpass",
     "gcc": r"-wrapper",
     "go": r"-(toolexec|exec)\b",

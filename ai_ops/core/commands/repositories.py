@@ -38,6 +38,7 @@ def repositories(call: Call) -> Iterator[str]:
         or re.search(r"\s(-O\S|--open-files-in-pager)", text)
         or (rest.at("difftool") and rest.has("-x", "--extcmd"))
         or (rest.at("clone") and re.search(r"\s(-c|--config)[ =]", text) and _RUNS.search(text))
+        or (rest.at("init") and rest.has("--template"))
         or "--exec-path=" in text
         or "--upload-pack" in text
         or "--receive-pack" in text

@@ -31,7 +31,7 @@ _INTERPRETERS = SHELLS | {
     "deno",
     "bun",
 }
-_SOCKETS = frozenset({"nc", "ncat", "netcat", "socat", "telnet", "nc.traditional", "nc.openbsd"})
+_SOCKETS = frozenset({"nc", "ncat", "netcat", "socat", "telnet", "nc.traditional", "nc.openbsd", "websocat"})
 _TAKES_PROGRAMS = names(
     "java make psql mysql mariadb sqlite3 mongosh crontab vim ed ansible-playbook groovy Rscript"
 )
@@ -90,7 +90,7 @@ def shells(call: Call) -> Iterator[str]:
     if net and name not in ("echo", "grep", "rg", "printf", "git"):
         yield "reverse_shell"
     if name in _SOCKETS and (
-        call.has("-e", "-c", "--exec", "--sh-exec") or re.search(r"EXEC:|SYSTEM:", text, re.I)
+        call.has("-e", "-c", "--exec", "--sh-exec") or re.search(r"EXEC:|SYSTEM:|\bcmd:|sh-c:", text, re.I)
     ):
         yield "reverse_shell"
     if name in ("awk", "gawk", "mawk") and "/inet/" in text:
@@ -99,7 +99,7 @@ def shells(call: Call) -> Iterator[str]:
         yield "reverse_shell"
     if name in _SOCKETS and call.source and call.source[0] in SHELLS:
         yield "reverse_shell"
-    if name == "ssh" and call.has("-R", "-D", "-w"):
+    if name == "ssh" and (call.has("-R", "-D", "-w") or re.search(r"-\w*L ?(0\.0\.0\.0|\*|\[::\]):", text)):
         yield "reverse_shell"
     if name in _SOCKETS and call.has("-l") and not call.has("-z") and not any(map(LOCAL.search, call.plain)):
         yield "reverse_shell"
@@ -117,7 +117,9 @@ def downloads(call: Call) -> Iterator[str]:
     """Find what runs that was just fetched."""
     text = " ".join(call.args)
     read = f"{text} {call.given or ''}".replace("\u00a0", " ")
-    fetched = re.search(r"\$\((curl|wget|fetch)\b|\x60(curl|wget)\b", read)
+    fetched = re.search(
+        r"(?i:\$\((curl|wget|fetch|iwr|irm|invoke-(webrequest|restmethod)))\b|\x60(curl|wget)\b", read
+    )
     runs = call.name in _INTERPRETERS or call.name in _TAKES_PROGRAMS
     if runs and ((call.source and call.source[0] in _FETCHERS) or fetched):
         yield "remote_code"
@@ -189,9 +191,16 @@ def leaks(call: Call) -> Iterator[str]:
         or (call.name in _FETCHERS and _DROPS.search(text))
         or _serves(call)
         or (call.name in ("mail", "sendmail", "mutt", "mailx") and (call.source or call.reads))
-        or (call.name == "ssh" and call.source[:1] and call.source[0] in _PACKERS)
+        or (call.name == "ssh" and call.source[:1] and _packs(call))
     ):
         yield "exfiltration"
+
+
+def _packs(call: Call) -> bool:
+    """Whether another machine gets what is no text that stands here."""
+    return call.source[0] in _PACKERS or (
+        call.given is None and call.source[0] not in ("echo", "printf", "yes")
+    )
 
 
 def _gives(call: Call) -> bool:

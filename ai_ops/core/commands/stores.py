@@ -80,6 +80,15 @@ LOST = re.compile(
 )
 
 
+_READS = re.compile(r"(?:-\w+\s+)*\"?select\b[^;]*;?\s*$", re.IGNORECASE)
+_LITERAL = re.compile(r"(?:=|\blike)\s*'[^'\n]*'", re.IGNORECASE)
+
+
+def _said(text: str) -> str:
+    """Return a question to a database without the values that it compares with."""
+    return _LITERAL.sub("", text) if _READS.match(text) else text
+
+
 _EMPTIES = re.compile(
     r"objects\.(all|filter|exclude)\([^)]*\)\.delete\(|\b(delete_all|destroy_all|drop_all|drop_database"
     r"|drop_collection)\b"
@@ -100,7 +109,7 @@ def databases(call: Call) -> Iterator[str]:
     if (
         (
             call.name in _CLIENTS
-            and any(LOST.search(each.strip().rstrip("\"'")) for each in (text, *call.args))
+            and any(LOST.search(_said(each).strip().rstrip("\"'")) for each in (text, *call.args))
         )
         or call.name in ("dropdb", "dropuser")
         or ((call.name in _HOLDS_CODE or call.name.startswith("python")) and _EMPTIES.search(text))

@@ -58,12 +58,15 @@ _METHODS: Final = (
     ),
     (re.compile(r"\[(?:System\.)?IO\.File\]::(?:Write|Append)\w+\(", re.IGNORECASE), "tee "),
     (re.compile(r"\[(?:System\.)?IO\.File\]::Read\w+\(", re.IGNORECASE), "cat "),
+    (re.compile(r"\[scriptblock\]::Create\(\s*\(?", re.IGNORECASE), "eval $("),
+    (re.compile(r"\[(?:System\.)?Reflection\.Assembly\]::Load\w*\(", re.IGNORECASE), "eval $("),
+    (re.compile(r"\|\s*(?:ForEach-Object|%|foreach)\s*(?:-Parallel\s*)?\{", re.IGNORECASE), "| "),
     (re.compile(r"\s-OutFile\b", re.IGNORECASE), " -o"),
     (re.compile(r"\s-InFile\b", re.IGNORECASE), " -T"),
     (re.compile(r"\s-(?:Uri|Path|LiteralPath|FilePath)\b", re.IGNORECASE), " "),
 )
 """What methods and options of PowerShell are to a shell."""
-_INNER = re.compile(r"([\w-]+|[=|,])([ \t]*)\((?=\s*[A-Za-z$\[])")
+_INNER = re.compile(r"((?<![\w-])[\w-]+|[=|,])([ \t]*)\((?=\s*[A-Za-z$\[])")
 _HEADS: Final = frozenset(
     {"if", "elseif", "while", "for", "foreach", "switch", "until", "catch", "param", "in", "do", "not"}
 )

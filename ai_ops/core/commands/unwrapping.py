@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ai_ops.core.commands.naming import names
 
@@ -123,6 +124,10 @@ def unwrap(argv: Sequence[str]) -> list[Inner]:
         at = next((at for at, arg in enumerate(args) if re.match(r"/[ckCK]", arg)), len(args))
         text = " ".join((*filter(None, (arg[2:] for arg in args[at : at + 1])), *args[at + 1 :]))
         return [Inner(text=text, how="cmd")] if text else []
+    if name.lower() == "forfiles":
+        below = next((after for was, after in pairwise(args) if was.lower() == "/p"), ".")
+        texts = [after for was, after in pairwise(args) if was.lower() == "/c"][:1]
+        return [Inner(text=text.replace("@path", f"{below}*"), how="forfiles") for text in texts]
     if name.lower() in ("powershell", "pwsh"):
         return _powershell(args)
     if name.lower() in ("call", "start", "start-process", "saps", "wsl", "pcalua"):

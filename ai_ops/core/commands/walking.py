@@ -22,7 +22,7 @@ from ai_ops.core.commands.disguises import (
 from ai_ops.core.commands.expanding import MOST_VALUE, Field, expand
 from ai_ops.core.commands.findings import Finding
 from ai_ops.core.commands.judging import rules_of
-from ai_ops.core.commands.keeping import Known, found_by, positional
+from ai_ops.core.commands.keeping import SCRIPTED, Known, found_by, is_dropped, positional, scripts_of
 from ai_ops.core.commands.outputs import decodes, printed
 from ai_ops.core.commands.parts import Command, Kind, Word
 from ai_ops.core.commands.passing import passed
@@ -316,6 +316,11 @@ class Walk:
         for path in (placed(each, self.known.folder) for each in runs):
             if self.known.is_fetched(path):
                 self.note("remote_code", f"{call.text} ({path})")
+        if call.name in SCRIPTED and depth < _DEEPEST:
+            for script in scripts_of(self.known.files.get("package.json", "")):
+                self.script(script, depth + 1)
+        if any(map(is_dropped, (call.path, *runs[1:]))):
+            self.note("hidden_command", call.text)
         if manifest := self._manifest(call):
             self.note("container_escape", manifest)
         if call.name in _BUILDERS and any(map(self.known.is_fetched, (call.folder, *call.paths(call.plain)))):
@@ -333,7 +338,7 @@ class Walk:
                 self._written(call.name, written)
 
     def _manifest(self, call: Call) -> str:
-        """Return the description of containers that a command is given, where one of them reaches the host."""
+        """Return the description of containers that a command is given, where one reaches the host."""
         if call.name not in MANAGERS:
             return ""
         files = (self.known.files.get(path.removeprefix("./"), "") for path in call.plain)

@@ -8,7 +8,7 @@ from typing import Final
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.naming import names
-from ai_ops.core.commands.places import is_vital, placed, written_rule
+from ai_ops.core.commands.places import is_trace, is_vital, placed, written_rule
 
 _REMOVERS = names("remove-item ri del erase rd rmdir rm clear-content clear-item")
 _SHELL_TOO = frozenset({"rm", "rmdir"})
@@ -26,9 +26,9 @@ _LOOKS: Final[Mapping[str, tuple[str, str]]] = {
         r"|help)( [\w.\"' -]+)?",
     ),
     "net1": ("privilege", r"(users?|localgroups?|view)( [\w.-]+)?"),
-    "netsh": ("system_write", r".*\b(show|dump)\b(?!.*key\s*=\s*clear).*"),
+    "netsh": ("system_write", r"(?:\S+ ){0,4}(show|dump)\b.*"),
     "schtasks": ("persistence", r"(/query|/run|/\?).*"),
-    "wmic": ("system_write", r".*\b(get|list)\b.*"),
+    "wmic": ("system_write", r"(?:\S+ ){0,6}(get|list)\b.*"),
     "icacls": ("privilege", r"(?!.*/(grant|deny|reset|setowner|remove|inheritance|restore)).*"),
     "cacls": ("privilege", r"[^/]*"),
     "auditpol": ("defence_evasion", "/(get|list).*"),
@@ -37,7 +37,7 @@ _LOOKS: Final[Mapping[str, tuple[str, str]]] = {
     "wbadmin": ("destructive_delete", "get.*"),
     "fsutil": ("system_write", r"\w+ (query|info|list|drives|find)\w*.*"),
     "manage-bde": ("disk_write", "-status.*"),
-    "dism": ("system_write", r".*/get-.*"),
+    "dism": ("system_write", r"(?:\S+ ){0,4}/get-.*"),
     "setx": ("system_write", r"(?!)"),
     "takeown": ("privilege", "(?!)"),
     "reg": ("persistence", "(query|compare).*"),
@@ -154,6 +154,12 @@ def _machine(call: Call, name: str, asked: str) -> Iterator[str]:
         yield "remote_code"
     if name == "certutil" and re.search(r"[-/]decode(hex)?\b", lower):
         yield "obfuscated"
+    if (
+        name == "cp"
+        and re.search(r"(^|\s)/(mir|purge)\b", lower)
+        and any(map(is_vital, call.paths(call.args[1:2])))
+    ):
+        yield "destructive_delete"
     if name == "%0" and (call.behind or call.source[:1] == ("%0",)):
         yield "resource_exhaustion"
     if name == "start" and "%0" in call.args:
@@ -176,16 +182,19 @@ def _removed(call: Call, name: str) -> Iterator[str]:
     paths = list(call.paths(_operands(call)))
     deep = bool(re.search(r"(^|\s)(/s|-r\w*)\b", switches))
     forced = bool(re.search(r"(^|\s)(/q|/f|-fo\w*)\b", switches))
-    listed = call.source if call.source[:1] and call.source[0].lower() in _LISTS else ()
+    pipe = call.before.split(" | ")
+    listed = pipe[0].split() if pipe[0].partition(" ")[0].lower() in _LISTS else ()
     found = [placed(arg, call.folder) for arg in listed[1:] if not arg.startswith("-")]
     if (
         (deep and any(map(_is_wide, paths)))
         or (forced and any(path in ("*", "*.*") for path in paths))
         or any(re.match(r"[A-Za-z]:/?(\*|Windows|Users/?$|Program Files)", path, re.I) for path in paths)
         or (listed and any(map(_is_wide, found)))
-        or (listed and not found and not _FILTERS.search(" ".join(listed)))
+        or (listed and not found and not _FILTERS.search(call.before))
     ):
         yield "destructive_delete"
+    if any(map(is_trace, paths)):
+        yield "trace_removal"
     if any(map(_REGISTRY.search, call.args)):
         yield "system_write"
 
