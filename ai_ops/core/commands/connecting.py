@@ -48,8 +48,10 @@ def hosts(call: Call) -> Iterator[str]:
     """Yield the hosts that a command names; what may be one and cannot be known stands as it is written."""
     every = (*call.args, *call.reads, *call.writes, *(value for _, value in call.sets()))
     for text in every:
-        yield from (found.rpartition("@")[2] for found in _ADDRESS.findall(text))
-        yield from _DEVICE.findall(text)
+        if "://" in text:
+            yield from (found.rpartition("@")[2] for found in _ADDRESS.findall(text))
+        if "/dev/" in text:
+            yield from _DEVICE.findall(text)
     if call.name == "socat":
         yield from (host for arg in call.args for host in _SOCAT.findall(arg))
     pattern = _SCP if call.name in _REMOTE else _PLACE

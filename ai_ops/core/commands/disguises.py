@@ -41,6 +41,10 @@ RUNS_TEXT: Final = SHELLS | {
 }
 
 
+_LONGEST_GLOB = 200
+"""Characters of a pattern that may stand for a program's name."""
+
+
 def is_open(name: str) -> bool:
     """Whether a name can only be known when it runs; what prints a shell's settings is none."""
     return (name.startswith("$(") and not _SETS_UP.match(name)) or bool(_OPEN_NAME.match(name))
@@ -65,7 +69,7 @@ def argv_of(fields: Sequence[Field]) -> tuple[tuple[str, ...], bool]:
     first = fields[0]
     name = unicodedata.normalize("NFKC", first.text)
     disguised = first.disguised or (name != first.text.replace("\u00a0", " ") and name.isascii())
-    if re.search(r"[?*\[]", name) and re.search(r"\w|/", name):
+    if len(name) <= _LONGEST_GLOB and re.search(r"[?*\[]", name) and re.search(r"\w|/", name):
         known = next((one for one in sorted(WORTH_HIDING) if fnmatch.fnmatchcase(one, base(name))), "")
         name, disguised = known or name, disguised or bool(known)
     return (name, *(each.text for each in fields[1:])), disguised

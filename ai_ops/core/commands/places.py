@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import dropwhile, takewhile
 from typing import Final
 
@@ -84,8 +85,18 @@ _WINDOWS = re.compile(r"^[A-Za-z]:(\\|/|$)|^\\\\")
 DEVICES: Final = ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin", "/dev/tty", "/dev/fd/")
 
 
+_LONGEST_KEPT: Final = 200
+"""Characters of a path whose place is remembered: every rule asks for those of every argument."""
+
+
 def placed(path: str, folder: str) -> str:
     """Return a path without its detours, beneath the folder that it is relative to where that is known."""
+    short = len(path) <= _LONGEST_KEPT and len(folder) <= _LONGEST_KEPT
+    return _placed(path, folder) if short else _placed.__wrapped__(path, folder)
+
+
+@lru_cache(maxsize=4096)
+def _placed(path: str, folder: str) -> str:
     path = path.replace("${HOME}", "~").replace("$HOME", "~")
     if path.startswith(("~", "/", "$")) or _WINDOWS.match(path):
         joined = path
@@ -146,6 +157,11 @@ def is_disk(path: str) -> bool:
 
 def is_credential(path: str) -> bool:
     """Whether a path holds credentials of a person or of the machine."""
+    return _holds_credentials(path) if len(path) <= _LONGEST_KEPT else bool(_CREDENTIAL.search(path))
+
+
+@lru_cache(maxsize=4096)
+def _holds_credentials(path: str) -> bool:
     return bool(_CREDENTIAL.search(path))
 
 

@@ -94,7 +94,7 @@ class _Reader:
         self._end()
 
     def _separator(self, char: str) -> None:
-        if char == "(" and self._text.startswith("((", self._at) and _plain_words(self._now) == ["for"]:
+        if char == "(" and self._text.startswith("((", self._at) and _begins(self._now, "for", words=1):
             sum = self._balanced("(", ")")
             self._found.extend(_Reader(_run_for(sum)).commands())
             self._now.words.append((Part(Kind.TEXT, sum, True),))
@@ -108,7 +108,7 @@ class _Reader:
     def _word_or_keyword(self) -> None:
         word = self._word()
         bare = len(word) == 1 and word[0].kind is Kind.TEXT and not word[0].quoted
-        if bare and word[0].text == "in" and _plain_words(self._now)[:1] == ["case"]:
+        if bare and word[0].text == "in" and _begins(self._now, "case"):
             self._now.words.append(word)
             self._end()
             self._cases += 1
@@ -308,5 +308,7 @@ def words_of(text: str) -> list[Word]:
     return [word for command in read(text) for word in command.words]
 
 
-def _plain_words(command: Command) -> list[str]:
-    return [plain(word) for word in command.words]
+def _begins(command: Command, first: str, *, words: int = 0) -> bool:
+    """Whether a command begins with a word, and has so many where a number is given."""
+    counted = len(command.words) == words if words else bool(command.words)
+    return counted and plain(command.words[0]) == first

@@ -185,18 +185,23 @@ def _removed(call: Call, name: str) -> Iterator[str]:
     pipe = call.before.split(" | ")
     listed = pipe[0].split() if pipe[0].partition(" ")[0].lower() in _LISTS else ()
     found = [placed(arg, call.folder) for arg in listed[1:] if not arg.startswith("-")]
+    chosen = bool(_FILTERS.search(call.before))
     if (
         (deep and any(map(_is_wide, paths)))
         or (forced and any(path in ("*", "*.*") for path in paths))
         or any(re.match(r"[A-Za-z]:/?(\*|Windows|Users/?$|Program Files)", path, re.I) for path in paths)
-        or (listed and any(map(_is_wide, found)))
-        or (listed and not found and not _FILTERS.search(call.before))
+        or any(_is_wide(path) and (_is_outside(path) or not chosen) for path in found)
+        or (listed and not found and not chosen)
     ):
         yield "destructive_delete"
     if any(map(is_trace, paths)):
         yield "trace_removal"
     if any(map(_REGISTRY.search, call.args)):
         yield "system_write"
+
+
+def _is_outside(path: str) -> bool:
+    return path.startswith(("/", "~", "$")) or path[1:2] == ":"
 
 
 def _is_wide(path: str) -> bool:
