@@ -115,6 +115,8 @@ _KEEPS: Final[Mapping[str, str]] = {
     "lvresize": r"(?!)",
     "lvconvert": r"(?!)",
     "resize2fs": _NOTHING,
+    "lvchange": _NOTHING,
+    "vgchange": _NOTHING,
     "vgreduce": _NOTHING,
     "pvmove": _NOTHING,
     "fsfreeze": _NOTHING,

@@ -50,13 +50,20 @@ def is_open(name: str) -> bool:
     return (name.startswith("$(") and not _SETS_UP.match(name)) or bool(_OPEN_NAME.match(name))
 
 
+_OF_THE_WORK = re.compile(r"\$\(cat \w[\w./-]*\)$")
+"""What prints a file of the checkout, which could be run itself."""
 _READS_SETTINGS = re.compile(r"\$\((grep|sed|awk|envsubst)\b.*\)$")
 
 
 def is_open_script(substitution: str) -> bool:
     """Whether a substitution prints a script that is neither a tool's settings nor chosen lines."""
     text = substitution.replace("\u00a0", " ")
-    return not (_SETS_UP.match(text) or _READS_SETTINGS.match(text) or re.search(r"\bcompletions?\b", text))
+    return not (
+        _SETS_UP.match(text)
+        or _OF_THE_WORK.match(text)
+        or _READS_SETTINGS.match(text)
+        or re.search(r"\bcompletions?\b", text)
+    )
 
 
 def is_open_text(text: str) -> bool:

@@ -81,7 +81,7 @@ _RUNS = re.compile(
 _DELETES = re.compile(
     r"rmtree|rm_rf|rmSync|rmdirSync|unlink|remove_tree|removedirs|Remove-Item|remove_dir_all|fs\.rm\b"
     r"|Deno\.remove|rimraf|deltree|File\.delete|FileUtils\.(rm|remove)\w*|os\.remove|emptyDir|del_dir_r"
-    r"|removeSync|RemoveAll|Directory\.Delete"
+    r"|removeSync|RemoveAll|\brm\(\s*['\"]|Directory\.Delete"
 )
 _SOCKET = re.compile(
     r"socket|start_server|TCPSocket|fsockopen|net\.connect|createConnection|Net\.Sockets|net\.Dial|TcpStream|require\(.(net"
@@ -142,7 +142,7 @@ _STRICT_DECODES = (
     r"|Buffer\.from|hex2bin|decompress|marshal\.loads|chr\(|\[::-1\]|reverse|str_rot13|gzinflate|unescape\("
 )
 _RUNS_DECODED = re.compile(
-    rf"(os\.system|popen|\bexec\w*|\brun|check_output|check_call|\bcall|\beval|\bsystem|passthru|spawn\w*)\b[^;\n]{{0,60}}({_STRICT_DECODES})"
+    rf"(os\.system|popen|\bexec\w*|\brun|check_output|check_call|\bcall|\beval|\bsystem|passthru|shell_exec|proc_open|spawn\w*)\b[^;\n]{{0,60}}({_STRICT_DECODES})"
     rf"|({_STRICT_DECODES})[^\n]{{0,200}}(os\.system|popen|exec\w*|subprocess\.\w+|\bsystem|eval)\s*\("
 )
 _KEEPS = re.compile(r"urlretrieve|\bwrite\w*\(|store|pipe\(")

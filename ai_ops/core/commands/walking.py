@@ -302,7 +302,7 @@ class Walk:
 
     def _opens(self, call: Call, name: str, depth: int) -> None:
         """Judge a command whose name is open, or which is a file that is known."""
-        if is_open(name) and call.args[:1] != ("=",):  # PowerShell assigns so
+        if is_open(name) and call.args[:1] not in (("=",), ("in",)):  # PowerShell's
             fetched = re.match(r"\$\((curl|wget)", name)
             self.note("remote_code" if fetched else "hidden_command", call.text)
         runs = [name] + (

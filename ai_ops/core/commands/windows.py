@@ -67,7 +67,7 @@ _NOUNS: Final = (
     ("destructive_delete", r"\w+-computerrestore\w*|\w+-wbbackup\w*"),
     (
         "system_write",
-        r"(stop|remove|suspend|set)-service|\w+-(windows(feature|optionalfeature|package|capability|driver)|"
+        r"(stop|remove|suspend|set)-service|(remove|invoke)-(wmi|cim)\w+|\w+-(windows(feature|optionalfeature|package|capability|driver)|"
         r"appxpackage|appxprovisionedpackage|net(adapter|ipaddress|ipinterface|route|connectionprofile)\w*"
         r"|dnsclient\w*|smb\w+|timezone|date|winsystemlocale)",
     ),
@@ -189,7 +189,9 @@ def _removed(call: Call, name: str) -> Iterator[str]:
     if (
         (deep and any(map(_is_wide, paths)))
         or (forced and any(path in ("*", "*.*") for path in paths))
-        or any(re.match(r"[A-Za-z]:/?(\*|Windows|Users/?$|Program Files)", path, re.I) for path in paths)
+        or any(
+            re.match(r"[A-Za-z]:/?(\*|Windows|Users/?$|Program Files|[^/]+$)", path, re.I) for path in paths
+        )
         or any(_is_wide(path) and (_is_outside(path) or not chosen) for path in found)
         or (listed and not found and not chosen)
     ):
