@@ -26,9 +26,9 @@ def analyse(text: str, budget: Budget | None = None) -> tuple[Finding, ...]:
     budget.commands = MOST_COMMANDS
     walk = Walk(budget=budget)
     walk.script(text, 0)
-    if is_windows(text):
+    if is_windows(text) and (other := translated(text)) != text:
         walk.known = Known()
-        walk.script(translated(text), 0, hidden=is_split(text))
+        walk.script(other, 0, hidden=is_split(text))
         if is_split(text):
             walk.note("obfuscated", text)
     if len(text) > MOST_CHARACTERS or walk.budget.spent:
