@@ -88,8 +88,15 @@ async def look_up(host: str, port: int) -> Sequence[str]:
     return tuple(dict.fromkeys(str(place[4][0]).partition("%")[0] for place in found))
 
 
+_GONE = "webhook_gone"
+
+
 class WebhookNotifier:
-    """Sends each notification to its endpoint. One that answers 410 is not asked again until a restart."""
+    """Sends each notification to its endpoint.
+
+    One that answers 410 is not asked again until a restart, or until a person lets a message go out again
+    that had ended so.
+    """
 
     def __init__(self, endpoints: Mapping[str, Endpoint], clock: Clock, look_up: LookUp = look_up) -> None:
         self._endpoints = endpoints
@@ -103,7 +110,7 @@ class WebhookNotifier:
         endpoint = self._endpoints.get(name)
         if endpoint is None:
             raise receiver_unknown(notification.recipient)
-        if name in self._gone:
+        if name in self._gone and not notification.last_error.startswith(_GONE):
             raise _gone(name)
         host = urlsplit(endpoint.url).hostname or ""
         addresses = await self._addresses(name, endpoint)
@@ -148,6 +155,7 @@ class WebhookNotifier:
     def _failure(self, name: str, answer: aiohttp.ClientResponse, said: str) -> AiOpsError | None:
         status = answer.status
         if 200 <= status < 300:
+            self._gone.discard(name)
             return None
         if status == 410:
             self._gone.add(name)
@@ -202,11 +210,7 @@ def _retry_after(value: str, now: datetime) -> float | None:
 
 
 def _gone(name: str) -> AiOpsError:
-    return failed(
-        "webhook_gone",
-        f"the webhook {name} answered 410: it wants nothing any more",
-        next_step="Take its [[webhook]] table out, or mend its url and restart.",
-    )
+    return failed(_GONE, f"the webhook {name} answered 410: it wants nothing any more")
 
 
 def _unavailable(name: str, why: str, delay: float | None = None) -> AiOpsError:

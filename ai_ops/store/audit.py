@@ -67,10 +67,29 @@ class AuditLog:
                     gone = {"seq": held.seq if held else None, "hash": held.hash if held else "no anchor"}
                     await self._insert(connection, "server", BROKEN, "", gone)
                 elif held.restored:
-                    await self._insert(connection, "server", "system.restored", "", {"kept": held.restored})
+                    await self._tell_restored(connection, held.restored)
                 entry = await self._insert(connection, who, verb, subject, dict(detail or {}))
             await self._anchored(Anchor(entry.seq, entry.hash))
         return entry
+
+    async def note_restored(self) -> None:
+        """Write down that a backup has taken the place of a longer log, if it has; else nothing.
+
+        Raises:
+            TemporaryError: as ``append``.
+        """
+        async with self._turn:
+            held = self._written or await asyncio.to_thread(_read, self._anchor)
+            if held is None or not held.restored:
+                return
+            async with self._database.write() as connection:
+                if not held.holds(await _hash(connection, held.seq)):
+                    return  # the next line says so
+                entry = await self._tell_restored(connection, held.restored)
+            await self._anchored(Anchor(entry.seq, entry.hash))
+
+    async def _tell_restored(self, connection: Transaction, kept: str) -> AuditEntry:
+        return await self._insert(connection, "server", "system.restored", kept, {"kept": kept})
 
     async def _insert(
         self, connection: Transaction, who: str, verb: str, subject: str, detail: dict[str, Any]

@@ -23,6 +23,7 @@ async def guarding(
     """Return what guards tasks; that the settings changed since the last start is on record then."""
     shared = not settings.database.startswith("sqlite")
     audit = AuditLog(database, clock, settings.data_dir / ANCHOR, shared=shared)
+    await audit.note_restored()
     await _note_settings(settings, audit)
     return Guarding(
         FindingRepository(database),

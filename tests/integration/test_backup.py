@@ -333,6 +333,21 @@ async def test_the_audit_log_goes_on_from_a_restored_line_and_tells_it(places, t
     assert await audited(kept) == (4, (), None)  # with its own anchor
 
 
+async def test_a_start_writes_down_that_a_backup_was_restored_and_only_once(places, tmp_path):
+    await audited(places.data_dir, "one")
+    back_up(places, tmp_path / "b.tar")
+    await audited(places.data_dir, "two")
+    [kept] = restore(places, tmp_path / "b.tar").kept
+    for _ in range(2):
+        database = await open_database(f"sqlite:///{places.data_dir}/ai_ops.db")
+        audit = AuditLog(database, SystemClock(), places.data_dir / "audit-head.json")
+        await audit.note_restored()
+        newest = await audit.newest("system.restored")
+        assert (newest.seq, newest.subject, newest.detail) == (2, kept.name, {"kept": kept.name})
+        await database.close()
+    assert await audited(places.data_dir, "three") == (3, (), {"kept": kept.name})
+
+
 @pytest.mark.parametrize("name", ["version", "created_at"])
 def test_a_manifest_that_lacks_a_word_changes_nothing(places, tmp_path, name):
     back_up(places, tmp_path / "b.tar")
