@@ -80,7 +80,7 @@ ROWS: Final[tuple[Failure, ...]] = (
             ),
             "webhook_gone": (
                 "A webhook answered 410: it wants nothing any more.",
-                "Take its `[[webhook]]` table out; or mend what answers there, and `ai-ops notification retry`.",
+                "Take its `[[webhook]]` table out; or mend what answers, and `ai-ops notification retry`.",
             ),
         },
     ),
