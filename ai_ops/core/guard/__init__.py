@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ai_ops.core import diff as patches
 from ai_ops.core.guard import (
+    apart,
     checking,
     clamping,
     content,
@@ -23,10 +24,12 @@ from ai_ops.core.guard import (
     probing,
     protecting,
     running,
+    scoping,
     shadowing,
     special_cases,
     suite,
     unit_tests,
+    unreached,
 )
 from ai_ops.core.guard.findings import Change, Finding, Limits, Reader, Severity
 from ai_ops.core.guard.policy import Policy
@@ -70,9 +73,13 @@ RULES: tuple[Rule, ...] = (
     handlers.unread,
     handlers.swallowed,
     handlers.hides_logged,
+    apart.handed_away,
     checking.removed_checks,
     clamping.clamped_before_checks,
+    unreached.asked_no_more,
     granting.granted_to_nobody,
+    granting.granted_to_more,
+    scoping.widened,
     protecting.removed_protection,
     protecting.disabled_protection,
     special_cases.special_cases,

@@ -16,6 +16,7 @@ from ai_ops.core.guard.findings import Finding, Severity
 from ai_ops.core.guard.syntax import Dialect, Spot, Tree
 from ai_ops.core.guard.syntax.names import function_around, scope
 from ai_ops.core.guard.syntax.outcomes import Outcome, outcome, raised_words
+from ai_ops.core.guard.syntax.rereading import rereads
 from ai_ops.core.guard.syntax.tree import words
 from ai_ops.core.guard.syntax.values import constants
 
@@ -102,13 +103,15 @@ def hidden(
     ``looked_at`` are the functions in which an error is newly looked at that nobody looked at before.
     """
     logged = re.split(r"[.\\:$*]", exception_type)[-1]
-    old = handlers(before)
+    old, mended = handlers(before), rereads(after)
     for handler in _new(old, handlers(after)):
         caught = ", ".join(sorted(handler.types)) or "everything"
         counterpart = _counterpart(old, handler)
         widened = counterpart is not None and _is_wider(counterpart, handler)
         rule = "broadened_exception" if widened else RULE
-        blocked = widened or (_hides(handler, logged) and not _is_gain(handler, looked_at))
+        mends = handler.line in mended and (not handler.types or not handler.broad)
+        hides = _hides(handler, logged) and not _is_gain(handler, looked_at) and not mends
+        blocked = widened or hides
         severity = Severity.BLOCKED if blocked else Severity.WARNING
         text = f"a new handler for {caught} {_SAID[handler.outcome]}"
         if widened:
@@ -158,11 +161,18 @@ def _catches(types: frozenset[str], name: str) -> bool:
     return not types.isdisjoint(bases(name))
 
 
+def _tells_apart(handler: Handler, logged: str) -> bool:
+    """Whether a handler that takes more asks for the logged type by its name."""
+    asked = rf"\binstanceof (?:\w+ \. ){{0,9}}{re.escape(logged)}\b"
+    return bool(logged) and re.search(asked, handler.code) is not None
+
+
 def _hides(handler: Handler, logged: str) -> bool:
     if handler.outcome in (Outcome.EMPTY, Outcome.SILENT):
         return True
     if handler.outcome is Outcome.PARTLY:
-        return not handler.repeated and (handler.broad or _catches(handler.types, logged))
+        takes = handler.broad or _catches(handler.types, logged) or _tells_apart(handler, logged)
+        return not handler.repeated and takes
     if handler.outcome is Outcome.PASSES_ON:
         return False
     return handler.broad or _catches(handler.types, logged)

@@ -16,7 +16,7 @@ from ai_ops.core.guard.syntax import Tree, read
 from ai_ops.core.guard.syntax.checks import LEAVES, UNRAISED, Check, checks, grants
 from ai_ops.core.guard.syntax.conditions import Condition, Looser, looser_limit, refuses_less
 from ai_ops.core.guard.syntax.implications import says_less
-from ai_ops.core.guard.syntax.values import named_numbers
+from ai_ops.core.guard.syntax.named_numbers import named_numbers
 from ai_ops.core.guard.words import decides_who, is_about_safety
 
 _ABSENT = re.compile(
@@ -31,6 +31,8 @@ _ASKS_MORE = re.compile(
 _ABOUT_ABSENCE = re.compile(
     r"Type|Attribute|Key|Null|NoMethod|Undefined|Reference|NoSuchElement|panic|runtime|Unwrap|Option"
 )
+_ONE_VALUE = re.compile(r" !==? (?:-?\d|[\"'])| not in [(\[{]|includes \(")
+_EMPTY = re.compile(r"(?:not|!) [\w. ]+(?: \( \))?|[\w. ]+ \. is(?:Empty|Blank) \( \)")
 _MOST_ENDS = 200  # of a function
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _LAST_NAME = re.compile(r"[A-Za-z_]\w*\b(?!(?: \( \))? (?:\.|\?\.|->) )")
@@ -167,12 +169,18 @@ def _became(path: str, check: Check, new: _Found) -> tuple[str, Check] | None:
         [
             each
             for each in new
-            if each[1].when == check.when and each[1].raises != LEAVES and check.when.either
+            if each[1].when == check.when and each[1].raises != LEAVES and _says_what(check)
         ],
     ):
         if alike:
             return alike[0]
     return None
+
+
+def _says_what(check: Check) -> bool:
+    """Whether a condition says what it asks, where a name of its function alone may be anything elsewhere."""
+    parts = [part for way in check.when.either for part in way]
+    return any(len(part.removeprefix("! ").removeprefix("not ").split(" ")) > 1 for part in parts)
 
 
 def _said(check: Check) -> str:
@@ -215,9 +223,26 @@ def _changed(path: str, check: Check, other: Check, logged: str) -> Iterator[Fin
         rule, blocked = "check_loosened", limit.far or not _is_about(check, logged)
         text = f"{_said(check)} refuses less than before: {limit.parts}"
     elif same_side and (less := says_less(check.when, other.when, demanded=demanded)):
-        rule, blocked = "check_loosened", True
+        wider = _is_about(check, logged) and _widens(check, other)
+        rule, blocked = "check_loosened", not (wider or _means_nothing_else(check, other))
         text = f"{_said(check)} refuses less than before: {less[:120]}"
     yield Finding(rule, f"{path}:{other.line}", text, Severity.BLOCKED if blocked else Severity.WARNING)
+
+
+def _widens(check: Check, other: Check) -> bool:
+    """Whether more than one value is taken where one was, or one more of some: that may be missing."""
+    asked = _ONE_VALUE.search(check.when.code) is not None
+    return asked and not decides_who(f"{check.when.code} {check.code} {other.when.code}")
+
+
+def _means_nothing_else(check: Check, other: Check) -> bool:
+    """Whether a question for what is empty became one for what is not there: a zero may be a value."""
+    gone, added = check.when.either - other.when.either, other.when.either - check.when.either
+    if len(gone) != 1 or len(added) != 1 or decides_who(f"{check.when.code} {check.code}"):
+        return False
+    (then,), (now,) = gone, added
+    asked, wanted = then - now, now - then
+    return len(asked) == len(wanted) == 1 and all(_EMPTY.fullmatch(each) for each in asked)
 
 
 def _strange(check: Check, other: Check) -> bool:

@@ -12,9 +12,9 @@ from ai_ops.core.guard.findings import Finding, Severity
 from ai_ops.core.guard.syntax import Spot, Tree
 from ai_ops.core.guard.syntax.conditions import read_condition
 from ai_ops.core.guard.syntax.dialect import Dropped
-from ai_ops.core.guard.syntax.names import called, scope
+from ai_ops.core.guard.syntax.names import called, function_scope, scope
 from ai_ops.core.guard.syntax.rust import OPTIONAL, origin
-from ai_ops.core.guard.syntax.tree import children, field, spots, text
+from ai_ops.core.guard.syntax.tree import children, field, nodes, spots, text
 
 RULE = "swallowed_exception"
 _FALLIBLE = frozenset(
@@ -63,7 +63,17 @@ def _settles(each: Dropped, before: Tree, after: Tree) -> bool:
     if each.called != _SETTLED:
         return False
     names = [Counter(map(text, _properties(tree))) for tree in (before, after)]
-    return names[0]["all"] > names[1]["all"] and names[1]["reason"] <= names[0]["reason"]
+    failed = [text(tree.root.node).count("rejected") for tree in (before, after)]
+    if names[1]["reason"] > names[0]["reason"] or failed[1] > failed[0]:
+        return False
+    where = function_scope(each.spot, after.dialect)
+    made = {
+        called(spot.node)
+        for spot in spots(before.root)
+        if spot.kind == "call_expression" and function_scope(spot, before.dialect) == where
+    }
+    inside = {called(node) for node in nodes(each.spot.node) if node.type == "call_expression"}
+    return names[0]["all"] > names[1]["all"] or not (inside & made) <= {"map", "", _SETTLED}
 
 
 def _properties(tree: Tree) -> Iterator[Node]:

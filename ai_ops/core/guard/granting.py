@@ -9,6 +9,7 @@ from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import read
 from ai_ops.core.guard.syntax.checks import Check, grants
+from ai_ops.core.guard.syntax.implications import says_less
 from ai_ops.core.guard.words import is_about_safety
 
 RULE = "granted_to_nobody"
@@ -20,6 +21,8 @@ _ABSENT = re.compile(
 _ABOUT_LEAVE = re.compile(
     r"allow|permi|grant|access|privileg|admin|trusted|authentic|logged|verif", re.IGNORECASE
 )
+
+_MAY = re.compile(r"_*(?i:can|may)(?=[A-Z_])")
 
 
 def granted_to_nobody(change: Change) -> Iterator[Finding]:
@@ -43,6 +46,37 @@ def granted_to_nobody(change: Change) -> Iterator[Finding]:
             text = f"{name or 'a function'} now says yes when {each.when.code[:120]}"
             severity = Severity.BLOCKED if severe else Severity.WARNING
             yield Finding(RULE, f"{file.path}:{each.line}", text, severity)
+
+
+def granted_to_more(change: Change) -> Iterator[Finding]:
+    """Find functions that decide who may do something and say yes under a weaker condition than before."""
+    for file in change.files:
+        if file.is_deleted or file.is_binary or is_test(change, file.path):
+            continue
+        before = read(file.path, change.text(change.base, file.path))
+        after = read(file.path, change.text(change.after, file.path))
+        if before is None or after is None:
+            continue
+        old, new = grants(before), grants(after)
+        known = {(each.scope, each.when.code) for each in old}
+        kept = {(each.scope, each.when.code) for each in new}
+        for each in new:
+            if (each.scope, each.when.code) in known or each.otherwise or not _decides(each):
+                continue
+            was = (one for one in old if one.scope == each.scope and (one.scope, one.when.code) not in kept)
+            more = next((code for one in was if (code := _more(one, each))), "")
+            if more:
+                text = f"{each.scope.rpartition('.')[2]} now says yes to more: {more[:120]}"
+                yield Finding("check_loosened", f"{file.path}:{each.line}", text)
+
+
+def _more(before: Check, after: Check) -> str:
+    return "" if before.otherwise else says_less(before.when, after.when, demanded=True)
+
+
+def _decides(grant: Check) -> bool:
+    name = grant.scope.rpartition(".")[2]
+    return bool(_ABOUT_LEAVE.search(name) or _MAY.match(name) or is_about_safety(name))
 
 
 def _is_for_nobody(grant: Check) -> bool:

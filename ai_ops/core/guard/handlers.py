@@ -20,6 +20,7 @@ from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.python_errors import Errors, Handler, errors
 from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import is_unread, read
+from ai_ops.core.guard.syntax.rereading import rereads
 
 
 def _new(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
@@ -132,13 +133,17 @@ def hides_logged(change: Change) -> Iterator[Finding]:
         known = before.handlers if before else []
         if after and not is_test(change, file.path):
             yield from _declared(file.path, before, after, change.exception_type)
+        tree = read(file.path, change.text(change.after, file.path))
+        mended = rereads(tree) if tree is not None else frozenset()
         for handler in _hiding_logged(known, after, may_catch) if after else ():
             if handler.swallows and not is_test(change, file.path):
                 continue  # told by ``swallowed``
             text = (
                 f"a new except may catch {change.exception_type}, the error itself, and does not always raise"
             )
-            yield Finding("swallowed_exception", f"{file.path}:{handler.line}", text)
+            mends = handler.line in mended and not handler.broad
+            severity = Severity.WARNING if mends else Severity.BLOCKED
+            yield Finding("swallowed_exception", f"{file.path}:{handler.line}", text, severity)
 
 
 def _declared(path: str, before: Errors | None, after: Errors, logged: str) -> Iterator[Finding]:

@@ -11,7 +11,8 @@ from itertools import pairwise
 
 from tree_sitter import Node
 
-from ai_ops.core.guard.findings import Change, Finding, Reader
+from ai_ops.core.guard.findings import Change, Finding, Reader, Severity
+from ai_ops.core.guard.resourced import has_other_source
 from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import Tree, read
 from ai_ops.core.guard.syntax.checks import LEAVES, checks
@@ -46,6 +47,10 @@ _DISABLES = re.compile(
 )
 
 
+_STRAIGHTENS = frozenset({"normalize", "toRealPath", "getCanonicalPath", "getCanonicalFile", "Clean"})
+# Which may stand for those, and protect nothing by themselves.
+_IN_THEIR_PLACE = frozenset({"resolve", "Abs", "EvalSymlinks", "abspath", "absolute"})
+_PATH = re.compile(r"[pP]ath|[fF]ile|\bresolve(?:Sibling)?\(")
 _SAID = {
     "authorization_removed": "what asks who may do this is gone",
     "escaping_removed": "what makes a text harmless is gone",
@@ -57,7 +62,11 @@ def removed_protection(change: Change) -> Iterator[Finding]:
     """Find calls and marks about permission, that escape and that validate, which are gone."""
     before, after = _counted(change, change.base), _counted(change, change.after)
     for rule, said in _SAID.items():
-        gone = [use for use in before if use[0] == rule and len(before[use]) > len(after.get(use, ()))]
+        gone = [
+            use
+            for use in before
+            if use[0] == rule and use[1] not in _IN_THEIR_PLACE and len(before[use]) > len(after.get(use, ()))
+        ]
         less = sum(len(before[use]) - len(after.get(use, ())) for use in gone)
         new = (
             len(places) - len(before.get(use, ()))
@@ -67,7 +76,12 @@ def removed_protection(change: Change) -> Iterator[Finding]:
         if less > sum(number for number in new if number > 0):
             for use in gone:
                 if use[1]:
-                    yield Finding(rule, before[use][0], f"{said}: {use[1]}")
+                    places = set(before[use])
+                    other = rule == "check_removed" and all(
+                        has_other_source(change, each, use[1]) for each in places
+                    )
+                    severity = Severity.WARNING if other else Severity.BLOCKED
+                    yield Finding(rule, before[use][0], f"{said}: {use[1]}", severity)
 
 
 def _counted(change: Change, reader: Reader) -> dict[tuple[str, str], list[str]]:
@@ -98,7 +112,7 @@ def _uses(tree: Tree) -> Iterator[tuple[str, str]]:
             yield from (("escaping_removed", name) for name in _in_macro(node) if escapes(name))
         elif node.type in dialect.calls:
             name = called(node)
-            if escapes(name) and not _inside(spot, tree):
+            if (escapes(name) or _straightens(name, node)) and not _inside(spot, tree):
                 yield "escaping_removed", name
             elif is_about_safety(name):
                 yield "authorization_removed", name
@@ -107,6 +121,11 @@ def _uses(tree: Tree) -> Iterator[tuple[str, str]]:
             for given in _handed(node):
                 if _STANDS_GUARD.match(given) and is_about_safety(given):
                     yield "authorization_removed", given
+
+
+def _straightens(name: str, call: Node) -> bool:
+    """Whether a call takes from a path what leads out of its folder."""
+    return name in _STRAIGHTENS | _IN_THEIR_PLACE and _PATH.search(text(call)[:500]) is not None
 
 
 def _validates(name: str, call: Node) -> bool:

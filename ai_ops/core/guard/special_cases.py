@@ -12,7 +12,7 @@ from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import Tree, read
 from ai_ops.core.guard.syntax.comparisons import Comparison, How, comparisons, literals, words_of
-from ai_ops.core.guard.syntax.folding import number
+from ai_ops.core.guard.syntax.folding import number, unescaped
 from ai_ops.core.guard.syntax.shapes import fits
 from ai_ops.core.guard.syntax.treatments import Treated, Treatment, treatments
 
@@ -28,6 +28,15 @@ _TREATED = {
     Treated.LISTED: "has an entry for",
 }
 _NARROW = 2  # between the ends of a range of three whole numbers, which is no range of anybody's
+_SPARSE, _NEAR = (
+    10_000,
+    500,
+)  # a number that large is some number's own; so close about it is no range of kinds
+_FEWEST_CUT = 4  # digits that end a longer number: who asks for them asks for that number
+_CUT_NUMBER = re.compile(r"[^\W\d]+[-_:#/]\d{3,}")  # a kind and the first digits of a number of it
+_DAY_ENDS = re.compile(
+    r"(?:24|00):00(?::00)?|23:59(?::(?:59|60))?"
+)  # no time of somebody's, but the limit of all
 _NUMBER = re.compile(r"(?<![\w.])-?\d{1,18}(?:\.\d{1,18})?(?!\w)")
 _WORDS = re.compile(r"[\w.:/+@-]{3,200}")
 _SHORTEST_CUT = 6  # of a part that begins or ends within a word: less is by chance
@@ -116,7 +125,8 @@ def _failure(change: Change) -> _Failure:
         tree = read(path, source)
         found.update(_plain(value) for value, _ in literals(tree)) if tree else None
     tested = frozenset(found)
-    return _Failure(tested, "\n".join((change.logged, *sorted(tested))), "\n".join(sources))
+    said = (change.logged, unescaped(change.logged), *sorted(tested))
+    return _Failure(tested, "\n".join(dict.fromkeys(said)), "\n".join(sources))
 
 
 def _plain(literal: str) -> str:
@@ -164,7 +174,7 @@ def _is_of_failure(comparison: Comparison, failure: _Failure) -> bool:
     if comparison.how is How.RANGE:
         low, high = numbers
         inside = {each for each in failure.numbers if low <= each <= high}
-        return low == high in inside or (0 < high - low <= _NARROW and any(map(_is_rare, inside)))
+        return low == high in inside or any(_is_close(each, high - low) for each in inside)
     if comparison.how is How.MADE:
         parts = r"\D{1,3}0*".join(f"{each:.0f}" for each in numbers)
         pattern = rf"(?<!\d)0*{parts}(?!\d)"
@@ -214,6 +224,12 @@ def _is_made_for(put: Treatment, failure: _Failure, known: frozenset[str] | set[
     return all(each.literal not in known and _is_treated(each, failure) for each in entries)
 
 
+def _is_close(value: float, width: float) -> bool:
+    """Whether a range of that width about a value is no range of anybody's."""
+    widest = value / _NEAR if value >= _SPARSE else _NARROW
+    return 0 < width <= widest and _is_rare(value)
+
+
 def _is_rare(value: float) -> bool:
     return _ROUND.fullmatch(f"{value:g}") is None
 
@@ -253,6 +269,8 @@ def _is_particular(comparison: Comparison) -> bool:
         return not is_status and _ROUND.fullmatch(literal.rstrip("lLfFdDn").removesuffix(".0")) is None
     if len(literal) < _SHORTEST or literal.casefold() in _COMMON or not re.search(r"\w", literal):
         return False
+    if _DAY_ENDS.fullmatch(literal):
+        return False
     return not (_SYSTEM.fullmatch(literal) and _ERROR_NAME.search(comparison.other))
 
 
@@ -280,4 +298,8 @@ def _in_log(literal: str, logged: str) -> bool:
             patterns.append(begins)
         if len(literal) >= _SHORTEST_CUT or not re.match(r"\w", literal[0]):
             patterns.append(ends)
+    if _CUT_NUMBER.fullmatch(literal):
+        patterns.append(rf"{begins}(?=\d)")
+    if literal.isdecimal() and len(literal) >= _FEWEST_CUT and _is_rare(float(literal)):
+        patterns.append(rf"(?<=\d){ends}")
     return any(re.search(pattern, logged, re.IGNORECASE) for pattern in patterns)

@@ -23,7 +23,7 @@ _REFUSES = re.compile(
     re.IGNORECASE,
 )
 _JUDGES = re.compile(
-    r"(?:^|[_.])(?:is|has|can|may|should|in_?valid|validate|check|verify|allow|ensure|require|authori[sz]e|assert"
+    r"(?:^|[_.])(?i:is|has|can|may|should|in_?valid|validate|check|verify|allow|ensure|require|authori[sz]e|assert"
     r"|permit|accept|match)(?:$|[_A-Z0-9])|[vV]alid|[aA]llowed|[pP]ermi|[aA]uthori[sz]"
 )
 _HANDLERS = frozenset({"catch_clause", "except_clause", "except_group_clause"})
@@ -180,7 +180,7 @@ def _returning(spot: Spot, tree: Tree) -> Iterator[Check]:
         return
     if judges and said in ("false", "False"):
         yield _check(branch or spot, tree, FALSE, condition, code=spot, otherwise=otherwise)
-    elif judges and value is not None:
+    elif judges and value is not None and value.type != "expression_list":
         if branch is None:
             yield _check(spot, tree, VERDICT, read_condition(value, dialect), demanded=True)
     elif branch is not None and not otherwise:

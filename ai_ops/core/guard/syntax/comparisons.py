@@ -72,6 +72,9 @@ _DIGESTS = frozenset(
 _CODES = frozenset({"ord", "charCodeAt", "codePointAt", "chars", "bytes"})
 _ADDS_UP = frozenset({"sum", "reduce", "fold"})
 _LENGTHS = frozenset({"len", "length", "size"})
+_WORD = re.compile(r"\w+")
+_HEX = re.compile(r"(?=.*\d)[0-9a-fA-F]{3,128}")
+_LONGEST = 200  # characters of what a value is worked out by
 
 
 class How(Enum):
@@ -248,7 +251,8 @@ def _pairs(
         beside = [each for at, each in enumerate(given) if at != index]
         others = " ".join(words(each)[:200] for each in beside)
         for each in _constants(side, tree):
-            yield replace(each, other=others, how=_how(each, [worked.get(text(one), one) for one in beside]))
+            made_of = [worked.get(text(one), one) for one in beside]
+            yield replace(each, other=others, how=_how(each, made_of, worked))
 
 
 def _constants(side: Node, tree: Tree) -> Iterator[_Side]:
@@ -276,16 +280,24 @@ def _constants(side: Node, tree: Tree) -> Iterator[_Side]:
                 yield _Side("", words(each)[:200], True, How.MADE, numbers)
 
 
-def _how(side: _Side, beside: Sequence[Node]) -> How:
+def _how(side: _Side, beside: Sequence[Node], worked: Mapping[str, Node]) -> How:
     """Return how a constant tells a value: by what is worked out from it, or plainly."""
     if side.how is not How.EQUAL:
         return side.how
     for each in beside:
-        if mentions(each, _DIGESTS) or (mentions(each, _CODES) and mentions(each, _ADDS_UP)):
+        if mentions(each, _DIGESTS) or (_HEX.fullmatch(side.literal) and _is_of_digest(each, worked)):
+            return How.DIGEST
+        if mentions(each, _CODES) and mentions(each, _ADDS_UP):
             return How.DIGEST
         if side.is_number and (called(each) or last(text(each))) in _LENGTHS:
             return How.LENGTH
     return How.EQUAL
+
+
+def _is_of_digest(each: Node, worked: Mapping[str, Node]) -> bool:
+    """Whether a digest was given a name that stands in a piece of code."""
+    names = _WORD.findall(text(each)[:_LONGEST])
+    return any(mentions(worked[name], _DIGESTS) for name in names if name in worked)
 
 
 def _subject(spot: Spot) -> str:
@@ -311,9 +323,6 @@ def _table(spot: Spot, tree: Tree) -> Iterator[_Side]:
             name = field(pair, "key")
             if name is not None and name.type in tree.dialect.strings | tree.dialect.numbers:
                 yield _side(words(key)[:200], name, tree)
-
-
-_WORD = re.compile(r"\w+")
 
 
 def words_of(source: str) -> frozenset[str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ai_ops.core.guard.syntax.conditions import Condition
+from ai_ops.core.guard.syntax.predicates import asks_no_less
 
 _SIGNS = frozenset({"<", "<=", ">", ">=", "==", "===", "!=", "!==", "is", "is not"})
 _EQUAL, _UNEQUAL = frozenset({"==", "===", "is"}), frozenset({"!=", "!==", "is not"})
@@ -75,7 +76,7 @@ def _is_said(part: str, way: frozenset[str]) -> bool:
 
 def implies(one: str, other: str) -> bool:
     """Whether a part of a condition cannot hold without another."""
-    if one == other:
+    if one == other or asks_no_less(one, other):
         return True
     first, second = _positive(one), _positive(other)
     asked, wanted = _asked(first[0]), _asked(second[0])
@@ -164,6 +165,8 @@ def _within(then: _Compared, now: _Compared) -> bool:
     if then.factor is None or now.factor is None or then.base != now.base:
         return False
     one, other = then.factor, now.factor
+    if now.sign in _UNEQUAL and then.sign in _TURNED:
+        return {"<": other >= one, "<=": other > one, ">": other <= one, ">=": other < one}[then.sign]
     if then.sign in _EQUAL:
         return {"<": one < other, "<=": one <= other, ">": one > other, ">=": one >= other}.get(
             now.sign, False
@@ -191,8 +194,14 @@ def _asked(part: str) -> _Asked | None:
             given = words[at + 2 : -1]
             if word[0].isupper() and words[:at] == ["strings", "."] and len(given) > 1:
                 return _Asked(given[0], how, tuple(given[1:]))
-            return _Asked(" ".join(words[: at - 1]), how, tuple(given)) if given else None
+            said = _plainly(words[: at - 1]), how, tuple(_plainly(given).split(" "))
+            return _Asked(*said) if given else None
     return None
+
+
+def _plainly(words: Sequence[str]) -> str:
+    """Return what is asked about, whether or not it is made a text first."""
+    return " ".join(words).removesuffix(" . toString ( )")
 
 
 def _asks_less(asked: _Asked, wanted: _Asked) -> bool:

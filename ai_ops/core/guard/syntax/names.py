@@ -66,3 +66,9 @@ def scope(spot: Spot, dialect: Dialect) -> str:
 def function_around(spot: Spot, dialect: Dialect) -> Spot | None:
     """Return the innermost function around a place."""
     return next((each for each in spot.around() if each.kind in dialect.functions), None)
+
+
+def function_scope(spot: Spot, dialect: Dialect) -> str:
+    """Return the scope of the innermost function around a place, whatever is given a name inside it."""
+    around = function_around(spot, dialect)
+    return scope(Spot(around.node, around), dialect) if around is not None else ""

@@ -78,7 +78,11 @@ def outcome(caught: Caught, dialect: Dialect, known: frozenset[str], raised: fro
         return Outcome.RAISES
     if not caught.is_value and not children(body):
         return Outcome.EMPTY
-    told = any(_passes_on(each.node, caught.variable, dialect) for each in found)
+    told = any(
+        _passes_on(each.node, caught.variable, dialect)
+        for each in found
+        if not any(dialect.raised(above) is not None for above in each.around())
+    )
     if told or _kept(caught, found, dialect, raised):
         return Outcome.PASSES_ON
     if any(_is_real(each, body, dialect) for each in raises):

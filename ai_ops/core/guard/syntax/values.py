@@ -8,7 +8,7 @@ from tree_sitter import Node
 
 from ai_ops.core.guard.syntax.dialect import Dialect
 from ai_ops.core.guard.syntax.names import arguments, called, last
-from ai_ops.core.guard.syntax.tree import children, field, nodes, text, words
+from ai_ops.core.guard.syntax.tree import children, field, nodes, text
 
 _EMPTY_MAKERS = re.compile(
     r"\A(?:of|empty\w*|new|default|Array|Map|Set|Object|Some|Ok|None|resolve|make|Vec|String|vec|HashMap|HashSet"
@@ -16,12 +16,11 @@ _EMPTY_MAKERS = re.compile(
     r"|parseInt|ofNullable|just|dict|list|set|tuple|int|str|float|Decimal|BigDecimal|Promise|from|to_string|to_owned"
     r"|into|asList|singleton\w*|unmodifiable\w*)\Z"
 )
-_CAPITALS = re.compile(r"\A(?:[\w.]|::)*\b[A-Z][A-Z0-9_]*\Z")
+CAPITALS = re.compile(r"\A(?:[\w.]|::)*\b[A-Z][A-Z0-9_]*\Z")
 _NAMES = frozenset({"identifier", "property_identifier", "field_identifier", "type_identifier"})
 _DOTTED = frozenset(
     {"member_expression", "field_access", "selector_expression", "scoped_identifier", "attribute"}
 )
-_LIMITS = re.compile(r"\A[\w.:]*(?:MAX_(?:VALUE|SAFE_INTEGER)|Max(?:U?[Ii]nt|Float)\w*|maxsize)\Z")
 _TOKENS = frozenset({"undefined", "nil", "None", "NaN", "Infinity", "iota"})
 _DEPTH = 30
 
@@ -38,24 +37,6 @@ def constants(root: Node, dialect: Dialect) -> frozenset[str]:
         if value is not None and name.isidentifier():
             bound[name] = bound.get(name, True) and is_constant(value, dialect, frozenset())
     return frozenset(name for name, plain in bound.items() if plain)
-
-
-def named_numbers(root: Node, dialect: Dialect) -> dict[str, str]:
-    """Return the numbers that a file gives a name in capitals, once each, or a name of Go's constants."""
-    found: dict[str, str] = {}
-    kinds = {kind: (name, value) for kind, name, value in dialect.bound}
-    for node in nodes(root):
-        if node.type not in kinds:
-            continue
-        name, value = text(field(node, kinds[node.type][0])), field(node, kinds[node.type][1])
-        while value is not None and value.type == "expression_list" and len(children(value)) == 1:
-            value = children(value)[0]
-        fixed = _CAPITALS.match(name) is not None or node.type == "const_spec"
-        if value is None or not fixed:
-            continue
-        if value.type in dialect.numbers or _LIMITS.search(text(value)[:200]):
-            found[name] = "" if name in found else words(value)
-    return {name: value for name, value in found.items() if value}
 
 
 def is_constant(node: Node | None, dialect: Dialect, known: frozenset[str], depth: int = _DEPTH) -> bool:
@@ -75,7 +56,7 @@ def is_constant(node: Node | None, dialect: Dialect, known: frozenset[str], dept
     if held is not None and held.type in dialect.collections | {"parenthesized_expression"}:
         return is_constant(held, dialect, known, depth - 1)
     if kind in _NAMES or kind in _DOTTED:
-        return text(node) in known or _CAPITALS.match(text(node)[:200]) is not None
+        return text(node) in known or CAPITALS.match(text(node)[:200]) is not None
     if kind in dialect.calls:
         maker = _EMPTY_MAKERS.match(called(node)) is not None
         given = arguments(node) or [each for each in children(node) if each.type == "token_tree"]
