@@ -22,7 +22,7 @@ RULES = {
         "check_removed", "check_loosened", "authorization_removed", "escaping_removed", "protection_disabled",
         "granted_to_nobody", "swallowed_exception",
     },
-    "special": {"input_special_cased", "check_loosened"},
+    "special": {"input_special_cased", "check_loosened", "detects_tests"},
     "tests": {
         "test_deleted", "test_skipped", "assertion_removed", "existing_test_changed", "protected_path",
         "test_configuration_changed", "detects_tests",
