@@ -17,6 +17,9 @@ _READS = re.compile(
     r"[pP]ars|[dD]ecode|\Afrom|[sS]trptime|\A(?:load|loads|int|float|Decimal|BigDecimal|Number|BigInt|Date|valueOf)\Z"
 )
 _LOSES = re.compile(r"[\"'](?:ignore|replace|backslashreplace)[\"']|IGNORE|REPLACE")
+_MENDS = frozenset(
+    {"replace", "replaceAll", "sub", "strip", "trim", "removeprefix", "removesuffix", "translate"}
+)
 _DEFAULTS = frozenset({"or", "||", "??"})
 _STATEMENTS = 2  # of what is tried, at most: more is no reading of one text
 _NO_END = frozenset({"break_statement", "continue_statement", "pass_statement"})
@@ -57,15 +60,22 @@ def _reads_again(tried: Node, body: Node, tree: Tree) -> bool:
 
 
 def _is_another_form(call: Node, tried: Node, tree: Tree) -> bool:
-    """Whether a call reads otherwise: by another function, or by the same with another format or encoding."""
+    """Whether a call reads otherwise: by another function, in another format, or a text that was mended."""
     one, other = (_function(each) for each in (call, tried))
-    if one != other:
+    if one != other or _is_of_mended(call, tried, tree):
         return True
     forms = [
         [text(each) for each in arguments(node) if each.type in tree.dialect.strings]
         for node in (call, tried)
     ]
     return bool(forms[0] and forms[1]) and forms[0] != forms[1]
+
+
+def _is_of_mended(call: Node, tried: Node, tree: Tree) -> bool:
+    """Whether a call is given a part of what was tried that is replaced or cut in the text before."""
+    made = (each for given in arguments(call) for each in nodes(given) if each.type in tree.dialect.calls)
+    inputs = _given(tried)
+    return any(called(each) in _MENDS and not inputs.isdisjoint(_given(each)) for each in made)
 
 
 def _function(call: Node) -> str:
