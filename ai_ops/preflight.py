@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from ai_ops.config_loading import ConfigurationError, Loaded
 from ai_ops.config_places import Problem
 from ai_ops.core.model_names import is_allowed
@@ -20,6 +22,7 @@ from ai_ops.core.repository import local_root
 from ai_ops.core.repository_url import private_host
 from ai_ops.errors import PermanentError
 
+_SHORTEST_KEY = 16
 _DATABASES = ("sqlite", "postgres", "postgresql")
 # Looks like a relative path, or like an address only where a host has one word for a name: no scheme, no glob
 _BARE_PATH = re.compile(r"[\w-]+(/[\w.+-]*)*")
@@ -57,7 +60,16 @@ def problems(loaded: Loaded) -> tuple[Problem, ...]:
 
 def warnings(loaded: Loaded) -> tuple[Problem, ...]:
     """Return what a server starts on and was hardly meant."""
-    return (*_half_mail(loaded), *_templates(loaded), *_sandbox(loaded), *_private_webhooks(loaded))
+    checks = (
+        _half_mail,
+        _templates,
+        _sandbox,
+        _private_webhooks,
+        _no_claude,
+        _no_token,
+        _short_key,
+    )
+    return tuple(problem for check in checks for problem in check(loaded))
 
 
 def _templates(loaded: Loaded) -> Iterator[Problem]:
@@ -109,6 +121,45 @@ def _private_webhooks(loaded: Loaded) -> Iterator[Problem]:
             reason = f"leads to {host}, in a private network: nothing is sent there"
             mend = "If it is meant to, set private = true in its table."
             yield Problem(f"[[webhook]] {table.name}", loaded.origin("webhook"), reason, mend)
+
+
+def _no_claude(loaded: Loaded) -> Iterator[Problem]:
+    """Yield that nothing could ask Claude; a script that answers in its place needs no credential."""
+    settings = loaded.settings
+    names = ("anthropic_api_key", "anthropic_auth_token", "claude_code_oauth_token")
+    if settings.scripted_answers is None and not any(_given(loaded, name) for name in names):
+        reason = "is not set, nor is another credential of Claude: no repair can be made"
+        mend = "Set ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN or CLAUDE_CODE_OAUTH_TOKEN (or …_FILE)."
+        yield Problem("ANTHROPIC_API_KEY", loaded.origin("anthropic_api_key"), reason, mend)
+
+
+def _no_token(loaded: Loaded) -> Iterator[Problem]:
+    """Yield that the configured code host would let nothing be pushed."""
+    host = loaded.settings.code_host
+    names = {"github": ("github_token", "github_app_id"), "gitlab": ("gitlab_token",)}.get(host, ())
+    if names and not any(_given(loaded, name) for name in names):
+        key = names[0].upper()
+        reason = f"is not set: no pull request can be opened with CODE_HOST={host}"
+        mend = f"Set {key} or {key}_FILE, or CODE_HOST=local for plain git remotes."
+        yield Problem(key, loaded.origin(names[0]), reason, mend)
+
+
+def _given(loaded: Loaded, name: str) -> bool:
+    value = getattr(loaded.settings, name)
+    return bool(value.get_secret_value().strip() if isinstance(value, SecretStr) else value)
+
+
+def _short_key(loaded: Loaded) -> Iterator[Problem]:
+    """Yield a key that others could guess; on loopback only this machine's users could try."""
+    from ai_ops.server.auth import is_loopback
+
+    settings = loaded.settings
+    key = settings.server_api_key.get_secret_value() if settings.server_api_key else ""
+    if key and len(key) < _SHORTEST_KEY and not is_loopback(settings.http_host):
+        reason = f"has fewer than {_SHORTEST_KEY} characters, and other machines can try keys"
+        yield Problem(
+            "SERVER_API_KEY", loaded.origin("server_api_key"), reason, "Make one: openssl rand -base64 32"
+        )
 
 
 def listening_problems(loaded: Loaded) -> tuple[Problem, ...]:

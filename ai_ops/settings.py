@@ -8,11 +8,12 @@ is too heavy for it.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ai_ops.core.commit_rules import AUTHOR_EMAIL, AUTHOR_NAME
@@ -408,6 +409,17 @@ def masked(value: Any) -> str:
         return "***" if value.get_secret_value() else ""
     if isinstance(value, tuple):
         return ", ".join(masked(item) for item in value)
+    if isinstance(value, BaseModel):
+        said = [f"{name} = {_in_table(each)}" for name, each in value if name in value.model_fields_set]
+        return f"{{ {', '.join(said)} }}"
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else _PASSWORD.sub(r"\1***@", str(value))
+
+
+def _in_table(value: Any) -> str:
+    """Return a value of a table as it would be written in ``ai-ops.toml``, masked."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_in_table, value))}]"
+    plain = isinstance(value, bool | int | float)
+    return masked(value) if plain else json.dumps(masked(value), ensure_ascii=False)

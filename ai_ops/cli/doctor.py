@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _DISK_FLOOR_BYTES = 5 * 1000**3
 
 
+_CHECKED_BELOW = frozenset(
+    {"SMTP_SERVER", "RECEIVER_EMAIL", "SANDBOX", "ANTHROPIC_API_KEY", "GITHUB_TOKEN", "GITLAB_TOKEN"}
+)
+"""The settings whose warnings a check of its own says better."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One check: ``ok``, ``warning`` or ``failed``, what was seen, and how to mend it."""
@@ -38,9 +44,10 @@ def doctor(as_json: JsonFlag = False) -> None:
     from ai_ops.config_loading import ConfigurationError, load
     from ai_ops.config_places import likely
 
-    bad, _, idle = examine()  # what was hardly meant is found by the checks below
+    bad, doubtful, idle = examine()
+    doubtful = tuple(problem for problem in doubtful if problem.key not in _CHECKED_BELOW)
     findings = [_of_setting(problem, "failed") for problem in bad]
-    findings += [_of_setting(problem, "warning") for problem in likely(idle)]
+    findings += [_of_setting(problem, "warning") for problem in (*doubtful, *likely(idle))]
     try:
         settings = load().settings
     except ConfigurationError:

@@ -27,6 +27,8 @@ from ai_ops.cli.output import (
 from ai_ops.cli.tables import Column
 from ai_ops.core.markdown import unescaped
 
+_OF_DIFF = ("pull_request_id", "issue_id", "task_id", "base_sha", "head_sha", "diff")
+
 app = typer.Typer(no_args_is_help=True, help="Review pull requests.")
 
 
@@ -91,9 +93,13 @@ def print_pull_request(found: dict[str, Any]) -> None:
 
 
 @app.command("diff")
-def show_diff(pull_request_id: PullRequestId) -> None:
+def show_diff(pull_request_id: PullRequestId, as_json: JsonFlag = False) -> None:
     """Print the change of one pull request, and nothing else."""
-    line(connect().get(f"/v1/pull-requests/{quoted(pull_request_id)}")["diff"].rstrip("\n"))
+    found = connect().get(f"/v1/pull-requests/{quoted(pull_request_id)}")
+    if as_json:
+        emit_json({name: found[name] for name in _OF_DIFF})
+    else:
+        line(found["diff"].rstrip("\n"))
 
 
 @app.command("comment")
@@ -103,13 +109,25 @@ def comment_on_pull_request(
     author: Annotated[str, typer.Option(help="Whose words they are.")] = "",
     as_json: JsonFlag = False,
 ) -> None:
-    """Write on a local pull request; what begins with the command prefix is followed."""
-    body = {"comment": text, "author": author}
-    written = connect().post(f"/v1/pull-requests/{quoted(pull_request_id)}/comments", body)
+    """Write on a local pull request; what begins with the command prefix is followed while it is open."""
+    client, path = connect(), f"/v1/pull-requests/{quoted(pull_request_id)}"
+    before = client.get(path)  # afterwards it may be held, or closed, by these very words
+    written = client.post(f"{path}/comments", {"comment": text, "author": author})
     if as_json:
         emit_json(written)
     else:
-        note(f"written; what begins with the prefix is answered: ai-ops pr comments {pull_request_id}")
+        note(f"written; {_followed(before)}")
+
+
+def _followed(found: dict[str, Any]) -> str:
+    """Return what becomes of words on a pull request, as it stands."""
+    if found["state"] != "open":
+        return f"nobody follows words here any more: it is {found['state']}"
+    answers = f"ai-ops pr comments {found['pull_request_id']}"
+    if found["held"]:
+        words = "only `resume` and `ignore this error` are followed behind the prefix"
+        return f"it is left to people ({found['held']}), so {words}: {answers}"
+    return f"what begins with the prefix is answered: {answers}"
 
 
 @app.command("comments")
@@ -177,5 +195,6 @@ def merge_pull_request(pull_request_id: PullRequestId, as_json: JsonFlag = False
     if issue.get("state") == "open":
         note(
             f"its issue stays open until builds that hold the fix have stayed quiet: "
-            f"ai-ops issue show {issue['issue_id']} says how that stands"
+            f"the fix watch begins within a minute, then ai-ops issue show {issue['issue_id']} says how that "
+            f"stands"
         )

@@ -270,6 +270,8 @@ def test_a_local_pull_request_is_talked_about(server):
     known = pull_request["pull_request_id"]
     code, diff, _ = ai_ops("pr", "diff", known, url=server.url)
     assert (code, diff.rstrip("\n")) == (0, pull_request["diff"].rstrip("\n"))
+    names = ("pull_request_id", "issue_id", "task_id", "base_sha", "head_sha", "diff")
+    assert read(server, "pr", "diff", known) == {name: pull_request[name] for name in names}
     code, out, err = ai_ops("pr", "comment", known, "/ai-ops explain", "--author", "ann", url=server.url)
     assert (code, out) == (0, ""), err
     assert f"ai-ops pr comments {known}" in err
@@ -279,6 +281,23 @@ def test_a_local_pull_request_is_talked_about(server):
     code, out, _ = ai_ops("pr", "comments", known, url=server.url)
     assert (code, " ann:\n/ai-ops explain\n" in out) == (0, True)
     assert " ai-ops:\n**Proved: " in out
+
+
+def test_words_on_one_that_is_left_alone_are_said_to_be_followed_in_part(server):
+    (pull_request,) = read(server, "pr", "list")["items"]
+    known = pull_request["pull_request_id"]
+
+    def wait_for_held(held):
+        deadline = time.monotonic() + 30
+        while bool(read(server, "pr", "show", known)["held"]) is not held and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    said = ai_ops("pr", "comment", known, "/ai-ops stop", "--author", "ann", url=server.url)[2]
+    assert "what begins with the prefix is answered" in said, "as it stands before these words"
+    wait_for_held(True)
+    said = ai_ops("pr", "comment", known, "/ai-ops resume", "--author", "ann", url=server.url)[2]
+    assert "it is left to people (ann said: stop), so only `resume` and `ignore this error` are" in said
+    wait_for_held(False)
 
 
 def test_a_local_pull_request_is_merged_once_and_again_without_harm(server):
@@ -292,7 +311,9 @@ def test_a_local_pull_request_is_merged_once_and_again_without_harm(server):
     already, then = err.splitlines()
     assert already == "it is merged into main already"
     assert then.startswith("its issue stays open until builds that hold the fix have stayed quiet")
-    assert f"ai-ops issue show {pull_request['issue_id']}" in then
+    assert f"the fix watch begins within a minute, then ai-ops issue show {pull_request['issue_id']}" in then
+    said = ai_ops("pr", "comment", pull_request["pull_request_id"], "/ai-ops explain", url=server.url)
+    assert said == (0, "", "written; nobody follows words here any more: it is merged\n")
     assert ai_ops("issue", "resolve", pull_request["issue_id"], url=server.url)[0] == 0
     again = ai_ops("pr", "merge", pull_request["pull_request_id"], url=server.url)
     assert again == (0, "", f"{already}\n")
@@ -526,8 +547,20 @@ def test_config_check_names_every_bad_key(tmp_path, as_json):
     assert "CODE_HOST" in out
 
 
-def test_config_check_is_content_with_defaults(tmp_path):
-    assert ai_ops("config", "check", cwd=tmp_path) == (0, "", "The settings are fine.\n")
+CREDENTIALS = {"ANTHROPIC_API_KEY": "any", "GITHUB_TOKEN": "any"}
+
+
+def test_config_check_is_content_with_defaults_and_credentials(tmp_path):
+    said = ai_ops("config", "check", cwd=tmp_path, environment=CREDENTIALS)
+    assert said == (0, "", "The settings are fine.\n")
+
+
+@pytest.mark.parametrize("command", [("config", "check"), ("server", "--host", "0.0.0.0")], ids=" ".join)
+def test_credentials_that_are_missing_are_told_before_a_repair_misses_them(tmp_path, command):
+    code, out, err = ai_ops(*command, cwd=tmp_path)
+    assert code == (0 if command[0] == "config" else 1), "the server goes no further than the warnings"
+    for name in CREDENTIALS:
+        assert (out + err).count(f"{name} (default) is not set") == 1
 
 
 def test_config_check_names_what_the_server_cannot_start_on_and_how_to_mend_it(tmp_path):
@@ -542,12 +575,12 @@ def test_config_check_names_what_the_server_cannot_start_on_and_how_to_mend_it(t
 
 def test_config_check_warns_of_typos_and_leaves_other_programs_keys_alone(tmp_path):
     (tmp_path / ".env").write_text("GITHUB_TOKN=planted-token-value\nPOSTGRES_PASSWORD=planted-too\n")
-    code, out, err = ai_ops("config", "check", cwd=tmp_path)
+    code, out, err = ai_ops("config", "check", cwd=tmp_path, environment=CREDENTIALS)
     assert code == 0
     assert out == "warning: GITHUB_TOKN (.env) is not a setting. Did you mean GITHUB_TOKEN?\n"
     assert "left alone: POSTGRES_PASSWORD." in err
     assert "fine, with 1 warning." in err
-    code, out, _ = ai_ops("config", "check", "--json", cwd=tmp_path)
+    code, out, _ = ai_ops("config", "check", "--json", cwd=tmp_path, environment=CREDENTIALS)
     told = json.loads(out)
     assert (code, told["ok"], told["problems"]) == (0, True, [])
     assert [warning["key"] for warning in told["warnings"]] == ["GITHUB_TOKN", "POSTGRES_PASSWORD"]
@@ -555,7 +588,8 @@ def test_config_check_warns_of_typos_and_leaves_other_programs_keys_alone(tmp_pa
 
 
 def test_config_check_warns_of_a_receiver_whose_mail_only_becomes_a_file(tmp_path):
-    code, out, err = ai_ops("config", "check", cwd=tmp_path, environment={"RECEIVER_EMAIL": "a@b.example"})
+    environment = CREDENTIALS | {"RECEIVER_EMAIL": "a@b.example"}
+    code, out, err = ai_ops("config", "check", cwd=tmp_path, environment=environment)
     assert code == 0
     assert out.startswith(
         "warning: RECEIVER_EMAIL (environment) gets no mail: without SMTP_SERVER it is only"
@@ -690,6 +724,16 @@ def test_doctor_misses_the_token_of_the_host_that_is_used(tmp_path):
     assert code == 1
     assert found["code host gitlab"]["state"] == "failed"
     assert "GITLAB_TOKEN" in found["code host gitlab"]["mend"]
+
+
+def test_doctor_warns_of_what_config_check_warns_of_and_of_each_thing_once(tmp_path):
+    table = '[[webhook]]\nname = "ops"\nurl = "http://127.0.0.1:9/"\n'
+    (tmp_path / "ai-ops.toml").write_text(f'{table}secret = "a-secret-of-32-characters-or-more"\n')
+    _, found = findings(tmp_path, RECEIVER_EMAIL="a@b.example")
+    hook = found["[[webhook]] ops (ai-ops.toml)"]
+    assert hook["state"] == "warning" and "nothing is sent there" in hook["seen"]
+    once = {"RECEIVER_EMAIL", "ANTHROPIC_API_KEY", "GITHUB_TOKEN"}
+    assert not once & {name.partition(" ")[0] for name in found}, "these have checks of their own"
 
 
 def test_doctor_looks_at_nothing_while_settings_cannot_be_read(tmp_path):

@@ -28,7 +28,7 @@ from tests.support.local_server import TRACEBACK, LocalServer
 SCHEMAS = json.loads((Path(__file__).parents[1] / "data" / "cli_schemas.json").read_text("utf-8"))
 NOBODY = "http://127.0.0.1:9"
 NONE = "0" * 12
-NO_JSON = {"server", "local", "demo", "agent", "pr diff"}
+NO_JSON = {"server", "local", "demo", "agent"}
 ASKS_NO_SERVER = {
     "server", "local", "demo", "doctor", "replay", "agent", "schedule preview", "system backup",
     "system restore", "security scan", "config show", "config check",

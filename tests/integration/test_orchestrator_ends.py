@@ -203,7 +203,9 @@ async def test_a_run_that_goes_well_is_told_by_its_beginning_and_its_end(worksho
     async with workshop() as floor:
         task = await floor.repaired()
         assert task.state is TaskState.COMPLETED
+        pull = await floor.tools.pull_requests.find(task.pull_request_id)
         assert [record.getMessage() for record in caplog.records if task.id in record.getMessage()] == [
             f"task {task.id}: run 1 begins; its trace is {run_id(task.id, 1)}",
-            f"task {task.id} ended as completed: a pull request was opened",
+            f"task {task.id} ended as completed: a pull request was opened; pull request {pull.id} "
+            f"on branch {pull.branch}",
         ]

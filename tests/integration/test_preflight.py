@@ -12,6 +12,13 @@ from ai_ops.vcs.git import GitClient
 from ai_ops.wiring.code_hosts import hosts
 from tests.support.github_app import key_pair
 
+CREDENTIALS = {"ANTHROPIC_API_KEY": "any", "GITHUB_TOKEN": "any"}
+
+
+def told(tmp_path, **environment):
+    """Return what is warned of beside credentials, which are there."""
+    return preflight.warnings(load(environment=CREDENTIALS | environment, folder=tmp_path))
+
 
 def found(tmp_path, **environment):
     """Return what is named: {key: whole words}."""
@@ -198,18 +205,15 @@ MAIL = {"SMTP_SERVER": "mail.example", "RECEIVER_EMAIL": "ada@example.com"}
 )
 def test_mail_that_is_half_set_up_is_a_warning(tmp_path, environment, named):
     assert found(tmp_path, **environment) == {}
-    given = load(environment=environment, folder=tmp_path)
-    told = preflight.warnings(given)
-    assert len(told) == bool(named)
-    assert named in " ".join(map(str, told))
+    warned = told(tmp_path, **environment)
+    assert len(warned) == bool(named)
+    assert named in " ".join(map(str, warned))
 
 
 def test_a_folder_of_templates_that_is_not_there_is_a_warning_where_somebody_named_it(tmp_path):
-    def told(**environment):
-        return " ".join(map(str, preflight.warnings(load(environment=environment, folder=tmp_path))))
-
-    assert told() == told(TEMPLATES_DIR=str(tmp_path)) == ""
-    assert "TEMPLATES_DIR (environment) names /no/such, which is no folder" in told(TEMPLATES_DIR="/no/such")
+    assert told(tmp_path) == told(tmp_path, TEMPLATES_DIR=str(tmp_path)) == ()
+    (warning,) = told(tmp_path, TEMPLATES_DIR="/no/such")
+    assert "TEMPLATES_DIR (environment) names /no/such, which is no folder" in str(warning)
 
 
 @pytest.mark.parametrize(
@@ -256,9 +260,9 @@ def test_a_sandbox_that_is_not_the_wanted_one_is_a_warning(
     for name in programs:
         (folder / name).touch(mode=0o755)
     monkeypatch.setenv("PATH", str(folder))
-    told = preflight.warnings(load(environment=environment, folder=tmp_path))
-    assert len(told) == bool(words)
-    assert words in " ".join(map(str, told))
+    warned = told(tmp_path, **environment)
+    assert len(warned) == bool(words)
+    assert words in " ".join(map(str, warned))
 
 
 @pytest.mark.parametrize(
@@ -273,5 +277,43 @@ def test_a_sandbox_that_is_not_the_wanted_one_is_a_warning(
 def test_a_webhook_that_nothing_would_be_sent_to_is_a_warning(tmp_path, url, more, warned):
     table = f'[[webhook]]\nname = "ops"\nurl = "{url}"\nsecret = "a-secret-of-my-own-32-characters"\n{more}\n'
     (tmp_path / "ai-ops.toml").write_text(table)
-    told = preflight.warnings(load(environment={}, folder=tmp_path))
-    assert [warning.key for warning in told if "private" in warning.mend] == ["[[webhook]] ops"] * warned
+    assert [warning.key for warning in told(tmp_path)] == ["[[webhook]] ops"] * warned
+
+
+SCRIPTED = {"SCRIPTED_ANSWERS": "answers.yml"}
+LOCAL = {"CODE_HOST": "local", "ALLOWED_REPOS": "/srv/git"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        pytest.param({}, ["ANTHROPIC_API_KEY", "GITHUB_TOKEN"], id="neither"),
+        pytest.param({"CODE_HOST": "gitlab"}, ["ANTHROPIC_API_KEY", "GITLAB_TOKEN"], id="gitlab"),
+        pytest.param(LOCAL, ["ANTHROPIC_API_KEY"], id="local"),
+        pytest.param(LOCAL | SCRIPTED, [], id="local, scripted"),
+        pytest.param(SCRIPTED, ["GITHUB_TOKEN"], id="scripted"),
+        pytest.param({"ANTHROPIC_AUTH_TOKEN": "x", "GITHUB_APP_ID": "1"}, [], id="others of them"),
+        pytest.param({"CLAUDE_CODE_OAUTH_TOKEN": "x", "GITHUB_TOKEN": " "}, ["GITHUB_TOKEN"], id="blank"),
+        pytest.param({"CODE_HOST": "gitlab", "GITLAB_TOKEN": "x"} | SCRIPTED, [], id="token of gitlab"),
+    ],
+)
+def test_a_credential_that_a_repair_needs_and_has_not_is_a_warning(tmp_path, environment, named):
+    warned = preflight.warnings(load(environment=environment, folder=tmp_path))
+    assert [warning.key for warning in warned] == named
+    assert all("is not set" in warning.reason and warning.mend for warning in warned)
+
+
+@pytest.mark.parametrize(
+    ("host", "key", "warned"),
+    [
+        ("0.0.0.0", "x", True),
+        ("0.0.0.0", "k" * 15, True),
+        ("0.0.0.0", "k" * 16, False),
+        ("127.0.0.1", "x", False),
+        ("localhost", "x", False),
+    ],
+)
+def test_a_short_key_is_a_warning_where_other_machines_can_try_it(tmp_path, host, key, warned):
+    said = told(tmp_path, HTTP_HOST=host, SERVER_API_KEY=key)
+    assert [warning.key for warning in said] == ["SERVER_API_KEY"] * warned
+    assert all(key not in str(warning).split() for warning in said)

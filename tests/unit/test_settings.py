@@ -1,5 +1,6 @@
 """One order of places, and every bad key named."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -289,6 +290,18 @@ def test_a_source_that_lacks_something_is_named(tmp_path, table, complaint):
 def test_the_address_of_elasticsearch_is_shown_masked(tmp_path):
     loaded = load(environment={"ELK_URL": "https://elastic:s3cret@es.example"}, folder=tmp_path)
     assert masked(loaded.settings.elk_url) == "***"
+
+
+def test_a_table_is_shown_as_it_is_written_and_masked(tmp_path):
+    table = (
+        '[[webhook]]\nname = "ops"\nurl = "https://ops.example/hook"\n'
+        'secret = "planted-secret-of-32-characters!"\nevents = ["pull_request"]\nprivate = true\n'
+    )
+    (tmp_path / "ai-ops.toml").write_text(table)
+    shown = masked(load(environment={}, folder=tmp_path).settings.webhook)
+    wanted = 'name = "ops", url = "https://ops.example/hook", secret = "***", events = ["pull_request"]'
+    assert shown == f"{{ {wanted}, private = true }}"
+    assert tomllib.loads(f"webhook = {shown}")["webhook"]["events"] == ["pull_request"]
 
 
 def test_no_password_in_an_address_is_shown():

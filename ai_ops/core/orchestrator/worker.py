@@ -127,4 +127,14 @@ class Worker:
             rule = ending.proof.reasons[0].rule if ending.proof.reasons else "withheld"
             warn(task, ending.state, rule, reason)
         else:
-            log.info("task %s ended as %s: %s", task.id, ending.state, told(reason))
+            where = await _proposed(tools, ending)
+            log.info("task %s ended as %s: %s%s", task.id, ending.state, told(reason), where)
+
+
+async def _proposed(tools: Tools, ending: Ending) -> str:
+    """Return which pull request a run ended with, for the log: its id, its branch, and its link on a host."""
+    found = await tools.pull_requests.find(ending.changes.get("pull_request_id") or "")
+    if found is None:
+        return ""
+    at = f", {found.url}" if "://" in found.url else ""  # a local one is looked at by its id
+    return told(tools.redact(f"; pull request {found.id} on branch {found.branch}{at}"))
