@@ -124,7 +124,10 @@ def search_bug_cases(
 def _piped() -> str:
     if sys.stdin.isatty():
         note("the error, as it was logged; end with Ctrl-D:")
-    return sys.stdin.buffer.read().decode("utf-8", "replace")
+    text = sys.stdin.buffer.read().decode("utf-8", "replace")
+    if not text.strip():
+        raise CliError(Exit.USAGE, "standard input was empty; pipe a log excerpt into it")
+    return text
 
 
 def _parts(item: Mapping[str, Any]) -> str:

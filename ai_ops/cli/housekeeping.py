@@ -64,6 +64,9 @@ def cleanup(
 
 def backup(file: FileArgument, data_dir: DataDir = None, as_json: JsonFlag = False) -> None:
     """Put all that must not be lost into one file; the server may run meanwhile."""
+    if not file.absolute().parent.is_dir():  # a mistyped path would make a folder that nobody looks into
+        folder = file.absolute().parent
+        raise CliError(Exit.NOT_FOUND, f"there is no folder {folder}; make it first, or mend the path")
     from ai_ops.config_loading import load
     from ai_ops.store.backup import back_up
     from ai_ops.wiring.overseeing import backup_places

@@ -66,7 +66,7 @@ def back_up(places: Places, file: Path) -> BackedUp:
     partial = file.with_name(f".{file.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)  # of one that was killed
-        partial.mkdir(mode=0o700, parents=True)
+        partial.mkdir(mode=0o700)
         return _made(places, file, partial)
     except (OSError, sqlite3.Error, tarfile.TarError) as error:
         raise failed("backup_failed", f"The backup could not be made: {error}") from error

@@ -1,6 +1,7 @@
 """``ai-ops bug``: the library against a real server, for people and as JSON."""
 
 import json
+import os
 import subprocess
 import sys
 import uuid
@@ -8,6 +9,7 @@ import uuid
 import pytest
 
 from tests.support.cli import ai_ops
+from tests.support.forked_commands import run_command
 from tests.support.local_server import TRACEBACK, LocalServer
 
 
@@ -85,6 +87,14 @@ def test_a_search_reads_an_error_from_standard_input(server, text, is_known):
 def test_a_search_needs_an_issue_or_a_repository(server, arguments):
     code, _, err = bug(server, "search", *arguments)
     assert code == 2 and "give --issue, or --repo-url" in err
+
+
+@pytest.mark.parametrize("text", ["", " \n"], ids=["nothing", "blank"])
+def test_an_empty_standard_input_is_told_as_that(text):
+    environment = {"PATH": os.environ["PATH"], "AI_OPS_URL": "http://127.0.0.1:9"}
+    said = run_command(["bug", "search", "--repo-url", "/srv/git/shop.git"], environment, stdin=text)
+    assert (said.code, said.out) == (2, "")
+    assert "standard input was empty; pipe a log excerpt into it" in said.err
 
 
 def test_a_case_that_is_not_there_is_not_found(server):

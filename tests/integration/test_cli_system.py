@@ -162,6 +162,14 @@ def test_a_backup_of_a_running_server_is_restored_when_it_does_not_run(server, t
     assert server.finish_a_repair()["state"] == "completed"
 
 
+def test_a_backup_makes_no_folder_that_is_not_there(server, tmp_path):
+    folder = tmp_path / "mistyped"
+    more = {"cwd": server.folder, "environment": server.environment}
+    code, _, err = ai_ops("system", "backup", str(folder / "b.tar"), **more)
+    assert (code, folder.exists()) == (3, False)
+    assert f"there is no folder {folder}; make it first" in err
+
+
 def test_a_database_server_has_tools_of_its_own_for_backups(tmp_path):
     more = {"environment": {"DATABASE_URL": "postgresql://nobody@localhost/nothing"}, "cwd": tmp_path}
     code, _, err = ai_ops("system", "backup", str(tmp_path / "b.tar"), **more)
