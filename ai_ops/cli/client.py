@@ -28,6 +28,19 @@ _EXIT_OF_STATUS = {
     422: Exit.USAGE,
     429: Exit.REFUSED,
 }
+_LIST_OF = {
+    "alert": "alert",
+    "bug_case": "bug",
+    "issue": "issue",
+    "notification": "notification",
+    "pull_request": "pr",
+    "schedule": "schedule",
+    "task": "task",
+    "trace": "trace",
+    "worker": "worker",
+    "workflow": "workflow",
+}
+"""The command group that lists the things of which one was not found."""
 _EXIT_OF_CODE = {
     "ambiguous_id": Exit.USAGE,
     "folder_not_allowed": Exit.REFUSED,
@@ -171,6 +184,9 @@ def _failure(error: urllib.error.HTTPError) -> CliError:
         message = "\n  ".join([f"{problem['detail'].rstrip('.')} ({code})", *_further(problem)])
         if code in ("key_missing", "key_unknown"):
             message += "; a command's key is AI_OPS_API_KEY"
+        elif group := _LIST_OF.get(code.removesuffix("_not_found")):
+            told = f"ai-ops {group} list"
+            message += "" if told in message else f"; see `{told}`"
     except (OSError, ValueError, KeyError, TypeError, AttributeError, http.client.HTTPException):
         code, message = "", f"the server answered {error.code}"
     return CliError(_EXIT_OF_CODE.get(code) or _EXIT_OF_STATUS.get(error.code, Exit.FAILED), message)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ai_ops.cli.client import connect, quoted
-from ai_ops.cli.options import IssueId, WaitOption
+from ai_ops.cli.options import IssueId, StateOption, WaitOption
 from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, moment, note, table, watched
 from ai_ops.cli.tables import Column
 
@@ -15,9 +15,11 @@ app = typer.Typer(no_args_is_help=True, help="Read the issues and decide about t
 
 
 @app.command("list")
-def list_issues(limit: LimitOption = 50, wait: WaitOption = 0, as_json: JsonFlag = False) -> None:
+def list_issues(
+    state: StateOption = None, limit: LimitOption = 50, wait: WaitOption = 0, as_json: JsonFlag = False
+) -> None:
     """List issues, newest first."""
-    items = list(connect(wait).pages("/v1/issues", [], limit))
+    items = list(connect(wait).pages("/v1/issues", [("state", each) for each in state or ()], limit))
     if as_json:
         emit_json({"items": items})
         return

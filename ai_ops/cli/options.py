@@ -20,6 +20,7 @@ FollowFlag = Annotated[
     ),
 ]
 TaskId = Annotated[str, typer.Argument(metavar="TASK", help=f"Id of the task, {_WHOLE}")]
+StateOption = Annotated[list[str] | None, typer.Option("--state", help="Only this state; repeats.")]
 IssueId = Annotated[str, typer.Argument(metavar="ISSUE", help=f"Id of the issue, {_WHOLE}")]
 TraceId = Annotated[str, typer.Argument(metavar="TRACE", help=f"Id of the trace, {_WHOLE}")]
 PullRequestId = Annotated[
@@ -47,6 +48,11 @@ BugCaseId = Annotated[str, typer.Argument(metavar="BUG_CASE", help=f"Id of the b
 NotificationId = Annotated[
     str, typer.Argument(metavar="NOTIFICATION", help=f"Id of the notification, {_WHOLE}")
 ]
+
+
+def watch_hint(task_id: str) -> str:
+    """Return how a task that goes on is looked at."""
+    return f"watch it with: ai-ops task show --follow {task_id}"
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 
 from ai_ops.cli.client import connect, quoted
 from ai_ops.cli.exits import CliError
-from ai_ops.cli.options import PullRequestId, WaitOption
+from ai_ops.cli.options import PullRequestId, StateOption, WaitOption
 from ai_ops.cli.output import (
     JsonFlag,
     LimitOption,
@@ -33,9 +33,11 @@ app = typer.Typer(no_args_is_help=True, help="Review pull requests.")
 
 
 @app.command("list")
-def list_pull_requests(limit: LimitOption = 50, wait: WaitOption = 0, as_json: JsonFlag = False) -> None:
+def list_pull_requests(
+    state: StateOption = None, limit: LimitOption = 50, wait: WaitOption = 0, as_json: JsonFlag = False
+) -> None:
     """List pull requests, newest first."""
-    items = list(connect(wait).pages("/v1/pull-requests", [], limit))
+    items = list(connect(wait).pages("/v1/pull-requests", [("state", each) for each in state or ()], limit))
     if as_json:
         emit_json({"items": items})
         return

@@ -93,4 +93,7 @@ def resume_queue(as_json: JsonFlag = False) -> None:
     if as_json:
         emit_json(state)
         return
+    if not state["waiting"]:
+        note("no task waits for the end of a limit")
+        return
     note(f"{counted(state['waiting'], 'task')} waiting; one of them looks whether the limit is over")

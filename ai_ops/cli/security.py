@@ -13,7 +13,7 @@ import typer
 
 from ai_ops.cli.client import connect, quoted
 from ai_ops.cli.exits import CliError, Exit
-from ai_ops.cli.options import TaskId
+from ai_ops.cli.options import TaskId, watch_hint
 from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, line, moment, note, table
 from ai_ops.cli.tables import Column
 from ai_ops.flow.judgement import Role, Severity
@@ -164,14 +164,20 @@ def _tell(verified: dict[str, Any]) -> None:
 @app.command("unblock")
 def unblock(
     task_id: TaskId,
-    reason: Annotated[str, typer.Option(help="Why; it stands in the audit log.")],
-    role: Annotated[_UnblockRole, typer.Option(help="As what: what a rule blocks takes an admin.")],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the audit log. Needed.")] = "",
+    role: Annotated[
+        _UnblockRole | None, typer.Option(help="As what: what a rule blocks takes an admin. Needed.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Let exactly the commands that a task was held for go on."""
+    needed = {"--reason": reason, f"--role ({' or '.join(_UnblockRole)})": role}
+    if missing := [name for name, value in needed.items() if not value]:  # all of them, not the first alone
+        raise CliError(Exit.USAGE, f"give {' and '.join(missing)}")
     body = {"reason": reason, "role": str(role)}
     found = connect().post(f"/v1/security/tasks/{quoted(task_id)}/unblock", body)
     if as_json:
         emit_json(found)
-    else:
-        line(f"{found['task_id']} {found['state']}")
+        return
+    line(f"{found['task_id']} {found['state']}")
+    note(watch_hint(found["task_id"]))

@@ -18,12 +18,14 @@ from ai_ops.cli.options import (
     PriorityOption,
     ProposeFlag,
     RepoOption,
+    StateOption,
     TaskId,
     TimeOption,
     ToolOption,
     TypeOption,
     WaitOption,
     given,
+    watch_hint,
 )
 from ai_ops.cli.output import JsonFlag, LimitOption, emit_json, fields, line, note, reasons, table
 from ai_ops.cli.queue import goes_on, note_holds
@@ -40,9 +42,10 @@ app = typer.Typer(no_args_is_help=True, help="Create, list, show and steer tasks
 
 @app.command("list")
 def list_tasks(
-    state: Annotated[list[str] | None, typer.Option(help="Only this state; repeats.")] = None,
+    state: StateOption = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind; repeats.")] = None,
     priority: Annotated[list[str] | None, typer.Option(help="Only this priority; repeats.")] = None,
+    issue: Annotated[str | None, typer.Option(help="Only those of the issue with this id.")] = None,
     limit: LimitOption = 50,
     wait: WaitOption = 0,
     as_json: JsonFlag = False,
@@ -50,6 +53,7 @@ def list_tasks(
     """List tasks, newest first."""
     narrowed = {"state": state, "kind": kind, "priority": priority}
     query = [(name, each) for name, wanted in narrowed.items() for each in wanted or ()]
+    query += [("issue_id", issue)] if issue is not None else []
     client = connect(wait)
     items = list(client.pages("/v1/tasks", query, limit))
     if as_json:
@@ -266,25 +270,21 @@ def _paused(task: dict[str, Any]) -> str:
 
 
 def _resumed(task: dict[str, Any]) -> str:
-    return f"the task is {task['state']}; {_watch(task)}"
+    return f"the task is {task['state']}; {watch_hint(task['task_id'])}"
 
 
 def _retried(task: dict[str, Any]) -> str:
-    return f"run {task['run_number']} waits for its turn; {_watch(task)}"
+    return f"run {task['run_number']} waits for its turn; {watch_hint(task['task_id'])}"
 
 
 def _approved(task: dict[str, Any]) -> str:
     if task["state"] == "completed":
         return f"nothing is published: {task['outcome_reason']}; the task is completed"
-    return f"approved; run {task['run_number']} publishes the change; {_watch(task)}"
+    return f"approved; run {task['run_number']} publishes the change; {watch_hint(task['task_id'])}"
 
 
 def _rejected(task: dict[str, Any]) -> str:
     return f"rejected; nothing is published; the task is {task['state']}"
-
-
-def _watch(task: dict[str, Any]) -> str:
-    return f"watch it with: ai-ops task show --follow {task['task_id']}"
 
 
 def _verb(verb: str, does: str, words: Callable[[dict[str, Any]], str]) -> None:

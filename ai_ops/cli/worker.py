@@ -10,6 +10,7 @@ from ai_ops.cli.client import connect
 from ai_ops.cli.options import WaitOption
 from ai_ops.cli.output import JsonFlag, emit_json, fields, line, moment, note, table
 from ai_ops.cli.tables import Column
+from ai_ops.core.wording import counted
 
 app = typer.Typer(no_args_is_help=True, help="Show and replace workers.")
 
@@ -68,9 +69,13 @@ def show_worker(number: WorkerNumber, as_json: JsonFlag = False) -> None:
 
 @app.command("restart")
 def restart_worker(number: WorkerNumber, as_json: JsonFlag = False) -> None:
-    """Replace a worker: its processes die, and its run goes on with another."""
-    item = connect().post(f"/v1/workers/{number}/restart")
+    """Replace a worker: its processes die, and its run goes on with another. An idle one stays as it is."""
+    client = connect()
+    before = client.get(f"/v1/workers/{number}")
+    item = client.post(f"/v1/workers/{number}/restart")
     if as_json:
         emit_json(item)
+    elif item["replaced"] == before["replaced"]:
+        note(f"nothing was under way with worker {number}: it stays as it is")
     else:
-        note(f"worker {number} is {item['state']}; it was replaced {item['replaced']} times")
+        note(f"worker {number} is {item['state']}; it was replaced {counted(item['replaced'], 'time')}")

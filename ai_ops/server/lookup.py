@@ -21,14 +21,14 @@ async def whole_id(request: web.Request, noun: str, given: str | None = None) ->
     returned as it is: the caller knows how to say that it is not there.
 
     Raises:
-        ProblemError: 409 ``ambiguous_id`` when several begin so; 404 when it is too short to say.
+        ProblemError: 409 ``ambiguous_id`` when several begin so; 422 ``id_too_short``.
     """
     given = path_id(request) if given is None else given
     if not _BEGINNING.fullmatch(given):
         return given
     if len(given) < _LEAST:
-        words = f"An id may be shortened to {_LEAST} characters, not to fewer"
-        raise ProblemError(404, f"{noun}_not_found", words)
+        words = f"An id may be shortened to {_LEAST} characters, not to {len(given)}"
+        raise ProblemError(422, "id_too_short", words)
     found = await request.app[SERVICES].ids.beginning_with(noun, given)
     if len(found) > 1:
         words = f"Several ids begin with {given}: {', '.join(found)}. Give more characters"

@@ -114,9 +114,12 @@ class IssueRepository:
             row = (await connection.execute(query)).mappings().first()
         return issue_from(row) if row else None
 
-    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[Issue]:
-        """Return issues, newest first."""
-        return await page(self._database, tables.issues, issue_from, limit=limit, cursor=cursor)
+    async def list(
+        self, *, states: Collection[IssueState] = (), limit: int = 50, cursor: str | None = None
+    ) -> Page[Issue]:
+        """Return issues, newest first; no states: of any."""
+        where = [tables.issues.c.state.in_(states)] if states else []
+        return await page(self._database, tables.issues, issue_from, *where, limit=limit, cursor=cursor)
 
     async def titles(self, ids: Collection[str]) -> Mapping[str, str]:
         """Return the titles of these; ids that are not there are left out."""

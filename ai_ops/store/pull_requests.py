@@ -63,9 +63,13 @@ class PullRequestRepository:
             row = (await connection.execute(select(tables.pull_requests).where(where))).mappings().first()
         return pull_request_from(row) if row else None
 
-    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[PullRequest]:
-        """Return pull requests, newest first."""
-        return await page(self._database, tables.pull_requests, pull_request_from, limit=limit, cursor=cursor)
+    async def list(
+        self, *, states: Collection[PullRequestState] = (), limit: int = 50, cursor: str | None = None
+    ) -> Page[PullRequest]:
+        """Return pull requests, newest first; no states: of any."""
+        table = tables.pull_requests
+        where = [table.c.state.in_(states)] if states else []
+        return await page(self._database, table, pull_request_from, *where, limit=limit, cursor=cursor)
 
     async def states(self, ids: Collection[str]) -> Mapping[str, PullRequestState]:
         """Return what became of these, as far as we know; ids that are not there are left out."""

@@ -17,6 +17,11 @@ class TemplateFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @property
+    def place(self) -> str:
+        """The folder, whole."""
+        return str(self._folder.absolute())
+
     def texts(self) -> Sequence[tuple[str, str]]:
         """Return each file's name and text, in the order of the names.
 

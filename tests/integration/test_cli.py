@@ -156,6 +156,19 @@ def test_tasks_are_narrowed_by_priority(server):
     assert [item["task_id"] for item in listed] == [made["task_id"]]
 
 
+def test_lists_are_narrowed_by_state_and_by_issue(server):
+    (task,) = read(server, "task", "list", "--kind", "repair")["items"]
+    issue = task["issue_id"][:8]
+    assert [each["task_id"] for each in read(server, "task", "list", "--issue", issue)["items"]] == [
+        task["task_id"]
+    ]
+    assert read(server, "task", "list", "--issue", "00000000")["items"] == []
+    for noun, other in (("issue", "ignored"), ("pr", "closed")):
+        assert len(read(server, noun, "list", "--state", "open", "--state", other)["items"]) == 1
+        assert read(server, noun, "list", "--state", other)["items"] == []
+        assert ai_ops(noun, "list", "--state", "none", url=server.url)[0] == 2
+
+
 def test_all_that_is_wrong_with_a_request_is_told_at_once(server):
     wrong = ("--budget-usd=-1", "--timeout-seconds=0")
     code, out, err = ai_ops("task", "create", "x", "--description", "y", *wrong, url=server.url)
@@ -244,7 +257,7 @@ def test_a_list_names_the_error_and_the_repository(server, noun):
 def test_the_beginning_of_an_id_is_enough(server, noun):
     whole = read(server, noun, "list")["items"][0][IDS[noun]]
     assert read(server, noun, "show", whole[:8])[IDS[noun]] == whole
-    assert ai_ops(noun, "show", whole[:5], url=server.url)[0] == 3
+    assert ai_ops(noun, "show", whole[:5], url=server.url)[0] == 2
 
 
 def test_a_reader_who_has_had_enough_is_no_failure(server):
@@ -475,6 +488,14 @@ async def test_a_task_that_waits_is_shown_with_the_time_that_is_left_and_what_wa
     assert "reproduced by:   tests/test_a.py" in out
 
 
+def test_an_artifact_that_is_not_there_is_told_with_those_that_are(server):
+    (task,) = read(server, "task", "list", "--kind", "repair")["items"]
+    code, _, err = ai_ops("trace", "show", task["trace_id"], "--artifact", "nope", url=server.url)
+    assert (code, "the trace has " in err, "fix-1-diff" in err) == (3, True, True)
+    code, _, err = ai_ops("trace", "show", "00000000", "--artifact", "nope", url=server.url)
+    assert (code, "the trace has none, or is not there" in err) == (3, True)
+
+
 def test_a_list_may_wait_for_a_server_that_starts():
     code, _, err = ai_ops("pr", "list", "--wait", "1", url="http://127.0.0.1:9")
     assert code == 5
@@ -484,7 +505,8 @@ def test_a_list_may_wait_for_a_server_that_starts():
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("task", "show", "no-such-task"), 3, "task_not_found"),
+        (("task", "show", "no-such-task"), 3, "(task_not_found); see `ai-ops task list`"),
+        (("task", "show", "abc"), 2, "An id may be shortened to 6 characters, not to 3 (id_too_short)"),
         (("pr", "show", "no-such-pr"), 3, "pull_request_not_found"),
         (("trace", "show", "no-such-trace"), 3, "trace_not_found"),
         (("issue", "show", "no-such-issue"), 3, "issue_not_found"),

@@ -112,7 +112,7 @@ def test_a_full_queue_in_maintenance_from_the_first_command_to_the_last(server):
     assert "illegal_transition" in command(server, "task", "approve", task_id, code=4)
     assert "not_found" in command(server, "task", "pause", "nobody", code=3)
     assert command(server, "system", "resume", schema=QUEUE)["waiting"] == 0
-    assert "0 tasks waiting" in command(server, "system", "resume")
+    assert "no task waits for the end of a limit" in command(server, "system", "resume")
     assert command(server, "system", "maintenance", "off", schema=QUEUE)["maintenance"] is None
     assert "off" in command(server, "system", "maintenance", "off")
 

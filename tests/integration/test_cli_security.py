@@ -118,7 +118,10 @@ def test_a_held_task_goes_on_when_it_is_unblocked(server):
     task = json.loads(out)["task_id"]
     shown = ai_ops("task", "show", task, "--follow", url=server.url)
     assert "history_rewrite" in shown[1] + shown[2]
-    security("unblock", task, "--reason", "ours", code=2, server=server)
+    err = security("unblock", task, code=2, server=server)[1]
+    assert "give --reason and --role (reviewer or admin)" in err
+    err = security("unblock", task, "--reason", "ours", code=2, server=server)[1]
+    assert "give --role (reviewer or admin)" in err
     security("unblock", task, "--reason", "ours", "--role", "boss", code=2, server=server)
     out, _ = security("unblock", task, "--reason", "ours", "--role", "reviewer", "--json", server=server)
     validate(json.loads(out), {"type": "object", "required": ["task_id", "state", "trace_id"]})

@@ -100,6 +100,8 @@ def test_workers_are_listed_shown_and_restarted(server):
     shown = as_json(server, shape(**WORKER, limits=LIMITS, losses=many(LOSS)), "worker", "show", "1")
     assert shown["limits"] == {"memory_bytes": 5000 * 2**20, "silent_seconds": 1200.0, "most_losses": 3}
     assert as_json(server, shape(**WORKER), "worker", "restart", "2")["state"] == "idle"
+    said = ai_ops("worker", "restart", "2", url=server.url)
+    assert said == (0, "", "nothing was under way with worker 2: it stays as it is\n")
     code, out, _ = ai_ops("worker", "list", url=server.url)
     assert code == 0 and "WORKER" in out and "idle" in out
     code, out, _ = ai_ops("worker", "show", "1", url=server.url)

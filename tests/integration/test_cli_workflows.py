@@ -150,6 +150,12 @@ def test_what_cannot_be_done_says_so_with_its_code(server, arguments, code):
     assert (got, out) == (code, "") and err
 
 
+def test_a_template_that_is_not_there_is_told_with_those_that_are(server):
+    err = ai_ops("template", "show", "nothing", url=server.url)[2]
+    assert f"in {EXAMPLES / 'templates'} (TEMPLATES_DIR); there is " in err
+    assert "review-file" in err
+
+
 def test_a_workflow_is_planned_run_to_its_end_and_shown(server):
     given = ["--param", f"repo_url={server.remote}"]
     plan = as_json(PLAN, "workflow", "run", str(WHAT_IS_IT), *given, "--dry-run", url=server.url)

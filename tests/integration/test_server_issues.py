@@ -63,9 +63,12 @@ async def test_the_issue_that_is_merged_into_may_be_named_by_its_beginning(serve
 
 async def test_a_beginning_that_is_too_short_or_of_no_issue_merges_nothing(server):
     one, other = await two(server)
-    for into, words in ((one["issue_id"][:5], "shortened to 6 characters"), ("0" * 8, "no such issue")):
+    for into, refused, words in (
+        (one["issue_id"][:5], (422, "id_too_short"), "shortened to 6 characters, not to 5"),
+        ("0" * 8, (404, "issue_not_found"), "no such issue"),
+    ):
         answer = await decide(server, other, "merge", {"into": into})
-        assert (answer.status, answer.json["code"]) == (404, "issue_not_found")
+        assert (answer.status, answer.json["code"]) == refused
         assert words in answer.json["detail"]
     assert (await show(server, other))["merged_into"] is None
     own = await decide(server, other, "merge", {"into": other["issue_id"][:8]})

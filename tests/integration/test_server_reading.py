@@ -9,7 +9,7 @@ import pytest
 import ai_ops
 from ai_ops.core.identity import run_id
 from ai_ops.errors import TemporaryError
-from ai_ops.flow.pull_request import NewPullRequest
+from ai_ops.flow.pull_request import NewPullRequest, PullRequestState
 from ai_ops.flow.run import Run
 from tests.support.git_server import create_repository, git
 from tests.support.running_server import PUBLIC_URL, a_prompt, a_repair, running, wire_event
@@ -105,8 +105,10 @@ async def test_the_beginning_of_an_id_stands_for_it(server, noun):
     key = {"pull-requests": "pull_request_id"}.get(noun, f"{noun[:-1]}_id")
     for length in (6, 8, 35, 36):
         assert (await server.get(f"/v1/{noun}/{whole[:length]}")).json[key] == whole
-    for other in (whole[:5], whole[:6] + "z", whole[:6] + "_"):
+    for other in (whole[:6] + "z", whole[:6] + "_"):
         assert (await server.get(f"/v1/{noun}/{other}")).status == 404
+    short = await server.get(f"/v1/{noun}/{whole[:5]}")
+    assert (short.status, short.json["code"]) == (422, "id_too_short")
 
 
 async def test_an_artifact_is_found_by_the_beginning_of_its_trace(server):
@@ -169,6 +171,39 @@ async def test_issues_and_pull_requests_are_listed_in_pages(server):
         second = (await server.get(f"/v1/{path}?limit=3&cursor={first['next_cursor']}")).json
         assert [one[key] for one in first["items"] + second["items"]] == wanted
         assert second["next_cursor"] is None
+
+
+async def test_issues_and_pull_requests_are_narrowed_by_state_page_by_page(server):
+    kinds = ("ValueError", "KeyError", "TypeError", "OSError", "IndexError")
+    events = [wire_event(error={"raw_excerpt": f"{kind}: x"}) for kind in kinds]
+    assert (await server.post("/v1/events", {"events": events})).json["accepted"] == 5
+    issues = [item["issue_id"] for item in (await server.get("/v1/issues")).json["items"]]
+    for number in range(5):
+        await server.pull_requests.record(pull_request(number))
+        if number % 2:
+            await server.post(f"/v1/issues/{issues[number]}/ignore")
+            await server.pull_requests.set_state(f"pr-{number}", PullRequestState.CLOSED)
+    for path, key, wanted in (
+        ("issues?state=open", "issue_id", issues[::2]),
+        ("pull-requests?state=open", "pull_request_id", ["pr-4", "pr-2", "pr-0"]),
+    ):
+        first = (await server.get(f"/v1/{path}&limit=2")).json
+        second = (await server.get(f"/v1/{path}&limit=2&cursor={first['next_cursor']}")).json
+        assert [len(first["items"]), len(second["items"]), second["next_cursor"]] == [2, 1, None]
+        assert [one[key] for one in first["items"] + second["items"]] == wanted
+    both = (await server.get("/v1/pull-requests?state=open&state=closed")).json["items"]
+    assert len(both) == 5
+    assert len((await server.get("/v1/issues?state=ignored")).json["items"]) == 2
+    for path in ("issues", "pull-requests"):
+        assert "must be one of" in (await server.get(f"/v1/{path}?state=none")).json["detail"]
+
+
+async def test_tasks_are_narrowed_by_the_beginning_of_an_issues_id(server):
+    task = (await server.post("/v1/tasks", a_repair())).json
+    for given in (task["issue_id"], task["issue_id"][:8]):
+        found = (await server.get(f"/v1/tasks?issue_id={given}")).json["items"]
+        assert [one["task_id"] for one in found] == [task["task_id"]]
+    assert (await server.get("/v1/tasks?issue_id=00000000")).json["items"] == []
 
 
 async def test_a_pull_request_shows_its_diff_and_proof(server):

@@ -115,6 +115,8 @@ def test_another_server_is_told_apart_from_ours(server, body):
         (401, "key_missing", Exit.REFUSED),
         (403, "scope_missing", Exit.REFUSED),
         (404, "task_not_found", Exit.NOT_FOUND),
+        (404, "pull_request_not_found", Exit.NOT_FOUND),
+        (404, "artifact_not_found", Exit.NOT_FOUND),
         (409, "illegal_transition", Exit.REFUSED),
         (409, "ambiguous_id", Exit.USAGE),
         (422, "invalid_request", Exit.USAGE),
@@ -126,8 +128,20 @@ def test_each_problem_has_its_exit_code_and_one_sentence(server, status, code, w
     server.answers = [(status, json.dumps({"detail": "It is so.", "code": code}).encode())]
     with pytest.raises(CliError) as caught:
         client(server).get("/v1/tasks")
-    which = "; a command's key is AI_OPS_API_KEY" if status == 401 else ""
-    assert (caught.value.code, str(caught.value)) == (wanted, f"It is so ({code}){which}")
+    further = {
+        "key_missing": "; a command's key is AI_OPS_API_KEY",
+        "task_not_found": "; see `ai-ops task list`",
+        "pull_request_not_found": "; see `ai-ops pr list`",
+    }
+    assert (caught.value.code, str(caught.value)) == (wanted, f"It is so ({code}){further.get(code, '')}")
+
+
+def test_a_next_step_that_the_server_says_is_not_said_again(server):
+    body = {"detail": "There is no such task. `ai-ops task list`", "code": "task_not_found"}
+    server.answers = [(404, json.dumps(body).encode())]
+    with pytest.raises(CliError) as caught:
+        client(server).get("/v1/tasks/x")
+    assert str(caught.value) == "There is no such task. `ai-ops task list` (task_not_found)"
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"detail": null, "code": 1}', b"<html>"])

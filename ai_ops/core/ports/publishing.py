@@ -31,8 +31,10 @@ class PullRequests(Protocol):
         """Return the pull request that the host gave this number."""
         ...
 
-    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[PullRequest]:
-        """Return pull requests, newest first."""
+    async def list(
+        self, *, states: Collection[PullRequestState] = (), limit: int = 50, cursor: str | None = None
+    ) -> Page[PullRequest]:
+        """Return pull requests, newest first; no states: of any."""
         ...
 
     async def states(self, ids: Collection[str]) -> Mapping[str, PullRequestState]:

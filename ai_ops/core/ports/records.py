@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from ai_ops.core.flood import ReleaseChange
 from ai_ops.core.verbs import Change
 from ai_ops.flow.event import Event
-from ai_ops.flow.issue import Issue, IssueDecision, TriageDecision
+from ai_ops.flow.issue import Issue, IssueDecision, IssueState, TriageDecision
 from ai_ops.flow.notification import Notification
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Task, TaskState
@@ -100,8 +100,10 @@ class Issues(Protocol):
         """Return an issue."""
         ...
 
-    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[Issue]:
-        """Return issues, newest first."""
+    async def list(
+        self, *, states: Collection[IssueState] = (), limit: int = 50, cursor: str | None = None
+    ) -> Page[Issue]:
+        """Return issues, newest first; no states: of any."""
         ...
 
     async def titles(self, ids: Collection[str]) -> Mapping[str, str]:

@@ -56,7 +56,12 @@ class Workflows(Protocol):
 
 
 class TemplateFiles(Protocol):
-    """The files of templates."""
+    """The files of templates; ``place`` says for people where they lie."""
+
+    @property
+    def place(self) -> str:
+        """Where they lie."""
+        ...
 
     def texts(self) -> Sequence[tuple[str, str]]:
         """Return each file's name and text, in the order of the names.

@@ -9,7 +9,7 @@ from aiohttp import web
 from ai_ops.core.explaining import why_no_pull_request
 from ai_ops.core.issue_verbs import VERBS
 from ai_ops.core.ports import NewTask, TaskFilter
-from ai_ops.flow.issue import Issue
+from ai_ops.flow.issue import Issue, IssueState
 from ai_ops.flow.pull_request import PullRequest
 from ai_ops.flow.repository import Repository
 from ai_ops.flow.task import Priority, Task, TaskKind
@@ -18,7 +18,7 @@ from ai_ops.server.auth import RequestHandler, Route, Scope
 from ai_ops.server.bodies import read_model
 from ai_ops.server.handlers.tasks import create_task
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import PAGE_NAMES, page
+from ai_ops.server.paging import PAGE_NAMES, choices, page
 from ai_ops.server.problems import ProblemError, json_response
 from ai_ops.server.schemas import MergeBody, SplitBody
 from ai_ops.server.services import SERVICES, Services
@@ -27,7 +27,8 @@ from ai_ops.server.services import SERVICES, Services
 async def list_issues(request: web.Request) -> web.StreamResponse:
     """Answer issues, newest first."""
     limit, cursor = page(request)
-    found = await request.app[SERVICES].issues.list(limit=limit, cursor=cursor)
+    states = [IssueState(each) for each in choices(request, "state", [s.value for s in IssueState])]
+    found = await request.app[SERVICES].issues.list(states=states, limit=limit, cursor=cursor)
     return json_response({"items": [views.issue(i) for i in found.items], "next_cursor": found.next_cursor})
 
 
@@ -120,7 +121,7 @@ def _who(request: web.Request) -> str:
 
 
 ROUTES = (
-    Route("GET", "/v1/issues", Scope.READ, list_issues, query=PAGE_NAMES),
+    Route("GET", "/v1/issues", Scope.READ, list_issues, query=(*PAGE_NAMES, "state")),
     Route("GET", "/v1/issues/{id}", Scope.READ, get_issue),
     Route("POST", "/v1/issues/{id}/repair", Scope.WRITE, post_repair),
     *(Route("POST", f"/v1/issues/{{id}}/{name}", Scope.WRITE, verb(name)) for name in VERBS),

@@ -10,7 +10,7 @@ from ai_ops.flow.pull_request import PullRequest, PullRequestState
 from ai_ops.server import views
 from ai_ops.server.auth import Route, Scope
 from ai_ops.server.lookup import whole_id
-from ai_ops.server.paging import PAGE_NAMES, page
+from ai_ops.server.paging import PAGE_NAMES, choices, page
 from ai_ops.server.problems import ProblemError, from_failure, json_response
 from ai_ops.server.services import SERVICES
 
@@ -19,7 +19,9 @@ async def list_pull_requests(request: web.Request) -> web.StreamResponse:
     """Answer pull requests, newest first."""
     limit, cursor = page(request)
     services = request.app[SERVICES]
-    found = await services.pull_requests.list(limit=limit, cursor=cursor)
+    wanted = choices(request, "state", [state.value for state in PullRequestState])
+    states = [PullRequestState(each) for each in wanted]
+    found = await services.pull_requests.list(states=states, limit=limit, cursor=cursor)
     items = [views.pull_request(p, services.public_url) for p in found.items]
     return json_response({"items": items, "next_cursor": found.next_cursor})
 
@@ -75,7 +77,7 @@ async def find_pull_request(request: web.Request) -> PullRequest:
 
 
 ROUTES = (
-    Route("GET", "/v1/pull-requests", Scope.READ, list_pull_requests, query=PAGE_NAMES),
+    Route("GET", "/v1/pull-requests", Scope.READ, list_pull_requests, query=(*PAGE_NAMES, "state")),
     Route("GET", "/v1/pull-requests/{id}", Scope.READ, get_pull_request),
     Route("POST", "/v1/pull-requests/{id}/merge", Scope.REVIEW, merge_pull_request),
     Route("POST", "/v1/pull-requests/{id}/close", Scope.REVIEW, close_pull_request),

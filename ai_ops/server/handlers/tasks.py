@@ -158,11 +158,12 @@ async def get_task(request: web.Request) -> web.StreamResponse:
 async def list_tasks(request: web.Request) -> web.StreamResponse:
     """Answer tasks, newest first."""
     limit, cursor = page(request)
+    issue = query_id(request, "issue_id")
     wanted = TaskFilter(
         states=choices(request, "state", [s.value for s in TaskState]),
         kinds=choices(request, "kind", [k.value for k in TaskKind]),
         priorities=choices(request, "priority", [p.value for p in Priority]),
-        issue_id=query_id(request, "issue_id"),
+        issue_id=None if issue is None else await whole_id(request, "issue", issue),
     )
     services = request.app[SERVICES]
     found = await services.tasks.list(wanted, limit=limit, cursor=cursor)

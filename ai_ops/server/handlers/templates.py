@@ -59,10 +59,13 @@ async def apply_template(request: web.Request) -> web.StreamResponse:
 
 
 async def _find(request: web.Request) -> Template:
-    found = await catalogue_of(request.app[SERVICES])
+    services = request.app[SERVICES]
+    found = await catalogue_of(services)
     template = found.templates.get(path_id(request))
     if template is None:
-        raise ProblemError(404, "template_not_found", "There is no template of this name in TEMPLATES_DIR")
+        there = ", ".join(sorted(found.templates)) or "none"
+        words = f"There is no template of this name in {services.templates.place} (TEMPLATES_DIR)"
+        raise ProblemError(404, "template_not_found", f"{words}; there is {there}")
     return template
 
 

@@ -65,10 +65,12 @@ async def list_artifacts(request: web.Request) -> web.StreamResponse:
 
 async def get_artifact(request: web.Request) -> web.StreamResponse:
     """Answer an artifact as text. It came from outside: it is never a page of ours."""
-    run_id = await whole_id(request, "trace")
-    found = await request.app[SERVICES].trace.artifact(run_id, path_id(request, "name"))
+    run_id, trace = await whole_id(request, "trace"), request.app[SERVICES].trace
+    found = await trace.artifact(run_id, path_id(request, "name"))
     if found is None:
-        raise ProblemError(404, "artifact_not_found", "There is no such artifact")
+        names = ", ".join(artifact.name for artifact in await trace.artifacts(run_id))
+        there = f"the trace has {names}" if names else "the trace has none, or is not there"
+        raise ProblemError(404, "artifact_not_found", f"There is no such artifact; {there}")
     return web.Response(
         text=found.text,
         content_type="text/plain",
