@@ -7,11 +7,13 @@ server allows, never widen it. Its commands are text for a shell inside the sand
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import yaml
+from rapidfuzz import fuzz, process
 
 from ai_ops.core import runners
 from ai_ops.core.drafts import Draft
@@ -29,6 +31,8 @@ _MAX_BYTES = 64 * 1024
 _MAX_TEXT = 4096
 _MAX_ITEMS = 100
 _MAX_DEPTH = 5
+_MOST_FAULTS = 20
+_ALIKE = 70  # of 100: from here on a known name is taken for what was meant
 _LOCK_FILE = re.compile(
     r"""(?:^|/)(?:
         [^/]*requirements[^/]*\.(?:txt|in) | requirements/[^/]*\.(?:txt|in) | constraints[^/]*\.txt
@@ -79,9 +83,24 @@ class TestPlan:
     report: str = ""
 
 
-def _invalid(field: str, why: str) -> AiOpsError:
-    where = f"{PROJECT_FILE}: {field}: {why}" if field else f"{PROJECT_FILE}: {why}"
-    return failed("project_file_invalid", where, next_step=f"Correct {PROJECT_FILE} on the default branch.")
+class _FaultError(Exception):
+    """What is wrong with the file: a clause for each place."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__(*faults)
+        self.faults = faults
+
+
+def _invalid(field: str, why: str) -> _FaultError:
+    return _FaultError(f"{field}: {why}" if field else why)
+
+
+def _refused(faults: Sequence[str]) -> AiOpsError:
+    """Return the failure that names what is wrong, all at once: each look at the file costs a run."""
+    more = len(faults) - _MOST_FAULTS
+    said = "; ".join(faults[:_MOST_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    next_step = f"Correct {PROJECT_FILE} on the default branch."
+    return failed("project_file_invalid", f"{PROJECT_FILE}: {said}", next_step=next_step)
 
 
 def _text(field: str, value: Any) -> str:
@@ -145,9 +164,45 @@ def _size(field: str, value: Any) -> int:
 
 def _rules(field: str, value: Any) -> frozenset[str]:
     names = (value,) if value == ALL else _texts(field, value)
-    if unknown := [name for name in names if name != ALL and name not in RULE_NAMES]:
-        raise _invalid(field, f"{unknown[0][:80]!r} is no rule; rules are {ALL}, " + ", ".join(RULE_NAMES))
+    known = (ALL, *RULE_NAMES)
+    faults = [
+        f"{field}: {name[:80]!r} {_unknown(name, 'rule', known)}" for name in names if name not in known
+    ]
+    if faults:
+        raise _FaultError(*faults)
     return frozenset(names)
+
+
+def _unknown(name: str, noun: str, known: Iterable[str]) -> str:
+    """Return what is said of a name that is not known: which one was probably meant, or all there are."""
+    names = list(known)
+    near = process.extractOne(name, names, scorer=fuzz.ratio, score_cutoff=_ALIKE)
+    meant = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+    return f"is not a known {noun}; {meant}"
+
+
+def _read(
+    readers: Mapping[str, Callable[[str, Any], Any]], said: Mapping[Any, Any], place: str = ""
+) -> dict[str, Any]:
+    """Return what the fields of a mapping say, empty ones left out.
+
+    Raises:
+        _FaultError: with every field that is wrong.
+    """
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for key, value in said.items():
+        where = f"{place}{str(key)[:80]}"
+        try:
+            if key not in readers:
+                raise _invalid(where, _unknown(str(key), "field", readers))
+            if value is not None:
+                values[key] = readers[key](where, value)
+        except _FaultError as fault:
+            faults += fault.faults
+    if faults:
+        raise _FaultError(*faults)
+    return values
 
 
 _GUARD_FIELDS: dict[str, Callable[[str, Any], Any]] = {
@@ -162,12 +217,7 @@ _GUARD_FIELDS: dict[str, Callable[[str, Any], Any]] = {
 def _guard(field: str, value: Any) -> Policy:
     if not isinstance(value, dict):
         raise _invalid(field, "must be a mapping of fields")
-    for key in value:
-        if key not in _GUARD_FIELDS:
-            known = ", ".join(_GUARD_FIELDS)
-            raise _invalid(f"{field}.{str(key)[:80]}", f"is not a known field; known are {known}")
-    said = {key: each for key, each in value.items() if each is not None}
-    return Policy(**{key: _GUARD_FIELDS[key](f"{field}.{key}", each) for key, each in said.items()})
+    return Policy(**_read(_GUARD_FIELDS, value, f"{field}."))
 
 
 _FIELDS: dict[str, Callable[[str, Any], Any]] = {
@@ -205,9 +255,9 @@ def _load(data: bytes) -> Any:
         text = data.decode("utf-8-sig")
         _check_events(yaml.parse(text, Loader=yaml.SafeLoader))
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        keys = [key.value for key, _ in root.value] if isinstance(root, yaml.MappingNode) else []
-        if twice := [key for key in keys if keys.count(key) > 1]:
-            raise _invalid(str(twice[0])[:80], "appears twice")
+        keys = [str(key.value)[:80] for key, _ in root.value] if isinstance(root, yaml.MappingNode) else []
+        if twice := [key for key, times in Counter(keys).items() if times > 1]:
+            raise _FaultError(*(f"{key}: appears twice" for key in twice))
         return yaml.safe_load(text)
     except UnicodeDecodeError:
         raise _invalid("", "is not UTF-8") from None
@@ -222,19 +272,21 @@ def parse_project_file(data: bytes | None) -> ProjectFile:
     """Return what ``.ai-ops.yml`` says; None or an empty file says nothing.
 
     Raises:
-        PermanentError: ``project_file_invalid``, naming the field.
+        PermanentError: ``project_file_invalid``, naming every field that is wrong.
     """
+    try:
+        return _parsed(data)
+    except _FaultError as found:
+        raise _refused(found.faults) from None
+
+
+def _parsed(data: bytes | None) -> ProjectFile:
     document = _load(data or b"")
     if document is None:
         return ProjectFile()
     if not isinstance(document, dict):
         raise _invalid("", "must be a mapping of fields")
-    for key in document:
-        if not isinstance(key, str) or key not in _FIELDS:
-            raise _invalid(str(key)[:80], "is not a known field; known are " + ", ".join(_FIELDS))
-    said = ProjectFile(
-        **{key: _FIELDS[key](key, value) for key, value in document.items() if value is not None}
-    )
+    said = ProjectFile(**_read(_FIELDS, document))
     if said.report and not said.test:
         raise _invalid("report", "needs `test`, the command that writes it")
     return said

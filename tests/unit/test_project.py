@@ -91,6 +91,38 @@ def test_a_wrong_file_is_a_named_failure(data, named):
     assert caught.value.next_step
 
 
+def refusal(data):
+    with pytest.raises(PermanentError) as caught:
+        parse_project_file(data)
+    return caught.value.message
+
+
+def test_all_that_is_wrong_with_a_file_is_named_at_once():
+    guard = b"guard: {lins: 3, files: many, block: [nope, test_deletd]}"
+    said = refusal(b"tests: pytest\nmode: magic\nlabels: bug\n" + guard)
+    for words in (
+        "tests: is not a known field; did you mean test?",
+        "mode: must be one of",
+        "labels: must be a list",
+        "guard.lins: is not a known field; did you mean lines?",
+        "guard.files: must be a whole number",
+        "guard.block: 'nope' is not a known rule; known are all, ",
+        "guard.block: 'test_deletd' is not a known rule; did you mean test_deleted?",
+    ):
+        assert words in said
+    assert refusal(b"test: a\ntest: b\nmode: x\nmode: y").endswith("test: appears twice; mode: appears twice")
+
+
+def test_a_name_that_is_like_no_other_is_told_with_all_there_are():
+    assert "frobnicate: is not a known field; known are setup, test, " in refusal(b"frobnicate: 1")
+    assert " 1: is not a known field; known are " in refusal(b"1: a")
+
+
+def test_a_file_of_nothing_but_mistakes_is_told_in_part():
+    said = refusal("\n".join(f"tests{number}: x" for number in range(50)).encode())
+    assert said.count("did you mean test") == 20 and said.endswith("; and 30 more")
+
+
 @pytest.mark.parametrize(
     ("files", "contents"),
     [
