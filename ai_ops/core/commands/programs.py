@@ -95,10 +95,13 @@ _A_SHELL = re.compile(
 )
 _CONNECTS = re.compile(
     r"\bconnect\(|connect\s{0,3}\(?\w{0,20},|create_connection|TCPSocket|fsockopen|stream_socket_client|createConnection"
-    r"|net\.Dial|TcpStream|TCPClient|\bSocket\.tcp\(|open_connection",
+    r"|net\.Dial|TcpStream|TCPClient|\bSocket\.tcp\(|open_connection"
+    r"|IO::Socket::\w+\s*->\s*new|new IO::Socket::\w+",
     re.IGNORECASE,
 )
-_RECEIVES = re.compile(r"\b(gets|recv\w*|read\w*|receive|fgets|fread|data|scan\w*)\b", re.IGNORECASE)
+_RECEIVES = re.compile(
+    r"\b(gets|recv\w*|read\w*|receive|fgets|fread|data|scan\w*)\b|<\$?\w{0,20}>", re.IGNORECASE
+)
 _RUNS_RECEIVED = re.compile(
     r"\bpopen|\bsystem\b|\bexec\w*\(|\beval\b|spawn|check_output|getoutput|\bcapture[23e]*\b|`#|%x|shell_exec"
     r"|passthru|exec\.Command|process::Command|subprocess\.(run|Popen|call)|Invoke-Expression|\biex\b",

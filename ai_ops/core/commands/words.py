@@ -1,4 +1,7 @@
-"""Finds the commands in a person's words: in fences, in backticks, on lines of their own, after ``run``."""
+"""Finds the commands in a person's words: in fences, in backticks, on lines of their own, after ``run``.
+
+A download is found at any word of a sentence: what is piped into a shell seldom stands alone.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Final
 from ai_ops.core.commands.analysis import Budget, analyse
 from ai_ops.core.commands.findings import Finding
 from ai_ops.core.commands.places import is_credential, is_secret_file, placed, written_rule
+from ai_ops.core.commands.prose import downloads_in
 
 _FENCE = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
 _TICKS = re.compile(r"`([^`\n]{2,500})`")
@@ -33,6 +37,17 @@ _PLAIN = re.compile(
     | \breverse\ shell\b | \bbackdoor\b""",
     re.VERBOSE | re.IGNORECASE,
 )
+_FETCHED = re.compile(
+    r"""\b(download|fetch|get|grab|pull|save|curl|wget)\b [^\n]{0,80}? https?://\S+ [^\n]{0,60}?
+    \b(and|then)\s (then\s)? (run|execute|start|launch|source|eval)\s
+    (it|that|them|the\s(script|installer|binary|program|file)(?!\s\S*[/.]\w))\b
+    | https?://\S+ [^\n]{0,60}? \bpip(e|ed|ing)\b [^.\n]{0,40}?
+    \b(to|into|through)\s (a\s)? (sudo\s)? (sh|bash|zsh|shell|python3?|perl|node)\b
+    | \b(run|execute|source|eval|start)\b [^.\n]{0,30}?
+    \b(script|installer|code|binary|program)\s (at|from|behind|under)\s https?://""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Has something downloaded and run, in words alone."""
 _TELLS = re.compile(
     r"\b(why|explain|how|what|whether|test|tests|detect|refuse|block|prevent|never|not|docs?|document)\b",
     re.I,
@@ -58,6 +73,7 @@ def _pieces(text: str) -> Iterator[str]:
     for pattern in (_TICKS, _ORDER):
         for found in pattern.finditer(rest):
             yield found[1].strip("'\"`")
+    yield from downloads_in(_TICKS.sub(" ", rest))
     for line in _TICKS.sub(" ", rest).splitlines():
         typed = _PROMPT.sub("", line)
         if typed != line or _LIKE_SHELL.search(line):
@@ -72,8 +88,10 @@ def judge_words(text: str) -> tuple[Finding, ...]:
         for finding in analyse(command, budget):
             if finding.rule != "hidden_command":  # words hold variables and code of every kind
                 found.setdefault(finding.rule, finding)
-    if (plain := _PLAIN.search(text)) and not _TELLS.search(text[max(0, plain.start() - 60) : plain.start()]):
-        found.setdefault("dangerous_words", Finding("dangerous_words", plain[0]))
+    for pattern in (_PLAIN, _FETCHED):
+        plain = pattern.search(text)
+        if plain and not _TELLS.search(text[max(0, plain.start() - 60) : plain.start()]):
+            found.setdefault("dangerous_words", Finding("dangerous_words", plain[0]))
     return tuple(found.values())
 
 

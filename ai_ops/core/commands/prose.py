@@ -1,0 +1,81 @@
+"""Finds the downloads within a sentence: at any word, with what they are piped into or what is done then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+_FETCHER: Final = (
+    r"(?:curl|wget2?|aria2c|axel|curlie|xh|lwp-download|iwr|irm|invoke-webrequest|invoke-restmethod|git clone"
+    r"|(?:fetch|https?|lynx|ftp)(?= (?:-|https?://)))"
+)
+"""Programs that download. Those that are words too count with an option or an address after them."""
+_START = re.compile(rf"(?<![A-Za-z0-9_./@$-]){_FETCHER}(?= )", re.IGNORECASE)
+_GOES_ON = re.compile(r"(?:[|;&(<>]|\s-[\w-]+)\s*$")
+"""What stands before a program that belongs to the command before it."""
+_MOST: Final = 1000
+_LONGEST_WORD: Final = 40
+_WRAPPED = re.compile(r"[ \t]*\\?\n(?![ \t]*(?:\n|[-*#>]|\d+[.)] |\|[^|\n]*\|))[ \t]*")
+"""A line break within a paragraph: lists, tables and headings begin anew."""
+_OPEN = re.compile(r"[|&\\][ \t]*$")
+_BLANKS = re.compile(r"[ \t\u00a0]+")
+_STOPS = re.compile(r"(?<=[\w/~\"'])[.,:!?…]+(?= |$)")
+_TURNS = re.compile(
+    r"(?:[.,;:] (?:(?:and|then|afterwards?|next|finally),? )*| (?:(?:and|then|afterwards?) )+)"
+    r"(?:(?:run|execute|start|call|launch|do) )?",
+    re.IGNORECASE,
+)
+"""What joins two commands in a sentence."""
+_SHELL: Final = r"(?:(?:ba|z|da|k|a|fi)?sh|python(?:\d(?:\.\d+)?)?|perl|ruby|node|php|deno|bun|iex|pwsh)"
+_INTO = re.compile(
+    r"\| ?(?:(?:sudo|doas|env|exec|nohup|command|time|busybox|-[\w-]{1,20}|[A-Za-z_]\w{0,40}=\S{0,80}) ){0,6}"
+    rf"(?:/[\w./]{{1,40}}/)?{_SHELL}"
+    r"(?=[.,:;!?…)\]\"'’”]*(?:$| [A-Za-z'’(]+[.,:;!?)]*(?: |$)| [–—(]|[^\x00-\x7f]))",
+    re.IGNORECASE,
+)
+"""A pipe into what runs that, where the sentence goes on or ends behind it."""
+
+
+def downloads_in(text: str) -> Iterator[str]:
+    """Yield the commands that begin with a download at any word of a text; no part is read twice."""
+    lines = text.split("\n")
+    for at, line in enumerate(lines):
+        if not _START.search(_BLANKS.sub(" ", line) + " "):
+            continue
+        following = "\n".join(lines[at : at + 3]) if len(line) <= _MOST else line
+        for piece in _split(_paragraph(following)):
+            yield from _readings(piece)
+
+
+def _paragraph(text: str) -> str:
+    """Return a line with the next ones where it goes on in them."""
+    first, found, rest = text.partition("\n")
+    if found and (_OPEN.search(first[-80:]) or not re.search(r"[|;&]", first)):
+        joined = _WRAPPED.sub(" ", f"\n{rest}"[:_MOST])
+        first = first.rstrip("\\") + joined.partition("\n")[0]
+    return _BLANKS.sub(" ", first)
+
+
+def _split(line: str) -> Iterator[str]:
+    """Yield what stands from each download to the next one that no operator joins to it."""
+    starts: list[int] = []
+    for found in _START.finditer(line + " "):
+        start = found.start()
+        if not starts or not _GOES_ON.search(line[max(0, start - _LONGEST_WORD) : start]):
+            starts.append(start)
+    for start, end in zip(starts, [*starts[1:], len(line)], strict=True):
+        yield line[start : min(end, start + _MOST)].strip(" '\"`*_")
+
+
+def _readings(piece: str) -> Iterator[str]:
+    """Yield a command as it stands in a sentence, without what belongs to the sentence."""
+    name, blank, rest = piece.partition(" ")
+    piece = name.lower() + blank + rest
+    plain = _STOPS.sub("", piece)
+    yield plain
+    joined = _STOPS.sub("", _TURNS.sub(" ; ", piece))
+    if joined != plain:
+        yield joined
+    if found := _INTO.search(piece):
+        yield piece[: found.end()]
