@@ -66,6 +66,20 @@ def scripts_of(description: str) -> tuple[str, ...]:
     return tuple(map(str, scripts.values())) if isinstance(scripts, dict) else ()
 
 
+_RECIPE = re.compile(r"^(?:[\w.%/ -]+:(?!=)[^;\n]*(?:;|$))?[ \t]*[@+-]*", re.MULTILINE)
+_VARIABLE = re.compile(r"^(\w+)[ \t]*(?:[:?]?:?=)[ \t]*(.{0,200})$", re.MULTILINE)
+_VARIABLE_USED = re.compile(r"\$[({](\w+)[)}]")
+_IMPLIED: Final = {"CC": "cc", "CXX": "c++", "AR": "ar", "LD": "ld", "MAKE": "make", "RM": "rm -f"}
+_LARGEST_MAKEFILE: Final = 1 << 16
+
+
+def recipes(makefile: str) -> str:
+    """Return what a Makefile has a shell run: with its variables, without the marks of make."""
+    known = {**_IMPLIED, "HOME": "${HOME}", **dict(_VARIABLE.findall(makefile))}
+    text = _VARIABLE_USED.sub(lambda found: known.get(found[1], found[0]), _VARIABLE.sub("", makefile))
+    return _RECIPE.sub("", text if len(text) <= _LARGEST_MAKEFILE else makefile).replace("$$", "$")
+
+
 def positional(args: tuple[str, ...]) -> dict[str, str]:
     """Return arguments as a function or a script names them."""
     return {str(at): arg for at, arg in enumerate(args, 1)} | {"@": " ".join(args), "*": " ".join(args)}

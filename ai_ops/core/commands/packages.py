@@ -80,6 +80,10 @@ def packages(call: Call) -> Iterator[str]:
             name == "helm"
             and re.search(r"\b(repo add|install|upgrade|pull)\b.*\shttp://(?!localhost|127)", text)
         )
+        or (
+            name == "helm"
+            and re.search(r"\b(install|upgrade)\b.*(?<!--repo)\shttps?://(?!localhost|127)\S+\.tgz", text)
+        )
         or (name == "brew" and call.at("tap") and "://" in text)
     ):
         yield "package_source"

@@ -67,7 +67,7 @@ _OPTIONS = {
     "rails": ("runner",),
     "jshell": (),
 }
-_COMPILES = frozenset({"go", "gcc", "cc", "clang", "tcc", "rustc", "java", "kotlinc", "csc", "dotnet-script"})
+COMPILES = frozenset({"go", "gcc", "cc", "clang", "tcc", "rustc", "java", "kotlinc", "csc", "dotnet-script"})
 """Programs that are given the source of one."""
 _READS_INPUT = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`")
@@ -115,6 +115,13 @@ _FETCHES = re.compile(
 _EVALUATES = re.compile(
     r"\b(exec|eval|IEX|compile|instance_eval|Function|vm\.run\w*|loadstring|assert)\b", re.IGNORECASE
 )
+_RUNS_INPUT = re.compile(
+    r"\b(exec|eval|(?<!re\.)compile|system|subprocess|popen|spawn\w*|pty|pickle|marshal|shelve|dill|child_process|instance_eval"
+    r"|Function|vm|import_module|__import__|loadstring|unserialize|assert|passthru|shell_exec|proc_open|qx)\b"
+    r"|exec\w*\(|yaml\.(unsafe_|full_)?load|getattr|`|%x|/e\w*(\s|;|$)|ARGV|\bsend\b|Kernel|\bopen\b[^)\n]{0,60}\||require\(\s*[^'\"\s]",
+    re.IGNORECASE,
+)
+"""What may have code run what it reads, or more than reading and printing."""
 _DECODES = re.compile(
     r"b64decode|base64|fromhex|unhexlify|codecs\.decode|decode\(|zlib\.decompress|marshal\.loads"
     r"|pickle\.loads|\bchr\b|fromCharCode|atob|unpack|\bpack\b|rot.?13|Buffer\.from",
@@ -196,8 +203,15 @@ def passed_on(call: Call) -> tuple[str, ...]:
     return call.args[call.args.index(code) + 1 :] if code in call.args else ()
 
 
+def runs_received(code: str) -> bool:
+    """Whether code may run what it reads: whatever does more than to read, to change and to print."""
+    return bool(_RUNS_INPUT.search(code) or _STARTS_IT.search(code) or _RUNS_DECODED.search(code))
+
+
 def with_code(name: str, code: str) -> Call | None:
     """Return the call of an interpreter on code; None where it is a shell, or none that is known."""
+    if name in COMPILES:
+        return Call(name, ("-",), given=code)
     options = _OPTIONS.get(re.sub(r"[\d.]+$", "", name), ())
     return Call(name, (options[0], code)) if options else None
 
@@ -205,7 +219,7 @@ def with_code(name: str, code: str) -> Call | None:
 def code_of(call: Call) -> str:
     """Return the code that an interpreter is given, in an argument or by what it reads; empty for none."""
     name = re.sub(r"[\d.]+$", "", call.name)
-    if name in _COMPILES:
+    if name in COMPILES:
         return (call.given or "") if _READS_INPUT & set(call.plain) or not call.plain[1:] else ""
     if name not in _OPTIONS:
         return ""

@@ -1,4 +1,4 @@
-"""Finds the downloads within a sentence: at any word, with what they are piped into or what is done then."""
+"""Finds the commands within a sentence: downloads, where they are piped to, and what loses data or rights."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ _FETCHER: Final = (
 )
 """Programs that download. Those that are words too count with an option or an address after them."""
 _START = re.compile(rf"(?<![A-Za-z0-9_./@$-]){_FETCHER}(?= )", re.IGNORECASE)
+_LOSER = re.compile(
+    r"(?<![A-Za-z0-9_./@$-])(?:rm|dd|mkfs(?:\.\w+)?|wipefs|shred|chmod|chown|git|docker|podman|kubectl|helm|terraform"
+    r"|tofu|pulumi|aws|gcloud|gsutil|psql|mysql|mariadb|mongosh|redis-cli|pip3?|pipx|npm|pnpm|yarn|npx|cargo|gem"
+    r"|twine|iptables|setenforce|crontab|rsync|scp|(?:source|eval)(?= (?:<\(|[\"$])))(?= )"
+)
+"""Programs whose name is no word of a language, and with which data, rights or packages come to harm."""
+LIKE_SHELL: Final = re.compile(r"(^|\s)--?\w|[|<>;&$`]|(^|\s|=)[~.]?/|\(\)\s*\{")
+_TO_OTHERS = re.compile(r"(?:scp|rsync) .{1,300}? [\w.-]+@[\w.-]+:[^ ,;]*")
 _GOES_ON = re.compile(r"(?:[|;&(<>]|\s-[\w-]+)\s*$")
 """What stands before a program that belongs to the command before it."""
 _MOST: Final = 1000
@@ -37,14 +45,20 @@ _INTO = re.compile(
 """A pipe into what runs that, where the sentence goes on or ends behind it."""
 
 
-def downloads_in(text: str) -> Iterator[str]:
-    """Yield the commands that begin with a download at any word of a text; no part is read twice."""
+def commands_within(text: str) -> Iterator[str]:
+    """Yield the commands that begin at any word of a text; no part is read twice as the same."""
     lines = text.split("\n")
     for at, line in enumerate(lines):
-        if not _START.search(_BLANKS.sub(" ", line) + " "):
+        known = _BLANKS.sub(" ", line) + " "
+        if "://" in known or LIKE_SHELL.search(known):
+            for piece in _split(known, _LOSER):
+                yield _STOPS.sub("", piece)
+                if found := _TO_OTHERS.match(piece):
+                    yield found[0]
+        if not _START.search(known):
             continue
         following = "\n".join(lines[at : at + 3]) if len(line) <= _MOST else line
-        for piece in _split(_paragraph(following)):
+        for piece in _split(_paragraph(following), _START):
             yield from _readings(piece)
 
 
@@ -57,15 +71,19 @@ def _paragraph(text: str) -> str:
     return _BLANKS.sub(" ", first)
 
 
-def _split(line: str) -> Iterator[str]:
-    """Yield what stands from each download to the next one that no operator joins to it."""
+def _split(line: str, start_of: re.Pattern[str]) -> Iterator[str]:
+    """Yield what stands from each start to the next one that no operator joins to it."""
     starts: list[int] = []
-    for found in _START.finditer(line + " "):
+    for found in start_of.finditer(line + " "):
         start = found.start()
         if not starts or not _GOES_ON.search(line[max(0, start - _LONGEST_WORD) : start]):
             starts.append(start)
-    for start, end in zip(starts, [*starts[1:], len(line)], strict=True):
-        yield line[start : min(end, start + _MOST)].strip(" '\"`*_")
+    for start, end in zip(starts, [*starts[1:], len(line)], strict=False):
+        piece = line[start : min(end, start + _MOST)]
+        quote = line[start - 1 : start]
+        if quote in ("'", '"'):
+            piece = piece.partition(quote)[0]
+        yield piece.strip(" '\"`*_")
 
 
 def _readings(piece: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from ai_ops.core.commands.connecting import hidden_address
 from ai_ops.core.commands.credentials import SECRET_NAME
 from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import LOCAL, is_credential, is_secret_file
+from ai_ops.core.commands.programs import code_of, runs_received
 from ai_ops.core.commands.unwrapping import SHELLS
 
 _FETCHERS = names(
@@ -31,6 +32,11 @@ _INTERPRETERS = SHELLS | {
     "deno",
     "bun",
 }
+_LANGUAGES = frozenset({"python", "python2", "python3", "perl", "ruby", "node", "php"})
+_VALUELESS = frozenset({"-u", "-B", "-s", "-E", "-w"})
+_FILTERS = frozenset({"json.tool", "base64", "gzip", "quopri"})
+"""Modules of Python that print what they read in another form."""
+_SCRIPT = re.compile(r"(?!/dev/|/proc/|https?:)[\w./~-]*\w\.(py|pl|rb|js|mjs|cjs|php)")
 _SOCKETS = frozenset({"nc", "ncat", "netcat", "socat", "telnet", "nc.traditional", "nc.openbsd", "websocat"})
 _TAKES_PROGRAMS = names(
     "java make psql mysql mariadb sqlite3 mongosh crontab vim ed ansible-playbook groovy Rscript"
@@ -68,6 +74,10 @@ _DROPS = re.compile(
 _CLOUD_COPIES = frozenset(
     {"aws", "gsutil", "gcloud", "az", "s3cmd", "s5cmd", "mc", "rclone", "azcopy", "restic", "borg"}
 )
+_CLOUDS = frozenset({"aws", "gsutil", "gcloud"})
+"""Those of them that do more than to copy, and name what they copy to by an address."""
+_ALL_WORK = re.compile(r"(\.\.?/?)+|\.git")
+_BUCKET = re.compile(r"[\w.-]+:.*")
 _EVERYTHING = re.compile(r"~|/|/(etc|root|home|var)(/\*?)?|~/\*?")
 _TELLERS = frozenset(
     {"env", "printenv", "set", "export", "grep", "base64", "xxd", "fold", "od", "cut", "history"}
@@ -121,7 +131,8 @@ def downloads(call: Call) -> Iterator[str]:
         r"(?i:\$\((curl|wget|fetch|iwr|irm|invoke-(webrequest|restmethod)))\b|\x60(curl|wget)\b", read
     )
     runs = call.name in _INTERPRETERS or call.name in _TAKES_PROGRAMS
-    if runs and ((call.source and call.source[0] in _FETCHERS) or fetched):
+    given = call.source and call.source[0] in _FETCHERS and not _reads_data(call)
+    if runs and (given or fetched):
         yield "remote_code"
     if re.search(
         r"(IEX|Invoke-Expression|DownloadString|DownloadFile|Invoke-WebRequest.*\|)", text, re.I
@@ -136,6 +147,18 @@ def downloads(call: Call) -> Iterator[str]:
         "http|javascript:", text
     ):
         yield "remote_code"
+
+
+def _reads_data(call: Call) -> bool:
+    """Whether an interpreter has a program of its own, to which what it reads is data."""
+    if call.name not in _LANGUAGES:
+        return False
+    if code := code_of(call):
+        return not call.given and not runs_received(code)
+    args = call.args[1:] if call.args[:1] and call.args[0] in _VALUELESS else call.args
+    if args[:1] == ("-m",):
+        return args[1:2] and args[1] in _FILTERS
+    return bool(args) and bool(_SCRIPT.fullmatch(args[0]))
 
 
 def leaks(call: Call) -> Iterator[str]:
@@ -186,7 +209,16 @@ def leaks(call: Call) -> Iterator[str]:
             and (call.source or set(call.reads) - {"/dev/null"})
             and not _is_local(call)
         )
-        or (call.name in _CLOUD_COPIES and any(map(_EVERYTHING.fullmatch, call.paths(call.plain[:-1]))))
+        or (
+            call.name in _CLOUD_COPIES
+            and (call.name not in _CLOUDS or "://" in text)
+            and any(map(_EVERYTHING.fullmatch, call.paths(call.plain[:-1])))
+        )
+        or (
+            call.name in _CLOUD_COPIES
+            and _BUCKET.fullmatch(call.plain[-1] if call.plain else "")
+            and any(map(_ALL_WORK.fullmatch, call.paths(call.plain[:-1])))
+        )
         or _gives(call)
         or (call.name in _FETCHERS and _DROPS.search(text))
         or _serves(call)

@@ -22,7 +22,15 @@ from ai_ops.core.commands.disguises import (
 from ai_ops.core.commands.expanding import MOST_VALUE, Field, expand
 from ai_ops.core.commands.findings import Finding
 from ai_ops.core.commands.judging import rules_of
-from ai_ops.core.commands.keeping import SCRIPTED, Known, found_by, is_dropped, positional, scripts_of
+from ai_ops.core.commands.keeping import (
+    SCRIPTED,
+    Known,
+    found_by,
+    is_dropped,
+    positional,
+    recipes,
+    scripts_of,
+)
 from ai_ops.core.commands.outputs import decodes, printed
 from ai_ops.core.commands.parts import Command, Kind, Word
 from ai_ops.core.commands.passing import passed
@@ -46,6 +54,7 @@ _BUILDERS: Final = frozenset(
 _READS_TEXT: Final = SHELLS | {"eval", "su", "ssh", "watch"}
 """Programs for which a text is a script."""
 _SOURCES: Final = ("source", ".")
+_MAKES: Final = ("make", "gmake")
 
 
 @dataclass(slots=True)
@@ -311,8 +320,10 @@ class Walk:
             in (*SHELLS, "source", ".", "python", "python3", "perl", "node", "ruby", "php", "java")
             else []
         )
-        if call.name in ("make", "gmake"):
+        if call.name in _MAKES:
             runs += [call.value("-f", "--file", "--makefile") or "Makefile"]
+        if call.name in programs.COMPILES:
+            runs += [arg for arg in call.plain if arg.removeprefix("./") in self.known.files]
         for path in (placed(each, self.known.folder) for each in runs):
             if self.known.is_fetched(path):
                 self.note("remote_code", f"{call.text} ({path})")
@@ -347,6 +358,8 @@ class Walk:
     def _written(self, name: str, text: str) -> None:
         """Judge a file that was written before and is run now, as its interpreter would."""
         named = re.match(r"#!\s*\S*?(?:/env\s+)?([\w.-]+)\s*$", text.partition("\n")[0])
+        if name in _MAKES:
+            text = recipes(text)
         call = programs.with_code(base(named[1]) if named else name, text)
         if call is None:
             self.script(text, 2)

@@ -12,7 +12,7 @@ from typing import Final
 from ai_ops.core.commands.analysis import Budget, analyse
 from ai_ops.core.commands.findings import Finding
 from ai_ops.core.commands.places import is_credential, is_secret_file, placed, written_rule
-from ai_ops.core.commands.prose import downloads_in
+from ai_ops.core.commands.prose import LIKE_SHELL, commands_within
 
 _FENCE = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
 _TICKS = re.compile(r"`([^`\n]{2,500})`")
@@ -21,7 +21,6 @@ _ORDER = re.compile(
     r"([^\n]{2,500})",
     re.IGNORECASE,
 )
-_LIKE_SHELL = re.compile(r"(^|\s)--?\w|[|<>;&$`]|(^|\s|=)[~.]?/|\(\)\s*\{")
 _PROMPT = re.compile(r"^\s*(?:[$#>]|\w+@[\w.-]+[:~][^$#\n]*[$#])\s+")
 _MOST: Final = 2000
 _MOST_READ: Final = 1_500_000  # a log that was pasted in is long, and no reason to ask
@@ -73,11 +72,12 @@ def _pieces(text: str) -> Iterator[str]:
     for pattern in (_TICKS, _ORDER):
         for found in pattern.finditer(rest):
             yield found[1].strip("'\"`")
-    yield from downloads_in(_TICKS.sub(" ", rest))
-    for line in _TICKS.sub(" ", rest).splitlines():
+    prose = _TICKS.sub(" ", rest)
+    for line in prose.splitlines():
         typed = _PROMPT.sub("", line)
-        if typed != line or _LIKE_SHELL.search(line):
+        if typed != line or LIKE_SHELL.search(line):
             yield typed.strip("'\" ")
+    yield from commands_within(prose)
 
 
 def judge_words(text: str) -> tuple[Finding, ...]:
