@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.keeping import fetched_by
@@ -129,9 +130,30 @@ def _is_narrow(call: Call) -> bool:
     return source[0] in ("rg", "grep", "fd", "fdfind") or (source[0] in ("ls", "git") and by_name)
 
 
+_TESTS: Final = frozenset({"-name", "-iname", "-path", "-regex", "-empty", "-mtime", "-mmin"})
+_NOT: Final = ("!", "-not")
+_ANYTHING: Final = frozenset({"*", "*.*", "./*", ".*"})
+
+
+def _narrows(args: Sequence[str]) -> bool:
+    """Whether a search asks for some files alone: what it leaves out is no such test."""
+    left_out = False
+    for at, arg in enumerate(args):
+        before = args[at - 1] if at else ""
+        if arg == "(" and before in _NOT:
+            left_out = True
+        elif arg == ")":
+            left_out = False
+        elif arg in _TESTS and not left_out and before not in _NOT:
+            after = (*args[at + 1 : at + 4], "", "", "")
+            if after[0] not in _ANYTHING and after[1:3] != ("-prune", "-o"):
+                return True
+    return False
+
+
 def _searches_widely(call: Call) -> bool:
     starts = starts_of(call.args, call.folder)
-    named = call.has("-name", "-iname", "-path", "-regex", "-empty", "-mtime", "-mmin")
+    named = _narrows(call.args)
     free = (".", "/tmp", "/var/tmp") if named else (".",)  # noqa: S108 - a name narrows what lies there
     outside = any(path not in free and is_vital(path) for path in starts)
     return outside or not (named or any(path not in (".", "*") for path in starts))

@@ -88,7 +88,7 @@ _SERVERS = re.compile(
 )
 _PACKERS = frozenset({"tar", "cat", "zip", "gzip", "base64", "mysqldump", "pg_dump", "env", "printenv", "dd"})
 _METADATA = re.compile(
-    r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|fd00:ec2::254|a9fe:a9fe"
+    r"169\.254\.169\.254|169\.254\.170\.23?\b|AWS_CONTAINER_CREDENTIALS_\w+|metadata\.google\.internal|100\.100\.100\.200|fd00:ec2::254|a9fe:a9fe"
 )
 _HERE = "127.0.0.1"
 
