@@ -31,6 +31,8 @@ def analyse(text: str, budget: Budget | None = None) -> tuple[Finding, ...]:
         walk.script(other, 0, hidden=is_split(text))
         if is_split(text):
             walk.note("obfuscated", text)
+        if len(other) > MOST_CHARACTERS:
+            walk.note("too_long", text)
     if len(text) > MOST_CHARACTERS or walk.budget.spent:
         walk.note("too_long", text)
     if HIDDEN.search(text):

@@ -60,7 +60,7 @@ def scripts_of(description: str) -> tuple[str, ...]:
     """Return the scripts in the description of a package."""
     try:
         known = json.loads(description) if description else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     scripts = known.get("scripts") if isinstance(known, dict) else None
     return tuple(map(str, scripts.values())) if isinstance(scripts, dict) else ()

@@ -94,16 +94,20 @@ _A_SHELL = re.compile(
     re.IGNORECASE,
 )
 _CONNECTS = re.compile(
-    r"\bconnect\(|connect\s{0,3}\(?\w{0,20},|create_connection|TCPSocket|fsockopen|stream_socket_client|createConnection"
+    r"create_connection|TCPSocket|fsockopen|stream_socket_client|createConnection"
     r"|net\.Dial|TcpStream|TCPClient|\bSocket\.tcp\(|open_connection"
     r"|IO::Socket::\w+\s*->\s*new|new IO::Socket::\w+",
     re.IGNORECASE,
 )
+_CONNECTS_PLAINLY = re.compile(r"\bconnect\(|connect\s{0,3}\(?\w{0,20},", re.IGNORECASE)
+_OF_SOCKETS = re.compile(r"socket|\bnet\b|\bTCP|IO::Socket", re.IGNORECASE)
+"""Without one of these what connects is a database or a signal."""
 _RECEIVES = re.compile(
-    r"\b(gets|recv\w*|read\w*|receive|fgets|fread|data|scan\w*)\b|<\$?\w{0,20}>", re.IGNORECASE
+    r"\b(gets|recv\w*|read\w*|receive|fgets|fread|scan\w*)\b|\bon\(\s{0,3}['\"]data|<\$?\w{0,20}>",
+    re.IGNORECASE,
 )
 _RUNS_RECEIVED = re.compile(
-    r"\bpopen|\bsystem\b|\bexec\w*\(|\beval\b|spawn|check_output|getoutput|\bcapture[23e]*\b|`#|%x|shell_exec"
+    r"\bpopen|\bsystem\b|\bexec(v\w{0,2}|l\w{0,2}|Sync|File|FileSync)?\(|\beval\b|spawn|check_output|getoutput|\bcapture[23e]*\b|`#|%x|shell_exec"
     r"|passthru|exec\.Command|process::Command|subprocess\.(run|Popen|call)|Invoke-Expression|\biex\b",
     re.IGNORECASE,
 )
@@ -284,6 +288,13 @@ _KILLS_ALL = re.compile(
 )
 
 
+def _connects(code: str) -> bool:
+    """Whether code opens a connection of its own."""
+    if _CONNECTS.search(code):
+        return True
+    return bool(_CONNECTS_PLAINLY.search(code) and _OF_SOCKETS.search(code))
+
+
 def programs(call: Call) -> Iterator[str]:
     """Find what code on a command line does."""
     code = _JOINED.sub("", code_of(call))
@@ -305,7 +316,7 @@ def programs(call: Call) -> Iterator[str]:
     if (
         "pty.spawn" in code
         or (_SOCKET.search(code) and _A_SHELL.search(code))
-        or (_CONNECTS.search(code) and _RECEIVES.search(code) and _RUNS_RECEIVED.search(code))
+        or (_connects(code) and _RECEIVES.search(code) and _RUNS_RECEIVED.search(code))
     ):
         yield "reverse_shell"
     if _FETCHES.search(call.text) and (
@@ -315,7 +326,7 @@ def programs(call: Call) -> Iterator[str]:
     elif (_DECODES.search(code) and _EVALUATES.search(code)) or _RUNS_DECODED.search(code):
         yield "obfuscated"
     if (_SENDS.search(code) and _SECRETS.search(code) and re.search(r"http|smtp|ftp|sendall", code)) or (
-        (_FETCHES.search(code) or _CONNECTS.search(code) or _ASKS_NAMES.search(code))
+        (_FETCHES.search(code) or _connects(code) or _ASKS_NAMES.search(code))
         and (_WHOLE_ENVIRONMENT.search(code) or any(map(_is_private, texts)))
     ):
         yield "exfiltration"

@@ -161,12 +161,27 @@ def _reads_data(call: Call) -> bool:
     return bool(args) and bool(_SCRIPT.fullmatch(args[0]))
 
 
+_FLAGS = re.compile(r"-[sSfLkvViIgqNnz#]+|--(silent|show-error|fail|location|insecure|verbose|quiet|http\S+)")
+"""Options of what fetches that take no value."""
+
+
+def _addresses(call: Call) -> Iterator[str]:
+    """Yield the words that may be addresses: a number behind an option is its value."""
+    before = ""
+    for arg in call.args:
+        if arg in call.plain and not (
+            arg.isdigit() and before.startswith("-") and not _FLAGS.fullmatch(before)
+        ):
+            yield arg
+        before = arg
+
+
 def leaks(call: Call) -> Iterator[str]:
     """Find what is sent away: files, secrets, what another command printed."""
     text = " ".join(call.args)
     hidden = []
     if call.name in _FETCHERS or call.name in _SOCKETS:
-        hidden = [address for arg in call.plain if (address := hidden_address(arg))]
+        hidden = [address for arg in _addresses(call) if (address := hidden_address(arg))]
         if any(address != _HERE for address in hidden):
             yield "obfuscated"
     if call.name not in ("echo", "printf", "grep", "rg", "git", "gh", "sed", "awk") and _METADATA.search(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from ai_ops.core.commands.reading import MOST_CHARACTERS
+
 _VARIABLES: Final = {
     "userprofile": "~",
     "homepath": "~",
@@ -24,6 +26,7 @@ _VARIABLES: Final = {
     "comspec": "cmd",
 }
 """What Windows sets for everybody, as far as a rule asks for it."""
+_LONGEST_VALUE: Final = 200  # of a variable: used often, a long one would make a text without end
 _PROFILE: Final = "~/Documents/PowerShell/Microsoft.PowerShell_profile.ps1"
 _CMDLET: Final = (
     r"\b(?:Get|Set|New|Add|Remove|Clear|Stop|Start|Restart|Register|Unregister|Invoke|Enable|Disable|Copy|Move"
@@ -32,8 +35,9 @@ _CMDLET: Final = (
 )
 _MARKS = re.compile(
     rf"\b[A-Z]:\\|[%!](?:{'|'.join(_VARIABLES)})[%!]|\$\{{?env:\w|\$PROFILE\b|{_CMDLET}|\bHK(?:LM|CU|CR|U)\b"
-    r"|\bcmd(?:\.exe)?\s+/[a-z]|\b(?:powershell|pwsh|iex|iwr|irm|gci)\b|\]::\w|\bset\s+\w+=[^&\n]*&"
-    r"|[A-Za-z]\^[A-Za-z]",
+    r"|\bcmd(?:\.exe)?\s+/[a-z]|\b(?:powershell|pwsh|iex|iwr|irm|gci)\b|\]::\w"
+    r"|\bset[ \t]{1,9}\w{1,64}=[^&\n]{0,200}&"
+    r"|[A-Za-z]\^[A-Za-z]{1,20}\^[A-Za-z]",
     re.IGNORECASE,
 )
 _SPLIT = re.compile(r"(?<=[A-Za-z])[\^`](?=[A-Za-z])|\^(?=[&|<>^])")
@@ -78,7 +82,7 @@ _HEADS: Final = frozenset(
 
 def is_windows(text: str) -> bool:
     """Whether a text may be one for cmd or PowerShell."""
-    return bool(_MARKS.search(text))
+    return bool(_MARKS.search(text[:MOST_CHARACTERS]))
 
 
 def is_split(text: str) -> bool:
@@ -88,10 +92,10 @@ def is_split(text: str) -> bool:
 
 
 def translated(text: str) -> str:
-    """Return a text for cmd or PowerShell as a shell would have it."""
-    text = _SPLIT.sub("", text)
-    own = {name.lower(): value.strip() for name, value in _SET.findall(text)}
-    text = _NAMED.sub(lambda found: _value(found, own), text)
+    """Return a text for cmd or PowerShell as a shell would have it, at most twice as long as is read."""
+    text = _SPLIT.sub("", text[:MOST_CHARACTERS])
+    own = {name.lower(): value.strip()[:_LONGEST_VALUE] for name, value in _SET.findall(text)}
+    text = _NAMED.sub(lambda found: _value(found, own), text)[: 2 * MOST_CHARACTERS]
     text = re.sub(r"\$PROFILE\b(\.\w+)?", _PROFILE, text, flags=re.IGNORECASE)
     text = _SLASH.sub("/", text)
     for pattern, shell in _METHODS:

@@ -338,7 +338,7 @@ class Walk:
             self.note("remote_code", call.text)
         if call.name in (*SHELLS, *_SOURCES) and depth < _DEEPEST:
             for arg in call.args:
-                if not arg.startswith("$("):
+                if not _is_substituted(arg):
                     continue
                 if text := self._output(arg[2:-1].replace("\u00a0", " "), depth):
                     self.script(text, depth + 1)
@@ -379,3 +379,13 @@ class Walk:
             self.script(call.given, depth + 1)
         elif call.source and not self.found.keys() & {"remote_code", "reverse_shell"}:
             self.note("hidden_command", f"{' '.join(call.source)} | {call.text}")
+
+
+def _is_substituted(arg: str) -> bool:
+    """Whether a word is one substitution from its beginning to its end; ``$(a)/b`` names a file."""
+    depth = 0
+    for at, letter in enumerate(arg if arg.startswith("$(") else ""):
+        depth += (letter == "(") - (letter == ")")
+        if letter == ")" and depth == 0:
+            return at == len(arg) - 1
+    return False
