@@ -75,7 +75,7 @@ def restart_worker(number: WorkerNumber, as_json: JsonFlag = False) -> None:
     item = client.post(f"/v1/workers/{number}/restart")
     if as_json:
         emit_json(item)
-    elif item["replaced"] == before["replaced"]:
+    elif item["replaced"] == before["replaced"] and item["state"] == "idle":
         note(f"nothing was under way with worker {number}: it stays as it is")
     else:
         note(f"worker {number} is {item['state']}; it was replaced {counted(item['replaced'], 'time')}")
