@@ -76,14 +76,7 @@ def packages(call: Call) -> Iterator[str]:
             name in ("apt-key", "add-apt-repository", "rpm")
             and re.search(r"\badd\b|ppa:|--import|https?:", text)
         )
-        or (
-            name == "helm"
-            and re.search(r"\b(repo add|install|upgrade|pull)\b.*\shttp://(?!localhost|127)", text)
-        )
-        or (
-            name == "helm"
-            and re.search(r"\b(install|upgrade)\b.*(?<!--repo)\shttps?://(?!localhost|127)\S+\.tgz", text)
-        )
+        or (name == "helm" and _charts_elsewhere(call))
         or (name == "brew" and call.at("tap") and "://" in text)
     ):
         yield "package_source"
@@ -97,6 +90,17 @@ def packages(call: Call) -> Iterator[str]:
         or (name in ("docker", "podman") and call.at("push"))
     ):
         yield "publish_package"
+
+
+_CHART = re.compile(r"http://\S+|https://\S+\.tgz")
+_TAKES_CHARTS = frozenset({"add", "install", "upgrade", "pull"})
+
+
+def _charts_elsewhere(call: Call) -> bool:
+    """Whether a chart comes from an address of its own, or from a repository that nothing protects."""
+    return bool(_TAKES_CHARTS & set(call.plain)) and any(
+        _CHART.fullmatch(arg) and not LOCAL.search(arg) for arg in call.plain
+    )
 
 
 _IMAGE = re.compile(r"(\d{1,3}(\.\d{1,3}){3}(:\d+)?|[\w.-]+:\d+)/[a-z][\w./-]*(:[\w.-]+)?(@sha256:\w+)?")

@@ -86,8 +86,8 @@ def _split(line: str, start_of: re.Pattern[str]) -> Iterator[str]:
         piece = line[start : min(end, start + _MOST)]
         quote = line[start - 1 : start]
         if quote in ("'", '"'):
-            found = _WITHIN[quote].match(piece)
-            piece = found[0] if found else ""
+            within = _WITHIN[quote].match(piece)
+            piece = within[0] if within else ""
         yield piece.strip(" '\"`*_")
 
 

@@ -157,7 +157,7 @@ def _reads_data(call: Call) -> bool:
         return not call.given and not runs_received(code)
     args = call.args[1:] if call.args[:1] and call.args[0] in _VALUELESS else call.args
     if args[:1] == ("-m",):
-        return args[1:2] and args[1] in _FILTERS
+        return bool(_FILTERS & set(args[1:2]))
     return bool(args) and bool(_SCRIPT.fullmatch(args[0]))
 
 
