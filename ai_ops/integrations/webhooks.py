@@ -110,7 +110,9 @@ class WebhookNotifier:
         endpoint = self._endpoints.get(name)
         if endpoint is None:
             raise receiver_unknown(notification.recipient)
-        if name in self._gone and not notification.last_error.startswith(_GONE):
+        if notification.last_error.startswith(_GONE):  # a person wants it asked again
+            self._gone.discard(name)
+        if name in self._gone:
             raise _gone(name)
         host = urlsplit(endpoint.url).hostname or ""
         addresses = await self._addresses(name, endpoint)
@@ -155,7 +157,6 @@ class WebhookNotifier:
     def _failure(self, name: str, answer: aiohttp.ClientResponse, said: str) -> AiOpsError | None:
         status = answer.status
         if 200 <= status < 300:
-            self._gone.discard(name)
             return None
         if status == 410:
             self._gone.add(name)

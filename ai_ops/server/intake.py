@@ -192,9 +192,10 @@ class Reader:
         if detail.exception_type or not body.exception_type:
             return detail
         redact = self._redact
-        language, exception_type = redact(body.language), redact(body.exception_type)
+        language, exception_type = redact(body.language) or detail.language, redact(body.exception_type)
         message = redact(printable(body.message))
-        frames = tuple(Frame(redact(f.file), f.line, redact(f.function), f.in_app) for f in body.frames)
+        given = tuple(Frame(redact(f.file), f.line, redact(f.function), f.in_app) for f in body.frames)
+        frames = given or detail.frames
         causes = tuple(map(redact, body.cause_types))
         return ErrorDetail(
             raw_excerpt=detail.raw_excerpt,

@@ -129,6 +129,34 @@ async def test_an_exception_without_a_trace_is_known_by_its_type(server):
     assert issue["title"].startswith("KeyError")
 
 
+async def test_what_a_trace_shows_is_not_lost_to_the_type_that_goes_with_it(server):
+    """A trace without a type of its own has its frames all the same, and errors in two places stay two."""
+    trace = "goroutine 1 [running]:\nmain.{0}(...)\n\t/srv/shop/{0}.go:12 +0x1d\nmain.main()\n\t/srv/shop/main.go:7 +0x1"
+    for place in ("rate", "price"):
+        named = {"exception.type": "*errors.errorString", "exception.stacktrace": trace.format(place)}
+        attributes = [{"key": key, "value": {"stringValue": value}} for key, value in named.items()]
+        record = {"severityNumber": 17, "body": {"stringValue": "it broke"}, "attributes": attributes}
+        service = [{"key": "service.name", "value": {"stringValue": "shop"}}]
+        group = {"resource": {"attributes": service}, "scopeLogs": [{"logRecords": [record]}]}
+        body = json.dumps({"resourceLogs": [group]}).encode()
+        assert (await logs(server, body, kind="application/json")).status == 200
+    found = (await server.get("/v1/issues")).json["items"]
+    assert {item["culprit"] for item in found} == {
+        "main.rate (/srv/shop/rate.go)",
+        "main.price (/srv/shop/price.go)",
+    }
+
+
+async def test_two_exceptions_of_one_type_are_told_apart_by_the_words_of_their_records(server):
+    for words in ("the database is away", "the disk has no room"):
+        attributes = [{"key": "exception.type", "value": {"stringValue": "MyErr"}}]
+        record = {"severityNumber": 17, "body": {"stringValue": words}, "attributes": attributes}
+        service = [{"key": "service.name", "value": {"stringValue": "shop"}}]
+        group = {"resource": {"attributes": service}, "scopeLogs": [{"logRecords": [record]}]}
+        await logs(server, json.dumps({"resourceLogs": [group]}).encode(), kind="application/json")
+    assert len((await server.get("/v1/issues")).json["items"]) == 2
+
+
 async def test_the_json_form_is_the_same_event_as_the_binary_one(server):
     await logs(server, recorded("otlp-0.protobuf.gz"))
     value = protobuf.read_request(gzip.decompress(recorded("otlp-0.protobuf.gz")))

@@ -168,7 +168,7 @@ async def test_gone_is_the_end_and_is_not_asked_again(receiver):
 
 
 async def test_one_that_was_gone_is_asked_again_when_a_person_wants_it(receiver, tmp_path):
-    receiver.answers = [(410, {})]
+    receiver.answers = [(410, {}), (503, {})]
     time = clock()
     sender = WebhookNotifier({"ops": Endpoint(receiver.url, b"k", True)}, time)
     async with mailroom(tmp_path, sender, time) as (outbox, room):
@@ -178,11 +178,13 @@ async def test_one_that_was_gone_is_asked_again_when_a_person_wants_it(receiver,
         failed = (await outbox.list()).items
         assert {each.state for each in failed} == {"failed"} and len(receiver.requests) == 1
         await outbox.retry(failed[0].id)
-        await room.deliver_due()
+        for seconds in (0, 60):  # the first try meets a passing failure
+            time.forward(seconds)
+            await room.deliver_due()
         await outbox.put(room.render("pull_request:3", REPORT, ["webhook:ops"], NOW))
         await room.deliver_due()
         assert sorted(each.state for each in (await outbox.list()).items) == ["failed", "sent", "sent"]
-    assert len(receiver.requests) == 3
+    assert len(receiver.requests) == 4
 
 
 async def test_one_that_is_no_longer_configured_ends_with_that_reason(receiver):

@@ -121,7 +121,7 @@ class Conversation:
         held = self._held(comment, command.verb)
         leaves = command.verb is Verb.IGNORE  # it is about the error, not about what a person has taken over
         if pull_request.held and pull_request.held != held and not leaves:
-            await say_once(self._tools, pull_request, f"held:{pull_request.id}", replies.STEPPED_BACK)
+            await say_once(self._tools, pull_request, f"stepped-back:{pull_request.id}", replies.STEPPED_BACK)
             return Heard(answer=replies.STEPPED_BACK)
         if command.verb is Verb.PORT and command.branch == pull_request.base:
             return await self._answer(pull_request, comment, replies.SAME_BRANCH)

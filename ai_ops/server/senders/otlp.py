@@ -119,7 +119,7 @@ def _event(
         occurred_at=_moment(at or observed, now),
         excerpt=_excerpt(_words(body), attributes),
         level=level,
-        error=_error(resource, attributes),
+        error=_error(resource, _words(body), attributes),
         node=resource.said("host.name", "service.instance.id"),
         service=resource.service,
         environment=resource.said("deployment.environment.name", "deployment.environment"),
@@ -159,15 +159,15 @@ def _excerpt(body: str, attributes: Mapping[str, Any]) -> str:
     return body if trace in body else f"{body}\n{trace}".strip("\n")
 
 
-def _error(resource: _Resource, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the exception that a record names: it counts where its words show no trace."""
+def _error(resource: _Resource, body: str, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the exception that a record names without a trace; a trace is read, and says more."""
     kind = text(attributes.get("exception.type"))
-    if not kind:
+    if not kind or text(attributes.get("exception.stacktrace")).strip():
         return None
     return {
         "language": _LANGUAGES.get(resource.said("telemetry.sdk.language"), ""),
         "exception_type": clean(kind, 512),
-        "message": clean(text(attributes.get("exception.message"))),
+        "message": clean(text(attributes.get("exception.message")) or body),
     }
 
 
