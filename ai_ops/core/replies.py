@@ -21,7 +21,9 @@ OVERTAKEN = (
 )
 STOPPED = "I leave this pull request alone from now on. It stays open, and you can merge or close it."
 TAKEN_OVER = "The pull request is yours. I have closed what I had to do for it, and push nothing more."
-RESUMED = "I follow this pull request again. What was under way before, or written meanwhile, I did not do: say it anew."
+RESUMED = (
+    "I follow this pull request again. What I had begun, or was asked meanwhile, is not done: say it anew."
+)
 SAME_BRANCH = "Nothing to do: this pull request is for that branch."
 ONLY_REVERTS = (
     "Nothing was changed: this pull request only takes a change back, so there is no error to prove another "

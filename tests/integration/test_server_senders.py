@@ -131,7 +131,9 @@ async def test_an_exception_without_a_trace_is_known_by_its_type(server):
 
 async def test_what_a_trace_shows_is_not_lost_to_the_type_that_goes_with_it(server):
     """A trace without a type of its own has its frames all the same, and errors in two places stay two."""
-    trace = "goroutine 1 [running]:\nmain.{0}(...)\n\t/srv/shop/{0}.go:12 +0x1d\nmain.main()\n\t/srv/shop/main.go:7 +0x1"
+    trace = (
+        "goroutine 1 [running]:\nmain.{0}(...)\n\t/srv/shop/{0}.go:12 +0x1d\nmain.main()\n\t/srv/m.go:7 +0x1"
+    )
     for place in ("rate", "price"):
         named = {"exception.type": "*errors.errorString", "exception.stacktrace": trace.format(place)}
         attributes = [{"key": key, "value": {"stringValue": value}} for key, value in named.items()]
