@@ -96,9 +96,10 @@ def _readings(piece: str) -> Iterator[str]:
     name, blank, rest = piece.partition(" ")
     piece = name.lower() + blank + rest
     plain = _STOPS.sub("", piece)
-    yield plain
     joined = _STOPS.sub("", _TURNS.sub(" ; ", piece))
-    if joined != plain:
-        yield joined
-    if found := _INTO.search(piece):
-        yield piece[: found.end()]
+    into = _INTO.search(piece)
+    yield joined
+    if into:
+        yield piece[: into.end()]
+    elif joined != plain:
+        yield plain

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from ai_ops.core.commands.analysis import Budget, analyse
@@ -23,6 +24,8 @@ _ORDER = re.compile(
 )
 _PROMPT = re.compile(r"^\s*(?:[$#>]|\w+@[\w.-]+[:~][^$#\n]*[$#])\s+")
 _MOST: Final = 2000
+_MOST_WITHIN: Final = 800
+"""As many commands within sentences are looked at: nobody writes more, and each costs a millisecond."""
 _MOST_READ: Final = 1_500_000  # a log that was pasted in is long, and no reason to ask
 _PLAIN = re.compile(
     r"""\b(delete|remove|wipe|erase|destroy|drop|purge|overwrite|format)\b [^.\n]{0,30}
@@ -77,7 +80,7 @@ def _pieces(text: str) -> Iterator[str]:
         typed = _PROMPT.sub("", line)
         if typed != line or LIKE_SHELL.search(line):
             yield typed.strip("'\" ")
-    yield from commands_within(prose)
+    yield from islice(commands_within(prose), _MOST_WITHIN)
 
 
 def judge_words(text: str) -> tuple[Finding, ...]:
