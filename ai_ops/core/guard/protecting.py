@@ -50,7 +50,12 @@ _DISABLES = re.compile(
 _STRAIGHTENS = frozenset({"normalize", "toRealPath", "getCanonicalPath", "getCanonicalFile", "Clean"})
 # Which may stand for those, and protect nothing by themselves.
 _IN_THEIR_PLACE = frozenset({"resolve", "Abs", "EvalSymlinks", "abspath", "absolute"})
+# What takes the parts out of a path, and does not ask where its links lead: never in the place of what does.
+_BY_WORDS = (_STRAIGHTENS | _IN_THEIR_PLACE) - {"toRealPath"}
+_NESTED = "nested"
 _PATH = re.compile(r"[pP]ath|[fF]ile|\bresolve(?:Sibling)?\(")
+_Use = tuple[str, str]
+_Uses = dict[_Use, list[str]]
 _SAID = {
     "authorization_removed": "what asks who may do this is gone",
     "escaping_removed": "what makes a text harmless is gone",
@@ -67,26 +72,39 @@ def removed_protection(change: Change) -> Iterator[Finding]:
             for use in before
             if use[0] == rule and use[1] not in _IN_THEIR_PLACE and len(before[use]) > len(after.get(use, ()))
         ]
-        less = sum(len(before[use]) - len(after.get(use, ())) for use in gone)
-        new = (
-            len(places) - len(before.get(use, ()))
-            for use, places in after.items()
-            if use[0] == rule and use[1] not in _WEAKER
-        )
-        if less > sum(number for number in new if number > 0):
-            for use in gone:
-                if use[1]:
-                    places = set(before[use])
-                    other = rule == "check_removed" and all(
-                        has_other_source(change, each, use[1]) for each in places
-                    )
-                    severity = Severity.WARNING if other else Severity.BLOCKED
-                    yield Finding(rule, before[use][0], f"{said}: {use[1]}", severity)
+        left_over = 0
+        for by_words in (False, True):
+            lost = [use for use in gone if (use[1] in _BY_WORDS) is by_words]
+            less = sum(len(before[use]) - len(after.get(use, ())) for use in lost)
+            new = left_over + sum(
+                max(0, _more(use, before, after))
+                for use in after
+                if use[0] == rule and use[1] not in _WEAKER and (use[1] in _BY_WORDS) is by_words
+            )
+            left_over = max(0, new - less)
+            if less > new:
+                yield from (_lost(change, use, said, before[use]) for use in lost if use[1])
 
 
-def _counted(change: Change, reader: Reader) -> dict[tuple[str, str], list[str]]:
+def _lost(change: Change, use: _Use, said: str, places: list[str]) -> Finding:
+    rule, name = use
+    other = rule == "check_removed" and all(has_other_source(change, each, name) for each in set(places))
+    severity = Severity.WARNING if other else Severity.BLOCKED
+    return Finding(rule, places[0], f"{said}: {name}", severity)
+
+
+def _more(use: _Use, before: _Uses, after: _Uses) -> int:
+    """Return how many more there are of a use; one that only lost the call around it is not new."""
+    more = len(after[use]) - len(before.get(use, ()))
+    if use[1] not in _BY_WORDS:
+        return more
+    nested = (_NESTED, use[1])
+    return min(more, more + len(after.get(nested, ())) - len(before.get(nested, ())))
+
+
+def _counted(change: Change, reader: Reader) -> _Uses:
     """Return the files in which each use stands, as often as it does; checks of the code have no name."""
-    found: dict[tuple[str, str], list[str]] = {}
+    found: _Uses = {}
     for file in change.files:
         source = change.text(reader, file.path)
         if source is None or file.is_binary or is_test(change, file.path):
@@ -112,6 +130,8 @@ def _uses(tree: Tree) -> Iterator[tuple[str, str]]:
             yield from (("escaping_removed", name) for name in _in_macro(node) if escapes(name))
         elif node.type in dialect.calls:
             name = called(node)
+            if name in _BY_WORDS and _straightens(name, node) and _inside(spot, tree):
+                yield _NESTED, name
             if (escapes(name) or _straightens(name, node)) and not _inside(spot, tree):
                 yield "escaping_removed", name
             elif is_about_safety(name):
