@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_ops.core.guard import Severity, review
+from ai_ops.core.guard import Severity, dropping, resourced, review, scoping
 from tests.support.fixes import Fix, go, java, javascript, python, records, rust, typescript
 from tests.support.patches import diff, git, reader
 
@@ -161,3 +161,33 @@ def test_a_file_that_its_grammar_does_not_understand_is_read_by_its_words(tmp_pa
         "swallowed_exception": Severity.BLOCKED,
         "unread_code": Severity.WARNING,
     }
+
+
+MANY = {
+    "owners": (scoping, "a.js", "function f%s() { db.find({ userId: u }); }\n", ("userId", "id")),
+    "settled": (
+        dropping, "a.js", "async function f%s() { await Promise.all(a.map(g)); }\n",
+        ("all(", "allSettled("),
+    ),
+    "sources": (
+        resourced, "a.py",
+        "def f%s(t):\n    a = t.one\n    validate(a)\n    validate(t)\n", ("one\n    validate(a)\n", "two\n"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "path", "code", "swapped"), MANY.values(), ids=MANY)
+def test_the_work_grows_with_the_file_and_not_with_its_square(
+    tmp_path, monkeypatch, module, path, code, swapped
+):
+    done = []
+    real = module.spots
+    monkeypatch.setattr(module, "spots", lambda *given, **more: done.append(1) or real(*given, **more))
+    counts = []
+    for many in (4, 16):
+        old = "".join(code % number for number in range(many))
+        before, after = {path: old}, {path: old.replace(*swapped)}
+        done.clear()
+        review(diff(tmp_path, before, after), reader(before), reader(after))
+        counts.append(len(done))
+    assert 0 < counts[1] <= counts[0]

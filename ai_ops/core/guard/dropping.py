@@ -39,6 +39,7 @@ def dropped(path: str, before: Tree, after: Tree) -> Iterator[Finding]:
     then, now = _passed_on(before), _passed_on(after)
     tried, tries = _passed_on(before, stops=False), _passed_on(after, stops=False)
     absent, fallible = _kinds(before, after)
+    settled = _Settled(before, after) if _SETTLED in text(after.root.node) else None
     for each in after.dialect.dropped(after.root):
         where = _where(each.spot, after)
         if old[where, each.called, each.how] > 0:
@@ -46,34 +47,41 @@ def dropped(path: str, before: Tree, after: Tree) -> Iterator[Finding]:
             continue
         if each.called in absent and each.called not in fallible:
             continue  # a value that may be absent, not an error
-        was = then[where, each.called] > now[where, each.called] or _settles(each, before, after)
+        was = then[where, each.called] > now[where, each.called] or (
+            settled is not None and each.called == _SETTLED and settled.hides(each)
+        )
         was_tried = tried[where, each.called] > tries[where, each.called]
         named = bool(each.called) or after.dialect.name == "rust"
         blocked = not named or was_tried or (was and each.called in fallible | {_SETTLED})
         severity = Severity.BLOCKED if blocked else Severity.WARNING
-        text = f"what {each.called or 'a call'} may fail with is lost: {each.how}"
-        yield Finding(RULE, f"{path}:{each.spot.line}", text, severity)
+        said = f"what {each.called or 'a call'} may fail with is lost: {each.how}"
+        yield Finding(RULE, f"{path}:{each.spot.line}", said, severity)
     yield from _forgotten(path, before, after)
     if after.dialect.name == "go":
         yield from _narrowed(path, before, after)
 
 
-def _settles(each: Dropped, before: Tree, after: Tree) -> bool:
-    """Whether promises that were awaited together may now fail, and nobody asks for their reason."""
-    if each.called != _SETTLED:
-        return False
-    names = [Counter(map(text, _properties(tree))) for tree in (before, after)]
-    failed = [text(tree.root.node).count("rejected") for tree in (before, after)]
-    if names[1]["reason"] > names[0]["reason"] or failed[1] > failed[0]:
-        return False
-    where = function_scope(each.spot, after.dialect)
-    made = {
-        called(spot.node)
-        for spot in spots(before.root)
-        if spot.kind == "call_expression" and function_scope(spot, before.dialect) == where
-    }
-    inside = {called(node) for node in nodes(each.spot.node) if node.type == "call_expression"}
-    return names[0]["all"] > names[1]["all"] or not (inside & made) <= {"map", "", _SETTLED}
+class _Settled:
+    """What two states of a file say of promises that are awaited together, read once for all of them."""
+
+    def __init__(self, before: Tree, after: Tree) -> None:
+        self._dialect = after.dialect
+        names = [Counter(map(text, _properties(tree))) for tree in (before, after)]
+        failed = [text(tree.root.node).count("rejected") for tree in (before, after)]
+        self._is_asked = names[1]["reason"] > names[0]["reason"] or failed[1] > failed[0]
+        self._fewer_all = names[0]["all"] > names[1]["all"]
+        self._made: dict[str, set[str]] = {}
+        for spot in spots(before.root):
+            if spot.kind == "call_expression":
+                self._made.setdefault(function_scope(spot, before.dialect), set()).add(called(spot.node))
+
+    def hides(self, each: Dropped) -> bool:
+        """Whether promises that were awaited may now fail, and nobody asks for their reason."""
+        if self._is_asked:
+            return False
+        made = self._made.get(function_scope(each.spot, self._dialect), set())
+        inside = {called(node) for node in nodes(each.spot.node) if node.type == "call_expression"}
+        return self._fewer_all or not (inside & made) <= {"map", "", _SETTLED}
 
 
 def _properties(tree: Tree) -> Iterator[Node]:

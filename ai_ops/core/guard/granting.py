@@ -60,11 +60,14 @@ def granted_to_more(change: Change) -> Iterator[Finding]:
         old, new = grants(before), grants(after)
         known = {(each.scope, each.when.code) for each in old}
         kept = {(each.scope, each.when.code) for each in new}
+        gone: dict[str, list[Check]] = {}
+        for one in old:
+            if (one.scope, one.when.code) not in kept:
+                gone.setdefault(one.scope, []).append(one)
         for each in new:
             if (each.scope, each.when.code) in known or each.otherwise or not _decides(each):
                 continue
-            was = (one for one in old if one.scope == each.scope and (one.scope, one.when.code) not in kept)
-            more = next((code for one in was if (code := _more(one, each))), "")
+            more = next((code for one in gone.get(each.scope, ()) if (code := _more(one, each))), "")
             if more:
                 text = f"{each.scope.rpartition('.')[2]} now says yes to more: {more[:120]}"
                 yield Finding("check_loosened", f"{file.path}:{each.line}", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from tree_sitter import Node
@@ -10,6 +11,8 @@ from ai_ops.core.guard.findings import Change
 from ai_ops.core.guard.syntax import Spot, Tree, read
 from ai_ops.core.guard.syntax.names import arguments, called, function_scope
 from ai_ops.core.guard.syntax.tree import children, field, nodes, spots, text, words
+
+_Values = dict[tuple[str, str], set[str]]
 
 
 def has_other_source(change: Change, path: str, name: str) -> bool:
@@ -21,18 +24,18 @@ def has_other_source(change: Change, path: str, name: str) -> bool:
     before, after = (read(path, change.text(reader, path)) for reader in (change.base, change.after))
     if before is None or after is None:
         return False
-    left = [(function_scope(spot, after.dialect), words(spot.node)) for spot in _calls(after, name)]
+    left = Counter((function_scope(spot, after.dialect), words(spot.node)) for spot in _calls(after, name))
     scopes = {where for where, _ in left}
     gone = []
     for spot in _calls(before, name):
         key = (function_scope(spot, before.dialect), words(spot.node))
-        if key in left:
-            left.remove(key)
+        if left[key] > 0:
+            left[key] -= 1
         else:
             gone.append(spot)
+    then, now = (_values(tree) if gone else {} for tree in (before, after))
     return bool(gone) and all(
-        (where := function_scope(spot, before.dialect)) in scopes
-        and _is_another(spot.node, where, before, after)
+        (where := function_scope(spot, before.dialect)) in scopes and _is_another(spot.node, where, then, now)
         for spot in gone
     )
 
@@ -43,21 +46,23 @@ def _calls(tree: Tree, name: str) -> Iterator[Spot]:
     )
 
 
-def _is_another(call: Node, where: str, before: Tree, after: Tree) -> bool:
+def _is_another(call: Node, where: str, then: _Values, now: _Values) -> bool:
     given = arguments(call)
     checked = next((text(each) for each in nodes(given[0]) if each.type == "identifier"), "") if given else ""
-    then, now = (_values(checked, where, tree) for tree in (before, after))
-    return bool(checked and then and now) and then.isdisjoint(now)
+    one, other = (values.get((where, checked), set()) for values in (then, now))
+    return bool(checked and one and other) and one.isdisjoint(other)
 
 
-def _values(name: str, where: str, tree: Tree) -> frozenset[str]:
-    """Return what a name is given in a function."""
+def _values(tree: Tree) -> _Values:
+    """Return what names are given, by the function and the name."""
     kinds = {kind: (left, right) for kind, left, right in tree.dialect.bound}
-    found = set()
+    found: _Values = {}
     for spot in spots(tree.root):
-        if spot.kind in kinds and function_scope(spot, tree.dialect) == where:
+        if spot.kind in kinds:
             left, right = (field(spot.node, each) for each in kinds[spot.kind])
-            names = [left, *children(left)] if left is not None else []
-            if right is not None and name in map(text, names):
-                found.add(words(right))
-    return frozenset(found)
+            if left is None or right is None:
+                continue
+            where, value = function_scope(spot, tree.dialect), words(right)
+            for name in (left, *children(left)):
+                found.setdefault((where, text(name)), set()).add(value)
+    return found

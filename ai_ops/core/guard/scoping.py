@@ -40,10 +40,11 @@ def widened(change: Change) -> Iterator[Finding]:
             continue
         calls, words = _calls(after), _words(after)
         then, now = _calls_for(before), _calls_for(after)
+        fixed_for = _calls_for(after, fixed=True)
         known = _words(before)
         for (where, name), whose in then.items():
             missing = whose - now.get((where, name), frozenset())
-            fixed = _calls_for(after, fixed=True).get((where, name), frozenset())
+            fixed = fixed_for.get((where, name), frozenset())
             for key in sorted(missing):
                 if calls[where, name] and (key in fixed or words[where, key] < known[where, key]):
                     said = re.search(rf"\b{re.escape(key)}\b", change.logged) is not None
