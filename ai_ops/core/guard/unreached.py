@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from ai_ops.core.guard.findings import Change, Finding, Reader
+from ai_ops.core.guard.findings import Change, Finding, Reader, Severity
 from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import Tree, read
 from ai_ops.core.guard.syntax.checks import UNRAISED, checks
+from ai_ops.core.guard.syntax.names import called, function_scope
 from ai_ops.core.guard.syntax.tree import Spot, field, spots, text
+from ai_ops.core.guard.words import decides_who, is_about_safety
 
 RULE = "check_removed"
 _DOTTED = frozenset(
@@ -20,15 +22,42 @@ _DOTTED = frozenset(
 def asked_no_more(change: Change) -> Iterator[Finding]:
     """Find functions with checks that are named nowhere else in the changed files, as they were before.
 
-    Another function that is asked in its place, in those files or new, makes it no finding.
+    Another function that is asked in its place, in those files or new, makes it no finding. Blocked where it
+    decides who may do something: elsewhere files that did not change may ask it, and it is a warning.
     """
     before, after = _trees(change, change.base), _trees(change, change.after)
     then, now = _mentions(before, plainly=True), _mentions(after)
     refusing, left, all_before = _refusing(before), _refusing(after), _mentions(before)
     asked = {name for name in left if now[name] > all_before[name]}
-    for name, path in refusing.items():
+    called_then, called_now, places = _called(before), _called(after), _places(before, frozenset(refusing))
+    new = {(path, where) for path, where, _ in called_now - called_then}
+    for name, (path, said) in refusing.items():
         if then[name] and not now[name] and name in left and not asked:
-            yield Finding(RULE, path, f"nobody asks {name} any more, which refuses")
+            severe = is_about_safety(name) or decides_who(said)
+            if severe or not places[name] <= new:
+                text = f"in the changed files nobody asks {name} any more, which refuses"
+                yield Finding(RULE, path, text, Severity.BLOCKED if severe else Severity.WARNING)
+
+
+def _called(trees: list[tuple[str, Tree]]) -> Counter[tuple[str, str, str]]:
+    """Count the calls by file, function and name."""
+    return Counter(
+        (path, function_scope(spot, tree.dialect), called(spot.node))
+        for path, tree in trees
+        for spot in spots(tree.root)
+        if spot.kind in tree.dialect.calls
+    )
+
+
+def _places(trees: list[tuple[str, Tree]], names: frozenset[str]) -> dict[str, set[tuple[str, str]]]:
+    """Return the files and functions in which each of some functions is named."""
+    found: dict[str, set[tuple[str, str]]] = {name: set() for name in names}
+    for path, tree in trees:
+        for spot in spots(tree.root, tree.dialect.imports):
+            is_name = "identifier" in spot.kind and not spot.node.children
+            if is_name and (name := text(spot.node)) in found and not _is_declared(spot, tree):
+                found[name].add((path, function_scope(spot, tree.dialect)))
+    return found
 
 
 def _trees(change: Change, reader: Reader) -> list[tuple[str, Tree]]:
@@ -41,9 +70,9 @@ def _trees(change: Change, reader: Reader) -> list[tuple[str, Tree]]:
     return found
 
 
-def _refusing(trees: list[tuple[str, Tree]]) -> dict[str, str]:
-    """Return the functions that raise under a condition, each with its file."""
-    found: dict[str, str] = {}
+def _refusing(trees: list[tuple[str, Tree]]) -> dict[str, tuple[str, str]]:
+    """Return the functions that raise under a condition, each with its file and what it raises when."""
+    found: dict[str, tuple[str, str]] = {}
     for path, tree in trees:
         named = {
             text(field(spot.node, "name"))
@@ -53,7 +82,7 @@ def _refusing(trees: list[tuple[str, Tree]]) -> dict[str, str]:
         for check in checks(tree):
             name = check.scope.rpartition(".")[2]
             if name in named and check.raises not in UNRAISED and check.when.either and not check.in_handler:
-                found.setdefault(name, path)
+                found.setdefault(name, (path, f"{name} {check.raises} {check.when.code}"))
     return found
 
 
