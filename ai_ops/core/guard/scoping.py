@@ -96,11 +96,14 @@ def _given(tree: Tree) -> dict[_Place, _Given]:
         if spot.kind in tree.dialect.calls and _ASKS.search(called(spot.node).lower()):
             asked += (((where, called(spot.node)), each) for each in arguments(spot.node))
     found: dict[_Place, _Given] = {}
+    known: set[tuple[_Place, str]] = set()
     for place, argument in asked:
         given = found.setdefault(place, _Given())
         _put(argument, given, tree)
         names = {text(each) for each in nodes(argument) if each.type in _PLAIN}
-        for one in sorted(names):
+        new = [each for each in sorted(names) if (place, each) not in known]
+        known.update((place, each) for each in new)
+        for one in new:
             for value in stands_for.get((place[0], one), ())[:_MOST]:
                 _put(value, given, tree)
     return found
