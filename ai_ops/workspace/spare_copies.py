@@ -113,7 +113,7 @@ class SpareCopies:
         try:
             await asyncio.to_thread(fresh_folder, made)
             await _copied(tree, made)
-        except BaseException:
+        except BaseException:  # cancelled too: half a copy must not lie on the disk
             await _to_the_end(remove_tree, made)
             self._in_hand.discard(made)
             raise
