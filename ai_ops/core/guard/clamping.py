@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from ai_ops.core.guard.comparing import compared
 from ai_ops.core.guard.findings import Change, Finding
-from ai_ops.core.guard.suite import is_test
-from ai_ops.core.guard.syntax import Spot, Tree, read
+from ai_ops.core.guard.syntax import Spot, Tree
 from ai_ops.core.guard.syntax.checks import LEAVES, Check, checks
 from ai_ops.core.guard.syntax.conditions import read_condition
 from ai_ops.core.guard.syntax.folding import folded
@@ -38,13 +38,7 @@ class _Clamp:
 
 def clamped_before_checks(change: Change) -> Iterator[Finding]:
     """Find new assignments that take from a check, which was there before, what it refuses."""
-    for file in change.files:
-        if file.is_deleted or file.is_binary or is_test(change, file.path):
-            continue
-        before = read(file.path, change.text(change.base, file.path))
-        after = read(file.path, change.text(change.after, file.path))
-        if before is None or after is None:
-            continue
+    for path, before, after in compared(change):
         old = {(each.scope, each.code) for each in _clamps(before)}
         given = _given(before)
         kept = {_key(check) for check in checks(before)}
@@ -55,7 +49,7 @@ def clamped_before_checks(change: Change) -> Iterator[Finding]:
                 text = (
                     f"{taken.name} is changed before the check of line {check.line}, which refuses it no more"
                 )
-                yield Finding("check_loosened", f"{file.path}:{taken.line}", text)
+                yield Finding("check_loosened", f"{path}:{taken.line}", text)
 
 
 def _key(check: Check) -> tuple[str, str, str, bool]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ai_ops.core.guard.comparing import compared
 from ai_ops.core.guard.findings import Change, Finding, Severity
-from ai_ops.core.guard.suite import is_test
-from ai_ops.core.guard.syntax import read
 from ai_ops.core.guard.syntax.checks import Check, grants
 from ai_ops.core.guard.syntax.implications import says_less
 from ai_ops.core.guard.words import is_about_safety
@@ -30,13 +29,7 @@ def granted_to_nobody(change: Change) -> Iterator[Finding]:
 
     Blocked where the function decides who may do something. Elsewhere a value may be optional: a warning.
     """
-    for file in change.files:
-        if file.is_deleted or file.is_binary or is_test(change, file.path):
-            continue
-        before = read(file.path, change.text(change.base, file.path))
-        after = read(file.path, change.text(change.after, file.path))
-        if before is None or after is None:
-            continue
+    for path, before, after in compared(change):
         known = {(each.scope, each.when.code) for each in grants(before)}
         for each in grants(after):
             if (each.scope, each.when.code) in known or not _is_for_nobody(each):
@@ -45,18 +38,12 @@ def granted_to_nobody(change: Change) -> Iterator[Finding]:
             severe = _ABOUT_LEAVE.search(name) or is_about_safety(name)
             text = f"{name or 'a function'} now says yes when {each.when.code[:120]}"
             severity = Severity.BLOCKED if severe else Severity.WARNING
-            yield Finding(RULE, f"{file.path}:{each.line}", text, severity)
+            yield Finding(RULE, f"{path}:{each.line}", text, severity)
 
 
 def granted_to_more(change: Change) -> Iterator[Finding]:
     """Find functions that decide who may do something and say yes under a weaker condition than before."""
-    for file in change.files:
-        if file.is_deleted or file.is_binary or is_test(change, file.path):
-            continue
-        before = read(file.path, change.text(change.base, file.path))
-        after = read(file.path, change.text(change.after, file.path))
-        if before is None or after is None:
-            continue
+    for path, before, after in compared(change):
         old, new = grants(before), grants(after)
         known = {(each.scope, each.when.code) for each in old}
         kept = {(each.scope, each.when.code) for each in new}
@@ -70,7 +57,7 @@ def granted_to_more(change: Change) -> Iterator[Finding]:
             more = next((code for one in gone.get(each.scope, ()) if (code := _more(one, each))), "")
             if more:
                 text = f"{each.scope.rpartition('.')[2]} now says yes to more: {more[:120]}"
-                yield Finding("check_loosened", f"{file.path}:{each.line}", text)
+                yield Finding("check_loosened", f"{path}:{each.line}", text)
 
 
 def _more(before: Check, after: Check) -> str:

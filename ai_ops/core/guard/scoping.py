@@ -10,9 +10,9 @@ from dataclasses import field as dataclass_field
 
 from tree_sitter import Node
 
+from ai_ops.core.guard.comparing import compared
 from ai_ops.core.guard.findings import Change, Finding, Severity
-from ai_ops.core.guard.suite import is_test
-from ai_ops.core.guard.syntax import Tree, read
+from ai_ops.core.guard.syntax import Tree
 from ai_ops.core.guard.syntax.names import arguments, called, function_scope
 from ai_ops.core.guard.syntax.tree import Spot, children, field, nodes, spots, text
 from ai_ops.core.guard.syntax.values import is_constant
@@ -36,13 +36,7 @@ def widened(change: Change) -> Iterator[Finding]:
     A warning where the log names what they said: it may be what the call does not take. One too where the
     call is given the value in another form, or another owner: it may be the same one's.
     """
-    for file in change.files:
-        if file.is_deleted or file.is_binary or is_test(change, file.path):
-            continue
-        before = read(file.path, change.text(change.base, file.path))
-        after = read(file.path, change.text(change.after, file.path))
-        if before is None or after is None:
-            continue
+    for path, before, after in compared(change):
         calls, words = _calls(after), _words(after)
         then, now = _calls_for(before), _calls_for(after)
         fixed_for = _calls_for(after, fixed=True)
@@ -60,7 +54,7 @@ def widened(change: Change) -> Iterator[Finding]:
                         if said or _is_said(place, given_then, given_now)
                         else Severity.BLOCKED
                     )
-                    yield Finding(RULE, file.path, f"{name} is not asked for one {key} any more", severity)
+                    yield Finding(RULE, path, f"{name} is not asked for one {key} any more", severity)
 
 
 @dataclass(slots=True)
