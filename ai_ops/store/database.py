@@ -79,6 +79,19 @@ class Database:
                 async with self._writer.transaction() as transaction:
                     yield transaction
 
+    async def change(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Return what ``work(connection, *arguments)`` returns, committed: as ``write``, with one trip.
+
+        A caller who is cancelled does not learn whether it was written.
+
+        Raises:
+            TemporaryError: ``storage_unavailable``; nothing of it was written.
+            PermanentError: ``storage_failed``.
+        """
+        async with self._turn:
+            with _named_failures():
+                return await self._writer.once(work, *arguments)
+
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """Give a transaction that sees one consistent state.

@@ -32,6 +32,7 @@ from ai_ops.store.open_issue import STANDING, Key, OpenIssue, new_issue, repair_
 from ai_ops.store.prepared import Moments
 from ai_ops.store.rows import count_of, moment, task_row, triage_from
 from ai_ops.store.shared import Shared
+from ai_ops.store.spikes import TURNS, Room
 
 KEPT_PAYLOADS = 50
 """How many events of an issue keep their whole payload; later ones keep who, when and how many."""
@@ -69,6 +70,7 @@ class IntakeBatch:
         self._tasks: list[Task] = []
         self._recurred: list[tuple[str, int]] = []  # issues, and the episodes that had mended them
         self._shared = Shared(rules)
+        self._room: Room | None = None  # as it was before this transaction
 
     @classmethod
     def load(
@@ -92,7 +94,7 @@ class IntakeBatch:
         if event.event_id in self._seen:
             return _DUPLICATE
         issue = self._find(event, repository)
-        if issue is not None and (issue.called or intake.only_counts(issue.standing)):
+        if issue is not None and (intake.only_counts(issue.standing) or self._decided(issue)):
             return _STORED if self._count(issue, event) else _COUNTED
         decision = intake.take(
             issue.standing if issue else None,
@@ -241,6 +243,21 @@ class IntakeBatch:
                 "through": through,
             }
         )
+
+    def _decided(self, issue: OpenIssue) -> bool:
+        """Return whether this transaction need not decide about an issue's repair, or not once more.
+
+        While a spike lasts nearly every event is of an issue that waits for its turn already.
+        """
+        if issue.called:
+            return True
+        standing, row = issue.standing, issue.row
+        if row["waiting_for"] not in TURNS or standing.state is not IssueState.OPEN or standing.task:
+            return False
+        if self._room is None:
+            self._room = Room.load(self._connection, self._now, self._rules)
+        issue.called = self._room.lacks(row) == (row["waiting_for"], row["waiting_reason"])
+        return issue.called
 
     def _judge(self, issue: OpenIssue | None, event: Event, repo_key: str) -> TriageDecision:
         """Triage where a task may follow; a repeat of an error that has its repair is not judged again."""

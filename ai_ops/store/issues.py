@@ -52,8 +52,7 @@ class IssueRepository:
         places = releases.places_of(pair for events in calls for pair in events)
         now = self._clock.now()
         due = {place for place in places if self._due(place, now)}
-        async with self._database.write() as connection:
-            answers = await connection.run(_taken, calls, due, now, self._rules)
+        answers = await self._database.change(_taken, calls, due, now, self._rules)
         if len(self._places) > _REMEMBERED_PLACES:
             self._places.clear()
         self._places |= dict.fromkeys(due, now)

@@ -38,7 +38,7 @@ _KEPT_IN_ROW = itemgetter(*STANDING[3:])
 class OpenIssue:
     """An issue of the transaction. ``sample`` is set when a newer event took its place.
 
-    ``called``: a repair was called for, and is decided on at the end.
+    ``called``: a repair was called for; it is decided on at the end, or waits as it did before.
     ``before`` are the columns of ``STANDING`` as they were read; of a fresh issue there are none.
     """
 

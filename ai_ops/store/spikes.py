@@ -25,6 +25,9 @@ from ai_ops.store.open_issue import BY_EVENT, PLACE, QUEUE, SPIKE, repair_of
 from ai_ops.store.places import on_their_way, published
 from ai_ops.store.prepared import Moments, Reading
 
+TURNS = (SPIKE, PLACE, QUEUE)
+"""What a repair waits for that begins when there is room."""
+
 _HOUR = timedelta(hours=1)
 
 
@@ -42,7 +45,6 @@ class Room:
         self._now = now
         self._repositories, self._nodes = counted
         self._rules = rules
-        self._coming: Counter[str] = Counter(on_their_way(connection)) if rules.publishing else Counter()
         self._published: dict[str, Published] = {}
         self._full = issue_waits(gate.load(connection))
 
@@ -60,6 +62,16 @@ class Room:
 
     def take(self, issue: Mapping[str, Any]) -> tuple[str, str] | None:
         """Take room for the repair of an issue; without any, return what it waits for, and why."""
+        if waits := self.lacks(issue):
+            return waits
+        repo_key, node = issue["repo_key"], issue["node"]
+        self._repositories[repo_key] += 1
+        self._nodes[node] += 1
+        self._coming[repo_key] += 1
+        return None
+
+    def lacks(self, issue: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Return what the repair of an issue would wait for, and why; None when there is room."""
         repo_key, node = issue["repo_key"], issue["node"]
         if self._full:
             return QUEUE, self._full
@@ -67,10 +79,11 @@ class Room:
             return SPIKE, reason
         if reason := self._no_place(repo_key):
             return PLACE, f"No place for its pull request: {reason}. It begins when there is room."
-        self._repositories[repo_key] += 1
-        self._nodes[node] += 1
-        self._coming[repo_key] += 1
         return None
+
+    @functools.cached_property
+    def _coming(self) -> Counter[str]:
+        return Counter(on_their_way(self._connection)) if self._rules.publishing else Counter()
 
     def _no_place(self, repo_key: str) -> str:
         limits = self._rules.publishing
@@ -85,7 +98,7 @@ class Room:
 def release_waiting(connection: Connection, now: datetime, rules: IntakeRules) -> list[Task]:
     """Return new repairs of issues that waited for their turn, each repository's oldest first."""
     c = tables.issues.c
-    waits = c.waiting_for.in_((SPIKE, PLACE, QUEUE))
+    waits = c.waiting_for.in_(TURNS)
     connection.execute(
         update(tables.issues).where(waits, _has_repair()).values(waiting_for="", waiting_reason="")
     )

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import stat
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +125,43 @@ async def test_an_exception_takes_back_the_whole_transaction(database):
         await broken()
     async with database.read() as connection:
         assert (await connection.execute(select(tables.patches))).all() == []
+
+
+async def test_a_change_of_one_trip_is_written_whole_or_not_at_all(database):
+    def patch(connection, fails):
+        connection.execute(insert(tables.patches), PATCH)
+        if fails:
+            raise RuntimeError
+        return "written"
+
+    def patches(connection):
+        return len(connection.execute(select(tables.patches)).all())
+
+    with pytest.raises(RuntimeError):
+        await database.change(patch, True)
+    assert await database.look(patches) == 0
+    assert await database.change(patch, False) == "written"
+    assert await database.look(patches) == 1
+
+
+async def test_a_cancelled_change_leaves_no_half_and_the_turn_to_the_next(database):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(connection):
+        connection.execute(insert(tables.patches), PATCH)
+        begun.set()
+        go_on.wait(30)
+        connection.execute(insert(tables.patches), {**PATCH, "name": "second"})
+
+    change = asyncio.create_task(database.change(slow))
+    await asyncio.to_thread(begun.wait, 30)
+    change.cancel()
+    await database.look(lambda connection: connection.execute(text("SELECT 1")))  # readers go on
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await change
+    async with database.write() as connection:
+        assert len((await connection.execute(select(tables.patches))).all()) in (0, 2)
 
 
 async def test_a_cancelled_writer_leaves_the_turn_to_the_next(database):

@@ -125,6 +125,22 @@ async def test_what_waited_begins_when_it_happens_again_and_there_is_room(databa
     assert (await by_number(issues))[2].waiting_reason == ""
 
 
+async def test_what_waits_for_its_turn_counts_on_and_says_what_it_waits_for_now(database, clock):
+    issues = with_rules(database, clock, tasks_per_hour=1)
+    await issues.ingest(pairs(*(event(n) for n in range(4))))
+    clock.forward(3601)
+    first = await issues.ingest(pairs(*(event(n) for n in (1, 2, 2, 3))))
+    again = await issues.ingest(pairs(*(event(n) for n in (1, 2, 2, 3))))
+    assert (first.accepted, len(first.tasks)) == (4, 1)
+    assert (again.accepted, again.only_counted, again.tasks) == (4, 0, ())
+    assert [(await by_number(issues))[n].count for n in (0, 1, 2, 3)] == [1, 3, 5, 3]
+    wider = with_rules(database, clock, tasks_per_hour=2)
+    (task,) = (await wider.ingest(pairs(event(3), event(2), event(2)))).tasks
+    found = await by_number(wider)
+    assert (task.fingerprint, found[3].waiting_reason) == (fingerprint(3), "")
+    assert "had 2 repairs in the last hour" in found[2].waiting_reason
+
+
 async def test_one_flooding_repository_leaves_room_for_the_others(database, clock):
     issues = with_rules(database, clock, tasks_per_hour=3)
     flood = [(replace(event(n), node="a"), APP) for n in range(50)]
