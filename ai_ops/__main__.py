@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-
-_GARBAGE = (20_000, 20, 50)
-"""How many new objects, and how many looks at the young, lead to the next look."""
 
 
 def main() -> int:
@@ -15,10 +11,11 @@ def main() -> int:
         from ai_ops.agent.__main__ import main as agent
 
         return agent(sys.argv[2:])
-    # Looking through what was just imported for garbage took a sixth of a start, and requests make little.
-    gc.set_threshold(*_GARBAGE)
+    from ai_ops.garbage import loading
+
     try:
-        from ai_ops.cli.app import run
+        with loading():
+            from ai_ops.cli.app import run
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("ai_ops"):
             raise

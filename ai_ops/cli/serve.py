@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ai_ops.cli.output import note
+from ai_ops.garbage import loading
 
 if TYPE_CHECKING:
     from ai_ops.settings import Settings
@@ -36,9 +38,10 @@ def server(
     flags = {"http_host": host, "http_port": port, "data_dir": data_dir, "code_host": code_host}
     loaded = require_startable(load(flags))
     forget_secrets(os.environ)
-    from ai_ops.wiring.adapters import with_free_port  # some libraries start programs when imported
-    from ai_ops.wiring.masking import redactor
-    from ai_ops.workspace.mounts import enter_private_mounts
+    with loading():
+        from ai_ops.wiring.adapters import with_free_port  # some libraries start programs when imported
+        from ai_ops.wiring.masking import redactor
+        from ai_ops.workspace.mounts import enter_private_mounts
 
     settings = with_free_port(loaded.settings)
     configure(settings.log_format, redactor(settings), file_of(settings))
@@ -52,7 +55,9 @@ async def _serve(settings: Settings, *, overlays: bool) -> None:
     from ai_ops.wiring.serving import serving
 
     stop = stop_signal()
-    async with serving(settings, overlays=overlays) as (_, listening):
+    async with contextlib.AsyncExitStack() as stack:
+        with loading():
+            _, listening = await stack.enter_async_context(serving(settings, overlays=overlays))
         note(
             f"AI-Ops listens on {listening.url} (code host: {settings.code_host}, data: {settings.data_dir})"
         )
