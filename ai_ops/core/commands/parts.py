@@ -55,8 +55,9 @@ class Redirect:
 class Command:
     """A simple command.
 
-    ``piped``: it reads what the one before it writes; ``behind``: it runs with ``&``; ``endless``: it stands
-    in a loop that does not end by itself, and does not pause.
+    ``piped``: it reads what the ``writers`` commands before it write, which are one or a group; ``shares``:
+    the place of the first one of its group that does, or -1; ``behind``: it runs with ``&``; ``endless``: it
+    stands in a loop that does not end by itself, and does not pause.
 
     ``defines`` is the name of a function, ``body`` its text, which is read as commands of its own too.
     """
@@ -64,6 +65,8 @@ class Command:
     words: list[Word] = field(default_factory=list)
     redirects: list[Redirect] = field(default_factory=list)
     piped: bool = False
+    writers: int = 1
+    shares: int = -1
     behind: bool = False
     endless: bool = False
     defines: str = ""

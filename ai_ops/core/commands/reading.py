@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from ai_ops.core.commands.grouping import Groups
 from ai_ops.core.commands.looping import Loops
 from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.parts import NUMBER, Command, Kind, Part, Redirect, Word, joined, plain, unescape
@@ -41,6 +42,7 @@ class _Reader:
         self._now = Command()
         self._documents: list[tuple[str, bool, bool, Command]] = []
         self._loops = Loops(self._found)
+        self._groups = Groups(self._found)
         self._cases = self._misread = 0
 
     def commands(self) -> list[Command]:
@@ -55,7 +57,8 @@ class _Reader:
         if char in " \t\r":
             self._at += 1
         elif char == "\n":
-            self._end()
+            if not (self._now.piped and self._now.empty):  # a pipe goes on in the next line
+                self._end()
             self._at += 1
             self._take_documents()
         elif char == "#" and (at == 0 or text[at - 1] in " \t\n;"):
@@ -102,7 +105,12 @@ class _Reader:
         if char == "(" and self._text.startswith("((", self._at) and not self._now.words:
             self._found.extend(_Reader(_run_for(self._balanced("(", ")"))).commands())
             return
-        self._end()
+        if char != "(" or not self._now.empty:
+            self._end()
+        if char == "(":
+            self._groups.begin(char, piped=self._now.piped)
+        else:
+            self._groups.end(char)
         self._at += 1
 
     def _word_or_keyword(self) -> None:
@@ -117,7 +125,11 @@ class _Reader:
             self._cases -= word[0].text == "esac" and self._cases > 0
             self._end_keeping_pipe()
             self._loops.keyword(word[0].text)
+            self._groups.begin(word[0].text, piped=self._now.piped)
+            self._groups.end(word[0].text)
         elif word or self._at >= len(self._text):
+            if bare and not self._now.words and word[0].text in ("for", "select"):
+                self._groups.begin(word[0].text, piped=self._now.piped)
             self._now.words.append(word)
 
     def _skip_pattern(self) -> None:
@@ -142,15 +154,18 @@ class _Reader:
         del self._found[kept:]
 
     def _end_keeping_pipe(self) -> None:
-        piped = self._now.piped
+        piped, writers = self._now.piped, self._now.writers
         self._end()
-        self._now.piped = piped
+        self._now.piped, self._now.writers = piped, writers
 
     def _end(self, *, pipe: bool = False) -> None:
         self._loops.closed = ()
+        writers = self._groups.written()
         if not self._now.empty:
+            self._groups.takes(self._now)
             self._found.append(self._now)
-        self._now = Command(piped=pipe)
+            writers = 1
+        self._now = Command(piped=pipe, writers=writers if pipe else 1)
 
     def _redirect(self, found: re.Match[str]) -> None:
         operator = found[1]

@@ -34,6 +34,7 @@ from ai_ops.core.commands.keeping import (
 from ai_ops.core.commands.outputs import decodes, printed
 from ai_ops.core.commands.parts import Command, Kind, Word
 from ai_ops.core.commands.passing import passed
+from ai_ops.core.commands.piping import MOST_LINE, Pipe, reads_script, together
 from ai_ops.core.commands.places import placed
 from ai_ops.core.commands.reading import MOST_CHARACTERS, read, words_of
 from ai_ops.core.commands.stores import MANAGERS, reaches_host
@@ -44,7 +45,6 @@ MOST_COMMANDS = 2000
 _MOST_READ = 400_000
 _MOST_ELEMENTS = 64
 _MOST_SHOWN = 16_000
-_MOST_LINE = 1000
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)(\+?)=")
 _REMOTE_SHELLS: Final = ("ssh", "su", "sudo", "chroot", "nsenter", "rsh", "fakeroot", "unshare")
 _BUILDERS: Final = frozenset(
@@ -55,19 +55,6 @@ _READS_TEXT: Final = SHELLS | {"eval", "su", "ssh", "watch"}
 """Programs for which a text is a script."""
 _SOURCES: Final = ("source", ".")
 _MAKES: Final = ("make", "gmake")
-
-
-@dataclass(slots=True)
-class _Pipe:
-    """What the command before hands on: its argv, its output where known, and whether it was decoded.
-
-    ``line`` are the commands of the pipe so far.
-    """
-
-    argv: tuple[str, ...] = ()
-    text: str | None = None
-    decoded: bool = False
-    line: str = ""
 
 
 @dataclass(slots=True)
@@ -106,26 +93,36 @@ class Walk:
         if obfuscated and not known.obfuscated:
             self.found[rule] = replace(known, obfuscated=True)
 
-    def script(self, text: str, depth: int, *, hidden: bool = False) -> _Pipe:
+    def script(self, text: str, depth: int, *, hidden: bool = False) -> Pipe:
         """Judge a script; return what its last command hands on."""
-        pipe = _Pipe()
+        pipe = Pipe()
         if depth > _DEEPEST:
             self.note("hidden_command", text)
             return pipe
         if not self.budget.allows(min(len(text), MOST_CHARACTERS)):
             return pipe
+        befores: list[Pipe] = []
+        pipes: list[Pipe] = []
         for command in read(text.replace("\u00a0", " ")):
             self.budget.commands -= 1
             if self.budget.commands < 0:
                 self.budget.spent = True
                 break
-            pipe = self._command(command, pipe if command.piped else _Pipe(), depth, hidden)
+            before = Pipe()
+            if command.piped:
+                before = together(pipes[-command.writers :])
+                pipes[-command.writers :] = [Pipe()] * len(pipes[-command.writers :])  # it is read once
+            elif command.shares >= 0 and reads_script(command):
+                before = befores[command.shares]
+            pipe = self._command(command, before, depth, hidden)
+            befores.append(before)
+            pipes.append(pipe)
         return pipe
 
-    def _command(self, command: Command, before: _Pipe, depth: int, hidden: bool) -> _Pipe:
+    def _command(self, command: Command, before: Pipe, depth: int, hidden: bool) -> Pipe:
         if command.defines:
             self._define(command)
-            return _Pipe()
+            return Pipe()
         self.decoded = before.decoded
         for word in (*command.words, *(redirect.target for redirect in command.redirects)):
             self._substitutions(word, depth)
@@ -168,7 +165,7 @@ class Walk:
             self.known.files.update(dict.fromkeys(writes, output))
         argv = (base(call.name), *call.args)
         line = f"{before.line} | {call.text}" if before.line else call.text
-        return _Pipe(argv, output, before.decoded or decodes(argv), line[:_MOST_LINE])
+        return Pipe(argv, output, before.decoded or decodes(argv), line[:MOST_LINE])
 
     def _define(self, command: Command) -> None:
         name, body = command.defines, command.body
@@ -235,9 +232,9 @@ class Walk:
         """Return what a substituted command prints; it is judged elsewhere."""
         return self._printed(text, depth).text
 
-    def _printed(self, text: str, depth: int) -> _Pipe:
+    def _printed(self, text: str, depth: int) -> Pipe:
         if depth > _DEEPEST:
-            return _Pipe()
+            return Pipe()
         aside = Walk(
             known=Known(variables=dict(self.known.variables), files=self.known.files), budget=self.budget
         )
@@ -246,7 +243,7 @@ class Walk:
         return pipe
 
     def _redirects(
-        self, command: Command, before: _Pipe, depth: int
+        self, command: Command, before: Pipe, depth: int
     ) -> tuple[str | None, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         given, reads, writes, source = before.text, [], [], before.argv
         for redirect in command.redirects:
