@@ -53,18 +53,24 @@ class Call:
         return any(self._is(option, arg) for option in options for arg in self.args)
 
     def value(self, *options: str) -> str:
-        """Return the value of an option, empty when it is not given."""
+        """Return the first value of an option, empty when it is not given."""
+        return next(self.values(*options), "")
+
+    def values(self, *options: str) -> Iterator[str]:
+        """Yield the values of options that may be given more than once."""
         for at, arg in enumerate(self.args):
             for option in options:
-                if arg == option:
-                    return self.args[at + 1] if at + 1 < len(self.args) else ""
+                if arg == option or (
+                    len(option) == 2 and _CLUSTER.fullmatch(arg) and arg.endswith(option[1])
+                ):
+                    yield self.args[at + 1] if at + 1 < len(self.args) else ""
+                    break
                 if option.startswith("--") and arg.startswith(option + "="):
-                    return arg.partition("=")[2]
-                if len(option) == 2 and _CLUSTER.fullmatch(arg) and arg.endswith(option[1]):
-                    return self.args[at + 1] if at + 1 < len(self.args) else ""
+                    yield arg.partition("=")[2]
+                    break
                 if not option.startswith("--") and arg.startswith(option) and len(arg) > 2:
-                    return arg[2:]
-        return ""
+                    yield arg[2:]
+                    break
 
     def at(self, *words: str) -> bool:
         """Whether the arguments, without options, begin with words."""

@@ -38,6 +38,9 @@ def credentials(call: Call) -> Iterator[str]:
             name in _OPENERS and any(map(is_secret_file, paths))
         ):
             yield "credential_read"
+    elif name == "git" and not (call.at("config") and not call.has("-f", "--file")):
+        if any(path[:1] in ("~", "/") and is_credential(path) for path in _read_paths(call)):
+            yield "credential_read"  # within the checkout git takes names; what lies outside it can only read
     elif (
         name == "find" and re.search(r"name \S*(id_rsa|id_ed25519|\.pem|credentials|shadow|\.kdbx)", text)
     ) or any(map(is_credential, call.paths(call.reads))):

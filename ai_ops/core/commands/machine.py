@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ai_ops.core.commands.call import Call
+from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import is_system, is_trace, placed
 
 _GUARDS = re.compile(
@@ -76,10 +77,24 @@ def traces(call: Call) -> Iterator[str]:
     yield from _protections(call)
 
 
+_AGENTS = names(
+    "claude claude-code codex gemini gemini-cli qwen qwen-code cursor-agent copilot amp droid opencode"
+)
+_UNASKED = re.compile(
+    r"--(allow-)?dangerously-\S+|--yolo|--allow-all-(tools|paths)|--skip-permissions\S*"
+    r"|(--(permission|approval)-mode=|--sandbox=)?(bypassPermissions|danger-full-access|yolo)"
+)
+"""Lets another agent do all that it likes."""
+
+
 def _protections(call: Call) -> Iterator[str]:
     name, text = call.name, call.text
     if (
         (
+            name in _AGENTS
+            and (any(map(_UNASKED.fullmatch, call.args)) or (name.startswith("gemini") and call.has("-y")))
+        )
+        or (
             name in ("systemctl", "service", "rc-service")
             and re.search(r"\b(stop|disable|mask|kill)\b", text)
             and _GUARDS.search(text)
@@ -98,7 +113,10 @@ def _protections(call: Call) -> Iterator[str]:
 _STOP_WORD = re.compile(r"-(?!-help)|now$|\+?\d+(:\d+)?$")
 
 
-_LISTS = re.compile(r"\$\(((?:ps|pgrep)\b[^)]{0,2000})\)")
+_PROCESSES = re.compile(r"^ls (-\S+ )*/proc(/[\[*?]\S*|/)?( |$)")
+_OPEN_NUMBER = re.compile(r"[\d\[\]-]*[*\[][\d\[\]*-]*")
+"""A pattern where a number would stand: it came from the folder that lists all processes."""
+_LISTS = re.compile(r"\$\(((?:ps|pgrep|ls)\b[^)]{0,2000})\)")
 _CHOOSES = re.compile(r"grep (?!\.?\*?$)|awk [^/]*/| -C| -p|--pid")
 _BUSES = frozenset({"dbus-send", "busctl", "gdbus", "qdbus", "qdbus6"})
 _STOPS_BY_BUS = re.compile(
@@ -109,11 +127,15 @@ _STOPS_BY_BUS = re.compile(
 def _are_all(text: str) -> bool:
     """Whether commands list processes, and nothing chooses among them."""
     name, _, rest = text.partition(" ")
+    if name == "ls":
+        return bool(_PROCESSES.search(text))
     return not _CHOOSES.search(text) and (name == "ps" or (name == "pgrep" and not rest.strip(" .*")))
 
 
 def _kills_all(call: Call) -> bool:
     """Whether what is killed is what a list of all processes names."""
+    if call.name == "kill" and any(map(_OPEN_NUMBER.fullmatch, call.plain)):
+        return True
     if call.how in ("xargs", "read") and _are_all(call.before or " ".join(call.source)):
         return True
     return any(_are_all(found[1]) for found in _LISTS.finditer(call.text.replace("\u00a0", " ")))

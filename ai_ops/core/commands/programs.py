@@ -146,7 +146,9 @@ _TELLS = re.compile(
 )
 _CERTIFICATE = re.compile(r"\.(pem|crt|p12|pfx|key)$")
 _LOOPS = re.compile(r"\b(while|for|until|loop)\b")
-_HOME = re.compile(r"Path\.home\(\)|homedir\(\)|Dir\.home|(ENV|ENVIRON|environ|env)\W{1,3}HOME|getenv\(.HOME")
+_HOME = re.compile(
+    r"Path\.home\(\)|homedir\(\)|Dir\.home|(ENV|ENVIRON|environ|env)(\.(get|fetch))?\W{1,3}HOME|getenv\(.HOME"
+)
 _GIVEN_HOME = re.compile(rf"['\"]\s*,[^;\n]{{0,60}}?({_HOME.pattern})")
 _AT_HOME = re.compile(rf"{_HOME.pattern}|expanduser|%HOME|\$HOME")
 _DELETES_HOME = re.compile(rf"({_DELETES.pattern})[^;\n]{{0,40}}({_HOME.pattern})")

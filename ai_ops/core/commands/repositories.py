@@ -75,8 +75,8 @@ _RUNS = re.compile(
 )
 _LOSES = re.compile(
     r"""^( reset\ .*--hard | clean\ (?=.*-\w*f)(?!-[fdqn\ -]+\s[\w.]+/?[\w/.-]*$)
-    | filter-branch | filter-repo | update-ref\ .*-d
-    | reflog\ (expire|delete)
+    | filter-branch | filter-repo | update-ref\ .*(-d\b|--stdin)
+    | reflog\ (expire|delete) | rebase\ .*--root\b
     | gc\ .*--prune | branch\ (.*\ )?(-D|--delete\ --force|-d\ -f) | checkout\ (--\ )?\.$ | checkout\ --\ \.
     | checkout\ (-f|--force) | checkout\ .*\ (-f|--force)$ | switch\ .*(--discard-changes|-f\b|--force)
     | submodule\ deinit\ .*(--all|-f) | symbolic-ref\ HEAD | restore\ \.$ | restore\ .*--worktree\ \.$

@@ -267,16 +267,23 @@ def _serves(call: Call) -> bool:
     )
 
 
+_DATA = ("-d", "--data", "--data-binary", "--data-ascii", "--json")
+_NAMED_FILE = re.compile(r"[^=@]*@")
+_FILE_IN_FORM = re.compile(r"[^=]*=[@<]")
+
+
 def _carries(call: Call) -> bool:
     """Whether a request carries a file, a secret, or what another command printed."""
     text = " ".join(call.args)
     if call.has("-T", "--upload-file") or re.search(r"--post-file|--body-file", text):
         return True
-    data = [
-        call.value(option)
-        for option in ("-d", "--data", "--data-binary", "--data-raw", "-F", "--form", "--data-urlencode")
-    ]
-    if any("@" in each and not re.match(r"[\w.+-]+@[\w-]+\.\w", each) for each in data if each):
+    if any(value.startswith("@") for value in call.values(*_DATA)):
+        return True  # an @ further in is an address of mail
+    if call.name in ("http", "https", "xh", "httpie") and call.reads:
+        return True
+    if any(map(_NAMED_FILE.match, call.values("--data-urlencode"))):
+        return True
+    if any(map(_FILE_IN_FORM.match, call.values("-F", "--form"))):
         return True
     if SECRET_NAME.search(_without_headers(call)):
         return True

@@ -100,10 +100,15 @@ _HOLDS_CODE = frozenset(
 )
 
 
+_OF_TESTS = "RAILS_ENV=test"
+
+
 def databases(call: Call) -> Iterator[str]:
     """Find what drops, empties or rewrites a database."""
     text = " ".join([*call.args, call.given or ""])
-    tests = any(name.endswith("_ENV") and value == "test" for name, value in call.sets())
+    tests = any(name.endswith("_ENV") and value == "test" for name, value in call.sets()) or (
+        call.name in ("rails", "rake", "bundle") and _OF_TESTS in call.args
+    )
     if (call.name in ("alembic", "flask") and "--sql" in call.args) or (call.name not in _CLIENTS and tests):
         return  # it prints what it would do, or the database is that of the tests
     if (
