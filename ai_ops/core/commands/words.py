@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final
 
 from ai_ops.core.commands.analysis import Budget, analyse
+from ai_ops.core.commands.asking import asked
 from ai_ops.core.commands.findings import Finding
 from ai_ops.core.commands.places import is_credential, is_secret_file, placed, written_rule
 from ai_ops.core.commands.prose import LIKE_SHELL, commands_within
@@ -95,6 +96,8 @@ def judge_words(text: str) -> tuple[Finding, ...]:
         plain = pattern.search(text)
         if plain and not _TELLS.search(text[max(0, plain.start() - 60) : plain.start()]):
             found.setdefault("dangerous_words", Finding("dangerous_words", plain[0]))
+    if order := asked(text):
+        found.setdefault("dangerous_words", Finding("dangerous_words", order))
     return tuple(found.values())
 
 
