@@ -17,7 +17,8 @@ from ai_ops.monitoring.search import Hits, search_of
 
 DEFAULT_KEYWORDS = ("ERROR", "Exception", "CRITICAL")
 
-# Every level of trouble, and every trace that can stand alone, holds one of these in some case.
+# Every level of trouble, and every trace that can stand alone, holds one of these in some case. Ruby's names
+# its exception's class alone, and many are called like Errno::ENOENT.
 _TELLTALES = (
     b"ERROR",
     b"EXCEPTION",
@@ -25,6 +26,7 @@ _TELLTALES = (
     b"PANIC",
     b"CRITICAL",
     b"TRACEBACK (MOST RECENT CALL LAST)",
+    b":IN ",
 )
 _DOCKER_JSON = DOCKER_JSON.encode()
 _LEVEL_WINDOW = 200

@@ -56,14 +56,39 @@ def test_two_traces_in_a_row_are_two_records(tmp_path):
 
 RUBY = """cart.rb:3:in `total': no customer (KeyError)
 \tfrom cart.rb:7:in `<main>'"""
-CAUSE = """cart.rb:2:in `id': no id (ArgumentError)
-\tfrom cart.rb:3:in `total'
-\tfrom cart.rb:7:in `<main>'"""
+RUBY_WITH_CAUSE = """cart.rb:5:in `rescue in total': no customer (KeyError)
+\tfrom cart.rb:2:in `total'
+\tfrom cart.rb:9:in `<main>'
+cart.rb:3:in `total': no id (ArgumentError)
+\tfrom cart.rb:9:in `<main>'"""
+RUBY_WITHOUT_ITS_MIDDLE = """tree.rb:9:in 'Tree#walk': lost (RuntimeError)
+\t ... 10067 levels...
+\tfrom tree.rb:14:in '<main>'
+tree.rb:4:in 'Tree#leaf': no leaf (KeyError)
+\tfrom tree.rb:14:in '<main>'"""
 
 
-@pytest.mark.parametrize("crash", [RUBY, f"{RUBY}\n{CAUSE}"], ids=["alone", "with its cause"])
+@pytest.mark.parametrize("crash", [RUBY, RUBY_WITH_CAUSE], ids=["alone", "with its cause"])
 def test_the_same_crash_of_ruby_again_is_a_record_of_its_own(tmp_path, crash):
     assert records_of(tmp_path, f"{crash}\n{crash}\n{crash}\n") == [crash] * 3
+
+
+def test_another_crash_of_ruby_is_no_cause_of_the_one_before(tmp_path):
+    other = "mail.rb:7:in `send': refused (Errno::ECONNREFUSED)\n\tfrom mail.rb:9:in `<main>'"
+    crashes = [RUBY, other, RUBY, RUBY_WITH_CAUSE, RUBY_WITHOUT_ITS_MIDDLE]
+    assert records_of(tmp_path, "\n".join(crashes) + "\n") == [
+        *crashes[:3],
+        # What was raised while another error was handled may have any cause.
+        f"{RUBY_WITH_CAUSE}\n{RUBY_WITHOUT_ITS_MIDDLE}",
+    ]
+    assert records_of(tmp_path, f"{RUBY_WITHOUT_ITS_MIDDLE}\n") == [RUBY_WITHOUT_ITS_MIDDLE]
+
+
+@pytest.mark.parametrize("place", ["lib/mail.rb:7:in `send'", "bin/mail:7:in 'Mail#send'"])
+@pytest.mark.parametrize("kind", ["Errno::ENOENT", "Net::ReadTimeout", "Refused"])
+def test_a_crash_of_ruby_is_found_whatever_its_class_is_called(tmp_path, place, kind):
+    crash = f"{place}: it is not there ({kind})\n\tfrom bin/mail:9:in '<main>'"
+    assert records_of(tmp_path, f"started\n{crash}\nstopped\n") == [crash]
 
 
 def test_an_exception_that_tells_its_cause_in_one_line_begins_a_record_behind_another_trace(tmp_path):

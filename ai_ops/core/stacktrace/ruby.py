@@ -16,7 +16,7 @@ from ai_ops.core.stacktrace.reader import bare
 from ai_ops.flow.event import Frame
 
 NAME = "ruby"
-NEEDLES = ("Error", "Exception", ".rb:", "::", "Traceback (most recent call last):")
+NEEDLES = ("Error", "Exception", ".rb:", "::", ":in `", ":in '", "Traceback (most recent call last):")
 MARKS = (":in `", ":in '", ".rb:")
 
 _CONSTANT = r"[A-Z]\w{0,80}(?:::[A-Z]\w{0,80}){0,8}"
@@ -55,7 +55,7 @@ def _placed(line: str) -> re.Match[str] | None:
 
     A path may hold blanks, so that it could begin at each of them: it is looked for only near its number.
     """
-    number = _AFTER_FILE.search(line) if ".rb:" in line else None
+    number = _AFTER_FILE.search(line) if ":in " in line or ".rb:" in line else None
     if not number:
         return None
     begin = max(0, number.start() - _LONGEST_FILE)
@@ -73,26 +73,37 @@ def reader(first: str) -> LineReader:
 
 
 class _Reader:
-    """Takes a backtrace with its causes. No error is its own cause: the same one again is another crash."""
+    """Takes a backtrace with its causes; any other crash below it is a record of its own.
+
+    What has a cause was raised while that was rescued, and its calls say so. And no error is its own cause.
+    """
 
     def __init__(self, first: str) -> None:
         self._in_message = True
         found = _placed(first[:2048])
         self._told = {found.group()} if found else set()
+        # Printed the other way round, an error stands below its cause.
+        self._may_have_cause = _REVERSED in first or _handles(first[:2048])
 
     def step(self, line: str) -> Verdict:
         """Take one line without its envelope."""
         if is_frame(line) or _REPEATED.match(line):
             self._in_message = False
+            self._may_have_cause = self._may_have_cause or _handles(line)
             return Verdict.BELONGS
-        if not self._in_message and ".rb:" in line and (found := _HEAD.match(line[:2048])):
-            if found.group() in self._told:
+        if not self._in_message and ":in " in line and (found := _HEAD.match(line[:2048])):
+            if found.group() in self._told or not self._may_have_cause:
                 return Verdict.FOREIGN
             self._told.add(found.group())
             self._in_message = True
             return Verdict.BELONGS
         waits = self._in_message or not line.strip() or _RAILS.match(line[:2048])
         return Verdict.MAYBE if waits and not begins_record(line) else Verdict.FOREIGN
+
+
+def _handles(line: str) -> bool:
+    """Whether a call handles an error, or is hidden among many."""
+    return "rescue in " in line or "ensure in " in line or "levels..." in line
 
 
 @dataclass(slots=True)
