@@ -23,6 +23,12 @@ async*checkout@https://shop.example/static/js/main.js:3:9
 CODED = """Error [ERR_HTTP_HEADERS_SENT]: Cannot set headers after they are sent to the client
     at ServerResponse.setHeader (node:_http_outgoing:652:11)
     at handler (/app/routes/cart.ts:30:9)"""
+BEHIND_WORDS = """order 7 failed TypeError: Cannot read properties of undefined (reading 'cents')
+    at total (/srv/shop/src/totals.js:15:51)
+    at receipt (/srv/shop/src/totals.js:19:28)"""
+CODED_BEHIND_WORDS = """gateway - request (7) lost TypeError [ERR_INVALID_ARG_TYPE]: The "path" argument must be of type string
+    at Object.join (node:path:1171:7)
+    at place (file:///srv/shop/src/places.js:4:15)"""
 OLD_RUST = """thread 'main' panicked at 'index out of bounds: the len is 1 but the index is 7', src/main.rs:4:10
 note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace"""
 ANYHOW = """Error: could not check out
@@ -99,6 +105,8 @@ SHAPES = {
     "browser": (BROWSER, "javascript", "TypeError", (), "cart is undefined", ("/static/js/cart.js", 12, "total")),
     "firefox": (FIREFOX, "javascript", "TypeError", (), "cart is undefined", ("/static/js/cart.js", 12, "total")),
     "coded": (CODED, "javascript", "Error", (), "Cannot set headers after they are sent to the client", ("/app/routes/cart.ts", 30, "handler")),
+    "behind words": (BEHIND_WORDS, "javascript", "TypeError", (), "Cannot read properties of undefined (reading 'cents')", ("/srv/shop/src/totals.js", 15, "total")),
+    "coded behind words": (CODED_BEHIND_WORDS, "javascript", "TypeError", (), 'The "path" argument must be of type string', ("/srv/shop/src/places.js", 4, "place")),
     "old rust": (OLD_RUST, "rust", "panic", (), "index out of bounds: the len is 1 but the index is 7", ("src/main.rs", 4, "")),
     "anyhow": (ANYHOW, "rust", "Error", (), "could not check out", ("src/bank.rs", 17, "shop::bank::call")),
     "coreclr": (CORE_CLR, "csharp", "System.InvalidOperationException", ("System.ArgumentException",), "checkout failed", ("/src/Shop/Cart.cs", 12, "Shop.Cart.Load")),

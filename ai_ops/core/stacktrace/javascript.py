@@ -19,8 +19,10 @@ NEEDLES = ("Error", "Exception", "Rejection")
 MARKS = ("at ", "@")
 
 _KIND = r"(?:[A-Za-z_$][\w$.]{0,100}?)?(?:Error|Exception|Rejection)"
+# ``console.error('order 7 failed', error)`` puts the error behind words, with one blank between.
+_BEHIND_WORDS = r"(?<=[\w.)\"'])[ ](?=(?:[A-Z][\w$]{0,100}?)?(?:Error|Exception)(?: \[[A-Z]\w{0,60}\])?: )"
 _HEAD = re.compile(
-    rf"(?:\A\s*|(?<=[:\])|>-])\s+|(?<=Uncaught)\s|(?<=\(in promise\))\s)"
+    rf"(?:\A\s*|(?<=[:\])|>-])\s+|(?<=Uncaught)\s|(?<=\(in promise\))\s|{_BEHIND_WORDS})"
     rf"\[?(?P<type>{_KIND})(?: \[[A-Z]\w{{0,60}}\])?(?::(?=\s|\Z)|(?=\s*(?:[\[{{]\s*)?\Z))(?P<message>.*)"
 )
 _OWN_NAME = re.compile(r"\s*(?:Uncaught (?:\(in promise\) )?)?([A-Z][\w$]{0,100}): (.*)")
