@@ -40,6 +40,12 @@ _DAY_ENDS = re.compile(
 _NUMBER = re.compile(r"(?<![\w.])-?\d{1,18}(?:\.\d{1,18})?(?!\w)")
 _WORDS = re.compile(r"[\w.:/+@-]{3,200}")
 _SHORTEST_CUT = 6  # of a part that begins or ends within a word: less is by chance
+_ESCAPE = re.compile(r"\\([nrt0\\\"'])")
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z_.-]{0,60}")  # a name that data is asked by
+_PHRASE = re.compile(r"\w\W{0,3}\s\W{0,3}\w")  # words: who asks for their begin asks for them
+_SHORTEST_PHRASE = 5
+_EVERYWHERE = frozenset({"0", "1", "-1", ""})
 # What data says in many places when it has nothing to say, and what programs say everywhere.
 _COMMON = frozenset(
     {
@@ -92,6 +98,7 @@ class _Failure:
     tested: frozenset[str]
     said: str
     reproduction: str
+    logged: str
 
     @cached_property
     def numbers(self) -> frozenset[float]:
@@ -123,10 +130,15 @@ def _failure(change: Change) -> _Failure:
     sources = [content.decode("utf-8", "replace") for content in change.reproduction.values()]
     for path, source in zip(change.reproduction, sources, strict=True):
         tree = read(path, source)
-        found.update(_plain(value) for value, _ in literals(tree)) if tree else None
+        for value, _ in literals(tree) if tree else ():
+            found.update((_plain(value), _plain(_ESCAPE.sub(_meant, value))))
     tested = frozenset(found)
     said = (change.logged, unescaped(change.logged), *sorted(tested))
-    return _Failure(tested, "\n".join(dict.fromkeys(said)), "\n".join(sources))
+    return _Failure(tested, "\n".join(dict.fromkeys(said)), "\n".join(sources), change.logged)
+
+
+def _meant(escape: re.Match[str]) -> str:
+    return _ESCAPED.get(escape[1], escape[1])
 
 
 def _plain(literal: str) -> str:
@@ -141,8 +153,21 @@ def _found(
     new = comparisons(after)
     lists = _with_known_cases(new, old)
     for each in new:
+        answer = _expected_answer(each, old, known, failure)
+        if answer:
+            given = each.literal[:60]
+            text = f"the code now answers {answer[:60]!r}, which the reproduction expects, to {given!r}"
+            yield Finding(RULE, f"{path}:{each.line}", text)
+            continue
         if each.literal in known or each.literal in known_words or not _is_of_failure(each, failure):
             continue
+        if each.how in (How.KEY, How.PRESENCE) and _FIELD.fullmatch(each.literal):
+            is_field, is_tested = _is_field(each.literal, failure), _plain(each.literal) in failure.tested
+            if is_field and not (is_tested and each.how is How.PRESENCE):
+                continue
+            if is_field or each.how is How.KEY:
+                yield Finding(RULE, f"{path}:{each.line}", _said(each), Severity.WARNING)
+                continue
         grown = (each.other, each.scope, each.line) in lists
         milder = grown or _compared_before(old, each) or (_names_a_kind(each) and not each.plain)
         by_length = each.how is How.LENGTH and not _is_said(each, failure)
@@ -157,6 +182,36 @@ def _found(
         text = f"the code now {_TREATED[put.how]} {put.literal[:60]!r}, a value of the failure itself"
         severity = Severity.BLOCKED if blocked else Severity.WARNING
         yield Finding(RULE, f"{path}:{put.line}", text, severity)
+
+
+def _is_field(name: str, failure: _Failure) -> bool:
+    """Whether a name that a value is asked for by is that of a field: no value of the log or of a test."""
+    said, key = f"{failure.reproduction}\n{failure.logged}", re.escape(name)
+    pair = rf"(?:[\[({{]\s*[\[({{]|\b(?:Map\.of|entry|put|set|insert)\()\s*[\"']{key}[\"']\s*,"
+    named = rf"(?<![\w.-]){key}[\"']?\s*(?:[:=]|=>)"
+    if re.search(f"{named}|{pair}", said, re.IGNORECASE):
+        return True
+    return _plain(name) not in failure.tested and not _in_log(name, failure.logged)
+
+
+def _expected_answer(
+    comparison: Comparison, old: Sequence[Comparison], known: frozenset[str] | set[str], failure: _Failure
+) -> str:
+    """Return what the reproduction expects, where a new comparison with its input answers just that."""
+    if (
+        comparison.how not in (How.EQUAL, How.PART)
+        or _plain(comparison.literal) not in failure.tested - _EVERYWHERE
+    ):
+        return ""
+    if any((each.literal, each.other) == (comparison.literal, comparison.other) for each in old):
+        return ""
+    asked = set(_NUMBER.findall(comparison.literal))
+    for answer in comparison.answers:
+        numbers = set(re.findall(r"\d+(?:\.\d+)?", answer)) - asked
+        own = any(len(each) > 1 and _is_rare(float(each)) for each in numbers)
+        if own and answer not in known and _plain(answer) in failure.tested:
+            return answer
+    return ""
 
 
 def _said(comparison: Comparison) -> str:
@@ -179,6 +234,8 @@ def _is_of_failure(comparison: Comparison, failure: _Failure) -> bool:
         parts = r"\D{1,3}0*".join(f"{each:.0f}" for each in numbers)
         pattern = rf"(?<!\d)0*{parts}(?!\d)"
         return any(re.search(pattern, text) for text in (failure.said, failure.reproduction))
+    if comparison.how is How.PART:
+        return False
     if comparison.how is How.DIGEST:
         return len(comparison.literal.strip()) >= _SHORTEST and _is_particular(comparison)
     if comparison.how is How.LENGTH:
@@ -293,6 +350,8 @@ def _in_log(literal: str, logged: str) -> bool:
     words = re.escape(literal)
     begins, ends = rf"(?<!\w){words}", rf"{words}(?!\w)"
     patterns = [rf"{begins}(?!\w)"]
+    if len(literal) >= _SHORTEST_PHRASE and _PHRASE.search(literal):
+        patterns.append(begins)
     if len(literal) > _SHORTEST and re.search(r"\d", literal):
         if len(literal) >= _SHORTEST_CUT or not re.match(r"\w", literal[-1]):
             patterns.append(begins)

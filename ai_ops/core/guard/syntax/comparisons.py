@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 from tree_sitter import Node
 
-from ai_ops.core.guard.syntax.consequences import is_plain
+from ai_ops.core.guard.syntax.consequences import answers, is_plain
 from ai_ops.core.guard.syntax.equations import solutions
 from ai_ops.core.guard.syntax.folding import folded, made, mentions, operator_of, said_by, unescaped
 from ai_ops.core.guard.syntax.names import arguments, called, last, receiver, scope, string_value
@@ -45,6 +45,7 @@ _GATHERS = frozenset(
         "RegExp",
     }
 )
+_ASKS_FOR = frozenset({"get", "has", "containsKey", "contains_key"})
 _PATTERNS = frozenset(
     {
         "match", "matches", "fullmatch", "test", "Match", "MatchString", "search", "fnmatch", "is_match",
@@ -90,6 +91,12 @@ class How(Enum):
     LENGTH = auto()
     PATTERN = auto()
     """It is a pattern that a value may fit."""
+    PART = auto()
+    """It is one of a list that a value is compared with as a whole."""
+    KEY = auto()
+    """It is what a value is asked for by: a field's name, or a value of somebody's data."""
+    PRESENCE = auto()
+    """It is asked whether there is a value under it, which the file reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,8 @@ class Comparison:
     """One literal that a value is compared with.
 
     ``other`` is the code of what it is compared with. ``plain`` when what follows from it is a constant or
-    nothing at all: no work is done for that value. ``numbers`` are those of ``how``.
+    nothing at all: no work is done for that value. ``numbers`` are those of ``how``, and ``answers`` the
+    literals of the constant.
     """
 
     literal: str
@@ -108,6 +116,7 @@ class Comparison:
     plain: bool
     how: How = How.EQUAL
     numbers: tuple[float, ...] = ()
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,8 @@ def comparisons(tree: Tree) -> list[Comparison]:
         for side in _sides(spot, tree, bound, worked):
             where, plain = scope(spot, tree.dialect), is_plain(spot, tree, known)
             told = (side.literal, side.is_number, side.other, where, spot.line, plain, side.how, side.numbers)
-            found.append(Comparison(*told))
+            said = tuple(_value(each, tree) for each in answers(spot, tree, known)) if plain else ()
+            found.append(Comparison(*told, answers=said))
     return found
 
 
@@ -199,14 +209,20 @@ def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node], worked: Mapping[st
         yield _Side(other, value, True)
     if node.type in dialect.binary:
         if operator_of(node) in dialect.equal | dialect.unequal:
-            yield from _pairs(children(node), tree, bound, worked)
+            wanted = _asked_for(node, tree, bound)
+            for side in _pairs(children(node), tree, bound, worked):
+                yield replace(side, how=How.PRESENCE) if side.literal == wanted else side
     elif node.type in dialect.calls and called(node) in _COMPARES:
         if node.type == "macro_invocation":
             yield from _macro(node, tree)
             return
         on = receiver(node)
         given = [*([on] if on is not None else []), *arguments(node)]
+        key = _key(node, on, tree, bound)
         for side in _pairs(given, tree, bound, worked):
+            if key is not None and side.literal == key:
+                yield replace(side, how=How.KEY if called(node) == "get" else How.PRESENCE)
+                continue
             plainly = called(node) not in _PATTERNS or side.is_number or side.how is not How.EQUAL
             yield side if plainly else replace(side, how=How.PATTERN)
     elif node.type in dialect.cases:
@@ -221,6 +237,41 @@ def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node], worked: Mapping[st
                 yield _side(_subject(spot), each, tree)
     elif node.type in ("object", "dictionary", "pair", "subscript_expression", "subscript"):
         yield from _table(spot, tree)
+
+
+def _key(call: Node, on: Node | None, tree: Tree, bound: Mapping[str, Node]) -> str | None:
+    """Return the text that a call asks a table for a value by, or whether there is one that the file reads.
+
+    None where the table is written down in the file: its keys are what a value is compared with.
+    """
+    given = arguments(call)
+    if called(call) not in _ASKS_FOR or on is None or not given or given[0].type not in tree.dialect.strings:
+        return None
+    key = _value(given[0], tree)
+    if _is_written(on, tree, bound) or (called(call) != "get" and not _is_read(key, tree)):
+        return None
+    return key
+
+
+def _asked_for(node: Node, tree: Tree, bound: Mapping[str, Node]) -> str | None:
+    """Return the key of ``'key' in table``, where the file reads the value under it."""
+    sides = children(node)
+    if operator_of(node) not in ("in", "not in") or len(sides) != 2:
+        return None
+    if sides[0].type not in tree.dialect.strings or _is_written(sides[1], tree, bound):
+        return None
+    key = _value(sides[0], tree)
+    return key if _is_read(key, tree) else None
+
+
+def _is_written(table: Node, tree: Tree, bound: Mapping[str, Node]) -> bool:
+    table = bound.get(text(table), table)
+    return table.type in tree.dialect.collections | _COLLECTED or called(table) in _GATHERS
+
+
+def _is_read(key: str, tree: Tree) -> bool:
+    quoted = rf"[\"'`]{re.escape(key)}[\"'`]"
+    return re.search(rf"\[{quoted}\]|\bget\w*\({quoted}", text(tree.root.node)) is not None
 
 
 def _side(other: str, literal: Node, tree: Tree) -> _Side:
@@ -261,6 +312,11 @@ def _constants(side: Node, tree: Tree) -> Iterator[_Side]:
     kinds = dialect.strings | dialect.numbers | {"regex"}
     if side.type in ("unary_expression", "unary_operator") and children(side)[-1:]:
         side = children(side)[-1] if children(side)[-1].type in kinds else side
+    if side.type == "reference_expression" and children(side)[-1:]:
+        listed = children(side)[-1]
+        for each in nodes(listed) if listed.type in dialect.collections else ():
+            if each.type in kinds:
+                yield replace(_side("", each, tree), how=How.PART)
     source = said_by(side, dialect)
     if side.type in kinds:
         yield _side("", side, tree)

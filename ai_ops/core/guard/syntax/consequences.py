@@ -14,6 +14,35 @@ from ai_ops.core.guard.syntax.values import is_constant
 _CASES = frozenset({"switch_rule", "switch_block_statement_group"})
 
 
+def answers(spot: Spot, tree: Tree, known: frozenset[str]) -> list[Node]:
+    """Return the literals of what follows from a comparison, where that is nothing but a constant."""
+    dialect = tree.dialect
+    below = spot
+    parts: list[Node | None] = []
+    for above in (spot, *spot.around()):
+        node = above.node
+        if above.kind in _CASES or (above.kind in dialect.cases and above.kind != "switch_label"):
+            parts = [*_case_body(node, below.node)]
+            break
+        if above.kind in dialect.conditionals:
+            if node.type == "conditional_expression" and len(children(node)) == 3:
+                parts = [children(node)[0]]
+            else:
+                parts = [field(node, "consequence", "body")]
+            break
+        if above.kind in dialect.functions:
+            break
+        below = above
+    kinds = dialect.strings | dialect.numbers
+    return [
+        each
+        for part in parts
+        if part is not None and _says_nothing(part, tree, known)
+        for each in nodes(part)
+        if each.type in kinds
+    ]
+
+
 def is_plain(spot: Spot, tree: Tree, known: frozenset[str]) -> bool:
     """Whether nothing but a constant, or an early end, follows from a comparison."""
     dialect = tree.dialect
