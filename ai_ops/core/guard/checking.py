@@ -15,6 +15,7 @@ from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import Tree, read
 from ai_ops.core.guard.syntax.checks import LEAVES, UNRAISED, Check, checks, grants
 from ai_ops.core.guard.syntax.conditions import Condition, Looser, looser_limit, refuses_less
+from ai_ops.core.guard.syntax.folding import number
 from ai_ops.core.guard.syntax.implications import says_less
 from ai_ops.core.guard.syntax.named_numbers import named_numbers
 from ai_ops.core.guard.words import decides_who, is_about_safety
@@ -25,7 +26,8 @@ _ABSENT = re.compile(
 )
 # What asks that a value is not there, or is of one size: that is no question for its absence.
 _ASKS_MORE = re.compile(
-    r"\bnot in\b|(?:[!=]?==|\bis) (?:null|None|nil|undefined)\Z|\A(?:!|not) ?\w+\Z"
+    r"\bnot in\b|\btypeof [\w. ]{1,200} !==? |\bnot isinstance \(|\A! \( [\w. ]{1,200} instanceof "
+    r"|(?:[!=]?==|\bis) (?:null|None|nil|undefined)\Z|\A(?:!|not) ?\w+\Z"
     r"|\A(?:len \( .{1,200} \)|.{1,200}\. (?:length|size \( \))) ={2,3} [1-9]\d*\Z"
 )
 _ABOUT_ABSENCE = re.compile(
@@ -33,6 +35,17 @@ _ABOUT_ABSENCE = re.compile(
 )
 _ONE_VALUE = re.compile(r" !==? (?:-?\d|[\"'])| not in [(\[{]|includes \(")
 _EMPTY = re.compile(r"(?:not|!) [\w. ]+(?: \( \))?|[\w. ]+ \. is(?:Empty|Blank) \( \)")
+_MADE = re.compile(r"return (?:new )?([A-Za-z_]\w*) \(")
+_ASSERTED = UNRAISED | {"AssertionError"}
+_ASSERTS_ASIDE = (".java", ".kt", ".py")  # the languages that can be run without their assertions
+_PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?: \. [A-Za-z_]\w*){0,4}")
+_PIECES = "startswith|startsWith|starts_with|endswith|endsWith|ends_with|slice|substring|substr|charAt|get"
+_MOST_MOVED = re.compile(
+    r"(?:^|_)(?:max|maximum|most|longest|largest|highest|upper|limit)(?:_|$)", re.IGNORECASE
+)
+_LEAST_MOVED = re.compile(
+    r"(?:^|_)(?:min|minimum|least|shortest|smallest|lowest|lower)(?:_|$)", re.IGNORECASE
+)
 _MOST_ENDS = 200  # of a function
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _LAST_NAME = re.compile(r"[A-Za-z_]\w*\b(?!(?: \( \))? (?:\.|\?\.|->) )")
@@ -63,6 +76,7 @@ def removed_checks(change: Change) -> Iterator[Finding]:
             limits[reader is change.after].update(_limits(file.path, tree) if tree else {})
             yes += [(file.path, check) for check in grants(tree)] if tree else []
     gone, new = _differing(before, after)
+    yield from _passed_by(change, before, after, [each for each in new if each[1].raises == LEAVES])
     logged = re.split(r"[.\\:$*]", change.exception_type)[-1]
     for path, check in gone:
         other = _became(path, check, new)
@@ -101,6 +115,22 @@ def _moved_limits(found: _Found, limits: tuple[_Limits, _Limits], logged: str) -
             text = f"{_said(check)} refuses less than before: {less[:120]}"
             severity = Severity.BLOCKED if blocked else Severity.WARNING
             yield Finding("check_loosened", f"{path}:{check.line}", text, severity)
+    asked = {name for _, check in found for name in _NAME.findall(check.when.code)}
+    for path, name in sorted(moved):
+        was, value = then.get((path, name)), now[path, name]
+        if name not in asked and was is not None and _lets_more(name, was, value):
+            text = f"{name} is {value[:40]} now and was {was[:40]}: who asks for it is in another file"
+            yield Finding("check_changed", path, text, Severity.WARNING)
+
+
+def _lets_more(name: str, old: str, new: str) -> bool:
+    """Whether a limit that is called one lets more through than before."""
+    one, other = number(old), number(new)
+    if one is None or other is None:
+        return False
+    return (other > one and _MOST_MOVED.search(name) is not None) or (
+        other < one and _LEAST_MOVED.search(name) is not None
+    )
 
 
 def _with(when: Condition, values: dict[str, str]) -> Condition:
@@ -136,6 +166,50 @@ def _taken(end: Condition, check: Condition) -> str | None:
         if end.always or any(first <= part for first in end.either):
             return " && ".join(sorted(part))
     return None
+
+
+def _passed_by(change: Change, before: _Found, after: _Found, ends: _Found) -> Iterator[Finding]:
+    """Find checks that a new end of the function, with the same result made of the same value, goes around.
+
+    A warning where the end asks about the very value that the check is about: it may be of another kind.
+    """
+    known = {(path, check.scope, check.raises, check.when.code) for path, check in before}
+    refusing = [
+        (path, check)
+        for path, check in after
+        if check.raises not in UNRAISED
+        and not (check.demanded or check.otherwise or check.in_handler or check.undone)
+        and (path, check.scope, check.raises, check.when.code) in known
+    ]
+    for path, end in ends:
+        made = _MADE.match(end.code)
+        if made is None or end.otherwise:
+            continue
+        for checked, check in refusing:
+            if (checked, check.scope) != (path, end.scope) or check.line <= end.line:
+                continue
+            lines = (change.text(change.after, path) or "").splitlines()
+            below = "\n".join(lines[check.line : check.line + _MOST_ENDS])
+            names = set(_NAME.findall(check.when.code)) - _WORDS
+            same = re.search(rf"\breturn (?:new )?{made[1]}\b", below) is not None
+            if same and any(_carries(end.code, name, lines) for name in names):
+                asks = not names.isdisjoint(_NAME.findall(end.when.code))
+                text = f"{_said(check)} of line {check.line} is not asked any more when {end.when.code[:120]}"
+                severity = Severity.WARNING if asks else Severity.BLOCKED
+                yield Finding("check_loosened", f"{path}:{end.line}", text, severity)
+                break
+
+
+def _carries(code: str, name: str, lines: Sequence[str]) -> bool:
+    """Whether a result is made of a value, by its name or by what the name stands for."""
+    if not name.islower():
+        return False
+    if re.search(rf"(?<![.] )\b{name}\b", code):
+        return True
+    given = re.compile(rf"\s*(?:\w+ )?{name}(?:: [^=]{{1,60}})? :?= (.{{4,200}}?);?\s*")
+    plain = re.sub(r"[\s,]", "", code)
+    values = (found[1] for line in lines if (found := given.fullmatch(line[:300])))
+    return any("(" in value and re.sub(r"[\s,]", "", value) in plain for value in values)
 
 
 def _differing(
@@ -205,6 +279,11 @@ def _changed(path: str, check: Check, other: Check, logged: str) -> Iterator[Fin
         check.raises == LEAVES and not is_about_safety(check.when.code)
     ):
         return
+    aside = other.code.startswith("assert ") and path.endswith(_ASSERTS_ASIDE)
+    if aside and check.raises not in _ASSERTED:
+        text = f"{_said(check)} is an assertion now, which a program in use need not ask"
+        yield Finding("check_removed", f"{path}:{other.line}", text)
+        return
     demanded = check.demanded or check.otherwise
     if same_side and refuses_less(other.when, check.when, demanded=demanded):
         return  # it only refuses more
@@ -226,7 +305,25 @@ def _changed(path: str, check: Check, other: Check, logged: str) -> Iterator[Fin
         wider = _is_about(check, logged) and _widens(check, other)
         rule, blocked = "check_loosened", not (wider or _means_nothing_else(check, other))
         text = f"{_said(check)} refuses less than before: {less[:120]}"
+    elif same_side and not demanded and (part := _in_part(check, other)):
+        rule, blocked = "check_loosened", not _is_about(check, logged)
+        text = f"{_said(check)} compared {part} whole, and only in part now: {now}"
     yield Finding(rule, f"{path}:{other.line}", text, Severity.BLOCKED if blocked else Severity.WARNING)
+
+
+def _in_part(check: Check, other: Check) -> str:
+    """Return what was compared whole and is compared only by a piece of it now."""
+    parts = {part for way in other.when.either for part in way}
+    for (old,) in (way for way in check.when.either if len(way) == 1 and not parts & way):
+        sides = re.split(r" !==? ", old)
+        for side in sides if len(sides) == 2 else ():
+            if not _PLAIN_NAME.fullmatch(side):
+                continue
+            piece = re.compile(rf"(?<![\w.] ){re.escape(side)} (?:\[ [^\]]{{0,60}}:|\. (?:{_PIECES}) \()")
+            whole = re.compile(rf"(?<![\w.] )(?:{re.escape(side)} !==? |(?<=!= |== ){re.escape(side)}\Z)")
+            if any(map(piece.search, parts)) and not any(map(whole.search, parts)):
+                return side
+    return ""
 
 
 def _widens(check: Check, other: Check) -> bool:
@@ -242,6 +339,8 @@ def _means_nothing_else(check: Check, other: Check) -> bool:
         return False
     (then,), (now,) = gone, added
     asked, wanted = then - now, now - then
+    if any(". isBlank (" in each for each in asked) and any(". isEmpty (" in each for each in wanted):
+        return False  # a blank is a text
     return len(asked) == len(wanted) == 1 and all(_EMPTY.fullmatch(each) for each in asked)
 
 
