@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import tree_sitter_rust
 from tree_sitter import Language, Node
@@ -11,6 +12,7 @@ from ai_ops.core.guard.syntax.dialect import Caught, Dialect, Dropped
 from ai_ops.core.guard.syntax.names import arguments, called, last, receiver
 from ai_ops.core.guard.syntax.tree import Spot, children, field, nodes, spots, text
 
+_PANIC_HOOKS = frozenset({"catch_unwind", "set_hook", "take_hook"})
 _FUNCTIONS = frozenset({"function_item", "closure_expression"})
 _STOPS = frozenset({"panic", "unreachable", "bail"})
 _ASSERTS = frozenset({"assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "ensure"})
@@ -121,8 +123,26 @@ def _caught(root: Spot) -> Iterator[Caught]:
                 shown = text(field(condition, "pattern"))
                 variable = shown[4:-1].removeprefix("ref ").strip()
                 yield Caught(spot, _error_types(shown), variable, field(node, "consequence"))
-        elif node.type == "call_expression" and called(node) in ("catch_unwind", "set_hook", "take_hook"):
+        elif node.type == "call_expression" and (called(node) in _PANIC_HOOKS or _outlives_panic(spot)):
             yield Caught(spot, frozenset(), "", None)
+
+
+def _outlives_panic(spot: Spot) -> bool:
+    """Whether a thread is made and waited for in one breath, and its panic is not raised again.
+
+    That is ``catch_unwind`` in other words.
+    """
+    node, made = spot.node, receiver(spot.node)
+    if called(node) != "join" or arguments(node):
+        return False
+    if made is None or made.type != "call_expression" or called(made) != "spawn":
+        return False
+    if spot.above is not None and spot.above.kind == "try_expression":
+        return False
+    return not any(
+        above.kind == "call_expression" and called(above.node) in ("unwrap", "expect", "resume_unwind")
+        for above in islice(spot.around(), 3)
+    )
 
 
 def _arm(spot: Spot, shown: str) -> Caught:
@@ -154,6 +174,10 @@ def _dropped(root: Spot) -> Iterator[Dropped]:
                 yield Dropped(spot, origin(node), f"{name} stands in for its error")
             elif name == "ok" and not arguments(node) and not _passed_on(spot):
                 yield Dropped(spot, origin(node), "ok() drops its error")
+        elif node.type == "let_declaration" and text(field(node, "pattern")).startswith("Ok("):
+            value, other = field(node, "value"), field(node, "alternative")
+            if value is not None and other is not None and not _raises_in(other):
+                yield Dropped(spot, origin(value), "nothing is done with its error")
         elif node.type == "let_condition" and text(field(node, "pattern")).startswith("Ok("):
             above = spot.above
             other = field(above.node, "alternative") if above is not None else None
