@@ -82,12 +82,18 @@ def not_tests(paths: Iterable[str], collected: frozenset[str]) -> tuple[str, ...
 
 @dataclass(frozen=True)
 class _Tests:
-    """What a Python test file holds: tests with the number of their checks, and its skips."""
+    """What a Python test file holds: tests with the number of their checks, and its skips.
+
+    ``statements`` are those of the file and of its classes, and each name that is imported. ``tests`` are the
+    dumps of plain test functions with their names, ``imports`` those of imported names with module and name.
+    """
 
     checks: dict[str, int]
     skips: Counter[str]
     statements: tuple[str, ...]
-    added_safely: frozenset[str]
+    tests: dict[str, str]
+    imports: dict[str, tuple[str, str]]
+    words: frozenset[str]
 
 
 def _is_check(node: ast.AST) -> bool:
@@ -110,10 +116,43 @@ def _tests(module: ast.Module) -> _Tests:
             checks[prefix + node.name] = sum(map(_is_check, ast.walk(node)))
     found = Counter(_name(node) for node in ast.walk(module))
     skips = Counter({name: found[name] for name in _PYTHON_SKIP if found[name]})
-    statements = tuple(map(ast.dump, module.body))
-    plain = (node for node in module.body if isinstance(node, _FUNCTIONS) and node.name.startswith("test"))
-    safely = frozenset(ast.dump(node) for node in plain if not node.decorator_list)
-    return _Tests(checks, skips, statements, safely)
+    parts = list(_parts(module, ""))
+    tests = {
+        shown: node.name for shown, node in parts if isinstance(node, _FUNCTIONS) and _is_plain_test(node)
+    }
+    imports = {
+        shown: (node.module or "", node.names[0].asname or node.names[0].name)
+        for shown, node in parts
+        if isinstance(node, ast.ImportFrom) and not node.level
+    }
+    words = frozenset(filter(None, map(_word, ast.walk(module))))
+    return _Tests(checks, skips, tuple(shown for shown, _ in parts), tests, imports, words)
+
+
+def _parts(node: ast.Module | ast.ClassDef, prefix: str) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the statements of a file, and in the place of a class its head and what it holds."""
+    for each in node.body:
+        if isinstance(each, ast.ImportFrom):
+            for alias in each.names:
+                one = ast.ImportFrom(each.module, [alias], each.level)
+                yield prefix + ast.dump(one), one
+        elif isinstance(each, ast.ClassDef):
+            head = ast.ClassDef(each.name, each.bases, each.keywords, [], each.decorator_list)
+            yield prefix + ast.dump(head), head
+            yield from _parts(each, f"{prefix}{each.name}::")
+        else:
+            yield prefix + ast.dump(each), each
+
+
+def _is_plain_test(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return node.name.startswith("test") and not node.decorator_list
+
+
+def _word(node: ast.AST) -> str:
+    """Return the name that a node reads, binds or asks for."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name
+    return node.arg if isinstance(node, ast.arg) else _name(node)
 
 
 def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -125,15 +164,27 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDe
 
 
 def _only_adds(before: _Tests, after: _Tests) -> bool:
-    """Whether the file only gained new plain test functions, and none that hides another."""
-    new = [each for each in after.statements if each not in set(before.statements)]
-    kept = tuple(each for each in after.statements if each in set(before.statements))
-    names = Counter(after.checks)
+    """Whether the file only gained new plain test functions, and none that hides another.
+
+    With them names may be imported that the file did not know, from modules that it imports from already.
+    """
+    known = set(before.statements)
+    new = [each for each in after.statements if each not in known]
+    kept = tuple(each for each in after.statements if each in known)
+    tests = [after.tests[each] for each in new if each in after.tests]
+    modules = {module for module, _ in before.imports.values()}
+    imported = [after.imports[each] for each in new if each in after.imports]
+    old_names = {name.rpartition("::")[2] for name in before.checks}
     return (
         kept == before.statements
-        and bool(new)
-        and set(new) <= after.added_safely
-        and len(names) == len(before.checks) + len(new)
+        and bool(tests)
+        and len(tests) + len(imported) == len(new)
+        and old_names.isdisjoint(tests)
+        and len(after.checks) == len(before.checks) + len(tests)
+        and all(
+            module in modules and name not in before.words and not name.startswith("test")
+            for module, name in imported
+        )
     )
 
 
