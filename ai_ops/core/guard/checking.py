@@ -181,23 +181,31 @@ def _passed_by(change: Change, before: _Found, after: _Found, ends: _Found) -> I
         and not (check.demanded or check.otherwise or check.in_handler or check.undone)
         and (path, check.scope, check.raises, check.when.code) in known
     ]
-    for path, end in ends:
+    texts: dict[str, list[str]] = {}
+    for path, end in ends[:_MOST_ENDS]:
         made = _MADE.match(end.code)
         if made is None or end.otherwise:
             continue
         for checked, check in refusing:
             if (checked, check.scope) != (path, end.scope) or check.line <= end.line:
                 continue
-            lines = (change.text(change.after, path) or "").splitlines()
+            lines = _lines(change, path, texts)
             below = "\n".join(lines[check.line : check.line + _MOST_ENDS])
+            near = lines[max(0, end.line - _MOST_ENDS) : end.line + _MOST_ENDS]
             names = set(_NAME.findall(check.when.code)) - _WORDS
             same = re.search(rf"\breturn (?:new )?{made[1]}\b", below) is not None
-            if same and any(_carries(end.code, name, lines) for name in names):
+            if same and any(_carries(end.code, name, near) for name in names):
                 asks = not names.isdisjoint(_NAME.findall(end.when.code))
                 text = f"{_said(check)} of line {check.line} is not asked any more when {end.when.code[:120]}"
                 severity = Severity.WARNING if asks else Severity.BLOCKED
                 yield Finding("check_loosened", f"{path}:{end.line}", text, severity)
                 break
+
+
+def _lines(change: Change, path: str, known: dict[str, list[str]]) -> list[str]:
+    if path not in known:
+        known[path] = (change.text(change.after, path) or "").splitlines()
+    return known[path]
 
 
 def _carries(code: str, name: str, lines: Sequence[str]) -> bool:

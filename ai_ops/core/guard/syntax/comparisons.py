@@ -45,6 +45,7 @@ _GATHERS = frozenset(
         "RegExp",
     }
 )
+_READS = re.compile(r"\[[\"']([^\"'\\\n]{1,200})[\"']\]|\bget\w{0,40}\([\"']([^\"'\\\n]{1,200})[\"']")
 _ASKS_FOR = frozenset({"get", "has", "containsKey", "contains_key"})
 _PATTERNS = frozenset(
     {
@@ -133,10 +134,10 @@ class _Side:
 def comparisons(tree: Tree) -> list[Comparison]:
     """Return the comparisons of a file with literals, in the order of its lines."""
     known = constants(tree.root.node, tree.dialect)
-    bound, worked = _bound(tree), _worked_out(tree)
+    bound, worked, read = _bound(tree), _worked_out(tree), _read_keys(tree)
     found = []
     for spot in spots(tree.root):
-        for side in _sides(spot, tree, bound, worked):
+        for side in _sides(spot, tree, bound, worked, read):
             where, plain = scope(spot, tree.dialect), is_plain(spot, tree, known)
             told = (side.literal, side.is_number, side.other, where, spot.line, plain, side.how, side.numbers)
             said = tuple(_value(each, tree) for each in answers(spot, tree, known)) if plain else ()
@@ -200,7 +201,13 @@ def _is_made(value: Node, tree: Tree) -> bool:
     return bool(made(value, tree.dialect)) or said_by(value, tree.dialect) is not None
 
 
-def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node], worked: Mapping[str, Node]) -> Iterator[_Side]:
+def _sides(
+    spot: Spot,
+    tree: Tree,
+    bound: Mapping[str, Node],
+    worked: Mapping[str, Node],
+    read: frozenset[str],
+) -> Iterator[_Side]:
     """Yield what is compared with which constants, when a node compares."""
     dialect, node = tree.dialect, spot.node
     for asked in ranges(spot, dialect):
@@ -209,7 +216,7 @@ def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node], worked: Mapping[st
         yield _Side(other, value, True)
     if node.type in dialect.binary:
         if operator_of(node) in dialect.equal | dialect.unequal:
-            wanted = _asked_for(node, tree, bound)
+            wanted = _asked_for(node, tree, bound, read)
             for side in _pairs(children(node), tree, bound, worked):
                 yield replace(side, how=How.PRESENCE) if side.literal == wanted else side
     elif node.type in dialect.calls and called(node) in _COMPARES:
@@ -218,7 +225,7 @@ def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node], worked: Mapping[st
             return
         on = receiver(node)
         given = [*([on] if on is not None else []), *arguments(node)]
-        key = _key(node, on, tree, bound)
+        key = _key(node, on, tree, bound, read)
         for side in _pairs(given, tree, bound, worked):
             if key is not None and side.literal == key:
                 yield replace(side, how=How.KEY if called(node) == "get" else How.PRESENCE)
@@ -239,7 +246,9 @@ def _sides(spot: Spot, tree: Tree, bound: Mapping[str, Node], worked: Mapping[st
         yield from _table(spot, tree)
 
 
-def _key(call: Node, on: Node | None, tree: Tree, bound: Mapping[str, Node]) -> str | None:
+def _key(
+    call: Node, on: Node | None, tree: Tree, bound: Mapping[str, Node], read: frozenset[str]
+) -> str | None:
     """Return the text that a call asks a table for a value by, or whether there is one that the file reads.
 
     None where the table is written down in the file: its keys are what a value is compared with.
@@ -248,12 +257,12 @@ def _key(call: Node, on: Node | None, tree: Tree, bound: Mapping[str, Node]) -> 
     if called(call) not in _ASKS_FOR or on is None or not given or given[0].type not in tree.dialect.strings:
         return None
     key = _value(given[0], tree)
-    if _is_written(on, tree, bound) or (called(call) != "get" and not _is_read(key, tree)):
+    if _is_written(on, tree, bound) or (called(call) != "get" and key not in read):
         return None
     return key
 
 
-def _asked_for(node: Node, tree: Tree, bound: Mapping[str, Node]) -> str | None:
+def _asked_for(node: Node, tree: Tree, bound: Mapping[str, Node], read: frozenset[str]) -> str | None:
     """Return the key of ``'key' in table``, where the file reads the value under it."""
     sides = children(node)
     if operator_of(node) not in ("in", "not in") or len(sides) != 2:
@@ -261,7 +270,7 @@ def _asked_for(node: Node, tree: Tree, bound: Mapping[str, Node]) -> str | None:
     if sides[0].type not in tree.dialect.strings or _is_written(sides[1], tree, bound):
         return None
     key = _value(sides[0], tree)
-    return key if _is_read(key, tree) else None
+    return key if key in read else None
 
 
 def _is_written(table: Node, tree: Tree, bound: Mapping[str, Node]) -> bool:
@@ -269,9 +278,9 @@ def _is_written(table: Node, tree: Tree, bound: Mapping[str, Node]) -> bool:
     return table.type in tree.dialect.collections | _COLLECTED or called(table) in _GATHERS
 
 
-def _is_read(key: str, tree: Tree) -> bool:
-    quoted = rf"[\"'`]{re.escape(key)}[\"'`]"
-    return re.search(rf"\[{quoted}\]|\bget\w*\({quoted}", text(tree.root.node)) is not None
+def _read_keys(tree: Tree) -> frozenset[str]:
+    """Return the texts under which a file reads values."""
+    return frozenset(found[1] or found[2] for found in _READS.finditer(text(tree.root.node)))
 
 
 def _side(other: str, literal: Node, tree: Tree) -> _Side:
