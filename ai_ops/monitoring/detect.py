@@ -17,6 +17,8 @@ from ai_ops.monitoring.search import Hits, search_of
 
 DEFAULT_KEYWORDS = ("ERROR", "Exception", "CRITICAL")
 
+# A call of Java's, .NET's or JavaScript's, also as Docker writes it: the line before it may be an error.
+_CALLS = (b"\tAT ", b"\\TAT ", b"   AT ")
 # Every level of trouble, and every trace that can stand alone, holds one of these in some case. Ruby's names
 # its exception's class alone, and many are called like Errno::ENOENT.
 _TELLTALES = (
@@ -27,6 +29,7 @@ _TELLTALES = (
     b"CRITICAL",
     b"TRACEBACK (MOST RECENT CALL LAST)",
     b":IN ",
+    *_CALLS,
 )
 _DOCKER_JSON = DOCKER_JSON.encode()
 _LEVEL_WINDOW = 200

@@ -14,6 +14,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import NamedTuple
 
+from ai_ops.core.stacktrace import leads
 from ai_ops.monitoring.checkpoint import (
     HEAD_BYTES,
     TAIL_BYTES,
@@ -37,6 +38,7 @@ _CONTEXT_LINE_BYTES = 1000
 # A last line without an end is taken as it is when nothing came for this long.
 _PARTIAL_SECONDS = 5.0
 _NUL_RUN = bytes(16)
+_LEAD_BYTES = 4096
 
 
 class Record(NamedTuple):
@@ -60,6 +62,15 @@ class Reading:
 
     records: list[Record]
     more: bool
+
+
+class _Lead(NamedTuple):
+    """A line of no record, which a call behind it makes an error's: its place, what stood before, its end."""
+
+    line: bytes
+    offset: int
+    tail: bytes
+    end: int
 
 
 class Pace(Enum):
@@ -102,6 +113,7 @@ class FollowedFile:
         self._detector = detector
         self._joiner = Joiner(debounce_seconds)
         self._open_tail = b""
+        self._before: _Lead | None = None  # the last line that was read, when it is of no record
         self._want = CHUNK_BYTES
         self._pace = Pace.ON
         self._skipping = checkpoint.skipping  # the rest of an over-long line is passed
@@ -344,8 +356,10 @@ class FollowedFile:
     def _scan(self, text: bytes, raw: bytes, records: list[Record], limit: int, now: float) -> int:
         """Find and join the records of whole lines; return how much of ``text`` was used."""
         hits = self._detector.hits(text)
-        joiner = self._joiner
+        joiner, before = self._joiner, self._before
+        self._before = None
         position, size = 0, len(text)
+        free = 0  # from here on no line belongs to a record
         while position < size:
             if joiner.is_open or joiner.has_late:
                 end = text.find(b"\n", position)
@@ -354,6 +368,10 @@ class FollowedFile:
                 if not joiner.is_open:
                     if joiner.is_late(line, is_error):
                         position = end + 1
+                    free = position
+                    continue
+                if free < position and leads(cleaned(text[free : position - 1][-_LEAD_BYTES:]), line):
+                    records.extend(self._close())  # what was taken for a stranger is another error
                     continue
                 fed = joiner.feed(line, is_error)
                 if fed is Fed.BESIDE and joiner.has_room(now, limit - len(records)):
@@ -361,12 +379,14 @@ class FollowedFile:
                 elif fed in (Fed.BESIDE, Fed.OVER):
                     records.extend(self._close())
                     limit = len(records) if self._pace is Pace.GIVE_WAY else limit
+                    free = position
                     continue
+                free = position if fed is Fed.STRANGER else end + 1
                 position = end + 1
                 continue
             hit = hits.next(position)
             if hit < 0:
-                return size
+                break
             start = text.rfind(b"\n", position, hit) + 1 or position
             end = text.find(b"\n", hit)
             line = cleaned(text[start:end])
@@ -382,8 +402,28 @@ class FollowedFile:
                 else:
                     self._open_tail = self._tail_at(raw, at)
                     joiner.begin(line, self._position + at, now)
+                free = end + 1
+            elif (lead := self._lead(text, raw, free, start, before)) and leads(lead.line, line):
+                if len(records) >= limit:
+                    self._before = lead
+                    return start
+                self._open_tail = lead.tail
+                joiner.begin(lead.line, lead.offset, now)
+                free = position = start  # the call joins it
+                continue
             position = end + 1
-        return position
+        if not joiner.is_open:
+            self._before = self._lead(text, raw, free, size, None)
+        return size
+
+    def _lead(self, text: bytes, raw: bytes, free: int, start: int, before: _Lead | None) -> _Lead | None:
+        """Return the line before ``start``, when it is of no record; ``before`` stood before ``text``."""
+        if start <= free:
+            return before if start == 0 and before and before.end == self._position else None
+        begin = text.rfind(b"\n", free, start - 1) + 1 or free
+        at, end = (self._position + self._encoding.raw_offset(text, place) for place in (begin, start))
+        line = cleaned(text[begin : start - 1][:_LEAD_BYTES])
+        return _Lead(line, at, self._tail_at(raw, at - self._position), end)
 
     def _is_error(self, hits: Hits, position: int, end: int, line: bytes) -> bool:
         return 0 <= hits.next(position) < end and self._detector.is_error(line)

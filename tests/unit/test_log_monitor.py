@@ -1011,3 +1011,49 @@ def test_of_very_many_rotated_files_only_some_are_open_at_a_time_and_all_are_rea
         watcher.look()
     watcher.stop()
     assert sorted(watcher.numbers) == list(range(20))
+
+
+CALLS = "    at place (/srv/app/orders.js:3:11)\n    at /srv/app/orders.js:9:1\n"
+
+
+def rejected(number):
+    return f"Rejected: number {number} failed\n{CALLS}"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_error_is_told_by_its_calls_also_when_they_are_written_later(tmp_path, restarts):
+    log = tmp_path / "app.log"
+    log.write_text("started\n")
+    watcher = Watcher(log, from_start=True, debounce=60)
+    watcher.poll()
+    with log.open("a") as file:
+        for number in range(3):
+            head, first, rest = rejected(number).splitlines(keepends=True)
+            for line in (head, first, rest, "going on\n" * 5):
+                file.write(line)
+                file.flush()
+                watcher.read()
+                if restarts and line != head:  # what is not known for an error is not kept
+                    watcher.restart()
+    watcher.read(final=True)
+    assert [record.raw.decode() for record in watcher.records] == [rejected(n).strip("\n") for n in range(3)]
+    whole = log.read_text()
+    assert [record.offset for record in watcher.records] == [
+        whole.index(f"Rejected: number {n}") for n in range(3)
+    ]
+    if not restarts:  # what was read with a file that is closed now has no context
+        assert watcher.records[0].context()[-1] == b"started"
+    watcher.stop()
+
+
+def test_no_more_errors_without_a_telling_name_are_given_than_there_is_room_for(tmp_path):
+    log = tmp_path / "app.log"
+    log.write_text("".join(map(rejected, range(20))))
+    watcher = Watcher(log, from_start=True)
+    read = []
+    for _ in range(40):
+        for progress in watcher.monitor.read(lambda: 2, time.monotonic(), final=True):
+            assert len(progress.records) <= 2
+            read += progress.records
+    assert [record.raw.decode() for record in read] == [rejected(n).strip("\n") for n in range(20)]
+    watcher.stop()

@@ -91,6 +91,52 @@ def test_a_crash_of_ruby_is_found_whatever_its_class_is_called(tmp_path, place, 
     assert records_of(tmp_path, f"started\n{crash}\nstopped\n") == [crash]
 
 
+UNTELLING = {
+    "java": "com.acme.Rejected: none\n\tat com.acme.Orders.place(Orders.java:12)\n\tat com.acme.A.b(A.java)",
+    "javascript": "Rejected: no stock\n    at place (/srv/app/orders.js:3:11)\n    at /srv/app/orders.js:9:1",
+    "javascript, code": "Rejected [NO_STOCK]: no stock\n    at place (/srv/app/orders.js:3:11)",
+    "javascript, no message": "Rejected\n    at place (/srv/app/orders.js:3:11)",
+    "dotnet": "Acme.Rejected: no stock\n   at Acme.Orders.Place(Order o) in /src/Orders.cs:line 12",
+}
+
+
+@pytest.mark.parametrize("trace", UNTELLING.values(), ids=UNTELLING)
+@pytest.mark.parametrize("others", ["started", f"{STAMP} INFO going on", f"{STAMP} {JAVA}", JAVA])
+def test_a_trace_is_found_whatever_its_exception_is_called(tmp_path, trace, others):
+    beside = [others] if JAVA in others else []
+    found = records_of(tmp_path, "\n".join([others, trace, trace, others, trace, ""]))
+    assert found == [*beside, trace, trace, *beside, trace]
+
+
+@pytest.mark.parametrize("trace", UNTELLING.values(), ids=UNTELLING)
+def test_a_trace_below_an_error_line_is_its_own_whatever_its_exception_is_called(tmp_path, trace):
+    record = f"{STAMP} ERROR cannot place the order\n{trace}"
+    assert records_of(tmp_path, f"{record}\n{record}\n") == [record, record]
+
+
+def test_a_trace_without_a_telling_name_is_found_where_docker_wrote_it(tmp_path):
+    lines = [
+        f'{{"log":{json.dumps(line + chr(10))},"stream":"stderr"}}' for line in UNTELLING["java"].split("\n")
+    ]
+    assert records_of(tmp_path, "\n".join(lines) + "\n") == ["\n".join(lines)]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Trace: here",
+        "   java.lang.Thread.State: RUNNABLE",
+        "DeprecationWarning: old",
+        "INFO: here",
+        f"{STAMP} INFO a dump",
+        "the way here:",
+        "Rejected orders: 7",
+    ],
+)
+def test_calls_below_other_lines_are_no_errors(tmp_path, head):
+    assert records_of(tmp_path, f"{head}\n    at place (/srv/app/orders.js:3:11)\n") == []
+
+
 def test_an_exception_that_tells_its_cause_in_one_line_begins_a_record_behind_another_trace(tmp_path):
     nested = (SAMPLES / "csharp_nested_exc.txt").read_text().strip("\n")
     plain = (SAMPLES / "csharp_exc.txt").read_text().strip("\n")

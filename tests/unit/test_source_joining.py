@@ -49,6 +49,24 @@ def test_lines_of_two_writers_are_joined_apart():
     assert position == "7"
 
 
+def test_a_call_makes_an_error_of_the_line_before_it():
+    stream = joiner()
+    lines = [
+        "started",
+        "Rejected: no stock",
+        "    at place (/srv/orders.js:3:1)",
+        "    at /srv/main.js:9:1",
+        "on",
+    ]
+    for number, line in enumerate(lines):
+        stream.take(entry(number, line, lane="1"), 0.0)
+        stream.take(entry(10 + number, line, lane="quiet", level="info"), 0.0)
+    stream.close_all()
+    (record,) = stream.release(10)[0]
+    assert (record.raw.decode(), record.identity) == ("\n".join(lines[1:4]), "id1")
+    assert record.context() == (b"started",)
+
+
 def test_a_complete_record_waits_for_an_older_one_that_is_open():
     stream = joiner()
     stream.take(entry(1, TRACE[0], lane="slow"), 0.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ai_ops.core.container import without_container
 from ai_ops.core.stacktrace import python
-from ai_ops.core.stacktrace.follow import MAX_PENDING, NEEDLES, Follower, may_begin
+from ai_ops.core.stacktrace.follow import MAX_PENDING, NEEDLES, Follower, leads, may_begin
 from ai_ops.core.stacktrace.languages import LANGUAGES
 from ai_ops.core.stacktrace.model import ParsedTrace, Verdict
 from ai_ops.flow.event import Frame
@@ -21,6 +21,7 @@ __all__ = [
     "ParsedTrace",
     "Verdict",
     "last_python_exception",
+    "leads",
     "may_begin",
     "parse",
     "python_frames",

@@ -10,11 +10,19 @@ a frame decides.
 
 from __future__ import annotations
 
+import re
+
 from ai_ops.core.container import unwrap
 from ai_ops.core.envelope import Container, Envelope
 from ai_ops.core.logline import begins_record, text_level
 from ai_ops.core.stacktrace.languages import LANGUAGES, framed, starts
 from ai_ops.core.stacktrace.model import Language, LineReader, Verdict
+
+_CALLS_ALONE = (
+    "java",
+    "javascript",
+    "csharp",
+)  # whose exceptions are printed without a word before their class
 
 MAX_PENDING = 32
 """How many lines are taken provisionally before the record is over."""
@@ -32,6 +40,26 @@ def _text(line: bytes) -> str:
 def may_begin(line: bytes) -> bool:
     """Whether a trace may begin on this line, behind any log prefix."""
     return bool(starts(unwrap(_text(line)).text))
+
+
+_LEAD = re.compile(
+    r"\s*(?:[Uu]ncaught\s)?(?:[\w$]{1,64}[.+]){0,16}(?P<name>[A-Z][\w$]{1,100})"
+    r"(?: \[\w{1,60}\])?(?::(?:\s.*)?)?\Z"
+)
+_NO_ERRORS = ("Warning", "Trace", "State")
+
+
+def leads(line: bytes, following: bytes) -> bool:
+    """Whether a line names an exception because the one that follows is a call, however its class is called.
+
+    ``Rejected: no stock`` tells nothing by itself. Warnings, ``console.trace`` and dumps of threads are no
+    errors.
+    """
+    call, head = unwrap(_text(following)).text, unwrap(_text(line)).text
+    found = _LEAD.match(head)
+    if found is None or found["name"].isupper() or found["name"].endswith(_NO_ERRORS):
+        return False
+    return any(language.NAME in _CALLS_ALONE for language, _ in framed(call))
 
 
 class Follower:

@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from functools import partial
 
+from ai_ops.core.stacktrace import leads
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.encoding import shortened
 from ai_ops.monitoring.followed import CONTEXT_LINES, Record
@@ -45,6 +46,7 @@ class _Lane:
         self.context: deque[bytes] = deque(maxlen=CONTEXT_LINES)
         self.slot = _Slot()
         self.first: Entry | None = None
+        self.loose: Entry | None = None  # the last line, when it is of no record
         self.before: tuple[bytes, ...] = ()
 
 
@@ -163,21 +165,33 @@ class StreamJoiner:
     def _take_line(self, lane: _Lane, entry: Entry, slot: _Slot, now: float) -> None:
         line, joiner = entry.text, lane.joiner
         is_error = partial(self._is_error, line, entry.level)
+        loose, lane.loose = lane.loose, None
+        is_call = loose is not None and not loose.level and b"at " in line and leads(loose.text, line)
         if joiner.is_open:
             # Other writers have lanes of their own, so an error beside the open one ends it.
-            if joiner.feed(line, is_error) not in (Fed.OVER, Fed.BESIDE):
+            if not is_call and (fed := joiner.feed(line, is_error)) not in (Fed.OVER, Fed.BESIDE):
                 lane.context.append(shortened(line, _CONTEXT_LINE_BYTES))
+                lane.loose = entry if fed is Fed.STRANGER else None
                 return
             self._close(lane)
         elif joiner.has_late and joiner.is_late(line, is_error):
             return
         if is_error():
-            self._part(now)
-            joiner.begin(line, 0, now)
-            lane.slot, lane.first, lane.before = slot, entry, tuple(lane.context)
-            slot.open += 1
-            self._open_count += 1
+            self._begin(lane, entry, slot, now)
+        elif loose is not None and is_call:
+            lane.context.pop()  # it is no context but the error
+            self._begin(lane, loose, slot, now)
+            joiner.feed(line, is_error)
+        else:
+            lane.loose = entry
         lane.context.append(shortened(line, _CONTEXT_LINE_BYTES))
+
+    def _begin(self, lane: _Lane, entry: Entry, slot: _Slot, now: float) -> None:
+        self._part(now)
+        lane.joiner.begin(entry.text, 0, now)
+        lane.slot, lane.first, lane.before = slot, entry, tuple(lane.context)
+        slot.open += 1
+        self._open_count += 1
 
     def _part(self, now: float) -> None:
         """Before a record begins: see that the open ones do not overlap for ever."""
