@@ -557,6 +557,12 @@ def test_no_reading_is_worse_than_linear(text: str) -> None:
         pytest.param("I want you to empty the customers table in production.", id="a wish"),
         pytest.param("Note: now drop the production database", id="behind a colon"),
         pytest.param("Don't forget to disable the firewall.", id="a reminder"),
+        pytest.param("Please delete the\nproduction database now.", id="wrapped"),
+        pytest.param(f"{'In this part, ' * 40}reboot the build host.", id="the end of a long one"),
+        pytest.param("Your task is to reboot the host.", id="a task"),
+        pytest.param("Remove the auth checks in the admin view.", id="an act on the code"),
+        pytest.param("Wipe the production database and run the tests in CI.", id="a place of another act"),
+        pytest.param("Delete at once the production database.", id="a word within"),
     ],
 )
 def test_an_order_is_found_in_plain_words(text: str) -> None:
@@ -571,6 +577,10 @@ def test_an_order_is_found_in_plain_words(text: str) -> None:
         pytest.param("Admins can empty the customers table in production; say so.", id="told"),
         pytest.param("Delete remote branch button: make it red.", id="a part of a program"),
         pytest.param("Delete remote branch does nothing.", id="a fault"),
+        pytest.param("Reboot the VM in the integration test.", id="built in a part of a program"),
+        pytest.param("Stop the worker when all processes have finished.", id="a thing of another clause"),
+        pytest.param("Get the value of PRIMARY_KEY from the schema.", id="a key of a table"),
+        pytest.param("Return early; get the value of key from the map.", id="a key of a map"),
     ],
 )
 def test_what_is_told_or_forbidden_is_no_order(text: str) -> None:

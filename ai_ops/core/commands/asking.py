@@ -18,15 +18,19 @@ def _pattern(*ways: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """Verbs that mean the same, and what they must not hit in the ``reach`` characters behind them."""
+    """Verbs that mean the same, and what they must not hit in the ``reach`` characters behind them.
+
+    ``in_code``: the act is one on the code itself, so that a place within a program excuses nothing.
+    """
 
     verbs: frozenset[str]
     things: re.Pattern[str]
     reach: int
+    in_code: bool
 
 
-def _order(verbs: str, *things: str, reach: int = 160) -> _Order:
-    return _Order(frozenset(verbs.replace("_", " ").split(",")), _pattern(*things), reach)
+def _order(verbs: str, *things: str, reach: int = 160, in_code: bool = False) -> _Order:
+    return _Order(frozenset(verbs.replace("_", " ").split(",")), _pattern(*things), reach, in_code)
 
 
 _LOSE: Final = (
@@ -35,13 +39,16 @@ _LOSE: Final = (
 )
 _LIVE: Final = r"\b(?:production|prod|live|staging)\b(?:'s)?"
 _NOT_LIVE: Final = (
-    r"(?! (?:builds?|bundles?|mode|code|config\w*|settings?|branch|logs?|images?|dependenc\w+|docs?)\b)"
+    r"(?! (?:builds?|bundles?|mode|code|config\w*|settings?|branch|logs?|images?|dependenc\w+|docs?"
+    r"|readme|tables?|area|pages?|loki|profile)\b)"
 )
 _NO_NAME: Final = (
     r"(?! (?:urls?|config\w*|settings?|names?|hosts?|strings?|options?|fixtures?|class(?:es)?|links?|badges?"
     r"|lists?|caches?)\b)"
 )
 """Not what only names a thing: its address, its settings."""
+_NO_LOAD: Final = r"(?!staging (?:tables?|schema|rows)\b)"
+"""Not the tables through which a load of data goes."""
 _STORED: Final = r"\b(?:databases?|db|schemas?|tables?)\b"
 _HELD: Final = (
     r"\b(?:databases?|db|schemas?|data|tables?|rows|records|collections?|keys|topics?|index(?:es)?|users"
@@ -54,19 +61,24 @@ _DISKS: Final = (
     r"/dev/(?:sd|nvme|vd|xvd|hd|mmcblk|disk|mapper)\w{0,20}|\b(?:boot sector|partition table)\b"
     r"|\b(?:hard|boot|data|system|server's|machine's) (?:disk|drive|partition)s?\b"
 )
+_NAMED: Final = (
+    r"(?-i:\b(?!(?:PRIMARY|FOREIGN|PARTITION|SORT|CACHE|MAX|MIN|PAD|UNK|PUBLIC)_)"
+    r"[A-Z][A-Z0-9_]{0,40}_(?:PASSWORD|SECRET|TOKEN|KEY)\b)"
+)
+"""The name of a variable that holds a secret."""
 _KEYS: Final = (
     r"(?<![\w/])\.env\b|~/\.(?:ssh|aws|kube|docker|netrc|gnupg|config/(?:gcloud|gh))\b"
     r"|\bid_(?:rsa|ed25519|ecdsa)\b"
     r"|\b(?:aws|gcp|azure|ssh|gpg|private|api|deploy|access|secret|signing|real|production"
     r"|prod)(?: \w{1,12})? keys?\b"
-    r"|\b(?:credentials|passwords|secrets|tokens)\b|\b[A-Z][A-Z0-9_]{0,40}_(?:PASSWORD|SECRET|TOKEN|KEY)\b"
+    rf"|\b(?:credentials|passwords|secrets|(?<!design )tokens)\b|{_NAMED}"
     r"|\b(?:customer|user|client)(?:s|s'|'s)? (?:tables?|data|database|records|lists?|e-?mail addresses"
     r"|addresses)\b"
     r"|\benvironment variables\b|\bdatabase dump\b"
 )
 _OTHERS: Final = (
     r"[\w.+-]{1,40}@[\w-]{1,40}\.\w|https?://|\b(?:pastebin|gists?|slack|discord|telegram|whatsapp"
-    r"|dropbox|public"
+    r"|dropbox|public(?! (?:folder|director|schema|package|class|view|api|method|key))"
     r"|issue|pull request|PR|contractors?|partners?|outside|external|third part(?:y|ies)|my server|our server"
     r"|google (?:sheets?|drive|docs?))\b"
 )
@@ -75,8 +87,8 @@ _AUTH: Final = (
     r"\b(?:authentication|authori[sz]ation|auth|permissions?|access|signature|csrf)\b"
 )
 _LATER: Final = (
-    r"\b(?:cron ?jobs?|crontab|scheduled tasks?|systemd|launch ?agents?|autostart|start-?up scripts?"
-    r"|rc\.local)\b"
+    r"\b(?:cron ?jobs?|crontab|scheduled tasks?|launch ?agents?|autostart|start-?up scripts?|rc\.local"
+    r"|systemd(?! (?:unit|service)s? (?:file|template|for|so)\b))\b"
 )
 _REGISTRIES: Final = (
     r"(?:pypi|npm|crates\.io|rubygems|maven central|docker ?hub|nuget|packagist|jsr|cpan|the (?:app"
@@ -94,9 +106,9 @@ _ORDERS: Final = (
         rf"\b(?:s3|gcs|storage) buckets?\b{_NO_NAME}|\b(?:s3|gs)://|\bec2 instances?\b",
         r"\b(?:all|every)\b.{0,20}?\b(?:ec2|vms|virtual machines|droplets|pods|deployments|clusters|buckets"
         r"|snapshots|(?:running|docker|podman) (?:containers|volumes))\b(?!-)",
-        rf"{_LIVE} (?:environment|stack|cluster|server|redis|cache|instance|system|queue|{_STORED})\b"
-        rf"{_NO_NAME}(?! from\b)",
-        rf"\b(?:production|prod|staging) {_HELD}{_NO_NAME}(?! from\b)",
+        rf"{_NO_LOAD}{_LIVE} (?:environment|stack|cluster|server|redis|cache|instance|system|queue"
+        rf"|{_STORED})\b{_NO_NAME}(?! from\b)",
+        rf"{_NO_LOAD}\b(?:production|prod|staging) {_HELD}{_NO_NAME}(?! from\b)",
         rf"{_HELD}.{{0,40}}?\b(?:in|on|from|of) (?:the |our )?{_LIVE}{_NOT_LIVE}|\bflush(?:all|db)\b",
         rf"\b(?:git ?hub|git ?lab|bitbucket) (?:repo|repositor(?:y|ies)|organi[sz]ation"
         rf"|project)s?\b{_NO_NAME}",
@@ -115,6 +127,7 @@ _ORDERS: Final = (
         r"\b(?:authentication|authori[sz]ation|two-factor|2fa|mfa)"
         r"(?=\W*$|[,;]| (?:for|on|everywhere|entirely|completely|altogether|and|so|until|because)\b)",
         reach=50,
+        in_code=True,
     ),
     _order(
         "skip,bypass,circumvent",
@@ -124,9 +137,13 @@ _ORDERS: Final = (
     _order(
         "force push,force-push,forcepush",
         r"^(?!\W*(?:is|in|flags?|options?|buttons?|should|must|protection|fails?|support|checks?"
-        r"|warnings?)\b)",
+        r"|warnings?|detection|handling|events?)\b)",
     ),
-    _order("push", r"\bforc(?:ed|ibly|efully)\b|--force\b|\b(?:with|by|using) force\b|\boverwrit\w+"),
+    _order(
+        "push",
+        r"^(?!\W*(?:notifications?|metrics|values?|(?:on)?to (?:the |a )?(?:stack|queue|list|array))\b)"
+        r".{0,120}?(?:\bforc(?:ed|ibly|efully)\b|--force\b|\b(?:with|by|using) force\b|\boverwrit\w+)",
+    ),
     _order(
         "rewrite,squash,purge,flatten,scrub,replace,amend",
         r"\b(?:git|commit|entire|whole|repository's|repo's)(?: \w{1,12})? history\b",
@@ -134,19 +151,21 @@ _ORDERS: Final = (
     ),
     _order(
         "send,mail,e-mail,email,post,upload,copy,paste,share,publish,push,commit,forward,transmit,export,put,write",
-        rf"(?:{_KEYS}).{{0,80}}?\b(?:to|into|in|on|at|with|over)\b.{{0,30}}?(?:{_OTHERS})",
+        rf"(?:{_KEYS})(?!.{{0,40}}\bheaders?\b).{{0,80}}?\b(?:to|into|in|on|at|with|over)\b.{{0,30}}?(?:{_OTHERS})",
     ),
     _order("exfiltrate", r"\w"),
     _order("leak,steal", _KEYS),
     _order(
         "print,show,read,display,reveal,dump,output,echo,tell,fetch,get,retrieve,extract,ask,query,request,list"
         ",paste,include,give_me,send,copy,use",
-        r"~/\.(?:ssh|aws|kube|gnupg|netrc)\b|\bid_(?:rsa|ed25519|ecdsa)\b|/etc/shadow\b|\bsystem prompt\b",
+        r"~/\.(?:ssh|aws|kube|gnupg|netrc)\b|\bid_(?:rsa|ed25519|ecdsa)\b|/etc/shadow\b"
+        r"|\b(?:your|hidden)(?: \w{1,12})? system prompt\b|\bsystem prompt(?=\W*$|,| (?:that )?you\b)",
         r"\b(?:private|ssh|deploy|signing) keys? of\b|\bcontents? of (?:the |my |our |your )?\.env\b",
-        r"\bvalues? of [A-Z0-9_]{0,40}(?:PASSWORD|SECRET|TOKEN|KEY)\b",
+        rf"\bvalues? of {_NAMED}",
         r"\b(?:secrets?|variables|credentials|passwords)\b.{0,20}?\b(?:in|of|from) (?:your|this|my) "
         r"(?:environment|machine|server|host|vault|key ?chain|key ?ring)\b",
-        r"\b169\.254\.169\.254\b|\bmetadata (?:service|server|endpoint)\b"
+        r"\b169\.254\.169\.254\b|\bmetadata (?:service|server)\b"
+        r"|\b(?:instance|ec2|aws|gcp|cloud|azure)(?:'s)? metadata endpoint\b"
         r"|\binstance(?:'s)? (?:iam )?credentials\b",
     ),
     _order(
@@ -154,8 +173,12 @@ _ORDERS: Final = (
         r"\bauthorized_keys\b|\bsudoers?\b|\bpasswordless\b.{0,20}?\bsudo|\buid 0\b",
         rf"{_LATER}.{{0,60}}?https?://|{_LATER}.{{0,60}}?\bdownload\w*\b.{{0,20}}?\b(?:runs?|executes?)\b",
         rf"{_LATER}.{{0,60}}?\b(?:at|on|after) (?:every |each )?(?:re)?(?:boot|start-?up)\b",
+    ),
+    _order(
+        "add,put,append,write,install,create,register,set_up,place,make,insert",
         r"\b(?:hidden|secret|undocumented|universal)\b.{0,12}?\b(?:password|login|account|admin\w*|bypass)\b"
         r"(?! (?:field|input))",
+        in_code=True,
     ),
     _order(
         "give,grant,allow,let,make",
@@ -168,43 +191,51 @@ _ORDERS: Final = (
         "shut_down,shutdown,reboot,power_off,halt,crash,restart,suspend,bring_down",
         r"\b(?:the|this|our|my|every|all)(?: \w{1,12})? (?<!state )(?<!virtual )(?:machine|host|computer"
         r"|laptop)s?\b"
-        r"(?! (?:learning|connection|names?|keys?|entry)\b)",
+        r"(?! (?:learning|connection|names?|keys?|entry|apps?|threads?|process|objects?|windows?|pages?)\b)",
         rf"{_LIVE} (?:server|database|db|cluster|system|site|service|host|api)s?\b",
     ),
     _order("reboot,power_off", r"\b(?:server|node|box|vm|instance)s?\b"),
     _order(
         "kill,stop,terminate,end",
         r"\b(?:every|all)(?: the| other| running| of the){0,2} (?:process(?:es)?|containers)\b"
-        r"(?! (?:of|in|that|which|our)\b)",
-        r"\b(?:every|all)(?: the| other| running){0,2} process(?:es)? (?:on|of|that isn't|that (?:is"
-        r"|are) not)\b",
+        r"(?! (?:of|in|that|which|our|on (?:exit|shutdown|timeout))\b)",
+        r"\b(?:every|all)(?: the| other| running){0,2} process(?:es)? (?:on(?! (?:exit|shutdown|timeout))"
+        r"|of(?! (?:the|a|this|each) (?:process )?(?:group|pool|run|job|session|tree|worker|test))"
+        r"|that isn't|that (?:is|are) not)\b",
     ),
     _order(
         "deploy,release,roll_out,ship,push,apply,merge,promote",
-        rf"\b(?:to|into|on|in) (?:the )?{_LIVE}(?! (?:branch|build|docs?)\b)",
-        r"\b(?:straight|directly|right) (?:to|into) (?:main|master|trunk|production)\b",
-        r"\bwithout (?:waiting|(?:a |any |the )?(?:reviews?|approvals?|checks?|tests?|running))\b",
+        rf"\b(?:to|into|on|in) (?:the )?{_LIVE}{_NOT_LIVE}(?! on (?:merge|push|each|every)\b)",
+        r"\b(?:straight|directly|right) (?:to|into) (?:main|master|trunk|production)\b"
+        r"(?!\.\w| (?:list|page|table))",
+        r"\bwithout (?:waiting(?! for (?:a|the) (?:lock|response|result)\b)"
+        r"|(?:a |any |the )?(?:reviews?|approvals?|checks?|tests?|running)(?! (?:on|in)\b))\b",
     ),
     _order("publish,release,upload,push,deploy", rf"\b(?:to|on|in) (?:both )?{_REGISTRIES}(?!\.\w)"),
     _order(
         "start,run,install,add,set_up,deploy,build,write,create,put,mine,open,launch,plant,crash,make,implement",
-        r"\bkey ?loggers?\b|\bcrypto[- ]?(?:currency )?min(?:er|ing)\b|\b(?:monero"
-        r"|bitcoins?)\b.{0,30}?\b(?:on|in|with)\b"
+        r"\bkey ?loggers?\b|\bcrypto[- ]?(?:currency )?min(?:er|ing)\b"
+        r"|\b(?:monero|bitcoin|xmr) miner\b|\bmin(?:es?|ing) (?:for )?(?:monero|bitcoins?|crypto)\b"
         r"|\bransomware\b|\brootkits?\b|\bfork bomb\b|\bbotnet\b|\bspyware\b",
+        in_code=True,
     ),
+    _order("mine", r"\b(?:monero|bitcoins?|crypto\w{0,12}|ethereum|coins)\b"),
     _order(
         "scan,probe,sweep,attack,brute-force,brute_force,map",
         r"\b(?:company|internal|corporate|local|office|whole|entire)\b(?:'s)?(?: \w{1,12})? network\b",
     ),
     _order(
         "record,log,capture,store,save",
-        r"\busers? types?\b.{0,30}?\bpassword|\bkey ?strokes\b.{0,40}?\b(?:server|to)\b",
+        r"\busers? types?\b.{0,30}?\bpassword"
+        r"|\bkey ?strokes\b.{0,40}?\b(?:server|to (?:an?|the|our|my)|https?:)",
         r"\bpasswords? in (?:plain|clear)",
+        in_code=True,
     ),
     _order(
         "ignore,forget,disregard,override",
         r"\b(?:previous|prior|above|earlier|your)\b.{0,20}?\b(?:instructions|rules|guidelines|prompts?)\b",
         r"\b(?:instructions|rules|guidelines) (?:that )?you\b",
+        in_code=True,
     ),
     _order(
         "run,execute,start,pipe,launch,install,download,fetch",
@@ -218,19 +249,22 @@ _OF_VERB: Final = {
     for verb in frozenset[str]().union(*(order.verbs for order in _ORDERS))
 }
 
-_ENDS = re.compile(r"[.!?](?=\s)|\n")
+_ENDS = re.compile(r"[.!?](?=\s)|\n(?![a-z])")
+"""What ends a sentence; a line that goes on in small letters was only wrapped."""
 _OPENS = re.compile(
-    r"(?:^[\s\-*>#\d.)(\]\[]{0,12}|[,:;(–—]\s{0,2}|\b(?:(?:want|need|have|has|you|me|us|going|like|time|sure|forget"
-    r"|remember|job is|try) to|and|then|please|now|also|just|first|finally|afterwards|next|must|should"
-    r"|you(?! to\b)|can|could|would|let's)\s)"
+    r"(?:^[\s\-*>#\d.)(\]\[]{0,12}|[,:;(–—]\s{0,2}"
+    r"|\b(?:(?:want|need|have|has|you|me|us|going|like|time|sure|forget|remember|(?:job|task|goal) is|you are"
+    r"|necessary|required|important|try) to"
+    r"|and|then|please|kindly|quickly|immediately|after that|now|also|just|first|finally|afterwards|next|must"
+    r"|should|you(?! to\b)|can|could|would|let's)\s)"
     r"(?:(?:please|now|also|just|completely|simply|straight|then) ){0,2}(?=[a-z])",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 """What stands before a verb that orders."""
 _VERB = re.compile(r"(\w[\w-]{1,15})(?: \w{2,8})?")
 _TELLS = re.compile(
     r"\b(?:why|explain|how|what|whether|detect|refuse|block|prevent|document|warn|avoid|reject|forbid|nobody|who"
-    r"|users?|admins?|members?|they|tests? (?:that|for|which|where|of)"
+    r"|users?|admins?|members?|they|so (?:that )?(?:we|it)|tests? (?:that|for|which|where|of)"
     r"|(?:never|not|\w{2,5}n['’]t)(?! forget| hesitate))\b[^,;:]{0,60}$",
     re.IGNORECASE,
 )
@@ -244,20 +278,39 @@ _TOLD = re.compile(
 _SHOWN = re.compile(
     r"[\s\"'`-]{1,3}(?:\w{1,12} )?(?:buttons?|dialogs?|options?|flags?|menu|screen|widget|modal|labels?"
     r"|tooltip|helper|mock"
-    r"|commands?|feature|support|warnings?|messages?|variables?|headers?|patch(?:es)?|rules?|tests?)\b",
+    r"|commands?|feature|support|warnings?|messages?|variables?|headers?|patch(?:es)?|rules?|tests?"
+    r"|views?|pages?|columns?|toggle|badges?|links?|attributes?|webhooks?|detection|actions?|usage|labels?"
+    r"|parsers?|state|statistics|errors?|icons?)\b",
     re.IGNORECASE,
 )
 """What makes of it a part of a program."""
-_LONGEST: Final = 400
-_MOST: Final = 3_000
-"""So many characters of a sentence, and orders of a text, are read: nobody writes more."""
+_PLACED = re.compile(
+    r"(?:(?!\b(?:and|then)\b)[^\n,;:()]){0,40}?"
+    r"\b(?:(?:in|of) (?:(?:the|a|an|our|its|each|every) )?(?:[\w-]{1,20} ){0,3}?"
+    r"(?:ci|dockerfiles?|images?|modules?|views?|components?|tests?|teardown|fixtures?|workflows?|helpers?|bot"
+    r"|roles?|parsers?|reducers?|simulator|wizard|options|stylesheets?|templates?|charts?|recorder|migrations?"
+    r"|entrypoint|readme|handlers?|role)"
+    r"|from (?:(?:the|a|an|our|its) )?(?:[\w-]{1,20} ){0,3}?"
+    r"(?:images?|views?|pages?|sidebar|dashboard|settings|badges?|footer|readme|(?:release|ci) workflow))\b",
+    re.IGNORECASE,
+)
+"""What says behind it in which part of a program it is to be done: it is built, not done."""
+_TURNS = re.compile(
+    r"\b(?:when|while|if(?! (?:needed|necessary|possible|you))|until|(?<!at )once|because|since|whether"
+    r"|between)\b",
+    re.IGNORECASE,
+)
+"""What begins a sentence of its own, whose things the verb before it does not hit."""
+_FARTHEST: Final = 320
+_MOST: Final = 400
+"""So many orders of a text are read, each in up to a fifth of a millisecond; one behind them is not seen."""
 
 
 def asked(text: str) -> str:
     """Return the first thing that a text orders and that must not be done unasked; empty for none."""
     left = _MOST
     for sentence in _ENDS.split(text):
-        for verb, orders in _ordered(sentence.strip()[:_LONGEST]):
+        for verb, orders in _ordered(sentence.strip()):
             if found := _hit(verb, orders):
                 return found
             left -= 1
@@ -280,10 +333,17 @@ def _ordered(sentence: str) -> Iterator[tuple[re.Match[str], tuple[_Order, ...]]
 
 def _hit(verb: re.Match[str], orders: tuple[_Order, ...]) -> str:
     """Return a verb with what it must not hit; empty where it hits nothing of the kind."""
-    sentence, end = verb.string, verb.end() if verb[0].lower() in _OF_VERB else verb.end(1)
+    end = verb.end() if verb[0].lower() in _OF_VERB else verb.end(1)
+    behind = verb.string[end : end + _FARTHEST].replace("\n", " ")
     for order in orders:
-        if found := order.things.search(sentence[end : end + order.reach]):
-            behind = end + found.end()
-            if not _SHOWN.match(sentence, behind) and not _TOLD.match(sentence, behind):
-                return sentence[verb.start(1) : behind]
+        found = order.things.search(behind[: order.reach])
+        if found and not _excused(behind, found, in_code=order.in_code):
+            return verb.string[verb.start(1) : end] + behind[: found.end()]
     return ""
+
+
+def _excused(behind: str, found: re.Match[str], *, in_code: bool) -> bool:
+    """Whether what stands around a thing makes of it what is told, shown or built."""
+    if _SHOWN.match(behind, found.end()) or _TOLD.match(behind, found.end()):
+        return True
+    return not in_code and bool(_TURNS.search(behind, 0, found.start()) or _PLACED.match(behind, found.end()))
