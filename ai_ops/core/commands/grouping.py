@@ -12,6 +12,7 @@ from ai_ops.core.commands.parts import Command
 
 _CLOSES: Final = {
     "(": ")", "{": "}", "if": "fi", "while": "done", "until": "done", "for": "done", "select": "done",
+    "case": "esac",
 }  # fmt: skip
 _MOST_CROSSED: Final = 8
 """So many groups are closed by a word that closes none of those within."""

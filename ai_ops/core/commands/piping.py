@@ -47,8 +47,15 @@ def _lines(pipe: Pipe) -> str:
     return f"{text}\n" if pipe.argv[:1] == ("echo",) and "-n" not in pipe.argv else text
 
 
+_STARTS: Final = names("exec env command nohup sudo doas time")
+_MOST_LOOKED: Final = 12
+
+
 def reads_script(command: Command) -> bool:
-    """Whether a command behind others of its group may read a script: it has no arguments, or says so."""
-    return bool(command.words) and all(
-        plain(word) in ("-", "-s", "/dev/stdin") for word in command.words[1:2]
+    """Whether a command behind others of its group may read a script: it is given options, and no file."""
+    texts = [plain(word) for word in command.words[: _MOST_LOOKED + 1]]
+    while texts and (texts[0] in _STARTS or (texts[0][:1] not in "-" and "=" in texts[0])):
+        texts.pop(0)
+    return 0 < len(texts) <= _MOST_LOOKED and all(
+        text.startswith("-") or text == "/dev/stdin" for text in texts[1:]
     )

@@ -118,6 +118,7 @@ class _Reader:
         bare = len(word) == 1 and word[0].kind is Kind.TEXT and not word[0].quoted
         if bare and word[0].text == "in" and _begins(self._now, "case"):
             self._now.words.append(word)
+            self._groups.begin("case", piped=self._now.piped)
             self._end()
             self._cases += 1
             self._skip_pattern()
