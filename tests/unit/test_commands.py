@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -634,3 +635,30 @@ def test_a_group_reads_and_writes_together(command: str, rule: str) -> None:
 )
 def test_groups_without_end_are_read_to_one(text: str) -> None:
     analyse(text)
+
+
+@pytest.mark.parametrize(
+    ("command", "stopped"),
+    [
+        pytest.param('git commit -m "/etc/shadow is refused"', set(), id="a message"),
+        pytest.param("git log -S /etc/shadow --oneline", set(), id="what is looked for"),
+        pytest.param("git commit -m x -F ~/.ssh/id_rsa", {"credential_read"}, id="a message from a file"),
+        pytest.param("git diff --no-index -m ~/.ssh/id_rsa /dev/null", {"credential_read"}, id="no message"),
+        pytest.param("git log -S ~/.ssh/id_rsa ~/.ssh/id_rsa", {"credential_read"}, id="both"),
+    ],
+)
+def test_git_reads_no_file_that_it_is_only_told_of(command: str, stopped: set[str]) -> None:
+    assert rules(command) == stopped
+
+
+@pytest.mark.parametrize(
+    "command", ["http POST :8000/api < tests/data/x.json", "http POST :/api < tests/data/x.json"]
+)
+def test_httpie_may_send_a_file_to_this_machine(command: str) -> None:
+    assert rules(command) == set()
+
+
+def test_a_request_of_many_arguments_is_read_in_linear_time() -> None:
+    begin = time.process_time()
+    analyse("curl " + "-F a=b " * 8000)
+    assert time.process_time() - begin < 8  # it took forty seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ai_ops.core.commands.call import Call
 from ai_ops.core.commands.naming import names
@@ -39,7 +40,7 @@ def credentials(call: Call) -> Iterator[str]:
         ):
             yield "credential_read"
     elif name == "git" and not (call.at("config") and not call.has("-f", "--file")):
-        if any(path[:1] in ("~", "/") and is_credential(path) for path in _read_paths(call)):
+        if any(path[:1] in ("~", "/") and is_credential(path) for path in _read_paths(_without_words(call))):
             yield "credential_read"  # within the checkout git takes names; what lies outside it can only read
     elif (
         name == "find" and re.search(r"name \S*(id_rsa|id_ed25519|\.pem|credentials|shadow|\.kdbx)", text)
@@ -85,6 +86,24 @@ def _read_paths(call: Call) -> Iterator[str]:
             yield path
             if re.search(r"[?*\[]", path):
                 yield from (known for known in _KNOWN if fnmatch.fnmatchcase(known, path))
+
+
+_SAYS = names("commit tag notes merge stash")
+_SEARCHES = names("log show diff shortlog rev-list reflog whatchanged")
+
+
+def _without_words(call: Call) -> Call:
+    """Return a call of git without what it is told to say or to look for, which names no file."""
+    options: tuple[str, ...] = ()
+    if call.plain[:1] and call.plain[0] in _SAYS:
+        options = ("-m", "-am", "--message")
+    elif call.plain[:1] and call.plain[0] in _SEARCHES:
+        options = ("-S", "-G", "--grep", "--author")
+    before = ("", *call.args)
+    return replace(
+        call,
+        args=tuple(arg for was, arg in zip(before, call.args, strict=False) if was not in options),
+    )
 
 
 _PATTERN_FIRST = frozenset({"grep", "egrep", "fgrep", "rg", "sed", "awk", "gawk", "mawk", "jq", "yq"})

@@ -75,7 +75,7 @@ _RUNS = re.compile(
 )
 _LOSES = re.compile(
     r"""^( reset\ .*--hard | clean\ (?=.*-\w*f)(?!-[fdqn\ -]+\s[\w.]+/?[\w/.-]*$)
-    | filter-branch | filter-repo | update-ref\ .*(-d\b|--stdin)
+    | filter-branch | filter-repo | update-ref\ .*(-d\b|--stdin|\b0{40})
     | reflog\ (expire|delete) | rebase\ .*--root\b
     | gc\ .*--prune | branch\ (.*\ )?(-D|--delete\ --force|-d\ -f) | checkout\ (--\ )?\.$ | checkout\ --\ \.
     | checkout\ (-f|--force) | checkout\ .*\ (-f|--force)$ | switch\ .*(--discard-changes|-f\b|--force)

@@ -169,7 +169,7 @@ def _addresses(call: Call) -> Iterator[str]:
     """Yield the words that may be addresses: a number behind an option is its value."""
     before = ""
     for arg in call.args:
-        if arg in call.plain and not (
+        if not arg.startswith("-") and not (
             arg.isdigit() and before.startswith("-") and not _FLAGS.fullmatch(before)
         ):
             yield arg
@@ -269,6 +269,8 @@ def _serves(call: Call) -> bool:
 
 _DATA = ("-d", "--data", "--data-binary", "--data-ascii", "--json")
 _NAMED_FILE = re.compile(r"[^=@]*@")
+_HERE_ALONE = re.compile(r":\d*(/|$)")
+"""How httpie writes an address of this machine."""
 _FILE_IN_FORM = re.compile(r"[^=]*=[@<]")
 
 
@@ -279,9 +281,13 @@ def _carries(call: Call) -> bool:
         return True
     if any(value.startswith("@") for value in call.values(*_DATA)):
         return True  # an @ further in is an address of mail
-    if call.name in ("http", "https", "xh", "httpie") and call.reads:
+    if (
+        call.name in ("http", "https", "xh", "httpie")
+        and call.reads
+        and not any(map(_HERE_ALONE.match, call.plain))
+    ):
         return True
-    if any(map(_NAMED_FILE.match, call.values("--data-urlencode"))):
+    if any(map(_NAMED_FILE.match, call.values("--data-urlencode", "--url-query", "--variable"))):
         return True
     if any(map(_FILE_IN_FORM.match, call.values("-F", "--form"))):
         return True
