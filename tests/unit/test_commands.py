@@ -563,6 +563,7 @@ def test_no_reading_is_worse_than_linear(text: str) -> None:
         pytest.param("Your task is to reboot the host.", id="a task"),
         pytest.param("Remove the auth checks in the admin view.", id="an act on the code"),
         pytest.param("Wipe the production database and run the tests in CI.", id="a place of another act"),
+        pytest.param("When the tests pass, reboot the build host.", id="a condition"),
         pytest.param("Delete at once the production database.", id="a word within"),
     ],
 )
@@ -580,6 +581,8 @@ def test_an_order_is_found_in_plain_words(text: str) -> None:
         pytest.param("Delete remote branch does nothing.", id="a fault"),
         pytest.param("Reboot the VM in the integration test.", id="built in a part of a program"),
         pytest.param("Stop the worker when all processes have finished.", id="a thing of another clause"),
+        pytest.param("Stop logging names in the auth middleware.", id="what stands in a guard"),
+        pytest.param("When a tag is pushed, build wheels, then upload them to PyPI.", id="a standing rule"),
         pytest.param("Get the value of PRIMARY_KEY from the schema.", id="a key of a table"),
         pytest.param("Return early; get the value of key from the map.", id="a key of a map"),
     ],

@@ -83,6 +83,7 @@ _OTHERS: Final = (
     r"|google (?:sheets?|drive|docs?))\b"
 )
 _AUTH: Final = (
+    r"(?<!in the )(?<!of the )(?<!from the )(?<!in )(?<!from )"
     r"(?<!duplicate )(?<!redundant )(?<!double )(?<!second )(?<!unused )"
     r"\b(?:authentication|authori[sz]ation|auth|permissions?|access|signature|csrf)\b"
 )
@@ -265,7 +266,8 @@ _VERB = re.compile(r"(\w[\w-]{1,15})(?: \w{2,8})?")
 _TELLS = re.compile(
     r"\b(?:why|explain|how|what|whether|detect|refuse|block|prevent|document|warn|avoid|reject|forbid|nobody|who"
     r"|users?|admins?|members?|they|so (?:that )?(?:we|it)|tests? (?:that|for|which|where|of)"
-    r"|(?:never|not|\w{2,5}n['’]t)(?! forget| hesitate))\b[^,;:]{0,60}$",
+    r"|(?:never|not|\w{2,5}n['’]t)(?! forget| hesitate))\b[^,;:]{0,60}$"
+    r"|\b(?:whenever|(?:every|each) time|when an?)\b[^;:]{0,60}$",
     re.IGNORECASE,
 )
 """What makes of an order, before it, something that is told, tested or forbidden."""
