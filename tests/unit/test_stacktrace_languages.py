@@ -8,6 +8,7 @@ import json
 import pytest
 
 from ai_ops.core.describe import describe
+from ai_ops.core.stacktrace import javascript
 from tests.support.joining import records_of
 
 STAMP = "2026-03-01 12:00:00,123"
@@ -29,6 +30,11 @@ BEHIND_WORDS = """order 7 failed TypeError: Cannot read properties of undefined 
 CODED_BEHIND_WORDS = """gateway - request (7) lost TypeError [ERR_INVALID_ARG_TYPE]: The "path" argument must be of type string
     at Object.join (node:path:1171:7)
     at place (file:///srv/shop/src/places.js:4:15)"""
+BEHIND_A_HEADING = """Server Error: TypeError: cart is undefined
+    at total (/srv/shop/src/totals.js:15:51)"""
+WORDS_IN_A_MESSAGE = """TypeError: cart is undefined
+  the shop said CartError: empty
+    at total (/srv/shop/src/totals.js:15:51)"""
 OLD_RUST = """thread 'main' panicked at 'index out of bounds: the len is 1 but the index is 7', src/main.rs:4:10
 note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace"""
 ANYHOW = """Error: could not check out
@@ -107,6 +113,7 @@ SHAPES = {
     "coded": (CODED, "javascript", "Error", (), "Cannot set headers after they are sent to the client", ("/app/routes/cart.ts", 30, "handler")),
     "behind words": (BEHIND_WORDS, "javascript", "TypeError", (), "Cannot read properties of undefined (reading 'cents')", ("/srv/shop/src/totals.js", 15, "total")),
     "coded behind words": (CODED_BEHIND_WORDS, "javascript", "TypeError", (), 'The "path" argument must be of type string', ("/srv/shop/src/places.js", 4, "place")),
+    "behind a heading": (BEHIND_A_HEADING, "javascript", "TypeError", (), "cart is undefined", ("/srv/shop/src/totals.js", 15, "total")),
     "old rust": (OLD_RUST, "rust", "panic", (), "index out of bounds: the len is 1 but the index is 7", ("src/main.rs", 4, "")),
     "anyhow": (ANYHOW, "rust", "Error", (), "could not check out", ("src/bank.rs", 17, "shop::bank::call")),
     "coreclr": (CORE_CLR, "csharp", "System.InvalidOperationException", ("System.ArgumentException",), "checkout failed", ("/src/Shop/Cart.cs", 12, "Shop.Cart.Load")),
@@ -254,3 +261,14 @@ def test_a_json_line_that_the_runtime_cut_is_put_together(tmp_path) -> None:
 def test_prose_begins_no_trace_and_is_none(line: str) -> None:
     error, level = describe(f"{line}\n{line}")
     assert (error.language, error.frames, level) == ("", (), "")
+
+
+@pytest.mark.parametrize(
+    "line", ["Epoch 3 Training Error: 0.123", "Mean Squared Error: 0.02", "No Exception: done"]
+)
+def test_a_figure_that_is_called_an_error_begins_no_javascript(line: str) -> None:
+    assert javascript.start(line) is None
+
+
+def test_an_error_that_a_message_tells_of_is_not_the_one_that_was_thrown() -> None:
+    assert describe(WORDS_IN_A_MESSAGE).error.exception_type == "TypeError"

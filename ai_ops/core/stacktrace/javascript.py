@@ -19,11 +19,16 @@ NEEDLES = ("Error", "Exception", "Rejection")
 MARKS = ("at ", "@")
 
 _KIND = r"(?:[A-Za-z_$][\w$.]{0,100}?)?(?:Error|Exception|Rejection)"
-# ``console.error('order 7 failed', error)`` puts the error behind words, with one blank between.
-_BEHIND_WORDS = r"(?<=[\w.)\"'])[ ](?=(?:[A-Z][\w$]{0,100}?)?(?:Error|Exception)(?: \[[A-Z]\w{0,60}\])?: )"
 _HEAD = re.compile(
-    rf"(?:\A\s*|(?<=[:\])|>-])\s+|(?<=Uncaught)\s|(?<=\(in promise\))\s|{_BEHIND_WORDS})"
+    rf"(?:\A\s*|(?<=[:\])|>-])\s+|(?<=Uncaught)\s|(?<=\(in promise\))\s)"
     rf"\[?(?P<type>{_KIND})(?: \[[A-Z]\w{{0,60}}\])?(?::(?=\s|\Z)|(?=\s*(?:[\[{{]\s*)?\Z))(?P<message>.*)"
+)
+# ``console.error('order 7 failed', error)`` puts the error behind words, with one blank between; that counts
+# where no other line names one. A bare Error behind a word that begins large is none: ``Server Error: …`` and
+# ``Mean Squared Error: 0.02`` are headings.
+_HEAD_BEHIND_WORDS = re.compile(
+    r"(?:(?<=[\w.)\"'])[ ](?!Error|Exception)|(?<!\S)[^\sA-Z]\S{0,100}(?<=[\w.)\"'])[ ](?=Error|Exception))"
+    r"(?P<type>(?:[A-Z][\w$]{0,100}?)?(?:Error|Exception))(?: \[[A-Z]\w{0,60}\])?: (?P<message>.*)"
 )
 _OWN_NAME = re.compile(r"\s*(?:Uncaught (?:\(in promise\) )?)?([A-Z][\w$]{0,100}): (.*)")
 _V8 = re.compile(
@@ -55,7 +60,7 @@ _HOST = re.compile(
 
 def start(line: str) -> int | None:
     """Return the column where an error's own line may begin here, or None."""
-    found = _HEAD.search(line[:2048])
+    found = _HEAD.search(line[:2048]) or _HEAD_BEHIND_WORDS.search(line[:2048])
     return found.start("type") if found else None
 
 
@@ -148,11 +153,12 @@ def _members_above(lines: list[str]) -> list[_Printed]:
 def _head(lines: list[str]) -> tuple[_Printed, str]:
     """Return the error named nearest above the first frame, and the log text before it."""
     above = next((at for at, line in enumerate(lines) if _ERRORS.match(line)), len(lines))
-    for at in range(above - 1, max(-1, above - 33), -1):
-        found = _HEAD.search(lines[at][:4096])
-        if found:
-            message = found["message"].strip().removesuffix("] {").strip()
-            return _Printed(found["type"], message), _above(lines[:at], lines[at][: found.start("type")])
+    near = range(above - 1, max(-1, above - 33), -1)
+    for head in (_HEAD, _HEAD_BEHIND_WORDS):
+        for at in near:
+            if found := head.search(lines[at][:4096]):
+                message = found["message"].strip().removesuffix("] {").strip()
+                return _Printed(found["type"], message), _above(lines[:at], lines[at][: found.start("type")])
     own = _OWN_NAME.match(lines[-1]) if lines else None
     if own:
         return _Printed(own.group(1), own.group(2).strip()), _above(lines[:-1], "")
