@@ -420,6 +420,24 @@ def test_new_tests_at_the_end_of_a_file_are_a_warning(findings):
     assert (blocked(found), warned(found)) == (set(), {"existing_test_extended"})
 
 
+EXTENDED = CLASS + "\n\nclass TestMore%s:\n    def test_c(self):\n        assert 3\n"
+ADDED = {
+    "another name": ("", "\n    def test_d(self):\n        assert 4\n", True),
+    "the name of another class's test": ("", "\n    def test_a(self):\n        assert 4\n", True),
+    "the name of a method, outside": ("", "\n\ndef test_a():\n    assert 4\n", True),
+    "the name of a test of the class it extends": (
+        "(TestLoad)", "\n    def test_a(self):\n        assert 4\n", False,
+    ),
+    "the name of a test of its own": ("", "\n    def test_c(self):\n        pass\n", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("base", "added", "free"), ADDED.values(), ids=ADDED)
+def test_a_test_is_added_to_a_class_unless_it_hides_another(findings, base, added, free):
+    found = findings(with_test(EXTENDED % base + added), with_test(EXTENDED % base))
+    assert ("existing_test_changed" not in blocked(found)) is free
+
+
 @pytest.mark.parametrize(
     ("name", "line"),
     [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -85,13 +85,15 @@ class _Tests:
     """What a Python test file holds: tests with the number of their checks, and its skips.
 
     ``statements`` are those of the file and of its classes, and each name that is imported. ``tests`` are the
-    dumps of plain test functions with their names, ``imports`` those of imported names with module and name.
+    dumps of plain test functions with their class and name, ``imports`` those of imported names with module
+    and name. ``heirs`` are the classes that extend another one of the file.
     """
 
     checks: dict[str, int]
     skips: Counter[str]
     statements: tuple[str, ...]
-    tests: dict[str, str]
+    tests: dict[str, tuple[str, str]]
+    heirs: frozenset[str]
     imports: dict[str, tuple[str, str]]
     words: frozenset[str]
 
@@ -117,31 +119,46 @@ def _tests(module: ast.Module) -> _Tests:
     found = Counter(_name(node) for node in ast.walk(module))
     skips = Counter({name: found[name] for name in _PYTHON_SKIP if found[name]})
     parts = list(_parts(module, ""))
+    statements = tuple(prefix + ast.dump(node) for prefix, node in parts)
     tests = {
-        shown: node.name for shown, node in parts if isinstance(node, _FUNCTIONS) and _is_plain_test(node)
+        shown: (prefix, node.name)
+        for shown, (prefix, node) in zip(statements, parts, strict=True)
+        if isinstance(node, _FUNCTIONS) and _is_plain_test(node)
     }
     imports = {
         shown: (node.module or "", node.names[0].asname or node.names[0].name)
-        for shown, node in parts
+        for shown, (_, node) in zip(statements, parts, strict=True)
         if isinstance(node, ast.ImportFrom) and not node.level
     }
     words = frozenset(filter(None, map(_word, ast.walk(module))))
-    return _Tests(checks, skips, tuple(shown for shown, _ in parts), tests, imports, words)
+    return _Tests(checks, skips, statements, tests, frozenset(_heirs(parts)), imports, words)
+
+
+def _heirs(parts: Sequence[tuple[str, ast.AST]]) -> Iterator[str]:
+    """Yield the classes that extend another one of the file: their tests may hide those of that one."""
+    classes = [(prefix, node) for prefix, node in parts if isinstance(node, ast.ClassDef)]
+    names = {node.name for _, node in classes}
+    for prefix, node in classes:
+        if any(not _name(base) or _name(base) in names for base in node.bases):
+            yield f"{prefix}{node.name}::"
 
 
 def _parts(node: ast.Module | ast.ClassDef, prefix: str) -> Iterator[tuple[str, ast.AST]]:
-    """Yield the statements of a file, and in the place of a class its head and what it holds."""
+    """Yield the statements of a file, and in the place of a class its head and what it holds.
+
+    With each stands the class that it is in.
+    """
     for each in node.body:
         if isinstance(each, ast.ImportFrom):
             for alias in each.names:
                 one = ast.ImportFrom(each.module, [alias], each.level)
-                yield prefix + ast.dump(one), one
+                yield prefix, one
         elif isinstance(each, ast.ClassDef):
             head = ast.ClassDef(each.name, each.bases, each.keywords, [], each.decorator_list)
-            yield prefix + ast.dump(head), head
+            yield prefix, head
             yield from _parts(each, f"{prefix}{each.name}::")
         else:
-            yield prefix + ast.dump(each), each
+            yield prefix, each
 
 
 def _is_plain_test(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -179,7 +196,7 @@ def _only_adds(before: _Tests, after: _Tests) -> bool:
         kept == before.statements
         and bool(tests)
         and len(tests) + len(imported) == len(new)
-        and old_names.isdisjoint(tests)
+        and not any(prefix in after.heirs and name in old_names for prefix, name in tests)
         and len(after.checks) == len(before.checks) + len(tests)
         and all(
             module in modules and name not in before.words and not name.startswith("test")
