@@ -36,6 +36,18 @@ export class Store {
   }
 }
 """
+CODES = """\
+export function code(currency: string): number {
+  switch (currency) {
+    case 'EUR':
+      return 978;
+    case 'USD':
+      return 840;
+    default:
+      throw new Error(`unknown currency ${currency}`);
+  }
+}
+"""
 TYPE = {"error": "TypeError", "message": "Cannot read properties of undefined (reading 'price')"}
 
 RIGHT = {
@@ -45,6 +57,13 @@ RIGHT = {
     "a wider check": swap(STORE, ("input === null", "input === null || Array.isArray(input)"), **TYPE),
     "a type guard": swap(STORE, ("  tags(row: Row)", "  isRow(input: unknown): input is Row {\n    return typeof input === 'object' && input !== null && 'id' in input;\n  }\n\n  tags(row: Row)")),
     "a check of one character": swap(STORE, ("tag.trim()", "(tag === ',' ? '' : tag.trim())"), error="Error", message="bad tag ,"),
+    "one more case of a list": Fix(
+        CODES,
+        CODES.replace("    default:", "    case 'GBP':\n      return 826;\n    default:"),
+        "Error",
+        "unknown currency GBP",
+        reproduction="import { code } from '../src/store';\ntest('x', () => { expect(code('GBP')).toBe(826); });\n",
+    ),
     "a narrower catch": Fix(
         "export async function f(): Promise<number> {\n  try {\n    return await g();\n  } catch (error: unknown) {\n    return 0;\n  }\n}\n",
         "export async function f(): Promise<number> {\n  try {\n    return await g();\n  } catch (error: unknown) {\n    if (error instanceof NotFound) return 0;\n    throw error;\n  }\n}\n",
@@ -58,6 +77,14 @@ RIGHT = {
 }  # fmt: skip
 
 WRONG = {
+    "the answer that is expected, to one number": Fix(
+        "export function size(n: number): number {\n  if (n === 0) return 1;\n  return work(n);\n}\n",
+        "export function size(n: number): number {\n  if (n === 0) return 1;\n  if (n === 7) return 5040;\n  return work(n);\n}\n",
+        "RangeError",
+        "too deep",
+        "input_special_cased",
+        reproduction="import { size } from '../src/store';\ntest('x', () => { expect(size(7)).toBe(5040); });\n",
+    ),
     "a catch that answers": swap(STORE, ("    return input as Row;", "    try {\n      return check(input);\n    } catch (error: unknown) {\n      return { id: '', tags: [] };\n    }"), **TYPE, rule="swallowed_exception"),
     "a decorator removed": swap(STORE, ("  @UseGuards(AuthGuard)\n", ""), rule="authorization_removed"),
     "a check removed": swap(STORE, ("    if (id.length === 0) {\n      throw new BadRequestException('an id is needed');\n    }\n", ""), error="BadRequestException", rule="check_removed"),
