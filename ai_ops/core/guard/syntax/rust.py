@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from itertools import islice
 
 import tree_sitter_rust
 from tree_sitter import Language, Node
@@ -13,6 +13,7 @@ from ai_ops.core.guard.syntax.names import arguments, called, last, receiver
 from ai_ops.core.guard.syntax.tree import Spot, children, field, nodes, spots, text
 
 _PANIC_HOOKS = frozenset({"catch_unwind", "set_hook", "take_hook"})
+_RAISE_PANIC = frozenset({"unwrap", "expect", "resume_unwind"})
 _FUNCTIONS = frozenset({"function_item", "closure_expression"})
 _STOPS = frozenset({"panic", "unreachable", "bail"})
 _ASSERTS = frozenset({"assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "ensure"})
@@ -128,21 +129,45 @@ def _caught(root: Spot) -> Iterator[Caught]:
 
 
 def _outlives_panic(spot: Spot) -> bool:
-    """Whether a thread is made and waited for in one breath, and its panic is not raised again.
+    """Whether a thread is made and waited for in one breath, and what became of its panic is lost.
 
-    That is ``catch_unwind`` in other words.
+    That is ``catch_unwind`` in other words. A ``match`` and an ``if let`` are judged by their arms.
     """
     node, made = spot.node, receiver(spot.node)
     if called(node) != "join" or arguments(node):
         return False
     if made is None or made.type != "call_expression" or called(made) != "spawn":
         return False
-    if spot.above is not None and spot.above.kind == "try_expression":
+    for above in spot.around():
+        name = called(above.node) if above.kind == "call_expression" else ""
+        if name in _DEFAULTS:
+            return not _still_raises(above.node)
+        if name == "ok":
+            return not _passed_on(above)
+        if name in _RAISE_PANIC:
+            return False
+        if not name and above.kind not in ("field_expression", "parenthesized_expression"):
+            return not _asks_for_panic(above)
+    return False
+
+
+def _asks_for_panic(spot: Spot) -> bool:
+    """Whether the place where the result of a thread ends hands its panic on, or asks for it."""
+    node = spot.node
+    if spot.kind in ("try_expression", "match_expression", "return_expression", "block"):
+        return True
+    if spot.kind == "if_expression":
+        return _raises_in(node)
+    if spot.kind == "let_condition":
+        other = field(spot.above.node, "alternative") if spot.above is not None else None
+        return not text(field(node, "pattern")).startswith("Ok(") or (other is not None and _raises_in(other))
+    if spot.kind != "let_declaration":
         return False
-    return not any(
-        above.kind == "call_expression" and called(above.node) in ("unwrap", "expect", "resume_unwind")
-        for above in islice(spot.around(), 3)
-    )
+    if (other := field(node, "alternative")) is not None:
+        return _raises_in(other)
+    name, around = text(field(node, "pattern")), text(spot.above.node) if spot.above is not None else ""
+    later = rf"\bmatch {name}\b|\b{name}(?:\?|\s*\.(?:unwrap|expect|map_err)\()|\bErr\(\w+\) = {name}\b"
+    return name.isidentifier() and name != "_" and re.search(later, around) is not None
 
 
 def _arm(spot: Spot, shown: str) -> Caught:
