@@ -438,6 +438,17 @@ def test_a_test_is_added_to_a_class_unless_it_hides_another(findings, base, adde
     assert ("existing_test_changed" not in blocked(found)) is free
 
 
+LIMITS = {
+    "asked for elsewhere": ("MAX_SIZE = %s\n", {"check_changed"}),
+    "how often it is tried": ("MAX_TRIES = %s\n\n\ndef f():\n    return range(MAX_TRIES)\n", set()),
+}
+
+
+@pytest.mark.parametrize(("code", "rules"), LIMITS.values(), ids=LIMITS)
+def test_a_raised_limit_is_a_warning_where_nothing_in_the_change_asks_for_it(findings, code, rules):
+    assert warned(findings(with_code(code % 5), with_code(code % 3))) == rules
+
+
 @pytest.mark.parametrize(
     ("name", "line"),
     [

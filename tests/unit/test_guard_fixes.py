@@ -1,5 +1,6 @@
 """Right repairs in six languages, which all have to pass, and wrong ones, each blocked by its rule."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,16 @@ def test_the_work_grows_with_the_file_and_not_with_its_square(
         review(diff(tmp_path, before, after), reader(before), reader(after))
         counts.append(len(done))
     assert 0 < counts[1] <= counts[0]
+
+
+def test_many_new_ends_above_many_checks_are_soon_read(tmp_path):
+    ends = "".join(f"    if w{each}:\n        return Result(w{each})\n" for each in range(100))
+    checks = "".join(
+        f"    if v{each} < 1:\n        raise ValueError\n    if z{each}:\n        return Result(1)\n"
+        for each in range(300)
+    )
+    before, after = ({"a.py": f"def f():\n{above}{checks}"} for above in ("", ends))
+    patch = diff(tmp_path, before, after)
+    begun = time.process_time()
+    review(patch, reader(before), reader(after))
+    assert time.process_time() - begun < 10

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ai_ops.core.guard.findings import Change, Finding, Severity
+from ai_ops.core.guard.going_around import gone_around
 from ai_ops.core.guard.suite import is_test
 from ai_ops.core.guard.syntax import Tree, read
 from ai_ops.core.guard.syntax.checks import LEAVES, UNRAISED, Check, checks, grants
@@ -26,7 +27,8 @@ _ABSENT = re.compile(
 )
 # What asks that a value is not there, or is of one size: that is no question for its absence.
 _ASKS_MORE = re.compile(
-    r"\bnot in\b|\btypeof [\w. ]{1,200} !==? |\bnot isinstance \(|\A! \( [\w. ]{1,200} instanceof "
+    r"\bnot in\b|\btypeof [\w. ]{1,200} !==? (?![\"']undefined)|\bnot isinstance \("
+    r"|\A! \( [\w. ]{1,200} instanceof "
     r"|(?:[!=]?==|\bis) (?:null|None|nil|undefined)\Z|\A(?:!|not) ?\w+\Z"
     r"|\A(?:len \( .{1,200} \)|.{1,200}\. (?:length|size \( \))) ={2,3} [1-9]\d*\Z"
 )
@@ -35,11 +37,13 @@ _ABOUT_ABSENCE = re.compile(
 )
 _ONE_VALUE = re.compile(r" !==? (?:-?\d|[\"'])| not in [(\[{]|includes \(")
 _EMPTY = re.compile(r"(?:not|!) [\w. ]+(?: \( \))?|[\w. ]+ \. is(?:Empty|Blank) \( \)")
-_MADE = re.compile(r"return (?:new )?([A-Za-z_]\w*) \(")
 _ASSERTED = UNRAISED | {"AssertionError"}
-_ASSERTS_ASIDE = (".java", ".kt", ".py")  # the languages that can be run without their assertions
+_ASSERTS_ASIDE = (".java", ".py")  # the languages that can be run without their assertions
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?: \. [A-Za-z_]\w*){0,4}")
-_PIECES = "startswith|startsWith|starts_with|endswith|endsWith|ends_with|slice|substring|substr|charAt|get"
+_PIECES = (
+    r"(?:startswith|startsWith|starts_with|endswith|endsWith|ends_with|slice|substring|substr|charAt) \("
+    r"|get \( [^()]{0,40}\.\."
+)
 _MOST_MOVED = re.compile(
     r"(?:^|_)(?:max|maximum|most|longest|largest|highest|upper|limit)(?:_|$)", re.IGNORECASE
 )
@@ -76,7 +80,7 @@ def removed_checks(change: Change) -> Iterator[Finding]:
             limits[reader is change.after].update(_limits(file.path, tree) if tree else {})
             yes += [(file.path, check) for check in grants(tree)] if tree else []
     gone, new = _differing(before, after)
-    yield from _passed_by(change, before, after, [each for each in new if each[1].raises == LEAVES])
+    yield from _gone_around(change, before, after, [each for each in new if each[1].raises == LEAVES])
     logged = re.split(r"[.\\:$*]", change.exception_type)[-1]
     for path, check in gone:
         other = _became(path, check, new)
@@ -85,7 +89,7 @@ def removed_checks(change: Change) -> Iterator[Finding]:
             yield from _changed(path, check, other[1], logged)
         elif not check.undone:
             yield from _removed(path, check, bool(change.text(change.after, path)))
-    yield from _moved_limits(after, limits, logged)
+    yield from _moved_limits(change, after, limits, logged)
     then, now = _unreachable(before, granted[0]), _unreachable(after, granted[1])
     yield from (finding for key, finding in now.items() if key not in then)
 
@@ -98,8 +102,13 @@ def _limits(path: str, tree: Tree) -> _Limits:
     return {(path, name): value for name, value in named_numbers(tree.root.node, tree.dialect).items()}
 
 
-def _moved_limits(found: _Found, limits: tuple[_Limits, _Limits], logged: str) -> Iterator[Finding]:
-    """Find checks that refuse less because a number that they name is another one."""
+def _moved_limits(
+    change: Change, found: _Found, limits: tuple[_Limits, _Limits], logged: str
+) -> Iterator[Finding]:
+    """Find checks that refuse less because a number that they name is another one.
+
+    A limit that nothing in the changed files asks for is a warning: what asks for it was not read.
+    """
     then, now = limits
     moved = {each for each, value in now.items() if then.get(each, value) != value}
     for path, check in found if moved else ():
@@ -115,12 +124,19 @@ def _moved_limits(found: _Found, limits: tuple[_Limits, _Limits], logged: str) -
             text = f"{_said(check)} refuses less than before: {less[:120]}"
             severity = Severity.BLOCKED if blocked else Severity.WARNING
             yield Finding("check_loosened", f"{path}:{check.line}", text, severity)
-    asked = {name for _, check in found for name in _NAME.findall(check.when.code)}
-    for path, name in sorted(moved):
-        was, value = then.get((path, name)), now[path, name]
-        if name not in asked and was is not None and _lets_more(name, was, value):
+    larger = [each for each in sorted(moved) if each in then and _lets_more(each[1], then[each], now[each])]
+    said = Counter(_names_in(change)) if larger else Counter[str]()
+    for path, name in larger:
+        was, value = then[path, name], now[path, name]
+        if said[name] == sum(1 for file in change.files if (file.path, name) in now):
             text = f"{name} is {value[:40]} now and was {was[:40]}: who asks for it is in another file"
             yield Finding("check_changed", path, text, Severity.WARNING)
+
+
+def _names_in(change: Change) -> Iterator[str]:
+    for file in change.files:
+        if not (file.is_binary or is_test(change, file.path)):
+            yield from _NAME.findall(change.text(change.after, file.path) or "")
 
 
 def _lets_more(name: str, old: str, new: str) -> bool:
@@ -168,56 +184,16 @@ def _taken(end: Condition, check: Condition) -> str | None:
     return None
 
 
-def _passed_by(change: Change, before: _Found, after: _Found, ends: _Found) -> Iterator[Finding]:
-    """Find checks that a new end of the function, with the same result made of the same value, goes around.
-
-    A warning where the end asks about the very value that the check is about: it may be of another kind.
-    """
+def _gone_around(change: Change, before: _Found, after: _Found, ends: _Found) -> Iterator[Finding]:
+    """Find checks that a new end of the function goes around with the same result, made of the same value."""
     known = {(path, check.scope, check.raises, check.when.code) for path, check in before}
-    refusing = [
-        (path, check)
-        for path, check in after
-        if check.raises not in UNRAISED
-        and not (check.demanded or check.otherwise or check.in_handler or check.undone)
-        and (path, check.scope, check.raises, check.when.code) in known
-    ]
-    texts: dict[str, list[str]] = {}
-    for path, end in ends[:_MOST_ENDS]:
-        made = _MADE.match(end.code)
-        if made is None or end.otherwise:
-            continue
-        for checked, check in refusing:
-            if (checked, check.scope) != (path, end.scope) or check.line <= end.line:
-                continue
-            lines = _lines(change, path, texts)
-            below = "\n".join(lines[check.line : check.line + _MOST_ENDS])
-            near = lines[max(0, end.line - _MOST_ENDS) : end.line + _MOST_ENDS]
-            names = set(_NAME.findall(check.when.code)) - _WORDS
-            same = re.search(rf"\breturn (?:new )?{made[1]}\b", below) is not None
-            if same and any(_carries(end.code, name, near) for name in names):
-                asks = not names.isdisjoint(_NAME.findall(end.when.code))
-                text = f"{_said(check)} of line {check.line} is not asked any more when {end.when.code[:120]}"
-                severity = Severity.WARNING if asks else Severity.BLOCKED
-                yield Finding("check_loosened", f"{path}:{end.line}", text, severity)
-                break
-
-
-def _lines(change: Change, path: str, known: dict[str, list[str]]) -> list[str]:
-    if path not in known:
-        known[path] = (change.text(change.after, path) or "").splitlines()
-    return known[path]
-
-
-def _carries(code: str, name: str, lines: Sequence[str]) -> bool:
-    """Whether a result is made of a value, by its name or by what the name stands for."""
-    if not name.islower():
-        return False
-    if re.search(rf"(?<![.] )\b{name}\b", code):
-        return True
-    given = re.compile(rf"\s*(?:\w+ )?{name}(?:: [^=]{{1,60}})? :?= (.{{4,200}}?);?\s*")
-    plain = re.sub(r"[\s,]", "", code)
-    values = (found[1] for line in lines if (found := given.fullmatch(line[:300])))
-    return any("(" in value and re.sub(r"[\s,]", "", value) in plain for value in values)
+    kept = [each for each in after if (each[0], each[1].scope, each[1].raises, each[1].when.code) in known]
+    texts = {path: change.text(change.after, path) or "" for path in dict.fromkeys(path for path, _ in ends)}
+    for each in gone_around(texts, kept, ends):
+        when = each.end.when.code[:120]
+        text = f"{_said(each.check)} of line {each.check.line} is not asked any more when {when}"
+        severity = Severity.BLOCKED if each.surely else Severity.WARNING
+        yield Finding("check_loosened", f"{each.path}:{each.end.line}", text, severity)
 
 
 def _differing(
@@ -327,7 +303,7 @@ def _in_part(check: Check, other: Check) -> str:
         for side in sides if len(sides) == 2 else ():
             if not _PLAIN_NAME.fullmatch(side):
                 continue
-            piece = re.compile(rf"(?<![\w.] ){re.escape(side)} (?:\[ [^\]]{{0,60}}:|\. (?:{_PIECES}) \()")
+            piece = re.compile(rf"(?<![\w.] ){re.escape(side)} (?:\[ [^\]]{{0,60}}:|\. (?:{_PIECES}))")
             whole = re.compile(rf"(?<![\w.] )(?:{re.escape(side)} !==? |(?<=!= |== ){re.escape(side)}\Z)")
             if any(map(piece.search, parts)) and not any(map(whole.search, parts)):
                 return side
