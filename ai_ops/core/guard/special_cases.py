@@ -201,7 +201,7 @@ def _expected_answer(
     """Return what the reproduction expects, where a new comparison with its input answers just that."""
     if (
         comparison.how not in (How.EQUAL, How.PART)
-        or _plain(comparison.literal) not in failure.tested - _EVERYWHERE
+        or _plain(comparison.literal) not in failure.tested - _EVERYWHERE - _COMMON
     ):
         return ""
     if any((each.literal, each.other) == (comparison.literal, comparison.other) for each in old):

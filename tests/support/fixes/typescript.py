@@ -64,6 +64,13 @@ RIGHT = {
         "unknown currency GBP",
         reproduction="import { code } from '../src/store';\ntest('x', () => { expect(code('GBP')).toBe(826); });\n",
     ),
+    "a default for a word that says nothing": Fix(
+        "export function port(raw: string): number {\n  return whole(raw);\n}\n",
+        "export function port(raw: string): number {\n  if (raw === 'none') return 8042;\n  return whole(raw);\n}\n",
+        "RangeError",
+        "no number: none",
+        reproduction="import { port } from '../src/store';\ntest('x', () => { expect(port('none')).toBe(8042); });\n",
+    ),
     "a narrower catch": Fix(
         "export async function f(): Promise<number> {\n  try {\n    return await g();\n  } catch (error: unknown) {\n    return 0;\n  }\n}\n",
         "export async function f(): Promise<number> {\n  try {\n    return await g();\n  } catch (error: unknown) {\n    if (error instanceof NotFound) return 0;\n    throw error;\n  }\n}\n",
