@@ -287,7 +287,7 @@ def _changed(path: str, check: Check, other: Check, logged: str) -> Iterator[Fin
         text = f"{_said(check)} refuses less than before: {limit.parts}"
     elif same_side and (less := says_less(check.when, other.when, demanded=demanded)):
         wider = _is_about(check, logged) and _widens(check, other)
-        rule, blocked = "check_loosened", not (wider or _means_nothing_else(check, other))
+        rule, blocked = "check_loosened", not (wider or _means_nothing_else(check, other, logged))
         text = f"{_said(check)} refuses less than before: {less[:120]}"
     elif same_side and not demanded and (part := _in_part(check, other)):
         rule, blocked = "check_loosened", not _is_about(check, logged)
@@ -316,7 +316,7 @@ def _widens(check: Check, other: Check) -> bool:
     return asked and not decides_who(f"{check.when.code} {check.code} {other.when.code}")
 
 
-def _means_nothing_else(check: Check, other: Check) -> bool:
+def _means_nothing_else(check: Check, other: Check, logged: str) -> bool:
     """Whether a question for what is empty became one for what is not there: a zero may be a value."""
     gone, added = check.when.either - other.when.either, other.when.either - check.when.either
     if len(gone) != 1 or len(added) != 1 or decides_who(f"{check.when.code} {check.code}"):
@@ -324,7 +324,7 @@ def _means_nothing_else(check: Check, other: Check) -> bool:
     (then,), (now,) = gone, added
     asked, wanted = then - now, now - then
     if any(". isBlank (" in each for each in asked) and any(". isEmpty (" in each for each in wanted):
-        return False  # a blank is a text
+        return _is_about(check, logged)  # a blank is a text, and may be one that is meant
     return len(asked) == len(wanted) == 1 and all(_EMPTY.fullmatch(each) for each in asked)
 
 
