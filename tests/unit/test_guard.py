@@ -438,6 +438,50 @@ def test_a_test_is_added_to_a_class_unless_it_hides_another(findings, base, adde
     assert ("existing_test_changed" not in blocked(found)) is free
 
 
+OF_ITS_OWN = "\n\nclass TestEmpty:\n    def setup_method(self):\n        self.text = '0'\n"
+OWN_TEST = "\n    def test_none(self):\n        assert load(self.text) == 0\n"
+GIVEN = "\n\n@pytest.mark.parametrize('text', %s)\ndef test_more(text):\n    assert load(text)\n"
+MORE = {
+    "a class": (OF_ITS_OWN + OWN_TEST, True),
+    "a class of unittest": (OF_ITS_OWN.replace("TestEmpty", "TestEmpty(unittest.TestCase)") + OWN_TEST, True),
+    "a test with values": (GIVEN % "['1', str(2)]", True),
+    "a class without a test": (OF_ITS_OWN, False),
+    "a class that is skipped": (OF_ITS_OWN + "    pytestmark = pytest.mark.skip\n" + OWN_TEST, False),
+    "a class that is there": (OF_ITS_OWN.replace("TestEmpty", "load") + OWN_TEST, False),
+    "a class that is decorated": (OF_ITS_OWN.replace("class", "@other\nclass") + OWN_TEST, False),
+    "a helper for all": ("\n\ndef setup_module():\n    pass\n" + OF_ITS_OWN + OWN_TEST, False),
+    "values that do something": (GIVEN % "[setattr(load, 'f', print)]", False),
+    "a default that does something": (
+        "\n\ndef test_more(f=setattr(load, 'f', 1)):\n    assert load('1')\n",
+        False,
+    ),
+    "another library": ("\nimport shutil\n" + GIVEN % "['1']", False),
+}
+
+
+@pytest.mark.parametrize(("added", "free"), MORE.values(), ids=MORE)
+def test_tests_are_added_in_a_class_or_with_values_of_their_own(findings, added, free):
+    found = findings(with_test(f"import pytest\nimport unittest\n{TEST}{added}"), with_test(TEST))
+    assert ("existing_test_changed" not in blocked(found)) is free
+    assert ("existing_test_extended" in warned(found)) is free
+
+
+JEST = "describe('load', () => {\n  it('reads', () => {\n    expect(load('1')).toBe(1);\n  });\n});\n"
+GROUPS = {
+    "new": ("describe('empty', () => {", True),
+    "skipped": ("describe.skip('empty', () => {", False),
+    "left out": ("describe('empty', { skip: true }, () => {", False),
+    "there already": ("describe('load', () => {", False),
+}
+
+
+@pytest.mark.parametrize(("head", "free"), GROUPS.values(), ids=GROUPS)
+def test_tests_are_added_in_a_group_of_their_own(findings, head, free):
+    more = f"\n{head}\n  it('is none', () => {{\n    expect(load('')).toBe(0);\n  }});\n}});\n"
+    found = findings({"load.test.js": JEST + more}, {"load.test.js": JEST})
+    assert ("existing_test_changed" not in blocked(found)) is free
+
+
 LIMITS = {
     "asked for elsewhere": ("MAX_SIZE = %s\n", {"check_changed"}),
     "how often it is tried": ("MAX_TRIES = %s\n\n\ndef f():\n    return range(MAX_TRIES)\n", set()),

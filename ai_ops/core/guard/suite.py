@@ -50,6 +50,13 @@ _DEFINES_TEST = re.compile(
     r"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+_{0,2}(?:test|check|should|Test)", re.MULTILINE
 )
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_OF_TESTS = frozenset({"pytest", "unittest"})
+_VALUES = frozenset(
+    {
+        "parametrize", "param", "date", "datetime", "time", "timedelta", "range", "list", "dict", "set",
+        "tuple", "frozenset", "int", "float", "str", "bytes", "object",
+    }
+)  # fmt: skip
 
 
 def is_test_path(path: str) -> bool:
@@ -86,7 +93,8 @@ class _Tests:
 
     ``statements`` are those of the file and of its classes, and each name that is imported. ``tests`` are the
     dumps of plain test functions with their class and name, ``imports`` those of imported names with module
-    and name. ``heirs`` are the classes that extend another one of the file.
+    and name, ``classes`` those of the heads of plain classes, ``helpers`` those of what else stands in a
+    class, with their class. ``heirs`` are the classes that extend another one of the file.
     """
 
     checks: dict[str, int]
@@ -95,6 +103,8 @@ class _Tests:
     tests: dict[str, tuple[str, str]]
     heirs: frozenset[str]
     imports: dict[str, tuple[str, str]]
+    classes: dict[str, str]
+    helpers: dict[str, str]
     words: frozenset[str]
 
 
@@ -125,13 +135,29 @@ def _tests(module: ast.Module) -> _Tests:
         for shown, (prefix, node) in zip(statements, parts, strict=True)
         if isinstance(node, _FUNCTIONS) and _is_plain_test(node)
     }
+    classes = {
+        shown: f"{node.name}::"
+        for shown, (prefix, node) in zip(statements, parts, strict=True)
+        if isinstance(node, ast.ClassDef) and not (prefix or node.decorator_list or node.keywords)
+    }
+    helpers = {
+        shown: prefix
+        for shown, (prefix, node) in zip(statements, parts, strict=True)
+        if prefix and _is_plain_helper(node)
+    }
     imports = {
         shown: (node.module or "", node.names[0].asname or node.names[0].name)
         for shown, (_, node) in zip(statements, parts, strict=True)
         if isinstance(node, ast.ImportFrom) and not node.level
     }
+    imports |= {
+        shown: (node.names[0].name, node.names[0].name)
+        for shown, (_, node) in zip(statements, parts, strict=True)
+        if isinstance(node, ast.Import) and len(node.names) == 1 and not node.names[0].asname
+    }
     words = frozenset(filter(None, map(_word, ast.walk(module))))
-    return _Tests(checks, skips, statements, tests, frozenset(_heirs(parts)), imports, words)
+    heirs = frozenset(_heirs(parts))
+    return _Tests(checks, skips, statements, tests, heirs, imports, classes, helpers, words)
 
 
 def _heirs(parts: Sequence[tuple[str, ast.AST]]) -> Iterator[str]:
@@ -162,7 +188,31 @@ def _parts(node: ast.Module | ast.ClassDef, prefix: str) -> Iterator[tuple[str, 
 
 
 def _is_plain_test(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return node.name.startswith("test") and not node.decorator_list
+    """Whether it is a test that nothing but its values decorates, and that does nothing when it is read."""
+    if not node.name.startswith("test") or not all(map(_gives_values, node.decorator_list)):
+        return False
+    read_at_once = (*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults))
+    return all(map(_makes_a_value, (call for each in read_at_once for call in _calls(each))))
+
+
+def _gives_values(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.parametrize"
+
+
+def _calls(node: ast.AST) -> Iterator[ast.Call]:
+    return (each for each in ast.walk(node) if isinstance(each, ast.Call))
+
+
+def _makes_a_value(call: ast.Call) -> bool:
+    """Whether a call only makes a value, by its name: a class, or what is known to."""
+    name = _name(call.func)
+    return name[:1].isupper() or name in _VALUES
+
+
+def _is_plain_helper(node: ast.AST) -> bool:
+    if isinstance(node, _FUNCTIONS):
+        return not node.decorator_list and not node.name.startswith("test")
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _word(node: ast.AST) -> str:
@@ -183,19 +233,23 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDe
 def _only_adds(before: _Tests, after: _Tests) -> bool:
     """Whether the file only gained new plain test functions, and none that hides another.
 
-    With them names may be imported that the file did not know, from modules that it imports from already.
+    They may stand in a class of their own. With them names may be imported that the file did not know, from
+    modules that it imports from already, and the libraries of tests.
     """
     known = set(before.statements)
     new = [each for each in after.statements if each not in known]
     kept = tuple(each for each in after.statements if each in known)
     tests = [after.tests[each] for each in new if each in after.tests]
-    modules = {module for module, _ in before.imports.values()}
+    modules = {module for module, _ in before.imports.values()} | _OF_TESTS
     imported = [after.imports[each] for each in new if each in after.imports]
+    classes = {after.classes[each] for each in new if each in after.classes}
+    fresh = {place for place in classes if place.removesuffix("::") not in before.words}
+    beside = [each for each in new if after.classes.get(each) in fresh or after.helpers.get(each) in fresh]
     old_names = {name.rpartition("::")[2] for name in before.checks}
     return (
         kept == before.statements
         and bool(tests)
-        and len(tests) + len(imported) == len(new)
+        and len(tests) + len(imported) + len(beside) == len(new)
         and not any(prefix in after.heirs and name in old_names for prefix, name in tests)
         and len(after.checks) == len(before.checks) + len(tests)
         and all(

@@ -10,13 +10,17 @@ from ai_ops.core.guard.syntax.tests import Unit, imports_more, units
 
 
 def only_adds(before: Tree, after: Tree) -> bool:
-    """Whether everything that was there stays as it is, and what is new are plain tests with other names."""
+    """Whether everything that was there stays as it is, and what is new are plain tests with other names.
+
+    They may stand in a group of their own.
+    """
     old, new = units(before), units(after)
+    places = {unit.place for unit in old}
     at, added = 0, 0
     for unit in new:
         if at < len(old) and _same(old[at], unit):
             at += 1
-        elif unit.is_import and unit.plain:
+        elif unit.plain and (unit.is_import or (unit.is_group and unit.place not in places)):
             continue
         elif not (unit.is_test and unit.plain and unit.checks):
             return False

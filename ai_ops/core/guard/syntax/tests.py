@@ -32,6 +32,7 @@ class Unit:
     """One piece of a test file: a test with its name and the number of its checks, or what is beside them.
 
     ``plain`` when nothing keeps a test from being run, and when an import only names what is standard.
+    ``is_group`` of the head of a ``describe`` and its like; ``place`` is its inside.
     """
 
     place: str
@@ -41,6 +42,7 @@ class Unit:
     is_test: bool
     plain: bool
     is_import: bool = False
+    is_group: bool = False
 
 
 def units(tree: Tree) -> list[Unit]:
@@ -58,7 +60,10 @@ def _units(parent: Node, place: str, tree: Tree, depth: int) -> Iterator[Unit]:
         if group is not None:
             name, body, head = group
             inside = f"{place}{name}::"
-            yield Unit(inside, "", f"{marks}{head}", 0, is_test=False, plain=_KEEPS_OUT.search(marks) is None)
+            plain = _KEEPS_OUT.search(marks) is None
+            call = _call(node)
+            is_group = call is not None and len(arguments(call)) == 2
+            yield Unit(inside, "", f"{marks}{head}", 0, is_test=False, plain=plain, is_group=is_group)
             yield from _units(body, inside, tree, depth - 1)
         else:
             yield _unit(node, place, marks, tree)
