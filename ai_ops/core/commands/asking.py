@@ -92,7 +92,7 @@ _LATER: Final = (
     r"|systemd(?! (?:unit|service)s? (?:file|template|for|so)\b))\b"
 )
 _REGISTRIES: Final = (
-    r"(?:pypi|npm|crates\.io|rubygems|maven central|docker ?hub|nuget|packagist|jsr|cpan|the (?:app"
+    r"(?:pypi|npm|crates(?:\.io)?|rubygems|maven central|docker ?hub|nuget|packagist|jsr|cpan|the (?:app"
     r"|play) store)\b"
 )
 

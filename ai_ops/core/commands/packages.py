@@ -10,9 +10,8 @@ from ai_ops.core.commands.naming import names
 from ai_ops.core.commands.places import LOCAL
 
 _USUAL_INDEX = re.compile(
-    r"https?://(pypi\.org|files\.pythonhosted\.org|registry\.npmjs\.org"
-    r"|registry\.yarnpkg\.com"
-    r"|rubygems\.org|proxy\.golang\.org|crates\.io)(/|$)"
+    r"https?://((pypi|files\.pythonhosted|registry\.npmjs|rubygems|proxy\.golang)\.org"
+    r"|(registry\.yarnpkg)\.com|(crates)\.io)(/|$)"
 )
 USUAL_SOURCE = re.compile(r"(git\+)?(https|ssh)://(git@)?(github\.com|gitlab\.com|bitbucket\.org)/")
 _INSTALLERS = names("pip pip3 uv poetry npm yarn pnpm gem cargo go bun pipx conda composer bundle uvx")
