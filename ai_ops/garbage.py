@@ -21,6 +21,11 @@ def loading() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()
-        gc.set_threshold(*_THRESHOLDS)
+        keep_what_is_here()
         gc.enable()
+
+
+def keep_what_is_here() -> None:
+    """Look for garbage rarely from now on, and never among what is there already."""
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)

@@ -297,13 +297,10 @@ class Agent:
         self._change.positions[progress.stream] = progress.position
 
     def _take_records(self, records: Sequence[Record], source: int) -> None:
-        now = time.time()
-        for record in records:
-            event = self._intake.take(record, source, now)
-            if event is not None:
-                encoded = encode(event)
-                self._held_bytes += len(encoded)
-                self._change.events.append(Outgoing(event["event_id"], 1, encoded))
+        for event in self._intake.take(records, source, time.time()):
+            encoded = encode(event)
+            self._held_bytes += len(encoded)
+            self._change.events.append(Outgoing(event["event_id"], 1, encoded))
 
     def _settle_counts(self, *, everything: bool = False) -> None:
         if self._spool.room() > 0:  # else the counts go on where they are, durably

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ai_ops.agent.dedup import DedupWindows, Sighting, Window
 from ai_ops.agent.kinds import Kinds, occurred_at
-from ai_ops.agent.options import Options
+from ai_ops.agent.options import Options, Source
 from ai_ops.agent.release import Release
 from ai_ops.agent.stamps import STAMPED_BYTES
 from ai_ops.agent.wire import encode, redated, to_wire
@@ -35,32 +35,32 @@ class Intake:
         )
         self._release = Release(options.release, options.release_file)
         self._kinds = Kinds(self._redactor)
-        self._scopes: dict[tuple[int, str], str] = {}
         self._ignored = [tuple(word.encode() for word in s.ignore) for s in options.sources]
 
-    def take(self, record: Record, source: int, now: float) -> dict[str, Any] | None:
-        """Return the event when it is to be shipped now; None when the record was ignored or counted."""
-        ignored = self._ignored[source]
-        if ignored and any(word in record.raw for word in ignored):
-            return None
-        release = self._options.sources[source].release or self._release.current(now)
-        scope = self._scope(source, release)
-        description: Description | None = None
-        if self._options.dedup_window_seconds > 0:
-            fingerprint, description = self._kinds.of(record.raw, scope, record.level)
+    def take(self, records: Sequence[Record], source: int, now: float) -> Iterator[dict[str, Any]]:
+        """Yield the events that are to be shipped now; a record that is ignored or counted gives none."""
+        of = self._options.sources[source]
+        release = of.release or self._release.current(now)
+        if ignored := self._ignored[source]:
+            records = [record for record in records if not any(word in record.raw for word in ignored)]
+        if self._options.dedup_window_seconds <= 0:
+            for record in records:
+                description = self._kinds.describe(record.raw, record.level)
+                yield self._event(record, of, release, description, now)
+            return
+        scope = self._scope(of, release)
+        for record in records:
+            fingerprint, known = self._kinds.of(record.raw, scope, record.level)
             key = f"{scope}:{fingerprint}"
             sighting = self._windows.see(key, now, (record.raw[:STAMPED_BYTES], record.time))
             if sighting is Sighting.REPEAT:
-                return None
-        else:
-            key, sighting = "", Sighting.FIRST
-        event = self._event(
-            record, source, release, description or self._kinds.describe(record.raw, record.level), now
-        )
-        if sighting is Sighting.FIRST:
-            return event
-        self._windows.describe(key, encode(event))
-        return None
+                continue
+            description = known or self._kinds.describe(record.raw, record.level)
+            event = self._event(record, of, release, description, now)
+            if sighting is Sighting.FIRST:
+                yield event
+            else:
+                self._windows.describe(key, encode(event))
 
     def date(self, window: Window, now: float) -> None:
         """Give a window's event the time of the last repeat that it counts."""
@@ -69,20 +69,14 @@ class Intake:
             window.event = redated(window.event, occurred_at(head, now, time))
             window.latest = None
 
-    def _scope(self, source: int, release: str) -> str:
+    def _scope(self, of: Source, release: str) -> str:
         """Name what a count may not mix: repository, service, environment and deployed commit."""
-        if (source, release) not in self._scopes:
-            of = self._options.sources[source]
-            parts = (of.repo_url, of.service, of.environment, release)
-            self._scopes[source, release] = hashlib.blake2b(
-                "\0".join(parts).encode(), digest_size=8
-            ).hexdigest()
-        return self._scopes[source, release]
+        parts = (of.repo_url, of.service, of.environment, release)
+        return hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
 
     def _event(
-        self, record: Record, source: int, release: str, description: Description, now: float
+        self, record: Record, of: Source, release: str, description: Description, now: float
     ) -> dict[str, Any]:
-        of = self._options.sources[source]
         # The same record told to another repository is another event: there, nothing is known of it.
         name = f"{self._options.node}\0{record.identity}\0{record.offset}\0{of.repo_url}"
         error, level = description

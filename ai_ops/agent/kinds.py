@@ -120,7 +120,7 @@ class _Outlines:
         if known is None:
             self._meet(outline)
             return _shape(raw, scope)
-        kept = b"".join([raw[part] for part in known.kept])
+        kept = b"".join([raw[part] for part in known.kept]) if known.kept else b""
         codes = b"\0".join(digits_in(_undated(raw))) if known.coded else b""
         key = (scope, kept, codes)
         shape = known.shapes.get(key)

@@ -77,6 +77,12 @@ def digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
+def tail_of(before: bytes, raw: bytes, used: int) -> bytes:
+    """Return the last bytes of what was used, as many as tell the file: of ``before`` and ``raw[:used]``."""
+    recent = raw[max(0, used - TAIL_BYTES) : used]
+    return recent if len(recent) == TAIL_BYTES else (before + recent)[-TAIL_BYTES:]
+
+
 def identity_of(device: int, inode: int, generation: int, beginning: bytes) -> str:
     """Name one content: from its first line, so that a growing file keeps its name."""
     line = beginning[:_FIRST_LINE_BYTES].split(b"\n", 1)[0]

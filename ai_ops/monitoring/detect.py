@@ -90,6 +90,8 @@ class Detector:
 
     def is_error(self, line: bytes) -> bool:
         """Whether a line that was hit begins an error."""
+        if _ERROR_FIRST.match(line, 0, _LEVEL_WINDOW) and b"level=" not in line:
+            return True
         asked, answer = self._last
         if line != asked:  # what ends a record is asked about twice: it may begin the next one
             answer = self._decided(line)
@@ -97,8 +99,6 @@ class Detector:
         return answer
 
     def _decided(self, line: bytes) -> bool:
-        if _ERROR_FIRST.match(line, 0, _LEVEL_WINDOW) and b"level=" not in line:
-            return True
         if line.startswith(_DOCKER_JSON):
             line = unwrap(line.decode("utf-8", "replace")).text.encode("utf-8", "replace")
         if self._own and _holds_any(line, self._own):

@@ -14,7 +14,6 @@ from enum import Enum, auto
 from functools import partial
 from typing import NamedTuple
 
-from ai_ops.core.stacktrace import leads
 from ai_ops.monitoring.checkpoint import (
     HEAD_BYTES,
     TAIL_BYTES,
@@ -22,14 +21,14 @@ from ai_ops.monitoring.checkpoint import (
     digest,
     identity_of,
     still_the_same,
+    tail_of,
 )
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.encoding import Encoding, cleaned, encoding_of, shortened
 from ai_ops.monitoring.log_file import PACKED, open_log
-from ai_ops.monitoring.multiline import CUT, MAX_LINE_BYTES, Fed, Joiner, stands_alone
-from ai_ops.monitoring.plain import plain_end
+from ai_ops.monitoring.multiline import CUT, MAX_LINE_BYTES
 from ai_ops.monitoring.rotation import family
-from ai_ops.monitoring.search import Hits
+from ai_ops.monitoring.scan import Chunk, Scanner
 
 CHUNK_BYTES = 128 << 10
 CONTEXT_LINES = 20
@@ -38,7 +37,6 @@ _CONTEXT_LINE_BYTES = 1000
 # A last line without an end is taken as it is when nothing came for this long.
 _PARTIAL_SECONDS = 5.0
 _NUL_RUN = bytes(16)
-_LEAD_BYTES = 4096
 
 
 class Record(NamedTuple):
@@ -62,15 +60,6 @@ class Reading:
 
     records: list[Record]
     more: bool
-
-
-class _Lead(NamedTuple):
-    """A line of no record, which a call behind it makes an error's: its place, what stood before, its end."""
-
-    line: bytes
-    offset: int
-    tail: bytes
-    end: int
 
 
 class Pace(Enum):
@@ -110,10 +99,7 @@ class FollowedFile:
         self._start = checkpoint
         self._identity = checkpoint.identity
         self._position = checkpoint.offset
-        self._detector = detector
-        self._joiner = Joiner(debounce_seconds)
-        self._open_tail = b""
-        self._before: _Lead | None = None  # the last line that was read, when it is of no record
+        self._scanner = Scanner(detector, debounce_seconds)
         self._want = CHUNK_BYTES
         self._pace = Pace.ON
         self._skipping = checkpoint.skipping  # the rest of an over-long line is passed
@@ -171,8 +157,8 @@ class FollowedFile:
     def checkpoint(self) -> Checkpoint:
         """How far everything before is done; never inside a record that is still open."""
         offset, tail, skipping = self._position, self._tail, self._skipping
-        if self._joiner.is_open:
-            offset, tail, skipping = self._joiner.offset, self._open_tail, False
+        if self._scanner.is_open:
+            (offset, tail), skipping = self._scanner.begin, False
         head = self._head[:offset]
         return Checkpoint(
             *self.key,
@@ -193,7 +179,7 @@ class FollowedFile:
     @property
     def _done_at(self) -> float:
         at_end = self._seen is not None and self._position == self._length
-        return self._verified_at if at_end and not self._joiner.is_open else 0.0
+        return self._verified_at if at_end and not self._scanner.is_open else 0.0
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes at ``offset``, as they are in the file now; fewer only at its end."""
@@ -229,12 +215,12 @@ class FollowedFile:
     @property
     def waits_until(self) -> float | None:
         """When the open record is due, in monotonic seconds; None when there is none."""
-        return self._joiner.deadline if self._joiner.is_open else None
+        return self._scanner.deadline if self._scanner.is_open else None
 
     @property
     def open_bytes(self) -> int:
         """How many bytes the open records hold."""
-        return self._joiner.size if self._joiner.is_open else 0
+        return self._scanner.size
 
     def read(self, limit: int, now: float, *, final: bool = False, pace: Pace = Pace.ON) -> Reading | None:
         """Read the next chunk.
@@ -286,7 +272,7 @@ class FollowedFile:
 
     def end_record(self) -> list[Record]:
         """End the open records, if there are any."""
-        return self._close() if self._joiner.is_open else []
+        return self._given(self._scanner.close())
 
     def _by_time(self, now: float, end: int | None) -> Reading | None:
         """Do what is due by time alone."""
@@ -317,15 +303,15 @@ class FollowedFile:
         if end == 0 and not at_end and self._want < MAX_LINE_BYTES:
             self._want *= 2
             return Reading([], more=True)
-        records: list[Record] = []
         if end == 0 and not at_end:
-            self._skipping = self._scan(text + CUT + b"\n", raw, records, limit, now) > 0
+            records, used = self._scan(text + CUT + b"\n", raw, limit, now)
+            self._skipping = used > 0
             if self._skipping:  # else there is no room for it yet
                 self._advance(raw, len(raw))
             return Reading(records, more=True)
         self._want = CHUNK_BYTES
         whole = text + b"\n" if final and at_end and end < len(text) else text[:end]
-        used = self._scan(whole, raw, records, limit, now) if whole else 0
+        records, used = self._scan(whole, raw, limit, now) if whole else ([], 0)
         self._advance(raw, min(len(raw), self._encoding.raw_offset(whole, min(used, len(text)))))
         return Reading(records, more=used < len(whole) or not at_end)
 
@@ -346,96 +332,22 @@ class FollowedFile:
         """Move the position over ``raw[:used]`` and remember the bytes that tell the file."""
         if len(self._head) < HEAD_BYTES:  # as long as it is short it is all that was used
             self._head = (self._head + raw[: min(used, HEAD_BYTES)])[:HEAD_BYTES]
-        self._tail = self._tail_at(raw, used)
+        self._tail = tail_of(self._tail, raw, used)
         self._position += used
 
-    def _tail_at(self, raw: bytes, used: int) -> bytes:
-        recent = raw[max(0, used - TAIL_BYTES) : used]
-        return recent if len(recent) == TAIL_BYTES else (self._tail + recent)[-TAIL_BYTES:]
-
-    def _scan(self, text: bytes, raw: bytes, records: list[Record], limit: int, now: float) -> int:
-        """Find and join the records of whole lines; return how much of ``text`` was used."""
-        hits = self._detector.hits(text)
-        joiner, before = self._joiner, self._before
-        self._before = None
-        position, size = 0, len(text)
-        free = 0  # from here on no line belongs to a record
-        while position < size:
-            if joiner.is_open or joiner.has_late:
-                end = text.find(b"\n", position)
-                line = cleaned(text[position:end])
-                is_error = partial(self._is_error, hits, position, end, line)
-                if not joiner.is_open:
-                    if joiner.is_late(line, is_error):
-                        position = end + 1
-                    free = position
-                    continue
-                if free < position and leads(cleaned(text[free : position - 1][-_LEAD_BYTES:]), line):
-                    records.extend(self._close())  # what was taken for a stranger is another error
-                    continue
-                fed = joiner.feed(line, is_error)
-                if fed is Fed.BESIDE and joiner.has_room(now, limit - len(records)):
-                    joiner.begin(line, self._position + self._encoding.raw_offset(text, position), now)
-                elif fed in (Fed.BESIDE, Fed.OVER):
-                    records.extend(self._close())
-                    limit = len(records) if self._pace is Pace.GIVE_WAY else limit
-                    free = position
-                    continue
-                free = position if fed is Fed.STRANGER else end + 1
-                position = end + 1
-                continue
-            hit = hits.next(position)
-            if hit < 0:
-                break
-            start = text.rfind(b"\n", position, hit) + 1 or position
-            end = text.find(b"\n", hit)
-            line = cleaned(text[start:end])
-            if self._detector.is_error(line):
-                if len(records) >= limit:
-                    return start
-                at = self._encoding.raw_offset(text, start)
-                if stands_alone(line, text, end + 1):
-                    records.append(self._record_of(line, self._position + at))
-                elif (stop := plain_end(line, text, end + 1, self._detector.is_error)) >= 0:
-                    records.append(self._record_of(line + text[end:stop], self._position + at))
-                    end = stop
-                else:
-                    self._open_tail = self._tail_at(raw, at)
-                    joiner.begin(line, self._position + at, now)
-                free = end + 1
-            elif (lead := self._lead(text, raw, free, start, before)) and leads(lead.line, line):
-                if len(records) >= limit:
-                    self._before = lead
-                    return start
-                self._open_tail = lead.tail
-                joiner.begin(lead.line, lead.offset, now)
-                free = position = start  # the call joins it
-                continue
-            position = end + 1
-        if not joiner.is_open:
-            self._before = self._lead(text, raw, free, size, None)
-        return size
-
-    def _lead(self, text: bytes, raw: bytes, free: int, start: int, before: _Lead | None) -> _Lead | None:
-        """Return the line before ``start``, when it is of no record; ``before`` stood before ``text``."""
-        if start <= free:
-            return before if start == 0 and before and before.end == self._position else None
-        begin = text.rfind(b"\n", free, start - 1) + 1 or free
-        at, end = (self._position + self._encoding.raw_offset(text, place) for place in (begin, start))
-        line = cleaned(text[begin : start - 1][:_LEAD_BYTES])
-        return _Lead(line, at, self._tail_at(raw, at - self._position), end)
-
-    def _is_error(self, hits: Hits, position: int, end: int, line: bytes) -> bool:
-        return 0 <= hits.next(position) < end and self._detector.is_error(line)
+    def _scan(self, text: bytes, raw: bytes, limit: int, now: float) -> tuple[list[Record], int]:
+        """Find and join the records of whole lines; return how much of ``text`` was used, too."""
+        chunk = Chunk(text, raw, self._position, self._tail, self._encoding)
+        found, used = self._scanner.scan(chunk, limit, now, give_way=self._pace is Pace.GIVE_WAY)
+        return self._given(found), used
 
     def _close_due(self, now: float) -> list[Record]:
-        return self._close(on_time=True) if self._joiner.is_open and now >= self._joiner.deadline else []
+        is_due = self._scanner.is_open and now >= self._scanner.deadline
+        return self._given(self._scanner.close(on_time=True)) if is_due else []
 
-    def _close(self, *, on_time: bool = False) -> list[Record]:
-        return [self._record_of(raw, offset) for offset, raw in self._joiner.close(on_time=on_time)]
-
-    def _record_of(self, raw: bytes, offset: int) -> Record:
-        return Record(raw, self.path, self._identity, offset, partial(self._context, offset))
+    def _given(self, found: list[tuple[int, bytes]]) -> list[Record]:
+        path, identity, context = self.path, self._identity, self._context
+        return [Record(raw, path, identity, offset, partial(context, offset)) for offset, raw in found]
 
     def _context(self, offset: int) -> tuple[bytes, ...]:
         """Return up to ``CONTEXT_LINES`` whole lines before ``offset``."""

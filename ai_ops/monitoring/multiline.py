@@ -254,17 +254,6 @@ class Joiner:
         return bool(records)
 
 
-def stands_alone(line: bytes, text: bytes, begin: int) -> bool:
-    """Whether an error's line and the one after it, which begins there in the text, plainly are two records.
-
-    True for ordinary messages that begin with the same date. It saves most of the work in most logs.
-    """
-    date = date_of(line)
-    if not date or not text.startswith(date, begin):
-        return False
-    return not names_trace(line) and not names_trace(text[begin : text.find(b"\n", begin) + 1])
-
-
 def names_trace(line: bytes) -> bool:
     """Whether a line could begin a trace; those who know traces decide."""
     return _seen_to_name(line.translate(EACH_DIGIT_0)) if len(line) <= _REMEMBERED_BYTES else _names(line)

@@ -8,16 +8,15 @@ has line by line, at a tenth of the price. Whatever is not plain is left to the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from ai_ops.monitoring.encoding import cleaned
 from ai_ops.monitoring.multiline import EACH_DIGIT_0, date_of, names_trace, writer_of_line
 
 _LONGEST = 64 << 10
 _LOUD = re.compile(rb"\b(?:ERROR|CRITICAL|FATAL|SEVERE)\b")
 _LOUD_WINDOW = 64
-# Heads that are the same here are by the same writer; most are, and that is cheaply seen.
-_BEHIND_TIME = slice(24, 64)
 # So many lines of others the joiner would step over before it gives a trace up.
 _STRANGERS = 3
 # The last line of a traceback has a small letter, so that no level is taken for an exception.
@@ -35,39 +34,64 @@ _REMEMBERED_BYTES = 4096
 _PLAIN = re.compile(_PYTHON + rb"|" + _NAME + rb"(?:" + _JAVA + rb"|" + _NODE + rb")")
 
 
-def plain_end(line: bytes, text: bytes, begin: int, is_error: Callable[[bytes], bool]) -> int:
-    """Return where the newline of a record's last line is in ``text``, or -1 when it is not plain.
+def plain_records(
+    line: bytes,
+    text: bytes,
+    end: int,
+    is_error: Callable[[bytes], bool],
+    is_hit: Callable[[int, int], bool],
+) -> Iterator[tuple[bytes, int]]:
+    """Yield the records in a row that plainly are whole: each and where the newline of its last line is.
 
     Args:
-        line: the error's own line.
+        line: the first one's own line, cleaned.
         text: the chunk.
-        begin: where the next line begins in it.
-        is_error: whether a line begins an error.
+        end: where the newline of ``line`` is in it.
+        is_error: whether a line begins an error, if it is hit.
+        is_hit: whether an error may be between two places of the text; never asked of what was not yielded.
     """
     date = date_of(line)
-    if not date or not _may_stand_above(line):
+    writer = None
+    while date:
+        if text.startswith(date, end + 1):
+            if not names_trace(line) and not names_trace(text[end + 1 : text.find(b"\n", end + 1) + 1]):
+                yield line, end
+            return
+        if not _may_stand_above(line) or (stop := _trace_end(text, end, date)) < 0:
+            return
+        after = text.find(b"\n", stop + 1)
+        following = cleaned(text[stop + 1 : after])
+        # No frame can follow: the same writer's next error does, or more lines than are stepped over.
+        if not is_error(following):
+            if _strangers_follow(text, after, date):
+                yield line + text[end:stop], stop
+            return
+        next_writer = writer_of_line(following)
+        if next_writer != (writer_of_line(line) if writer is None else writer):
+            return
+        yield line + text[end:stop], stop
+        if not is_hit(stop + 1, after):
+            return
+        line, end, writer = following, after, next_writer
+
+
+def _trace_end(text: bytes, end: int, date: bytes) -> int:
+    """Return where the last newline of a plain trace is, or -1; its first line begins after ``end``."""
+    stop = text.find(b"\n" + date, end + 1, end + 1 + _LONGEST)
+    if stop < 0:
         return -1
-    end = text.find(b"\n" + date, begin, begin + _LONGEST)
-    if end < 0:
-        return -1
-    body = text[begin : end + 1]
-    if not _is_plain(body) or not _is_over(line, text, end + 1, date, is_error):
-        return -1
-    return end
+    body = text[end + 1 : stop + 1]
+    short = len(body) <= _REMEMBERED_BYTES
+    return stop if (_seen_to_be_plain(body.translate(EACH_DIGIT_0)) if short else _fits(body)) else -1
 
 
 def _may_stand_above(line: bytes) -> bool:
-    if len(line) > _REMEMBERED_BYTES:
-        return _is_loud(line)
-    return _seen_to_be_loud(line.translate(EACH_DIGIT_0))
+    short = len(line) <= _REMEMBERED_BYTES
+    return _seen_to_be_loud(line.translate(EACH_DIGIT_0)) if short else _is_loud(line)
 
 
 def _is_loud(line: bytes) -> bool:
     return not names_trace(line) and _LOUD.search(line, 0, _LOUD_WINDOW) is not None
-
-
-def _is_plain(body: bytes) -> bool:
-    return _seen_to_be_plain(body.translate(EACH_DIGIT_0)) if len(body) <= _REMEMBERED_BYTES else _fits(body)
 
 
 def _fits(body: bytes) -> bool:
@@ -79,15 +103,10 @@ _seen_to_be_loud = lru_cache(maxsize=128)(_is_loud)
 _seen_to_be_plain = lru_cache(maxsize=128)(_fits)
 
 
-def _is_over(line: bytes, text: bytes, after: int, date: bytes, is_error: Callable[[bytes], bool]) -> bool:
-    """Whether no frame can follow: the same writer's next error does, or more lines than are stepped over."""
-    stop = text.find(b"\n", after)
-    following = text[after:stop]
-    if is_error(following):
-        alike = following[_BEHIND_TIME] == line[_BEHIND_TIME]
-        return alike or writer_of_line(following) == writer_of_line(line)
+def _strangers_follow(text: bytes, end: int, date: bytes) -> bool:
+    """Whether so many dated lines follow after ``end`` that the joiner gives a trace up."""
     for _ in range(_STRANGERS):
-        if stop < 0 or not text.startswith(date, stop + 1):
+        if end < 0 or not text.startswith(date, end + 1):
             return False
-        stop = text.find(b"\n", stop + 1)
-    return stop >= 0
+        end = text.find(b"\n", end + 1)
+    return end >= 0

@@ -29,9 +29,13 @@ def intake(*, window=3600.0, **source):
     return Intake(options, windows), windows
 
 
+def taken_by(made, *records, now=NOW):
+    return list(made.take(records, 0, now))
+
+
 def test_an_event_is_what_the_interface_says():
     made, _ = intake(window=0.0)
-    event = made.take(record("2026-03-01 12:00:00Z ERROR db: no connection\nmore", 17), 0, NOW)
+    (event,) = taken_by(made, record("2026-03-01 12:00:00Z ERROR db: no connection\nmore", 17))
     first, last = "schema_version event_id occurred_at node service", "environment release repo source"
     assert list(event) == f"{first} {last} level context error count".split()
     assert event["occurred_at"] == "2026-03-01T12:00:00.000Z"
@@ -44,7 +48,8 @@ def test_an_event_is_what_the_interface_says():
 
 def test_the_same_record_has_the_same_id_and_another_place_another():
     made, _ = intake(window=0.0)
-    ids = [made.take(record("ERROR x", offset), 0, NOW)["event_id"] for offset in (0, 0, 9)]
+    records = (record("ERROR x", offset) for offset in (0, 0, 9))
+    ids = [event["event_id"] for event in taken_by(made, *records)]
     assert ids[0] == ids[1] != ids[2]
 
 
@@ -52,24 +57,23 @@ def test_the_same_record_for_another_repository_is_another_event():
     ids = []
     for repository in ("https://git.example/a/b", "https://git.example/a/c", "https://git.example/a/b"):
         options = Options(sources=(Source("a.log", repository),), dedup_window_seconds=0.0, node="node-1")
-        ids.append(Intake(options, DedupWindows(0.0)).take(record("ERROR x"), 0, NOW)["event_id"])
+        (event,) = taken_by(Intake(options, DedupWindows(0.0)), record("ERROR x"))
+        ids.append(event["event_id"])
     assert ids[0] == ids[2] != ids[1]
 
 
 def test_secrets_leave_neither_in_the_excerpt_nor_in_the_context():
     made, _ = intake(window=0.0)
     text = record("ERROR login with agent-key-4711 failed")
-    event = made.take(text._replace(context=lambda: (b"sent X-API-Key: agent-key-4711",)), 0, NOW)
+    (event,) = taken_by(made, text._replace(context=lambda: (b"sent X-API-Key: agent-key-4711",)))
     assert "agent-key-4711" not in str(event)
 
 
 def test_repeats_with_other_numbers_are_counted():
     made, windows = intake()
-    taken = [
-        made.take(record(f"2026-03-01 12:00:0{n},{n}23 ERROR request {n} took {n}7 ms", n), 0, NOW)
-        for n in range(5)
-    ]
-    assert [bool(event) for event in taken] == [True, False, False, False, False]
+    lines = [f"2026-03-01 12:00:0{n},{n}23 ERROR request {n} took {n}7 ms" for n in range(5)]
+    (event,) = taken_by(made, *(record(line, n) for n, line in enumerate(lines)))
+    assert event["source"]["offset"] == 0
     windows.settle(NOW, everything=True)
     assert [window.count for window in windows.take_settled()] == [4]
 
@@ -80,14 +84,15 @@ def test_another_release_opens_another_window(tmp_path):
     )
     made = Intake(options, DedupWindows(3600))
     (tmp_path / "release").write_text("one\n")
-    assert made.take(record("ERROR x"), 0, NOW)["release"] == "one"
+    assert [event["release"] for event in taken_by(made, record("ERROR x"))] == ["one"]
     (tmp_path / "release").write_text("two\n")
-    assert made.take(record("ERROR x", 1), 0, NOW + 2)["release"] == "two"
+    assert [event["release"] for event in taken_by(made, record("ERROR x", 1), now=NOW + 2)] == ["two"]
 
 
 def test_what_is_to_be_ignored_is_passed_over():
     made, _ = intake(ignore=("health check",))
-    assert made.take(record("ERROR health check failed"), 0, NOW) is None
+    events = taken_by(made, record("ERROR health check failed"), record("ERROR x", 1))
+    assert [event["source"]["offset"] for event in events] == [1]
 
 
 _TEXTS = [

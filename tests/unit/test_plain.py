@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ai_ops.monitoring import followed
+from ai_ops.monitoring import scan
 from ai_ops.monitoring.detect import Detector
-from ai_ops.monitoring.plain import plain_end
+from ai_ops.monitoring.plain import plain_records
 from tests.support.joining import records_of
 
 DATA = Path(__file__).parent.parent / "data" / "stacktraces"
@@ -28,6 +28,8 @@ CHAIN = ["", "During handling of the above exception, another exception occurred
 PIECES = st.sampled_from(
     [
         [f"{STAMP} ERROR [main] shop: failed"],
+        [f"{STAMP} ERROR [main] shop: failed", *PYTHON],
+        [f"{STAMP} ERROR [main] shop: again", *JAVA],
         [f"{STAMP} ERROR [exec-2] shop: failed"],
         [f"{STAMP} ERROR java.lang.XError: failed"],
         [f"{STAMP} CRITICAL failed"],
@@ -52,7 +54,7 @@ PIECES = st.sampled_from(
 
 def slowly(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     with monkeypatch.context() as patched:
-        patched.setattr(followed, "plain_end", lambda *_: -1)
+        patched.setattr(scan, "plain_records", lambda *_: ())
         return records_of(tmp_path, text)
 
 
@@ -61,6 +63,15 @@ def slowly(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> list[s
 def test_the_stroke_and_the_joiner_give_the_same_records(tmp_path, monkeypatch, pieces) -> None:
     text = "".join(f"{line}\n" for piece in pieces for line in piece)
     assert records_of(tmp_path, text) == slowly(tmp_path, text, monkeypatch)
+
+
+def test_a_run_of_plain_traces_goes_on_behind_one_that_others_may_have_interrupted(tmp_path) -> None:
+    errors = [[f"{STAMP} ERROR [main] failed {n}", *PYTHON[:-1], f"ValueError: of {n}"] for n in range(5)]
+    lines = [
+        line for error in errors for line in ([*error, f"{STAMP} INFO fine"] if error is errors[2] else error)
+    ]
+    found = records_of(tmp_path, "\n".join([*lines, ""]))
+    assert [record.split("\n") for record in found] == errors
 
 
 @pytest.mark.parametrize("file", sorted(DATA.rglob("*.txt")), ids=lambda file: str(file.relative_to(DATA)))
@@ -84,11 +95,15 @@ def test_lines_that_are_cleaned_are_cleaned_by_both(ending, tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("trace", [PYTHON, JAVA, NODE], ids=["python", "java", "node"])
-def test_a_plain_trace_below_a_dated_error_is_taken_at_one_stroke(trace) -> None:
-    head = f"{STAMP} ERROR [main] failed"
-    text = "\n".join([head, *trace, head, ""]).encode()
-    end = plain_end(head.encode(), text, len(head) + 1, Detector().is_error)
-    assert text[:end].decode().split("\n") == [head, *trace]
+def test_plain_traces_below_dated_errors_are_taken_at_one_stroke(trace) -> None:
+    one = [f"{STAMP} ERROR [main] failed", *trace]
+    lone = f"{STAMP} ERROR [main] alone"
+    text = "\n".join([*one, *one, lone, f"{STAMP} INFO fine", ""]).encode()
+    is_error = Detector().is_error
+    found = list(plain_records(one[0].encode(), text, len(one[0]), is_error, lambda *_: True))
+    assert [raw.decode().split("\n") for raw, _ in found] == [one, one, [lone]]
+    assert [text[end : end + 1] for _, end in found] == [b"\n"] * 3
+    assert text[found[1][1] + 1 :].startswith(lone.encode())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,245 @@
+"""The records in the lines of one file, chunk by chunk."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+from ai_ops.core.stacktrace import leads
+from ai_ops.monitoring.checkpoint import tail_of
+from ai_ops.monitoring.detect import Detector
+from ai_ops.monitoring.encoding import Encoding, cleaned
+from ai_ops.monitoring.multiline import Fed, Joiner
+from ai_ops.monitoring.plain import plain_records
+
+_LEAD_BYTES = 4096
+
+
+class Chunk(NamedTuple):
+    """Whole lines of a file: ``text``, which begins with ``raw`` at ``position`` in the file.
+
+    ``tail`` is the bytes before that, as many as tell the file.
+    """
+
+    text: bytes
+    raw: bytes
+    position: int
+    tail: bytes
+    encoding: Encoding
+
+    def offset(self, place: int) -> int:
+        """Return where in the file ``text[place]`` is."""
+        return self.position + self.encoding.raw_offset(self.text, place)
+
+    def tail_at(self, place: int) -> bytes:
+        """Return the bytes before ``text[place]`` that tell the file."""
+        return tail_of(self.tail, self.raw, self.encoding.raw_offset(self.text, place))
+
+
+class _Lead(NamedTuple):
+    """A line of no record, which a call behind it makes an error's: its place, what stood before, its end."""
+
+    line: bytes
+    offset: int
+    tail: bytes
+    end: int
+
+
+class Scanner:
+    """Finds and joins the records of one content of one file.
+
+    Args:
+        detector: which lines begin an error.
+        debounce_seconds: how long a record may wait for its lines.
+    """
+
+    def __init__(self, detector: Detector, debounce_seconds: float) -> None:
+        self._detector = detector
+        self._joiner = Joiner(debounce_seconds)
+        self._open_tail = b""
+        self._before: _Lead | None = None  # the last line of the last chunk, when it is of no record
+
+    @property
+    def is_open(self) -> bool:
+        """Whether records wait for more lines."""
+        return self._joiner.is_open
+
+    @property
+    def begin(self) -> tuple[int, bytes]:
+        """Where in the file the first of the open records begins, and the bytes before that."""
+        return self._joiner.offset, self._open_tail
+
+    @property
+    def deadline(self) -> float:
+        """When the open records are due, in monotonic seconds."""
+        return self._joiner.deadline
+
+    @property
+    def size(self) -> int:
+        """How many bytes the open records hold."""
+        return self._joiner.size if self._joiner.is_open else 0
+
+    def scan(
+        self, chunk: Chunk, limit: int, now: float, *, give_way: bool
+    ) -> tuple[list[tuple[int, bytes]], int]:
+        """Find the records of a chunk.
+
+        Args:
+            chunk: what follows the last one.
+            limit: how many records may be taken, at least 1.
+            now: monotonic seconds.
+            give_way: begin no record when those that were open are over.
+
+        Returns:
+            The records, each as its offset in the file and its joined lines; how much of the text was used.
+        """
+        before, self._before = self._before, None
+        scan = _Scan(chunk, self._detector, self._joiner, before, now, limit, give_way=give_way)
+        used = scan.run()
+        self._open_tail = self._open_tail if scan.open_tail is None else scan.open_tail
+        self._before = scan.lead
+        return scan.records, used
+
+    def close(self, *, on_time: bool = False) -> list[tuple[int, bytes]]:
+        """End the open records, which it returns as ``scan`` does.
+
+        ``on_time``: because their time is up, more of them may follow.
+        """
+        return self._joiner.close(on_time=on_time) if self.is_open else []
+
+
+class _Scan:
+    """One way through one chunk.
+
+    ``lead`` is its last line, when that is of no record. ``open_tail`` is the bytes before the record that
+    it opened first.
+    """
+
+    def __init__(
+        self,
+        chunk: Chunk,
+        detector: Detector,
+        joiner: Joiner,
+        before: _Lead | None,
+        now: float,
+        limit: int,
+        *,
+        give_way: bool,
+    ) -> None:
+        self.records: list[tuple[int, bytes]] = []
+        self.lead: _Lead | None = None
+        self.open_tail: bytes | None = None
+        self._chunk = chunk
+        self._detector = detector
+        self._hits = detector.hits(chunk.text)
+        self._joiner = joiner
+        self._before = before
+        self._now = now
+        self._limit = limit
+        self._give_way = give_way
+        self._position = 0
+        self._free = 0  # from here on no line belongs to a record
+
+    def run(self) -> int:
+        """Go on until there is no more text, or no more room; return how much was used."""
+        joiner, size = self._joiner, len(self._chunk.text)
+        while self._position < size:
+            if joiner.is_open:
+                self._offer()
+            elif joiner.has_late:
+                self._pass_late()
+            elif not self._begin_next():
+                return self._position
+        if not joiner.is_open:
+            self.lead = self._lead_of(size)
+        return size
+
+    def _offer(self) -> None:
+        """Offer the next line to the open records."""
+        text, position, joiner = self._chunk.text, self._position, self._joiner
+        line, end = self._line_at(position)
+        if self._free < position and leads(cleaned(text[self._free : position - 1][-_LEAD_BYTES:]), line):
+            self._close()  # what was taken for a stranger is another error
+            return
+        fed = joiner.feed(line, partial(self._is_error, line, position, end))
+        if fed is Fed.BESIDE and joiner.has_room(self._now, self._limit - len(self.records)):
+            joiner.begin(line, self._chunk.offset(position), self._now)
+        elif fed in (Fed.BESIDE, Fed.OVER):
+            self._close()
+            if self._give_way:
+                self._limit = len(self.records)
+            self._free = position
+            return
+        self._free = position if fed is Fed.STRANGER else end + 1
+        self._position = end + 1
+
+    def _pass_late(self) -> None:
+        """Pass the next line when it is the rest of a record that was closed on time."""
+        line, end = self._line_at(self._position)
+        if self._joiner.is_late(line, partial(self._is_error, line, self._position, end)):
+            self._position = end + 1
+        self._free = self._position
+
+    def _begin_next(self) -> bool:
+        """Find where the next record begins; return whether there was room for it."""
+        text = self._chunk.text
+        hit = self._hits.next(self._position)
+        if hit < 0:
+            self._position = len(text)
+            return True
+        start = text.rfind(b"\n", self._position, hit) + 1 or self._position
+        line, end = self._line_at(start)
+        if self._detector.is_error(line):
+            self._position = start
+            if len(self.records) >= self._limit:
+                return False
+            self._take(line, end)
+        elif (lead := self._lead_of(start)) and leads(lead.line, line):
+            self._position = self._free = start  # the call joins it
+            if len(self.records) >= self._limit:
+                self.lead = lead
+                return False
+            self._open(lead.line, lead.offset, lead.tail)
+        else:
+            self._position = end + 1
+        return True
+
+    def _take(self, line: bytes, end: int) -> None:
+        """Take the records that plainly are whole, from an error's line on, or open the first of them."""
+        chunk, records, begin = self._chunk, self.records, self._position
+        is_error = self._detector.is_error
+        for raw, stop in plain_records(line, chunk.text, end, is_error, self._is_hit):
+            records.append((chunk.offset(begin), raw))
+            begin = stop + 1
+            if len(records) >= self._limit:
+                break
+        if begin == self._position:
+            self._open(line, chunk.offset(begin), chunk.tail_at(begin))
+            begin = end + 1
+        self._position = self._free = begin
+
+    def _open(self, line: bytes, offset: int, tail: bytes) -> None:
+        self.open_tail = tail
+        self._joiner.begin(line, offset, self._now)
+
+    def _close(self) -> None:
+        self.records += self._joiner.close()
+
+    def _line_at(self, begin: int) -> tuple[bytes, int]:
+        end = self._chunk.text.find(b"\n", begin)
+        return cleaned(self._chunk.text[begin:end]), end
+
+    def _is_error(self, line: bytes, begin: int, end: int) -> bool:
+        return self._is_hit(begin, end) and self._detector.is_error(line)
+
+    def _is_hit(self, begin: int, end: int) -> bool:
+        return 0 <= self._hits.next(begin) < end
+
+    def _lead_of(self, start: int) -> _Lead | None:
+        """Return the line before ``start``, when it is of no record; it may be of the chunk before."""
+        chunk, before = self._chunk, self._before
+        if start <= self._free:
+            return before if start == 0 and before and before.end == chunk.position else None
+        begin = chunk.text.rfind(b"\n", self._free, start - 1) + 1 or self._free
+        line = cleaned(chunk.text[begin : start - 1][:_LEAD_BYTES])
+        return _Lead(line, chunk.offset(begin), chunk.tail_at(begin), chunk.offset(start))
