@@ -21,11 +21,6 @@ def loading() -> Iterator[None]:
     try:
         yield
     finally:
-        keep_what_is_here()
+        gc.freeze()
+        gc.set_threshold(*_THRESHOLDS)
         gc.enable()
-
-
-def keep_what_is_here() -> None:
-    """Look for garbage rarely from now on, and never among what is there already."""
-    gc.freeze()
-    gc.set_threshold(*_THRESHOLDS)

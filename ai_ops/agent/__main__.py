@@ -22,7 +22,6 @@ from ai_ops.agent.option_values import CODE_HOSTS, STREAM_KINDS
 from ai_ops.agent.options import load
 from ai_ops.core.wording import one_line, sentences
 from ai_ops.errors import AiOpsError
-from ai_ops.garbage import keep_what_is_here
 from ai_ops.monitoring.detect import LogFilter
 
 _FROM_START = (
@@ -122,7 +121,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.source = [*(given.source or ()), "stdin"]
     _allow_many_files()
     return_large_blocks()
-    keep_what_is_here()
     try:
         options = load({key: getattr(given, name) for key, name in _KEYS.items()})
     except AiOpsError as error:

@@ -39,7 +39,7 @@ def plain_records(
     text: bytes,
     end: int,
     is_error: Callable[[bytes], bool],
-    is_hit: Callable[[int, int], bool],
+    next_hit: Callable[[int], int],
 ) -> Iterator[tuple[bytes, int]]:
     """Yield the records in a row that plainly are whole: each and where the newline of its last line is.
 
@@ -48,7 +48,7 @@ def plain_records(
         text: the chunk.
         end: where the newline of ``line`` is in it.
         is_error: whether a line begins an error, if it is hit.
-        is_hit: whether an error may be between two places of the text; never asked of what was not yielded.
+        next_hit: the next place of the text where an error may be; never asked about what was not yielded.
     """
     date = date_of(line)
     writer = None
@@ -70,7 +70,7 @@ def plain_records(
         if next_writer != (writer_of_line(line) if writer is None else writer):
             return
         yield line + text[end:stop], stop
-        if not is_hit(stop + 1, after):
+        if not 0 <= next_hit(stop + 1) < after:
             return
         line, end, writer = following, after, next_writer
 

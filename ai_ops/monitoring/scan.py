@@ -207,9 +207,9 @@ class _Scan:
     def _take(self, line: bytes, end: int) -> None:
         """Take the records that plainly are whole, from an error's line on, or open the first of them."""
         chunk, records, begin = self._chunk, self.records, self._position
-        is_error = self._detector.is_error
-        for raw, stop in plain_records(line, chunk.text, end, is_error, self._is_hit):
-            records.append((chunk.offset(begin), raw))
+        offset, raw_offset, text = chunk.position, chunk.encoding.raw_offset, chunk.text
+        for raw, stop in plain_records(line, text, end, self._detector.is_error, self._hits.next):
+            records.append((offset + raw_offset(text, begin), raw))
             begin = stop + 1
             if len(records) >= self._limit:
                 break
@@ -230,10 +230,7 @@ class _Scan:
         return cleaned(self._chunk.text[begin:end]), end
 
     def _is_error(self, line: bytes, begin: int, end: int) -> bool:
-        return self._is_hit(begin, end) and self._detector.is_error(line)
-
-    def _is_hit(self, begin: int, end: int) -> bool:
-        return 0 <= self._hits.next(begin) < end
+        return 0 <= self._hits.next(begin) < end and self._detector.is_error(line)
 
     def _lead_of(self, start: int) -> _Lead | None:
         """Return the line before ``start``, when it is of no record; it may be of the chunk before."""

@@ -9,7 +9,7 @@ that holds a word, and a place more does no harm: the line is looked at.
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any, Protocol
@@ -124,16 +124,16 @@ class _OnePass:
 
 
 def _note(_word: int, _from: int, to: int, _flags: int, note: Any) -> None:
-    note(to - 1)
+    note(to)
 
 
 class _FoundHits:
-    __slots__ = ("_at", "_places")
+    __slots__ = ("_at", "_ends")
 
-    def __init__(self, places: list[int]) -> None:
-        self._places = places
+    def __init__(self, ends: list[int]) -> None:
+        self._ends = ends
         self._at = 0
 
     def next(self, position: int) -> int:
-        at = self._at = bisect_left(self._places, position, self._at)
-        return self._places[at] if at < len(self._places) else -1
+        at = self._at = bisect_right(self._ends, position, self._at)
+        return self._ends[at] - 1 if at < len(self._ends) else -1

@@ -100,7 +100,7 @@ def test_plain_traces_below_dated_errors_are_taken_at_one_stroke(trace) -> None:
     lone = f"{STAMP} ERROR [main] alone"
     text = "\n".join([*one, *one, lone, f"{STAMP} INFO fine", ""]).encode()
     is_error = Detector().is_error
-    found = list(plain_records(one[0].encode(), text, len(one[0]), is_error, lambda *_: True))
+    found = list(plain_records(one[0].encode(), text, len(one[0]), is_error, lambda at: at))
     assert [raw.decode().split("\n") for raw, _ in found] == [one, one, [lone]]
     assert [text[end : end + 1] for _, end in found] == [b"\n"] * 3
     assert text[found[1][1] + 1 :].startswith(lone.encode())
