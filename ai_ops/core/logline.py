@@ -116,6 +116,19 @@ def split_prefix(line: str) -> tuple[str, str]:
     return line[:at], line[at:]
 
 
+_DATED = re.compile(rf"{_STAMP.pattern}(?:\[[^\[\]]{{1,120}}\]\s*){{0,4}}(?:[\w.$-]{{1,120}}\s-\s)?")
+
+
+def behind_time(line: str) -> int:
+    """Return the column behind a line's time, its bracketed words and a logger's name that a dash ends.
+
+    0 where no time stands first. ``split_prefix`` takes a name that a colon ends for a logger's, too; it may
+    be an exception's.
+    """
+    found = _DATED.match(line)
+    return found.end() if found else 0
+
+
 _FIRST_LEVEL = re.compile(
     rf"(?<![\w.-])(?:{_ALWAYS})(?![\w.-])|[\[|<]\s?(?i:{_ANY_LEVEL})\s?[\]|>]|"
     rf"\b(?:level|lvl|severity|levelname|log\.level)[\"']?\s?[=:]\s?[\"']?(?i:{_ANY_LEVEL})\b"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_ops.core.describe import describe
 from ai_ops.core.stacktrace import NEEDLES
 from ai_ops.monitoring.detect import Detector, LogFilter
 from ai_ops.monitoring.multiline import MAX_RECORD_BYTES, Fed, Joiner
@@ -108,6 +109,33 @@ def test_a_trace_is_found_whatever_its_exception_is_called(tmp_path, trace, othe
     assert found == [*beside, trace, trace, *beside, trace]
 
 
+DATES = [
+    "2026-03-01T12:00:00.000Z ",
+    "[2026-03-01 12:00:00] ",
+    f"{STAMP} [main] ",
+    f"{STAMP} [main] shop.Orders - ",
+    "12:00:00.123 ",
+    "2026/03/01 12:00:00 ",
+    "01-Mar-2026 12:00:00.123 ",
+    "Mar  1 12:00:00 web-1 shop[12]: ",
+]
+
+
+@pytest.mark.parametrize("trace", UNTELLING.values(), ids=UNTELLING)
+@pytest.mark.parametrize("date", DATES)
+def test_a_trace_behind_a_date_is_found_whatever_its_exception_is_called(tmp_path, trace, date):
+    dated = date + trace
+    found = records_of(tmp_path, "\n".join([f"{date}started", dated, dated, f"{date}stopped", dated, ""]))
+    assert found == [dated] * 3
+    assert shown(dated) == shown(trace)
+    assert shown(dated)[0].endswith("Rejected")
+
+
+def shown(record):
+    error = describe(record).error
+    return error.exception_type, error.message, error.frames, error.fingerprint
+
+
 @pytest.mark.parametrize("trace", UNTELLING.values(), ids=UNTELLING)
 def test_a_trace_below_an_error_line_is_its_own_whatever_its_exception_is_called(tmp_path, trace):
     record = f"{STAMP} ERROR cannot place the order\n{trace}"
@@ -129,6 +157,11 @@ def test_a_trace_without_a_telling_name_is_found_where_docker_wrote_it(tmp_path)
         "DeprecationWarning: old",
         "INFO: here",
         f"{STAMP} INFO a dump",
+        f"{STAMP} INFO - Rejected: no stock",
+        f"{STAMP} [main] [DEBUG] Rejected: no stock",
+        f"{STAMP} [WARN] Rejected: no stock",
+        f"{STAMP} Trace: here",
+        f"{STAMP} the way here: Rejected",
         "the way here:",
         "Rejected orders: 7",
     ],

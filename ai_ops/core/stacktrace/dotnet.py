@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ai_ops.core.logline import begins_record
+from ai_ops.core.logline import begins_record, behind_time
 from ai_ops.core.stacktrace.model import LineReader, ParsedTrace, clip, graft
 from ai_ops.core.stacktrace.reader import MessageThenFrames, Part, bare
 from ai_ops.flow.event import Frame
@@ -132,7 +132,7 @@ def _chain(lines: list[str]) -> tuple[list[_Printed], str]:
         if found and not found["type"]:  # named on the next line
             continue
         if not found and (at == len(lines) - 1 - _links(lines)):
-            found = _OWN_NAME.match(line)
+            found = _OWN_NAME.match(line, behind_time(line))
         if found and (not inline or found.start("type") < line.index(" ---> ")):
             head = _Printed(found["type"], _message(found["message"]))
             return [head, *inner], "\n".join([*lines[:at], line[: found.start("type")]]).strip()

@@ -14,7 +14,7 @@ import re
 
 from ai_ops.core.container import unwrap
 from ai_ops.core.envelope import Container, Envelope
-from ai_ops.core.logline import begins_record, text_level
+from ai_ops.core.logline import begins_record, behind_time, text_level
 from ai_ops.core.stacktrace.languages import LANGUAGES, framed, starts
 from ai_ops.core.stacktrace.model import Language, LineReader, Verdict
 
@@ -53,11 +53,14 @@ def leads(line: bytes, following: bytes) -> bool:
     """Whether a line names an exception because the one that follows is a call, however its class is called.
 
     ``Rejected: no stock`` tells nothing by itself. Warnings, ``console.trace`` and dumps of threads are no
-    errors.
+    errors. A time may stand before the name; its logger is believed when it says a level.
     """
     call, head = unwrap(_text(following)).text, unwrap(_text(line)).text
-    found = _LEAD.match(head)
+    begin = behind_time(head)
+    found = _LEAD.match(head, begin)
     if found is None or found["name"].isupper() or found["name"].endswith(_NO_ERRORS):
+        return False
+    if text_level(head[:begin]) in ("DEBUG", "INFO", "WARNING"):
         return False
     return any(language.NAME in _CALLS_ALONE for language, _ in framed(call))
 

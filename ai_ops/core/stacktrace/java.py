@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ai_ops.core.logline import split_prefix
+from ai_ops.core.logline import behind_time, split_prefix
 from ai_ops.core.stacktrace.model import LineReader, ParsedTrace, clip
 from ai_ops.core.stacktrace.reader import MessageThenFrames, Part, bare
 from ai_ops.flow.event import Frame
@@ -135,6 +135,7 @@ def _head(lines: list[str]) -> tuple[_Printed, str]:
         line = lines[at]
         skipped = len(split_prefix(line)[0])
         found = _THREAD.search(line) or _CLASS.search(line[:4096]) or _QUALIFIED.match(line, skipped)
+        found = found or _QUALIFIED.match(line, behind_time(line))
         if found:
             message = line[found.end(1) :].removeprefix(":").strip()
             return _Printed(found.group(1), message), "\n".join([*lines[:at], line[: found.start(1)]]).strip()

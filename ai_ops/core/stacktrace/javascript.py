@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ai_ops.core.logline import begins_record
+from ai_ops.core.logline import begins_record, behind_time
 from ai_ops.core.stacktrace.model import LineReader, ParsedTrace, Verdict, clip, graft
 from ai_ops.core.stacktrace.reader import bare
 from ai_ops.flow.event import Frame
@@ -30,7 +30,9 @@ _HEAD_BEHIND_WORDS = re.compile(
     r"(?:(?<=[\w.)\"'])[ ](?!Error|Exception)|(?<!\S)[^\sA-Z]\S{0,100}(?<=[\w.)\"'])[ ](?=Error|Exception))"
     r"(?P<type>(?:[A-Z][\w$]{0,100}?)?(?:Error|Exception))(?: \[[A-Z]\w{0,60}\])?: (?P<message>.*)"
 )
-_OWN_NAME = re.compile(r"\s*(?:Uncaught (?:\(in promise\) )?)?([A-Z][\w$]{0,100}): (.*)")
+_OWN_NAME = re.compile(
+    r"\s*(?:Uncaught (?:\(in promise\) )?)?([A-Z][\w$]{0,100})(?: \[[A-Z]\w{0,60}\])?(?:: (.*)|\s*\Z)"
+)
 _V8 = re.compile(
     r"\s*at (?:(?P<call>[^()\n]{1,300}?) \((?P<inside>[^\n]{1,2048})\)|(?P<place>[^\s()][^\n()]{0,2047}?))"
     r"(?P<open>,| [{\[])?(?<!\s)\s*\Z"
@@ -159,9 +161,9 @@ def _head(lines: list[str]) -> tuple[_Printed, str]:
             if found := head.search(lines[at][:4096]):
                 message = found["message"].strip().removesuffix("] {").strip()
                 return _Printed(found["type"], message), _above(lines[:at], lines[at][: found.start("type")])
-    own = _OWN_NAME.match(lines[-1]) if lines else None
+    own = _OWN_NAME.match(lines[-1], behind_time(lines[-1])) if lines else None
     if own:
-        return _Printed(own.group(1), own.group(2).strip()), _above(lines[:-1], "")
+        return _Printed(own[1], (own[2] or "").strip()), _above(lines[:-1], lines[-1][: own.start(1)])
     return _Printed("", ""), _above(lines, "")
 
 
