@@ -28,7 +28,7 @@ from ai_ops.monitoring.encoding import Encoding, cleaned, encoding_of, shortened
 from ai_ops.monitoring.log_file import PACKED, open_log
 from ai_ops.monitoring.multiline import CUT, MAX_LINE_BYTES
 from ai_ops.monitoring.rotation import family
-from ai_ops.monitoring.scan import Chunk, Scanner
+from ai_ops.monitoring.scan import LEAD_BYTES, Chunk, Scanner
 
 CHUNK_BYTES = 128 << 10
 CONTEXT_LINES = 20
@@ -126,6 +126,18 @@ class FollowedFile:
         self._encoding: Encoding = encoding_of(self._head)
         if self._head and not self._identity:
             self._identity = identity_of(*self.key, checkpoint.generation, self._head)
+        if checkpoint.offset and not checkpoint.skipping:
+            self._recall_last_line(checkpoint.offset)
+
+    def _recall_last_line(self, offset: int) -> None:
+        """Tell the scanner what the last line was: it begins an error if a call comes next."""
+        begin, raw = self._before(offset, LEAD_BYTES)
+        text = self._encoding.to_text(raw)
+        first = text.find(b"\n", 0, -1) + 1
+        if text.endswith(b"\n") and (first or begin == 0):  # else only a part of the line is there
+            used = self._encoding.raw_offset(text, first)
+            tail = tail_of(b"", raw, used)
+            self._scanner.recall(Chunk(text[first:], raw[used:], begin + used, tail, self._encoding))
 
     @property
     def is_packed(self) -> bool:
@@ -349,13 +361,18 @@ class FollowedFile:
         path, identity, context = self.path, self._identity, self._context
         return [Record(raw, path, identity, offset, partial(context, offset)) for offset, raw in found]
 
+    def _before(self, offset: int, most: int) -> tuple[int, bytes]:
+        """Return up to ``most`` bytes before ``offset``, whole characters, and where they begin."""
+        begin = max(self._file.first, offset - most)
+        begin += begin % self._encoding.unit
+        return begin, self._file.read_at(begin, max(0, offset - begin))
+
     def _context(self, offset: int) -> tuple[bytes, ...]:
         """Return up to ``CONTEXT_LINES`` whole lines before ``offset``."""
-        begin = max(self._file.first, offset - _CONTEXT_BYTES)
-        begin += begin % self._encoding.unit
         try:
-            text = self._encoding.to_text(self._file.read_at(begin, max(0, offset - begin)))
+            begin, raw = self._before(offset, _CONTEXT_BYTES)
         except (OSError, ValueError):  # gone, or closed meanwhile
             return ()
+        text = self._encoding.to_text(raw)
         lines = text.split(b"\n")[0 if begin == 0 else 1 : -1]
         return tuple(shortened(cleaned(line), _CONTEXT_LINE_BYTES) for line in lines[-CONTEXT_LINES:])

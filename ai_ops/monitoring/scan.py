@@ -12,7 +12,8 @@ from ai_ops.monitoring.encoding import Encoding, cleaned
 from ai_ops.monitoring.multiline import Fed, Joiner
 from ai_ops.monitoring.plain import plain_records
 
-_LEAD_BYTES = 4096
+LEAD_BYTES = 4096
+"""A line that a call makes an error is no longer than this."""
 
 
 class Chunk(NamedTuple):
@@ -78,6 +79,10 @@ class Scanner:
     def size(self) -> int:
         """How many bytes the open records hold."""
         return self._joiner.size if self._joiner.is_open else 0
+
+    def recall(self, chunk: Chunk) -> None:
+        """Take note of what was read before this was made, up to its last line: a call may follow it."""
+        self._before = _last_line(chunk, 0, len(chunk.text))
 
     def scan(
         self, chunk: Chunk, limit: int, now: float, *, give_way: bool
@@ -150,15 +155,14 @@ class _Scan:
                 self._pass_late()
             elif not self._begin_next():
                 return self._position
-        if not joiner.is_open:
-            self.lead = self._lead_of(size)
+        self.lead = self._lead_of(size)
         return size
 
     def _offer(self) -> None:
         """Offer the next line to the open records."""
-        text, position, joiner = self._chunk.text, self._position, self._joiner
+        position, joiner = self._position, self._joiner
         line, end = self._line_at(position)
-        if self._free < position and leads(cleaned(text[self._free : position - 1][-_LEAD_BYTES:]), line):
+        if (self._free < position or not position) and self._is_led(line):
             self._close()  # what was taken for a stranger is another error
             return
         fed = joiner.feed(line, partial(self._is_error, line, position, end))
@@ -199,6 +203,7 @@ class _Scan:
             if len(self.records) >= self._limit:
                 self.lead = lead
                 return False
+            self._before = None
             self._open(lead.line, lead.offset, lead.tail)
         else:
             self._position = end + 1
@@ -232,11 +237,20 @@ class _Scan:
     def _is_error(self, line: bytes, begin: int, end: int) -> bool:
         return 0 <= self._hits.next(begin) < end and self._detector.is_error(line)
 
+    def _is_led(self, line: bytes) -> bool:
+        lead = self._lead_of(self._position)
+        return lead is not None and leads(lead.line, line)
+
     def _lead_of(self, start: int) -> _Lead | None:
         """Return the line before ``start``, when it is of no record; it may be of the chunk before."""
         chunk, before = self._chunk, self._before
-        if start <= self._free:
-            return before if start == 0 and before and before.end == chunk.position else None
-        begin = chunk.text.rfind(b"\n", self._free, start - 1) + 1 or self._free
-        line = cleaned(chunk.text[begin : start - 1][:_LEAD_BYTES])
-        return _Lead(line, chunk.offset(begin), chunk.tail_at(begin), chunk.offset(start))
+        if start > self._free:
+            return _last_line(chunk, self._free, start)
+        return before if start == 0 and before and before.end == chunk.position else None
+
+
+def _last_line(chunk: Chunk, first: int, end: int) -> _Lead:
+    """Return the line that ends at ``end``, of the lines from ``first`` on."""
+    begin = chunk.text.rfind(b"\n", first, end - 1) + 1 or first
+    line = cleaned(chunk.text[begin : end - 1][:LEAD_BYTES])
+    return _Lead(line, chunk.offset(begin), chunk.tail_at(begin), chunk.offset(end))

@@ -1020,6 +1020,51 @@ def rejected(number):
     return f"Rejected: number {number} failed\n{CALLS}"
 
 
+def test_an_error_between_the_lines_of_another_is_told_by_its_calls_also_when_they_are_written_later(
+    tmp_path,
+):
+    log = tmp_path / "app.log"
+    log.write_text("ERROR [main] failed\nIOException: closed\n\tat shop.Orders.place(Orders.java:12)\n")
+    watcher = Watcher(log, from_start=True, debounce=60)
+    watcher.poll()
+    first, calls = log.read_text().strip("\n"), rejected(1).partition("\n")[2]
+    append_text(log, "Rejected: number 1 failed\n")
+    watcher.read()
+    append_text(log, calls)
+    watcher.read(final=True)
+    assert [record.raw.decode() for record in watcher.records] == [first, rejected(1).strip("\n")]
+    watcher.stop()
+
+
+def append_text(path, text):
+    with path.open("a") as file:
+        file.write(text)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(
+    "before", ["", "started\n", "a long line " * 1000 + "\n"], ids=["none", "one", "long"]
+)
+def test_a_line_that_was_read_before_a_kill_begins_an_error_when_a_call_comes_next(
+    tmp_path, before, encoding
+):
+    log = tmp_path / "app.log"
+    head, calls = rejected(1).split("\n", 1)
+    log.write_bytes(f"{before}{head}\n".encode(encoding))
+    watcher = Watcher(log, from_start=True, debounce=60)
+    watcher.poll()
+    watcher.restart()
+    with log.open("ab") as file:
+        file.write(calls.encode(encoding.replace("utf-16", "utf-16-le")))
+    watcher.read()
+    watcher.restart()
+    watcher.read(final=True)
+    (record,) = watcher.records
+    assert record.raw.decode() == rejected(1).strip("\n")
+    assert record.offset == len(before.encode(encoding)) if before else record.offset == 0
+    watcher.stop()
+
+
 @pytest.mark.parametrize("restarts", [False, True])
 def test_an_error_is_told_by_its_calls_also_when_they_are_written_later(tmp_path, restarts):
     log = tmp_path / "app.log"
@@ -1033,7 +1078,7 @@ def test_an_error_is_told_by_its_calls_also_when_they_are_written_later(tmp_path
                 file.write(line)
                 file.flush()
                 watcher.read()
-                if restarts and line != head:  # what is not known for an error is not kept
+                if restarts:
                     watcher.restart()
     watcher.read(final=True)
     assert [record.raw.decode() for record in watcher.records] == [rejected(n).strip("\n") for n in range(3)]
