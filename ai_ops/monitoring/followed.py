@@ -23,12 +23,14 @@ from ai_ops.monitoring.checkpoint import (
     still_the_same,
     tail_of,
 )
+from ai_ops.monitoring.chunk import Chunk
 from ai_ops.monitoring.detect import Detector
 from ai_ops.monitoring.encoding import Encoding, cleaned, encoding_of, shortened
+from ai_ops.monitoring.lead import LEAD_BYTES
 from ai_ops.monitoring.log_file import PACKED, open_log
 from ai_ops.monitoring.multiline import CUT, MAX_LINE_BYTES
 from ai_ops.monitoring.rotation import family
-from ai_ops.monitoring.scan import LEAD_BYTES, Chunk, Scanner
+from ai_ops.monitoring.scan import Scanner
 
 CHUNK_BYTES = 128 << 10
 CONTEXT_LINES = 20
@@ -127,10 +129,10 @@ class FollowedFile:
         if self._head and not self._identity:
             self._identity = identity_of(*self.key, checkpoint.generation, self._head)
         if checkpoint.offset and not checkpoint.skipping:
-            self._recall_last_line(checkpoint.offset)
+            self._recall_last_lines(checkpoint.offset)
 
-    def _recall_last_line(self, offset: int) -> None:
-        """Tell the scanner what the last line was: it begins an error if a call comes next."""
+    def _recall_last_lines(self, offset: int) -> None:
+        """Tell the scanner what the last lines were: they begin an error if a call comes next."""
         begin, raw = self._before(offset, LEAD_BYTES)
         text = self._encoding.to_text(raw)
         first = text.find(b"\n", 0, -1) + 1

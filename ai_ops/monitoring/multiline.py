@@ -97,7 +97,7 @@ class _Record:
     def verdict(self, line: bytes) -> Verdict:
         if self._bare and line.startswith(self._date) and not names_trace(line):
             return Verdict.FOREIGN
-        if self.strangers and not line.strip():
+        if self.strangers and (not line.strip() or self.follower.is_blank(line)):
             return Verdict.FOREIGN
         return self.follower.verdict(line[:_TELLING_BYTES])
 

@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
 
-from ai_ops.core.stacktrace import leads
-from ai_ops.monitoring.checkpoint import tail_of
+from ai_ops.monitoring.chunk import Chunk
 from ai_ops.monitoring.detect import Detector
-from ai_ops.monitoring.encoding import Encoding, cleaned
+from ai_ops.monitoring.encoding import cleaned
+from ai_ops.monitoring.lead import Lead, Leads
 from ai_ops.monitoring.multiline import Fed, Joiner
 from ai_ops.monitoring.plain import plain_records
-
-LEAD_BYTES = 4096
-"""A line that a call makes an error is no longer than this."""
-
-
-class Chunk(NamedTuple):
-    """Whole lines of a file: ``text``, which begins with ``raw`` at ``position`` in the file.
-
-    ``tail`` is the bytes before that, as many as tell the file.
-    """
-
-    text: bytes
-    raw: bytes
-    position: int
-    tail: bytes
-    encoding: Encoding
-
-    def offset(self, place: int) -> int:
-        """Return where in the file ``text[place]`` is."""
-        return self.position + self.encoding.raw_offset(self.text, place)
-
-    def tail_at(self, place: int) -> bytes:
-        """Return the bytes before ``text[place]`` that tell the file."""
-        return tail_of(self.tail, self.raw, self.encoding.raw_offset(self.text, place))
-
-
-class _Lead(NamedTuple):
-    """A line of no record, which a call behind it makes an error's: its place, what stood before, its end."""
-
-    line: bytes
-    offset: int
-    tail: bytes
-    end: int
 
 
 class Scanner:
@@ -58,7 +25,7 @@ class Scanner:
         self._detector = detector
         self._joiner = Joiner(debounce_seconds)
         self._open_tail = b""
-        self._before: _Lead | None = None  # the last line of the last chunk, when it is of no record
+        self._before: Sequence[Lead] = ()  # the last lines of the last chunk that are of no record
 
     @property
     def is_open(self) -> bool:
@@ -81,8 +48,8 @@ class Scanner:
         return self._joiner.size if self._joiner.is_open else 0
 
     def recall(self, chunk: Chunk) -> None:
-        """Take note of what was read before this was made, up to its last line: a call may follow it."""
-        self._before = _last_line(chunk, 0, len(chunk.text))
+        """Take note of what was read before this was made, up to its last line: a call may follow."""
+        self._before = Leads(chunk).at(len(chunk.text))
 
     def scan(
         self, chunk: Chunk, limit: int, now: float, *, give_way: bool
@@ -98,11 +65,11 @@ class Scanner:
         Returns:
             The records, each as its offset in the file and its joined lines; how much of the text was used.
         """
-        before, self._before = self._before, None
+        before, self._before = self._before, ()
         scan = _Scan(chunk, self._detector, self._joiner, before, now, limit, give_way=give_way)
         used = scan.run()
         self._open_tail = self._open_tail if scan.open_tail is None else scan.open_tail
-        self._before = scan.lead
+        self._before = scan.last_lines
         return scan.records, used
 
     def close(self, *, on_time: bool = False) -> list[tuple[int, bytes]]:
@@ -116,7 +83,7 @@ class Scanner:
 class _Scan:
     """One way through one chunk.
 
-    ``lead`` is its last line, when that is of no record. ``open_tail`` is the bytes before the record that
+    ``last_lines`` may lead a call in the next chunk. ``open_tail`` is the bytes before the record that
     it opened first.
     """
 
@@ -125,25 +92,24 @@ class _Scan:
         chunk: Chunk,
         detector: Detector,
         joiner: Joiner,
-        before: _Lead | None,
+        before: Sequence[Lead],
         now: float,
         limit: int,
         *,
         give_way: bool,
     ) -> None:
         self.records: list[tuple[int, bytes]] = []
-        self.lead: _Lead | None = None
+        self.last_lines: Sequence[Lead] = ()
         self.open_tail: bytes | None = None
         self._chunk = chunk
         self._detector = detector
         self._hits = detector.hits(chunk.text)
         self._joiner = joiner
-        self._before = before
+        self._leads = Leads(chunk, before)
         self._now = now
         self._limit = limit
         self._give_way = give_way
         self._position = 0
-        self._free = 0  # from here on no line belongs to a record
 
     def run(self) -> int:
         """Go on until there is no more text, or no more room; return how much was used."""
@@ -155,14 +121,14 @@ class _Scan:
                 self._pass_late()
             elif not self._begin_next():
                 return self._position
-        self.lead = self._lead_of(size)
+        self.last_lines = self._leads.at(size)
         return size
 
     def _offer(self) -> None:
         """Offer the next line to the open records."""
         position, joiner = self._position, self._joiner
         line, end = self._line_at(position)
-        if (self._free < position or not position) and self._is_led(line):
+        if (self._leads.free < position or not position) and self._leads.of(position, line):
             self._close()  # what was taken for a stranger is another error
             return
         fed = joiner.feed(line, partial(self._is_error, line, position, end))
@@ -172,9 +138,9 @@ class _Scan:
             self._close()
             if self._give_way:
                 self._limit = len(self.records)
-            self._free = position
             return
-        self._free = position if fed is Fed.STRANGER else end + 1
+        if fed is not Fed.STRANGER:
+            self._leads.free = end + 1
         self._position = end + 1
 
     def _pass_late(self) -> None:
@@ -182,7 +148,7 @@ class _Scan:
         line, end = self._line_at(self._position)
         if self._joiner.is_late(line, partial(self._is_error, line, self._position, end)):
             self._position = end + 1
-        self._free = self._position
+        self._leads.free = self._position
 
     def _begin_next(self) -> bool:
         """Find where the next record begins; return whether there was room for it."""
@@ -198,13 +164,15 @@ class _Scan:
             if len(self.records) >= self._limit:
                 return False
             self._take(line, end)
-        elif (lead := self._lead_of(start)) and leads(lead.line, line):
-            self._position = self._free = start  # the call joins it
+        elif lead := self._leads.of(start, line):
+            self._position = self._leads.free = start  # the call joins it
             if len(self.records) >= self._limit:
-                self.lead = lead
+                self.last_lines = [lead]
                 return False
-            self._before = None
+            self._leads.forget_before()
             self._open(lead.line, lead.offset, lead.tail)
+            if lead.between is not None:
+                self._joiner.feed(lead.between, lambda: False)
         else:
             self._position = end + 1
         return True
@@ -221,7 +189,7 @@ class _Scan:
         if begin == self._position:
             self._open(line, chunk.offset(begin), chunk.tail_at(begin))
             begin = end + 1
-        self._position = self._free = begin
+        self._position = self._leads.free = begin
 
     def _open(self, line: bytes, offset: int, tail: bytes) -> None:
         self.open_tail = tail
@@ -236,21 +204,3 @@ class _Scan:
 
     def _is_error(self, line: bytes, begin: int, end: int) -> bool:
         return 0 <= self._hits.next(begin) < end and self._detector.is_error(line)
-
-    def _is_led(self, line: bytes) -> bool:
-        lead = self._lead_of(self._position)
-        return lead is not None and leads(lead.line, line)
-
-    def _lead_of(self, start: int) -> _Lead | None:
-        """Return the line before ``start``, when it is of no record; it may be of the chunk before."""
-        chunk, before = self._chunk, self._before
-        if start > self._free:
-            return _last_line(chunk, self._free, start)
-        return before if start == 0 and before and before.end == chunk.position else None
-
-
-def _last_line(chunk: Chunk, first: int, end: int) -> _Lead:
-    """Return the line that ends at ``end``, of the lines from ``first`` on."""
-    begin = chunk.text.rfind(b"\n", first, end - 1) + 1 or first
-    line = cleaned(chunk.text[begin : end - 1][:LEAD_BYTES])
-    return _Lead(line, chunk.offset(begin), chunk.tail_at(begin), chunk.offset(end))

@@ -1,6 +1,7 @@
 """What rotation does to followed files: nothing is lost, nothing is read twice."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -1062,6 +1063,31 @@ def test_a_line_that_was_read_before_a_kill_begins_an_error_when_a_call_comes_ne
     (record,) = watcher.records
     assert record.raw.decode() == rejected(1).strip("\n")
     assert record.offset == len(before.encode(encoding)) if before else record.offset == 0
+    watcher.stop()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_error_of_rails_is_told_by_its_calls_also_when_they_are_written_later(tmp_path, restarts):
+    log = tmp_path / "app.log"
+    log.write_text("[a1] started\n")
+    watcher = Watcher(log, from_start=True, debounce=60)
+    watcher.poll()
+    lines = [
+        "[a1]   ",
+        "[a1] Stripe::CardDeclined (no):",
+        "[a1]   ",
+        "[a1] app/models/order.rb:10:in 'Order#pay'",
+    ]
+    for line in [*lines, "[a1] going on", *lines]:
+        append_text(log, f"{line}\n")
+        watcher.read()
+        if restarts:
+            watcher.restart()
+    watcher.read(final=True)
+    assert [record.raw.decode().split("\n") for record in watcher.records] == [lines[1:]] * 2
+    assert [record.offset for record in watcher.records] == [
+        found.start() for found in re.finditer(r"\[a1\] Stripe", log.read_text())
+    ]
     watcher.stop()
 
 

@@ -149,6 +149,45 @@ def test_a_trace_without_a_telling_name_is_found_where_docker_wrote_it(tmp_path)
     assert records_of(tmp_path, "\n".join(lines) + "\n") == ["\n".join(lines)]
 
 
+RAILS = """{tags}Started POST "/orders" for 10.0.0.1 at 2026-03-01 12:00:00 +0000
+{tags}Completed 500 Internal Server Error in 12ms (ActiveRecord: 0.0ms)
+{tags}{blank}
+{tags}{head}
+{tags}{blank}
+{tags}app/models/order.rb:10:in 'Order#charge'
+{tags}app/controllers/orders_controller.rb:5:in 'OrdersController#create'
+"""
+
+
+@pytest.mark.parametrize("tags", ["", "[a1b2-c3] ", "[a1b2-c3] [10.0.0.1] "], ids=["bare", "tagged", "twice"])
+@pytest.mark.parametrize(
+    "kind", ["Stripe::CardDeclined", "ActiveRecord::RecordNotFound", "Errno::ECONNREFUSED"]
+)
+@pytest.mark.parametrize("quiet", [0, 1, 2])
+def test_an_error_of_rails_is_found_whatever_its_class_is_called(tmp_path, tags, kind, quiet):
+    whole = RAILS.format(blank="  ", tags=tags, head=f"{kind} (it went wrong):").splitlines(keepends=True)
+    one, record = "".join(whole[quiet:]), "".join(whole[3:]).strip("\n")
+    text = f"{one}{one}{tags}Completed 200 OK in 1ms\n{one}{tags}done\n"
+    assert records_of(tmp_path, text) == [record] * 3
+    kind_found, message, frames, _ = shown(record)
+    assert (kind_found, message, len(frames)) == (kind, "it went wrong", 2)
+
+
+def test_causes_that_rails_tells_belong_to_their_error(tmp_path):
+    trace = RAILS.format(blank="  ", tags="", head="Stripe::CardDeclined (no):").split("\n", 3)[3]
+    record = f"{trace}\nCauses:\n{trace.replace('CardDeclined', 'Timeout')}".strip("\n")
+    assert records_of(tmp_path, f"started\n{record}\nstopped\n") == [record]
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["Results for Alice (admin):", "Order (7):", "Stripe::CardDeclined (no):"],
+)
+@pytest.mark.parametrize("below", ["a line", "  ", "  \n  \napp/models/order.rb:10:in 'Order#charge'"])
+def test_what_looks_like_an_error_of_rails_is_none_without_its_calls(tmp_path, head, below):
+    assert records_of(tmp_path, f"{head}\n{below}\nmore\n") == []
+
+
 @pytest.mark.parametrize(
     "head",
     [

@@ -67,6 +67,19 @@ def test_a_call_makes_an_error_of_the_line_before_it():
     assert record.context() == (b"started",)
 
 
+def test_a_call_makes_an_error_of_what_rails_writes_two_lines_above_it():
+    stream = joiner()
+    calls = ["[a1] app/models/order.rb:10:in 'Order#charge'", "[a1] app/jobs/pay.rb:5:in 'PayJob#perform'"]
+    lines = ["[a1] started", "[a1] Stripe::CardDeclined (no):", "[a1]   ", *calls, "[a1] on"]
+    for number, line in enumerate([*lines, *lines]):
+        stream.take(entry(number, line), 0.0)
+    stream.close_all()
+    records = stream.release(10)[0]
+    assert texts(records) == ["\n".join(lines[1:5])] * 2
+    assert [record.identity for record in records] == ["id1", "id7"]
+    assert records[0].context() == (b"[a1] started",)
+
+
 def test_a_complete_record_waits_for_an_older_one_that_is_open():
     stream = joiner()
     stream.take(entry(1, TRACE[0], lane="slow"), 0.0)

@@ -15,6 +15,7 @@ import re
 from ai_ops.core.container import unwrap
 from ai_ops.core.envelope import Container, Envelope
 from ai_ops.core.logline import begins_record, behind_time, text_level
+from ai_ops.core.stacktrace import ruby
 from ai_ops.core.stacktrace.languages import LANGUAGES, framed, starts
 from ai_ops.core.stacktrace.model import Language, LineReader, Verdict
 
@@ -49,13 +50,16 @@ _LEAD = re.compile(
 _NO_ERRORS = ("Warning", "Trace", "State")
 
 
-def leads(line: bytes, following: bytes) -> bool:
+def leads(line: bytes, following: bytes, between: bytes | None = None) -> bool:
     """Whether a line names an exception because the one that follows is a call, however its class is called.
 
     ``Rejected: no stock`` tells nothing by itself. Warnings, ``console.trace`` and dumps of threads are no
-    errors. A time may stand before the name; its logger is believed when it says a level.
+    errors. A time may stand before the name; its logger is believed when it says a level. ``between`` is a
+    line that stands between the two: Rails leaves one empty, but for its tags.
     """
     call, head = unwrap(_text(following)).text, unwrap(_text(line)).text
+    if between is not None:
+        return _leads_in_rails(head, unwrap(_text(between)).text.rstrip(), call)
     begin = behind_time(head)
     found = _LEAD.match(head, begin)
     if found is None or found["name"].isupper() or found["name"].endswith(_NO_ERRORS):
@@ -63,6 +67,13 @@ def leads(line: bytes, following: bytes) -> bool:
     if text_level(head[:begin]) in ("DEBUG", "INFO", "WARNING"):
         return False
     return any(language.NAME in _CALLS_ALONE for language, _ in framed(call))
+
+
+def _leads_in_rails(head: str, tags: str, call: str) -> bool:
+    if tags and not (tags.endswith("]") and head.startswith(tags) and call.startswith(tags)):
+        return False
+    head, call = head[len(tags) :].lstrip(), call[len(tags) :].lstrip()
+    return ruby.is_head_of_rails(head) and ruby.is_frame(call)
 
 
 class Follower:

@@ -35,6 +35,7 @@ _SYNTAX = re.compile(rf"(?:\A|(?<=\s)){_WHERE}: (?P<message>syntax error.*)")
 _INSPECTED = re.compile(rf"#<(?P<type>{_CONSTANT}): (?P<message>.*)>\s*\Z")
 _NAMED = re.compile(rf"(?P<type>{_CONSTANT}): (?P<message>.*)")
 _REPEATED = re.compile(r"\s+\.\.\. \d{1,9} levels\.\.\.|\s+(?:\||\^~*|\^+|~+(?:\^~*)?)\s*\Z|Causes:\s*\Z")
+_CAUSES = "Causes:"
 _REVERSED = "Traceback (most recent call last):"
 _OUTSIDE = re.compile(
     r"/gems/|/rubygems/|/lib/ruby/|/ruby/\d|/rubies/|/vendor/bundle/|\A<internal:|\A/usr/bin/|\Abin/(?:rails|rake|bundle)"
@@ -48,6 +49,11 @@ def start(line: str) -> int | None:
         return head.index(_REVERSED)
     found = _RAILS.search(head) or _placed(head)
     return found.start() if found else None
+
+
+def is_head_of_rails(line: str) -> bool:
+    """Return whether a line is the class and the message of an error, and nothing else."""
+    return _RAILS.match(line[:2048]) is not None
 
 
 def _placed(line: str) -> re.Match[str] | None:
@@ -82,6 +88,7 @@ class _Reader:
         self._in_message = True
         found = _placed(first[:2048])
         self._told = {found.group()} if found else set()
+        self._causes_follow = False
         # Printed the other way round, an error stands below its cause.
         self._may_have_cause = _REVERSED in first or _handles(first[:2048])
 
@@ -89,6 +96,7 @@ class _Reader:
         """Take one line without its envelope."""
         if is_frame(line) or _REPEATED.match(line):
             self._in_message = False
+            self._causes_follow = self._causes_follow or line.strip() == _CAUSES
             self._may_have_cause = self._may_have_cause or _handles(line)
             return Verdict.BELONGS
         if not self._in_message and ":in " in line and (found := _HEAD.match(line[:2048])):
@@ -97,7 +105,8 @@ class _Reader:
             self._told.add(found.group())
             self._in_message = True
             return Verdict.BELONGS
-        waits = self._in_message or not line.strip() or _RAILS.match(line[:2048])
+        is_cause = self._causes_follow and _RAILS.match(line[:2048])
+        waits = self._in_message or not line.strip() or is_cause
         return Verdict.MAYBE if waits and not begins_record(line) else Verdict.FOREIGN
 
 

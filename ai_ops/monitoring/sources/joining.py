@@ -9,6 +9,7 @@ records have overlapped for twice the debounce time.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -46,7 +47,7 @@ class _Lane:
         self.context: deque[bytes] = deque(maxlen=CONTEXT_LINES)
         self.slot = _Slot()
         self.first: Entry | None = None
-        self.loose: Entry | None = None  # the last line, when it is of no record
+        self.loose: deque[Entry] = deque(maxlen=2)  # the last lines, as far as they are of no record
         self.before: tuple[bytes, ...] = ()
 
 
@@ -165,25 +166,33 @@ class StreamJoiner:
     def _take_line(self, lane: _Lane, entry: Entry, slot: _Slot, now: float) -> None:
         line, joiner = entry.text, lane.joiner
         is_error = partial(self._is_error, line, entry.level)
-        loose, lane.loose = lane.loose, None
-        is_call = loose is not None and not loose.level and b"at " in line and leads(loose.text, line)
+        lead = _lead_of(lane.loose, line)
         if joiner.is_open:
             # Other writers have lanes of their own, so an error beside the open one ends it.
-            if not is_call and (fed := joiner.feed(line, is_error)) not in (Fed.OVER, Fed.BESIDE):
+            if not lead and (fed := joiner.feed(line, is_error)) not in (Fed.OVER, Fed.BESIDE):
                 lane.context.append(shortened(line, _CONTEXT_LINE_BYTES))
-                lane.loose = entry if fed is Fed.STRANGER else None
+                if fed is Fed.STRANGER:
+                    lane.loose.append(entry)
+                else:
+                    lane.loose.clear()
                 return
             self._close(lane)
         elif joiner.has_late and joiner.is_late(line, is_error):
+            lane.loose.clear()
             return
         if is_error():
+            lane.loose.clear()
             self._begin(lane, entry, slot, now)
-        elif loose is not None and is_call:
-            lane.context.pop()  # it is no context but the error
-            self._begin(lane, loose, slot, now)
+        elif lead:
+            for _ in lead:
+                lane.context.pop()  # it is no context but the error
+            lane.loose.clear()
+            self._begin(lane, lead[0], slot, now)
+            for between in lead[1:]:
+                joiner.feed(between.text, lambda: False)
             joiner.feed(line, is_error)
         else:
-            lane.loose = entry
+            lane.loose.append(entry)
         lane.context.append(shortened(line, _CONTEXT_LINE_BYTES))
 
     def _begin(self, lane: _Lane, entry: Entry, slot: _Slot, now: float) -> None:
@@ -221,3 +230,17 @@ class StreamJoiner:
 
 def _record(entry: Entry, raw: bytes, before: tuple[bytes, ...]) -> Record:
     return Record(raw, entry.origin, entry.identity, entry.offset, lambda: before, entry.time, entry.level)
+
+
+def _lead_of(loose: Sequence[Entry], line: bytes) -> list[Entry]:
+    """Return the entries that a line makes an error's, if it is a call: the first names the error."""
+    if b"at " not in line and b":in " not in line:
+        return []
+    between: bytes | None = None
+    for at in range(len(loose) - 1, -1, -1):
+        if loose[at].level:
+            break
+        if leads(loose[at].text, line, between):
+            return list(loose)[at:]
+        between = loose[at].text
+    return []
