@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from ai_ops.core.grouping import v1
 from ai_ops.core.triage import short_type
+from ai_ops.core.wording import dotted
 from ai_ops.flow.event import ErrorDetail, Frame
 from ai_ops.flow.issue import IssueState, TriageDecision
 from ai_ops.flow.pull_request import PullRequestState
@@ -187,7 +188,7 @@ def culprit(error: ErrorDetail) -> str:
     frame = _place(error)
     if frame is None:
         return ""
-    file, function = _plain(frame.file.replace("\\", "/")), _plain(frame.function)
+    file, function = _plain(frame.file.replace("\\", "/")), _plain(dotted(frame.function))
     return f"{function} ({file})" if function else file
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ai_ops.core import markdown, pr_template
 from ai_ops.core.suspects import author, subject
-from ai_ops.core.wording import counted, shortened
+from ai_ops.core.wording import counted, dotted, shortened
 from ai_ops.flow.event import ErrorDetail, Frame
 from ai_ops.flow.pull_request import Reviewer
 from ai_ops.flow.suspects import SuspectCommit, Suspects
@@ -136,7 +136,7 @@ def _file(frame: Frame) -> str:
 
 
 def _place(frame: Frame, file: str) -> str:
-    function = _safe(frame.function)
+    function = _safe(dotted(frame.function))
     return f"{file} ({function})" if function else file
 
 

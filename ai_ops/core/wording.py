@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_OF_CLASS = re.compile(r"(?<=\w)#(?=[^\W\d])")
+
 
 def counted(number: int, one: str, many: str = "") -> str:
     """Return ``number`` with the words that fit it: ``1 event``, ``2 events``, or as ``many`` says."""
@@ -51,3 +55,8 @@ def time_left(seconds: float) -> str:
     if days:
         return f"in {days} d {hours} h"
     return f"in {hours} h {minutes % 60} min" if hours else f"in {minutes} min"
+
+
+def dotted(name: str) -> str:
+    """Return a function's name, ``Order#pay`` as ``Order.pay``: a hash sign would refer to something."""
+    return _OF_CLASS.sub(".", name)

@@ -222,6 +222,8 @@ def test_a_title_names_type_and_innermost_own_frame_and_never_the_text():
     error = ErrorDetail("raw password=hunter2", "python", "builtins.ZeroDivisionError", "hunter2", frames)
     assert title(error) == "ZeroDivisionError in divide (app/calc.py)"
     assert culprit(error) == "divide (app/calc.py)"
+    ruby = ErrorDetail("raw", "ruby", "Stripe::CardDeclined", "no", (Frame("app/order.rb", 1, "Order#pay"),))
+    assert title(ruby) == "CardDeclined in Order.pay (app/order.rb)"
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def test_a_title_names_the_type_and_the_place():
         (Frame("C:\\app\\rating.py", 1, "rate"), "rating.py (rate)"),
         (Frame("rating.py", 1, ""), "rating.py"),
         (Frame("rating.py", 1, "<module>"), "rating.py (module)"),
+        (Frame("app/models/order.rb", 1, "Order#pay"), "order.rb (Order.pay)"),
         (Frame("a/b.py", 1, HOSTILE), None),
     ],
 )
