@@ -173,6 +173,14 @@ def test_an_error_of_rails_is_found_whatever_its_class_is_called(tmp_path, tags,
     assert (kind_found, message, len(frames)) == (kind, "it went wrong", 2)
 
 
+@pytest.mark.parametrize("tags", ["", "[a1b2-c3] "], ids=["bare", "tagged"])
+def test_an_error_of_rails_is_found_without_a_blank_line_above_its_calls(tmp_path, tags):
+    whole = RAILS.format(blank="", tags=tags, head="Stripe::CardDeclined (no):").splitlines()
+    lines = [line for line in whole if line != tags]
+    text, record = "\n".join([*lines, ""]), "\n".join(lines[2:])
+    assert records_of(tmp_path, f"{text}{text}{tags}done\n") == [record] * 2
+
+
 def test_causes_that_rails_tells_belong_to_their_error(tmp_path):
     trace = RAILS.format(blank="  ", tags="", head="Stripe::CardDeclined (no):").split("\n", 3)[3]
     record = f"{trace}\nCauses:\n{trace.replace('CardDeclined', 'Timeout')}".strip("\n")

@@ -47,6 +47,7 @@ _LEAD = re.compile(
     r"\s*(?:[Uu]ncaught\s)?(?:[\w$]{1,64}[.+]){0,16}(?P<name>[A-Z][\w$]{1,100})"
     r"(?: \[\w{1,60}\])?(?::(?:\s.*)?)?\Z"
 )
+_TAGS = re.compile(r"(?:\[[^\[\]\n]{1,120}\] ){0,8}")
 _NO_ERRORS = ("Warning", "Trace", "State")
 
 
@@ -58,10 +59,10 @@ def leads(line: bytes, following: bytes, between: bytes | None = None) -> bool:
     line that stands between the two: Rails leaves one empty, but for its tags.
     """
     call, head = unwrap(_text(following)).text, unwrap(_text(line)).text
-    if between is not None:
-        return _leads_in_rails(head, unwrap(_text(between)).text.rstrip(), call)
+    if _leads_in_rails(head, call, "" if between is None else unwrap(_text(between)).text):
+        return True
     begin = behind_time(head)
-    found = _LEAD.match(head, begin)
+    found = _LEAD.match(head, begin) if between is None else None
     if found is None or found["name"].isupper() or found["name"].endswith(_NO_ERRORS):
         return False
     if text_level(head[:begin]) in ("DEBUG", "INFO", "WARNING"):
@@ -69,11 +70,15 @@ def leads(line: bytes, following: bytes, between: bytes | None = None) -> bool:
     return any(language.NAME in _CALLS_ALONE for language, _ in framed(call))
 
 
-def _leads_in_rails(head: str, tags: str, call: str) -> bool:
-    if tags and not (tags.endswith("]") and head.startswith(tags) and call.startswith(tags)):
-        return False
-    head, call = head[len(tags) :].lstrip(), call[len(tags) :].lstrip()
-    return ruby.is_head_of_rails(head) and ruby.is_frame(call)
+def _leads_in_rails(head: str, call: str, between: str) -> bool:
+    found = _TAGS.match(head)
+    tags = found[0] if found else ""
+    return (
+        call.startswith(tags)
+        and between.strip() in ("", tags.strip())
+        and ruby.is_frame(call[len(tags) :])
+        and ruby.is_head_of_rails(head[len(tags) :])
+    )
 
 
 class Follower:
