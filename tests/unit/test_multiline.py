@@ -187,6 +187,26 @@ def test_causes_that_rails_tells_belong_to_their_error(tmp_path):
     assert records_of(tmp_path, f"started\n{record}\nstopped\n") == [record]
 
 
+def test_causes_belong_to_their_error_where_rails_tags_all_lines_but_their_announcement(tmp_path):
+    kinds = ["Stripe::CardDeclined", "Net::ReadTimeout", "Errno::ECONNRESET"]
+    calls = "[a1] app/models/order.rb:10:in 'Order#charge'"
+    errors = [[f"[a1] {kind} (no):", "[a1]   ", calls] for kind in kinds]
+    lines = [*errors[0], "[a1] ", "Causes:", *errors[1], *errors[2], "[a1] Started GET"]
+    (record,) = records_of(tmp_path, "\n".join([*lines, ""]))
+    assert [kind for kind in kinds if kind in record] == kinds
+    error = describe(record).error
+    assert (error.exception_type, *error.cause_types) == tuple(kinds)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["2026-11-26T12:00:00.123456789Z stdout F ", "web-1  | "], ids=["cri", "compose"]
+)
+def test_an_error_of_rails_is_found_behind_what_a_container_writes(tmp_path, prefix):
+    text = RAILS.format(blank="  ", tags=f"{prefix}[a1] ", head="Stripe::CardDeclined (no):")
+    found = records_of(tmp_path, f"{text}{text}{prefix}[a1] done\n")
+    assert [shown(record)[:2] for record in found] == [("Stripe::CardDeclined", "no")] * 2
+
+
 @pytest.mark.parametrize(
     "head",
     ["Results for Alice (admin):", "Order (7):", "Stripe::CardDeclined (no):"],

@@ -194,7 +194,7 @@ class _Track:
             if verdict is not Verdict.FOREIGN:
                 return verdict
         if self._enveloped is True:
-            return Verdict.FOREIGN
+            return self._reader.step(line) if line == ruby.CAUSES else Verdict.FOREIGN
         verdict = self._reader.step(line)
         if verdict is Verdict.BELONGS:
             self._enveloped = False

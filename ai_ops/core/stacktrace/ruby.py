@@ -35,7 +35,8 @@ _SYNTAX = re.compile(rf"(?:\A|(?<=\s)){_WHERE}: (?P<message>syntax error.*)")
 _INSPECTED = re.compile(rf"#<(?P<type>{_CONSTANT}): (?P<message>.*)>\s*\Z")
 _NAMED = re.compile(rf"(?P<type>{_CONSTANT}): (?P<message>.*)")
 _REPEATED = re.compile(r"\s+\.\.\. \d{1,9} levels\.\.\.|\s+(?:\||\^~*|\^+|~+(?:\^~*)?)\s*\Z|Causes:\s*\Z")
-_CAUSES = "Causes:"
+CAUSES = "Causes:"
+"""What Rails announces causes with, without the tags of its other lines."""
 _REVERSED = "Traceback (most recent call last):"
 _OUTSIDE = re.compile(
     r"/gems/|/rubygems/|/lib/ruby/|/ruby/\d|/rubies/|/vendor/bundle/|\A<internal:|\A/usr/bin/|\Abin/(?:rails|rake|bundle)"
@@ -96,7 +97,7 @@ class _Reader:
         """Take one line without its envelope."""
         if is_frame(line) or _REPEATED.match(line):
             self._in_message = False
-            self._causes_follow = self._causes_follow or line.strip() == _CAUSES
+            self._causes_follow = self._causes_follow or line.strip() == CAUSES
             self._may_have_cause = self._may_have_cause or _handles(line)
             return Verdict.BELONGS
         if not self._in_message and ":in " in line and (found := _HEAD.match(line[:2048])):
