@@ -41,10 +41,13 @@ class Leads:
         self._chunk = chunk
         self._before = [lead for lead in before if lead.end == chunk.position]
 
-    def of(self, start: int, line: bytes) -> Lead | None:
-        """Return the line before ``start`` that the one there makes an error's, if that is a call."""
+    def of(self, start: int, line: bytes, within: bytes = b"") -> Lead | None:
+        """Return the line before ``start`` that the one there makes an error's, if that is a call.
+
+        ``within`` is the first line of a record that is open.
+        """
         for head, between, place in self._last_lines(start):
-            if leads(head, line, between):
+            if leads(head, line, between, within):
                 return self._lead(head, between, place, start)
         return None
 

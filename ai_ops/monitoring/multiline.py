@@ -81,6 +81,10 @@ class _Record:
         return follower
 
     @property
+    def first_line(self) -> bytes:
+        return self._lines[0]
+
+    @property
     def in_trace(self) -> bool:
         return bool(self.follower.language)
 
@@ -149,6 +153,11 @@ class Joiner:
     def is_open(self) -> bool:
         """Whether a record waits for more lines."""
         return bool(self._open)
+
+    @property
+    def first_line(self) -> bytes:
+        """The first line of the record that was opened last; nothing when none is open."""
+        return self._open[-1].first_line if self._open else b""
 
     @property
     def has_late(self) -> bool:

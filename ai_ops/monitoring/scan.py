@@ -128,7 +128,9 @@ class _Scan:
         """Offer the next line to the open records."""
         position, joiner = self._position, self._joiner
         line, end = self._line_at(position)
-        if (self._leads.free < position or not position) and self._leads.of(position, line):
+        if (self._leads.free < position or not position) and self._leads.of(
+            position, line, joiner.first_line
+        ):
             self._close()  # what was taken for a stranger is another error
             return
         fed = joiner.feed(line, partial(self._is_error, line, position, end))
@@ -159,12 +161,11 @@ class _Scan:
             return True
         start = text.rfind(b"\n", self._position, hit) + 1 or self._position
         line, end = self._line_at(start)
-        if self._detector.is_error(line):
-            self._position = start
-            if len(self.records) >= self._limit:
-                return False
-            self._take(line, end)
-        elif lead := self._leads.of(start, line):
+        is_error = self._detector.is_error(line)
+        lead = None
+        if not is_error or b"at " in line or b":in " in line:  # a call may hold such a word, too
+            lead = self._leads.of(start, line)
+        if lead:
             self._position = self._leads.free = start  # the call joins it
             if len(self.records) >= self._limit:
                 self.last_lines = [lead]
@@ -173,6 +174,11 @@ class _Scan:
             self._open(lead.line, lead.offset, lead.tail)
             if lead.between is not None:
                 self._joiner.feed(lead.between, lambda: False)
+        elif is_error:
+            self._position = start
+            if len(self.records) >= self._limit:
+                return False
+            self._take(line, end)
         else:
             self._position = end + 1
         return True

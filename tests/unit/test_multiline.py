@@ -228,6 +228,13 @@ def test_what_looks_like_an_error_of_rails_is_none_without_its_calls(tmp_path, h
         f"{STAMP} [main] [DEBUG] Rejected: no stock",
         f"{STAMP} [WARN] Rejected: no stock",
         f"{STAMP} Trace: here",
+        f"{STAMP} Info: here",
+        f"{STAMP} Debug: here",
+        f"{STAMP} Stack:",
+        f"{STAMP} DeprecationNotice: old",
+        f"{STAMP} [I] SlowCall: took 3 s",
+        f"{STAMP} [LOG] SlowCall: took 3 s",
+        "Info: here",
         f"{STAMP} the way here: Rejected",
         "the way here:",
         "Rejected orders: 7",
@@ -235,6 +242,30 @@ def test_what_looks_like_an_error_of_rails_is_none_without_its_calls(tmp_path, h
 )
 def test_calls_below_other_lines_are_no_errors(tmp_path, head):
     assert records_of(tmp_path, f"{head}\n    at place (/srv/app/orders.js:3:11)\n") == []
+
+
+@pytest.mark.parametrize("other", [f"{STAMP} Checkpoint: done", f"{STAMP} Ready"])
+@pytest.mark.parametrize(
+    "head", ["java.lang.IllegalStateException: x", f"{STAMP} ERROR boom\nx.YException: x"]
+)
+def test_a_dated_line_of_others_between_the_calls_of_a_trace_is_no_error(tmp_path, head, other):
+    calls = [f"\tat a.{name}.c(B.java:1)" for name in "ABC"]
+    text = "\n".join([head, calls[0], other, *calls[1:], ""])
+    assert records_of(tmp_path, text) == ["\n".join([head, *calls])]
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        "com.acme.Rejected: no\n\tat com.acme.ExceptionFactory.make(ExceptionFactory.java:9)",
+        "Pundit::NotAuthorized (no):\n  \napp/a.rb:1:in 'ExceptionHandler#f'",
+        f"{STAMP} Rejected: no\n    at handleException (/srv/a.js:1:2)",
+        "Acme.Rejected: no\n   at Acme.Guard.ThrowException(String s) in /src/G.cs:line 3",
+    ],
+    ids=["java", "rails", "javascript", "dotnet"],
+)
+def test_an_error_begins_with_its_own_line_also_when_its_call_is_called_exception(tmp_path, trace):
+    assert records_of(tmp_path, f"started\n{trace}\n{STAMP} INFO on\n") == [trace]
 
 
 def test_an_exception_that_tells_its_cause_in_one_line_begins_a_record_behind_another_trace(tmp_path):

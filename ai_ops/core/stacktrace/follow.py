@@ -14,7 +14,7 @@ import re
 
 from ai_ops.core.container import unwrap
 from ai_ops.core.envelope import Container, Envelope
-from ai_ops.core.logline import begins_record, behind_time, text_level
+from ai_ops.core.logline import LEVELS, begins_record, behind_time, text_level
 from ai_ops.core.stacktrace import ruby
 from ai_ops.core.stacktrace.languages import LANGUAGES, framed, starts
 from ai_ops.core.stacktrace.model import Language, LineReader, Verdict
@@ -48,15 +48,17 @@ _LEAD = re.compile(
     r"(?: \[\w{1,60}\])?(?::(?:\s.*)?)?\Z"
 )
 _TAGS = re.compile(r"(?:\[[^\[\]\n]{1,120}\] ){0,8}")
-_NO_ERRORS = ("Warning", "Trace", "State")
+_NO_ERRORS = ("Warning", "Trace", "State", "Stack", "Stacktrace", "Notice", "Deprecated", "Deprecation")
+_QUIET = re.compile(r"\[(?:[DIVW]|LOG)\]")
 
 
-def leads(line: bytes, following: bytes, between: bytes | None = None) -> bool:
+def leads(line: bytes, following: bytes, between: bytes | None = None, within: bytes = b"") -> bool:
     """Whether a line names an exception because the one that follows is a call, however its class is called.
 
     ``Rejected: no stock`` tells nothing by itself. Warnings, ``console.trace`` and dumps of threads are no
     errors. A time may stand before the name; its logger is believed when it says a level. ``between`` is a
-    line that stands between the two: Rails leaves one empty, but for its tags.
+    line that stands between the two: Rails leaves one empty, but for its tags. ``within`` is the first line
+    of a record that is open, perhaps the call's: a dated line interrupts only one that a dated line leads.
     """
     call, head = unwrap(_text(following)).text, unwrap(_text(line)).text
     if _leads_in_rails(head, call, "" if between is None else unwrap(_text(between)).text):
@@ -65,9 +67,19 @@ def leads(line: bytes, following: bytes, between: bytes | None = None) -> bool:
     found = _LEAD.match(head, begin) if between is None else None
     if found is None or found["name"].isupper() or found["name"].endswith(_NO_ERRORS):
         return False
-    if text_level(head[:begin]) in ("DEBUG", "INFO", "WARNING"):
+    if found["name"].upper() in LEVELS:
+        return False
+    if begin and (_is_quiet(head[:begin]) or (within and not _is_dated_lead(within, following))):
         return False
     return any(language.NAME in _CALLS_ALONE for language, _ in framed(call))
+
+
+def _is_dated_lead(line: bytes, following: bytes) -> bool:
+    return behind_time(unwrap(_text(line)).text) > 0 and leads(line, following)
+
+
+def _is_quiet(prefix: str) -> bool:
+    return text_level(prefix) in ("DEBUG", "INFO", "WARNING") or _QUIET.search(prefix) is not None
 
 
 def _leads_in_rails(head: str, call: str, between: str) -> bool:

@@ -166,7 +166,7 @@ class StreamJoiner:
     def _take_line(self, lane: _Lane, entry: Entry, slot: _Slot, now: float) -> None:
         line, joiner = entry.text, lane.joiner
         is_error = partial(self._is_error, line, entry.level)
-        lead = _lead_of(lane.loose, line)
+        lead = _lead_of(lane.loose, line, joiner.first_line)
         if joiner.is_open:
             # Other writers have lanes of their own, so an error beside the open one ends it.
             if not lead and (fed := joiner.feed(line, is_error)) not in (Fed.OVER, Fed.BESIDE):
@@ -180,17 +180,17 @@ class StreamJoiner:
         elif joiner.has_late and joiner.is_late(line, is_error):
             lane.loose.clear()
             return
-        if is_error():
-            lane.loose.clear()
-            self._begin(lane, entry, slot, now)
-        elif lead:
+        if lead:
             for _ in lead:
                 lane.context.pop()  # it is no context but the error
             lane.loose.clear()
             self._begin(lane, lead[0], slot, now)
             for between in lead[1:]:
                 joiner.feed(between.text, lambda: False)
-            joiner.feed(line, is_error)
+            joiner.feed(line, lambda: False)
+        elif is_error():
+            lane.loose.clear()
+            self._begin(lane, entry, slot, now)
         else:
             lane.loose.append(entry)
         lane.context.append(shortened(line, _CONTEXT_LINE_BYTES))
@@ -232,7 +232,7 @@ def _record(entry: Entry, raw: bytes, before: tuple[bytes, ...]) -> Record:
     return Record(raw, entry.origin, entry.identity, entry.offset, lambda: before, entry.time, entry.level)
 
 
-def _lead_of(loose: Sequence[Entry], line: bytes) -> list[Entry]:
+def _lead_of(loose: Sequence[Entry], line: bytes, within: bytes) -> list[Entry]:
     """Return the entries that a line makes an error's, if it is a call: the first names the error."""
     if b"at " not in line and b":in " not in line:
         return []
@@ -240,7 +240,7 @@ def _lead_of(loose: Sequence[Entry], line: bytes) -> list[Entry]:
     for at in range(len(loose) - 1, -1, -1):
         if loose[at].level:
             break
-        if leads(loose[at].text, line, between):
+        if leads(loose[at].text, line, between, within):
             return list(loose)[at:]
         between = loose[at].text
     return []
