@@ -122,11 +122,11 @@ _DATED = re.compile(rf"{_STAMP.pattern}(?:\[[^\[\]]{{1,120}}\]\s*){{0,4}}(?:[\w.
 def behind_time(line: str) -> int:
     """Return the column behind a line's time, its bracketed words and a logger's name that a dash ends.
 
-    0 where no time stands first. ``split_prefix`` takes a name that a colon ends for a logger's, too; it may
-    be an exception's.
+    0 where no time stands first, and where a level is among those words: then what a colon ends is a logger's
+    name or the message's own, as ``split_prefix`` says. Without one it may be an exception's.
     """
     found = _DATED.match(line)
-    return found.end() if found else 0
+    return found.end() if found and not text_level(found.group()) else 0
 
 
 _FIRST_LEVEL = re.compile(

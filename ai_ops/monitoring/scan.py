@@ -12,6 +12,8 @@ from ai_ops.monitoring.lead import Lead, Leads
 from ai_ops.monitoring.multiline import Fed, Joiner
 from ai_ops.monitoring.plain import plain_records
 
+_EVERY = 1 << 30
+
 
 class Scanner:
     """Finds and joins the records of one content of one file.
@@ -48,8 +50,14 @@ class Scanner:
         return self._joiner.size if self._joiner.is_open else 0
 
     def recall(self, chunk: Chunk) -> None:
-        """Take note of what was read before this was made, up to its last line: a call may follow."""
-        self._before = Leads(chunk).at(len(chunk.text))
+        """Take note of what was read before this was made, up to its last line: a call may follow.
+
+        A line of a record leads nothing, and that is told as it was then: by finding the records.
+        """
+        joiner = Joiner(0.0)
+        scan = _Scan(chunk, self._detector, joiner, (), 0.0, _EVERY, give_way=False)
+        scan.run()
+        self._before = () if joiner.is_open else scan.last_lines
 
     def scan(
         self, chunk: Chunk, limit: int, now: float, *, give_way: bool

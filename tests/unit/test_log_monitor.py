@@ -1066,6 +1066,21 @@ def test_a_line_that_was_read_before_a_kill_begins_an_error_when_a_call_comes_ne
     watcher.stop()
 
 
+@pytest.mark.parametrize("before", ["INFO on", "ERROR [main] request failed"])
+def test_a_line_of_a_record_that_was_given_out_is_not_taken_again_after_a_kill(tmp_path, before):
+    log = tmp_path / "app.log"
+    log.write_text(f"{before}\njava.lang.IllegalStateException: no customer\n")
+    watcher = Watcher(log, from_start=True, debounce=0.5)
+    watcher.read(now=0.0)
+    watcher.read(now=1.0)
+    assert len(watcher.records) == 1
+    watcher.restart()
+    append_text(log, "\tat com.acme.Order.total(Order.java:12)\n")
+    watcher.read(final=True, now=2.0)
+    assert len(watcher.records) == 1
+    watcher.stop()
+
+
 @pytest.mark.parametrize("restarts", [False, True])
 def test_an_error_of_rails_is_told_by_its_calls_also_when_they_are_written_later(tmp_path, restarts):
     log = tmp_path / "app.log"

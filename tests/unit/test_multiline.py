@@ -131,6 +131,11 @@ def test_a_trace_behind_a_date_is_found_whatever_its_exception_is_called(tmp_pat
     assert shown(dated)[0].endswith("Rejected")
 
 
+@pytest.mark.parametrize("level", ["[ERROR] ", "[err] ", "ERROR "])
+def test_a_word_behind_a_level_is_no_type(level):
+    assert shown(f"{STAMP} {level}Orders: cannot place\n    at place (/app/orders.js:3:4)")[0] == ""
+
+
 def shown(record):
     error = describe(record).error
     return error.exception_type, error.message, error.frames, error.fingerprint

@@ -69,17 +69,13 @@ def leads(line: bytes, following: bytes, between: bytes | None = None, within: b
         return False
     if found["name"].upper() in LEVELS:
         return False
-    if begin and (_is_quiet(head[:begin]) or (within and not _is_dated_lead(within, following))):
+    if begin and (_QUIET.search(head[:begin]) or (within and not _is_dated_lead(within, following))):
         return False
     return any(language.NAME in _CALLS_ALONE for language, _ in framed(call))
 
 
 def _is_dated_lead(line: bytes, following: bytes) -> bool:
     return behind_time(unwrap(_text(line)).text) > 0 and leads(line, following)
-
-
-def _is_quiet(prefix: str) -> bool:
-    return text_level(prefix) in ("DEBUG", "INFO", "WARNING") or _QUIET.search(prefix) is not None
 
 
 def _leads_in_rails(head: str, call: str, between: str) -> bool:
