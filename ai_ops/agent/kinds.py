@@ -22,6 +22,7 @@ from ai_ops.core.describe import Description, describe
 from ai_ops.core.grouping.v1.codes import digits_in, may_have_digits
 from ai_ops.core.redaction import Redactor
 from ai_ops.monitoring.encoding import decode
+from ai_ops.monitoring.multiline import EACH_DIGIT_0
 
 _REMEMBERED = 8192
 _STAMP = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:\s?(?:Z|[+-]\d\d:?\d\d))?")
@@ -38,7 +39,6 @@ _NUMBER_APART = re.compile(
 )
 # Lines of a trace that name files, folders or functions: indented, numbered, with a path or a file's line.
 _CODE = re.compile(rb"\A[\s#]|[/\\]|\.[A-Za-z]\w{0,8}:\d")
-_EACH_DIGIT_0 = bytes.maketrans(b"123456789", b"000000000")
 _MAYBE_CARD = b"0" * 11
 # Outlines are learnt of records of this length when they come again, until so many bytes are held.
 _LONGEST_OUTLINE = 4096
@@ -115,7 +115,7 @@ class _Outlines:
         """Return the shape of a record."""
         if len(raw) > _LONGEST_OUTLINE:
             return _shape(raw, scope)
-        outline = raw.translate(_EACH_DIGIT_0)
+        outline = raw.translate(EACH_DIGIT_0)
         known = self._known.get(outline)
         if known is None:
             self._meet(outline)
@@ -150,14 +150,14 @@ class _Outlines:
 def _learnt(outline: bytes) -> _Outline | None:
     """Return what an outline says of its records; None when the digits decide which of them are marked."""
     text = _undated(outline)
-    if _MAYBE_CARD in text.translate(_EACH_DIGIT_0):
+    if _MAYBE_CARD in text.translate(EACH_DIGIT_0):
         return None
     hidden = _marked(text, _hide)
     if stamp := _stamp_in(outline):
         begin, end = stamp.span()
         hidden = hidden[:begin] + bytes(end - begin) + hidden[begin + len(_ANY_STAMP) :]
     kept = tuple(slice(*found.span()) for found in _KEPT.finditer(hidden))
-    return _Outline(kept, may_have_digits(text.translate(_EACH_DIGIT_0)), {})
+    return _Outline(kept, may_have_digits(text.translate(EACH_DIGIT_0)), {})
 
 
 def _hide(found: re.Match[bytes]) -> bytes:

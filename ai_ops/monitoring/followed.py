@@ -133,7 +133,7 @@ class FollowedFile:
 
     def _recall_last_lines(self, offset: int) -> None:
         """Tell the scanner what the last lines were: they begin an error if a call comes next."""
-        begin, raw = self._before(offset, LEAD_BYTES)
+        begin, raw = self._bytes_before(offset, LEAD_BYTES)
         text = self._encoding.to_text(raw)
         first = text.find(b"\n", 0, -1) + 1
         if text.endswith(b"\n") and (first or begin == 0):  # else only a part of the line is there
@@ -363,7 +363,7 @@ class FollowedFile:
         path, identity, context = self.path, self._identity, self._context
         return [Record(raw, path, identity, offset, partial(context, offset)) for offset, raw in found]
 
-    def _before(self, offset: int, most: int) -> tuple[int, bytes]:
+    def _bytes_before(self, offset: int, most: int) -> tuple[int, bytes]:
         """Return up to ``most`` bytes before ``offset``, whole characters, and where they begin."""
         begin = max(self._file.first, offset - most)
         begin += begin % self._encoding.unit
@@ -372,7 +372,7 @@ class FollowedFile:
     def _context(self, offset: int) -> tuple[bytes, ...]:
         """Return up to ``CONTEXT_LINES`` whole lines before ``offset``."""
         try:
-            begin, raw = self._before(offset, _CONTEXT_BYTES)
+            begin, raw = self._bytes_before(offset, _CONTEXT_BYTES)
         except (OSError, ValueError):  # gone, or closed meanwhile
             return ()
         text = self._encoding.to_text(raw)

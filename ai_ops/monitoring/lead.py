@@ -12,9 +12,10 @@ from typing import NamedTuple
 from ai_ops.core.stacktrace import leads
 from ai_ops.monitoring.chunk import Chunk
 from ai_ops.monitoring.encoding import cleaned
+from ai_ops.monitoring.multiline import CUT
 
 LEAD_BYTES = 4096
-"""So much of a line is looked at."""
+"""So much of a line is looked at and kept. A longer one is not found again at a start."""
 
 
 class Lead(NamedTuple):
@@ -68,7 +69,7 @@ class Leads:
         text, between = self._chunk.text, None
         while end > self.free:
             begin = text.rfind(b"\n", self.free, end - 1) + 1 or self.free
-            line = cleaned(text[begin : end - 1][:LEAD_BYTES])
+            line = _shortened(cleaned(text[begin : end - 1]))
             yield line, between, begin
             if between is not None:
                 return
@@ -85,3 +86,7 @@ class Leads:
         if isinstance(place, Lead):
             return place._replace(between=between, end=chunk.offset(end))
         return Lead(line, chunk.offset(place), chunk.tail_at(place), chunk.offset(end), between)
+
+
+def _shortened(line: bytes) -> bytes:
+    return line if len(line) <= LEAD_BYTES else line[:LEAD_BYTES] + CUT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 
@@ -11,8 +12,6 @@ from ai_ops.monitoring.encoding import cleaned
 from ai_ops.monitoring.lead import Lead, Leads
 from ai_ops.monitoring.multiline import Fed, Joiner
 from ai_ops.monitoring.plain import plain_records
-
-_EVERY = 1 << 30
 
 
 class Scanner:
@@ -55,7 +54,7 @@ class Scanner:
         A line of a record leads nothing, and that is told as it was then: by finding the records.
         """
         joiner = Joiner(0.0)
-        scan = _Scan(chunk, self._detector, joiner, (), 0.0, _EVERY, give_way=False)
+        scan = _Scan(chunk, self._detector, joiner, (), 0.0, sys.maxsize, give_way=False)
         scan.run()
         self._before = () if joiner.is_open else scan.last_lines
 
@@ -91,8 +90,8 @@ class Scanner:
 class _Scan:
     """One way through one chunk.
 
-    ``last_lines`` may lead a call in the next chunk. ``open_tail`` is the bytes before the record that
-    it opened first.
+    ``last_lines`` may lead a call in the next chunk. ``open_tail`` is the bytes before the first of the
+    records that it leaves open, None when it opened none or only more beside those that were.
     """
 
     def __init__(

@@ -136,6 +136,21 @@ def test_a_word_behind_a_level_is_no_type(level):
     assert shown(f"{STAMP} {level}Orders: cannot place\n    at place (/app/orders.js:3:4)")[0] == ""
 
 
+def test_calls_below_nothing_but_a_time_are_described():
+    assert shown(f"{STAMP} [main] \n   at Acme.Shop.Start() in /src/Shop.cs:line 3")[0] == ""
+
+
+def test_a_small_word_behind_a_time_is_no_type():
+    assert shown(f"{STAMP} boot: Exception thrown\n   at Acme.Shop.Start() in /src/Shop.cs:line 3")[0] == ""
+
+
+def test_an_exceptions_line_that_only_its_call_tells_is_cut_with_a_marker(tmp_path):
+    call = "    at place (/srv/app/orders.js:3:11)"
+    (record,) = records_of(tmp_path, f"Rejected: {'m' * 5000}\n{call}\n")
+    first, second = record.split("\n")
+    assert (first.endswith("m ... [cut]"), len(first) < 4200, second) == (True, True, call)
+
+
 def shown(record):
     error = describe(record).error
     return error.exception_type, error.message, error.frames, error.fingerprint

@@ -80,6 +80,15 @@ def test_a_call_makes_an_error_of_what_rails_writes_two_lines_above_it():
     assert records[0].context() == (b"[a1] started",)
 
 
+def test_a_call_makes_no_error_of_a_line_that_another_entry_stands_behind():
+    stream = joiner()
+    stream.take(entry(1, "Rejected: no stock"), 0.0)
+    stream.take(entry(2, "a page\nof words"), 0.0)
+    stream.take(entry(3, "    at place (/srv/orders.js:3:1)"), 0.0)
+    stream.close_all()
+    assert stream.release(10)[0] == []
+
+
 def test_a_complete_record_waits_for_an_older_one_that_is_open():
     stream = joiner()
     stream.take(entry(1, TRACE[0], lane="slow"), 0.0)

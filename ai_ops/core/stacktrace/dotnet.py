@@ -132,7 +132,10 @@ def _chain(lines: list[str]) -> tuple[list[_Printed], str]:
         if found and not found["type"]:  # named on the next line
             continue
         if not found and (at == len(lines) - 1 - _links(lines)):
-            found = _OWN_NAME.match(line, behind_time(line))
+            column = behind_time(line)
+            found = (
+                _OWN_NAME.match(line, column) if not column or line[column : column + 1].isupper() else None
+            )
         if found and (not inline or found.start("type") < line.index(" ---> ")):
             head = _Printed(found["type"], _message(found["message"]))
             return [head, *inner], "\n".join([*lines[:at], line[: found.start("type")]]).strip()

@@ -156,6 +156,7 @@ class StreamJoiner:
         return lane
 
     def _take_whole(self, lane: _Lane, entry: Entry, slot: _Slot) -> None:
+        lane.loose.clear()
         if lane.joiner.is_open:
             self._close(lane)
         lines = entry.text.split(b"\n")
