@@ -1,7 +1,7 @@
 """What a container runtime or syslog puts around each of an application's own lines.
 
-Kubernetes (CRI), Docker's json-file driver, docker compose and syslog write one line for each line of the
-application, so a stack trace comes wrapped line by line. Whoever reads a record wants its own lines back.
+Kubernetes (CRI), Docker's json-file driver, docker compose, foreman and syslog write one line for each of the
+application's, so a stack trace comes wrapped line by line. Whoever reads a record wants its own lines back.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ _PREFIX = re.compile(
     r"(?:<\d{1,3}>)?[A-Z][a-z]{2}\s[\s\d]\d\s\d{2}:\d{2}:\d{2}"  # syslog
     r"\s\S{1,255}\s[^\s\[:]{1,255}(?:\[\d+\])?:\s|"
     r"<\d{1,3}>1\s\S+\s\S+\s\S+\s\S+\s\S+\s-\s(?:\ufeff|\xef\xbb\xbf)?|"  # RFC 5424
-    r"[a-z0-9][\w.-]{0,63}(?:[-_]\d{1,3}\s*|\s{2,})\|\s"  # docker compose
+    r"[a-z0-9][\w.-]{0,63}(?:[-_]\d{1,3}\s*|\s{2,})\|\s|"  # docker compose
+    r"\d{2}:\d{2}:\d{2}\s[a-z][\w-]{0,63}\.\d{1,3}\s{1,64}\|\s"  # foreman
 )
 _INDENTED = ("", " ", "\t")  # no prefix begins so, most frames do
 DOCKER_JSON = '{"log":"'

@@ -20,7 +20,7 @@ DEFAULT_KEYWORDS = ("ERROR", "Exception", "CRITICAL")
 # A call of Java's, .NET's or JavaScript's, also as Docker writes it: the line before it may be an error.
 _CALLS = (b"\tAT ", b"\\TAT ", b"   AT ")
 # Every level of trouble, and every trace that can stand alone, holds one of these in some case. Ruby's names
-# its exception's class alone, and many are called like Errno::ENOENT.
+# its exception's class alone, and many are called like Errno::ENOENT; Rails announces causes.
 _TELLTALES = (
     b"ERROR",
     b"EXCEPTION",
@@ -29,6 +29,8 @@ _TELLTALES = (
     b"CRITICAL",
     b"TRACEBACK (MOST RECENT CALL LAST)",
     b":IN ",
+    b"CAUSES:",
+    b"INFORMATION FOR: ",
     *_CALLS,
 )
 _DOCKER_JSON = DOCKER_JSON.encode()

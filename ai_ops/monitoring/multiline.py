@@ -16,6 +16,7 @@ from enum import Enum, auto
 from functools import lru_cache
 
 from ai_ops.core.envelope import writer_of
+from ai_ops.core.logline import begins_record
 from ai_ops.core.stacktrace import NEEDLES, Follower, Verdict
 
 # With the marker and the server's own redaction an excerpt stays below the 1 MiB that it accepts.
@@ -28,6 +29,7 @@ _STRANGERS = 3
 _OTHERS = 100
 _MAX_TOGETHER = 8
 _DATE_BYTES = 5
+_HEAD_BYTES = 64
 _WRITER_BYTES = 1024
 # What a line is to a trace shows in so much of it, even when Docker wrote it as JSON.
 _TELLING_BYTES = 128 << 10
@@ -296,6 +298,9 @@ def _writer_of_common(names: bytes) -> str:
 
 
 def date_of(line: bytes) -> bytes:
-    """Return how a dated line begins; nothing when it has no date."""
+    """Return how a dated line begins; nothing when it has no date. The tag of a request is none."""
     begin = line[:_DATE_BYTES]
-    return begin if begin.translate(None, _NO_DIGITS) else b""
+    if not begin.translate(None, _NO_DIGITS):
+        return b""
+    is_tag = begin.startswith(b"[") and not begins_record(line[:_HEAD_BYTES].decode("latin-1"))
+    return b"" if is_tag else begin

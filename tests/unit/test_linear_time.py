@@ -59,6 +59,9 @@ SHAPES = {
     "places of Ruby in lines": linear.Shape(("a.rb:1:in '" + " a" * 30) * 28 + "\n"),
     "dots in a call of Java": linear.Shape("\tat " + "a." * 256 + "b" * 250 + "(!\n", "java.lang.Exception: x\n"),
     "causes of .NET": linear.Shape(" ---> A.B", "System.Exception: x"),
+    "tags of Rails": linear.Shape("[a] ", "", "A::B (x):"),
+    "classes of Rails": linear.Shape("A::B (", "", "):"),
+    "exceptions of Rails that do not end": linear.Shape("Information for: A::B (x\n"),
     "a message of Python": linear.Shape("a\n", "Traceback (most recent call last):\n  File \"/a.py\", line 1\nKeyError: x\n"),
 }  # fmt: skip
 

@@ -201,23 +201,6 @@ def test_an_error_of_rails_is_found_without_a_blank_line_above_its_calls(tmp_pat
     assert records_of(tmp_path, f"{text}{text}{tags}done\n") == [record] * 2
 
 
-def test_causes_that_rails_tells_belong_to_their_error(tmp_path):
-    trace = RAILS.format(blank="  ", tags="", head="Stripe::CardDeclined (no):").split("\n", 3)[3]
-    record = f"{trace}\nCauses:\n{trace.replace('CardDeclined', 'Timeout')}".strip("\n")
-    assert records_of(tmp_path, f"started\n{record}\nstopped\n") == [record]
-
-
-def test_causes_belong_to_their_error_where_rails_tags_all_lines_but_their_announcement(tmp_path):
-    kinds = ["Stripe::CardDeclined", "Net::ReadTimeout", "Errno::ECONNRESET"]
-    calls = "[a1] app/models/order.rb:10:in 'Order#charge'"
-    errors = [[f"[a1] {kind} (no):", "[a1]   ", calls] for kind in kinds]
-    lines = [*errors[0], "[a1] ", "Causes:", *errors[1], *errors[2], "[a1] Started GET"]
-    (record,) = records_of(tmp_path, "\n".join([*lines, ""]))
-    assert [kind for kind in kinds if kind in record] == kinds
-    error = describe(record).error
-    assert (error.exception_type, *error.cause_types) == tuple(kinds)
-
-
 @pytest.mark.parametrize(
     "prefix", ["2026-11-26T12:00:00.123456789Z stdout F ", "web-1  | "], ids=["cri", "compose"]
 )

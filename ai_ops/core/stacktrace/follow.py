@@ -15,7 +15,7 @@ import re
 from ai_ops.core.container import unwrap
 from ai_ops.core.envelope import Container, Envelope
 from ai_ops.core.logline import LEVELS, begins_record, behind_time, text_level
-from ai_ops.core.stacktrace import ruby
+from ai_ops.core.stacktrace import rails
 from ai_ops.core.stacktrace.languages import LANGUAGES, framed, starts
 from ai_ops.core.stacktrace.model import Language, LineReader, Verdict
 
@@ -47,7 +47,6 @@ _LEAD = re.compile(
     r"\s*(?:[Uu]ncaught\s)?(?:[\w$]{1,64}[.+]){0,16}(?P<name>[A-Z][\w$]{1,100})"
     r"(?: \[\w{1,60}\])?(?::(?:\s.*)?)?\Z"
 )
-_TAGS = re.compile(r"(?:\[[^\[\]\n]{1,120}\] ){0,8}")
 _NO_ERRORS = ("Warning", "Trace", "State", "Stack", "Stacktrace", "Notice", "Deprecated", "Deprecation")
 _QUIET = re.compile(r"\[(?:[DIVW]|LOG)\]")
 
@@ -61,7 +60,7 @@ def leads(line: bytes, following: bytes, between: bytes | None = None, within: b
     of a record that is open, perhaps the call's: a dated line interrupts only one that a dated line leads.
     """
     call, head = unwrap(_text(following)).text, unwrap(_text(line)).text
-    if _leads_in_rails(head, call, "" if between is None else unwrap(_text(between)).text):
+    if rails.leads(head, call, "" if between is None else unwrap(_text(between)).text):
         return True
     begin = behind_time(head)
     found = _LEAD.match(head, begin) if between is None else None
@@ -76,17 +75,6 @@ def leads(line: bytes, following: bytes, between: bytes | None = None, within: b
 
 def _is_dated_lead(line: bytes, following: bytes) -> bool:
     return behind_time(unwrap(_text(line)).text) > 0 and leads(line, following)
-
-
-def _leads_in_rails(head: str, call: str, between: str) -> bool:
-    found = _TAGS.match(head)
-    tags = found[0] if found else ""
-    return (
-        call.startswith(tags)
-        and between.strip() in ("", tags.strip())
-        and ruby.is_frame(call[len(tags) :])
-        and ruby.is_head_of_rails(head[len(tags) :])
-    )
 
 
 class Follower:
@@ -134,7 +122,7 @@ class Follower:
     def is_blank(self, line: bytes) -> bool:
         """Whether the line holds nothing but the words that stand before every line of the record."""
         bare = self._container.strip(_text(line))
-        return bare is not None and any(not track.bare(bare).strip() for track in self._tracks)
+        return bare is not None and any(track.is_blank(bare) for track in self._tracks)
 
     def _unsettled(self, text: str) -> Verdict:
         if not self._container.plain:
@@ -168,8 +156,9 @@ class Follower:
         verdict, below = headline.step(line)
         if verdict is not Verdict.BELONGS:
             return otherwise if verdict is Verdict.FOREIGN else verdict
-        self._tracks = [_Track(language, line, column) for language, column in below]
-        self._headline = None
+        if below:
+            self._tracks = [_Track(language, line, column) for language, column in below]
+            self._headline = None
         return verdict
 
 
@@ -187,9 +176,10 @@ class _Track:
     def settled(self) -> LineReader | None:
         return self._reader if self._enveloped is False else None
 
-    def bare(self, line: str) -> str:
+    def is_blank(self, line: str) -> bool:
         bare = self._envelope.strip(line) if self._envelope else None
-        return line if bare is None else bare
+        text = line if bare is None else bare
+        return not (self._reader.untagged(text) if isinstance(self._reader, rails.Reader) else text).strip()
 
     def verdict(self, line: str) -> Verdict:
         if self._envelope is None or self._enveloped is False:
@@ -202,7 +192,7 @@ class _Track:
             if verdict is not Verdict.FOREIGN:
                 return verdict
         if self._enveloped is True:
-            return self._reader.step(line) if line == ruby.CAUSES else Verdict.FOREIGN
+            return Verdict.FOREIGN
         verdict = self._reader.step(line)
         if verdict is Verdict.BELONGS:
             self._enveloped = False
@@ -213,10 +203,12 @@ class _Headline:
     """A log line of trouble: a trace may follow it, at once or after more of its message."""
 
     def __init__(self, first: str) -> None:
+        self._first = first
         self._harmless = text_level(first) in ("DEBUG", "INFO")
 
     def step(self, line: str) -> tuple[Verdict, tuple[tuple[Language, int], ...]]:
         if self._harmless or begins_record(line):
             return Verdict.FOREIGN, ()
         below = starts(line) or framed(line)
-        return (Verdict.BELONGS, below) if below else (Verdict.MAYBE, ())
+        belongs = below or rails.sums_up(line, self._first)
+        return (Verdict.BELONGS if belongs else Verdict.MAYBE), below

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ai_ops.core.stacktrace import dart, dotnet, go, java, javascript, php, python, ruby, rust
+from ai_ops.core.stacktrace import dart, dotnet, go, java, javascript, php, python, rails, ruby, rust
 from ai_ops.core.stacktrace.model import Language
 
 # Where two could read the same lines, the one with the stricter shape stands first.
-LANGUAGES: tuple[Language, ...] = (python, java, dotnet, php, dart, go, rust, ruby, javascript)
+LANGUAGES: tuple[Language, ...] = (python, java, dotnet, php, dart, go, rust, rails, ruby, javascript)
 
 
 _REMEMBERED_CHARS = 4096

@@ -1,8 +1,7 @@
-"""Ruby's backtraces: the interpreter's own, those of Rails and of ``Logger``.
+"""Ruby's backtraces: the interpreter's own and those of ``Logger``.
 
-The interpreter names place, message and class in one line (``a.rb:3:in `f': no (KeyError)``), Rails class
-and message (``KeyError (no):``), ``Logger`` message and class. Calls follow, innermost first; a cause
-is printed below the exception that it led to.
+The interpreter names place, message and class in one line (``a.rb:3:in `f': no (KeyError)``), ``Logger``
+message and class. Calls follow, innermost first; a cause is printed below the exception that it led to.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from ai_ops.core.stacktrace.reader import bare
 from ai_ops.flow.event import Frame
 
 NAME = "ruby"
-NEEDLES = ("Error", "Exception", ".rb:", "::", ":in `", ":in '", "Traceback (most recent call last):")
+NEEDLES = (".rb:", ":in `", ":in '", "Traceback (most recent call last):")
 MARKS = (":in `", ":in '", ".rb:")
 
-_CONSTANT = r"[A-Z]\w{0,80}(?:::[A-Z]\w{0,80}){0,8}"
+CONSTANT = r"[A-Z]\w{0,80}(?:::[A-Z]\w{0,80}){0,8}"
 _WHERE = (
     r"(?P<file>(?:[A-Za-z]:)?[^\s:`'\"(\[{][^:\n`'\"]{0,500}+|\(eval[^)\n]{0,300}\)|<internal:[^>\n]{1,200}>)"
     r":(?P<line>\d{1,9})"
@@ -29,14 +28,11 @@ _FRAME = re.compile(rf"\s*(?:\d{{1,5}}: )?(?:from )?{_PLACE}\s*\Z")
 _HEAD = re.compile(rf"(?:\A|(?<=\s)){_PLACE}: (?P<message>.*)")
 _AFTER_FILE = re.compile(r":\d{1,9}:(?:in [`']| syntax error)")
 _LONGEST_FILE = 512
-_KIND = re.compile(rf"(?P<message>.*?)\((?P<type>{_CONSTANT})\)\s*\Z")
-_RAILS = re.compile(rf"(?:\A|(?<=\s))(?P<type>{_CONSTANT}) \((?P<message>.*)\):\s*\Z")
+_KIND = re.compile(rf"(?P<message>.*?)\((?P<type>{CONSTANT})\)\s*\Z")
 _SYNTAX = re.compile(rf"(?:\A|(?<=\s)){_WHERE}: (?P<message>syntax error.*)")
-_INSPECTED = re.compile(rf"#<(?P<type>{_CONSTANT}): (?P<message>.*)>\s*\Z")
-_NAMED = re.compile(rf"(?P<type>{_CONSTANT}): (?P<message>.*)")
-_REPEATED = re.compile(r"\s+\.\.\. \d{1,9} levels\.\.\.|\s+(?:\||\^~*|\^+|~+(?:\^~*)?)\s*\Z|Causes:\s*\Z")
-CAUSES = "Causes:"
-"""What Rails announces causes with, without the tags of its other lines."""
+_INSPECTED = re.compile(rf"#<(?P<type>{CONSTANT}): (?P<message>.*)>\s*\Z")
+_NAMED = re.compile(rf"(?P<type>{CONSTANT}): (?P<message>.*)")
+_REPEATED = re.compile(r"\s+\.\.\. \d{1,9} levels\.\.\.|\s+(?:\||\^~*|\^+|~+(?:\^~*)?)\s*\Z")
 _REVERSED = "Traceback (most recent call last):"
 _OUTSIDE = re.compile(
     r"/gems/|/rubygems/|/lib/ruby/|/ruby/\d|/rubies/|/vendor/bundle/|\A<internal:|\A/usr/bin/|\Abin/(?:rails|rake|bundle)"
@@ -48,13 +44,8 @@ def start(line: str) -> int | None:
     head = line[:2048]
     if _REVERSED in head:
         return head.index(_REVERSED)
-    found = _RAILS.search(head) or _placed(head)
+    found = _placed(head)
     return found.start() if found else None
-
-
-def is_head_of_rails(line: str) -> bool:
-    """Return whether a line is the class and the message of an error, and nothing else."""
-    return _RAILS.match(line[:2048]) is not None
 
 
 def _placed(line: str) -> re.Match[str] | None:
@@ -89,7 +80,6 @@ class _Reader:
         self._in_message = True
         found = _placed(first[:2048])
         self._told = {found.group()} if found else set()
-        self._causes_follow = False
         # Printed the other way round, an error stands below its cause.
         self._may_have_cause = _REVERSED in first or _handles(first[:2048])
 
@@ -97,7 +87,6 @@ class _Reader:
         """Take one line without its envelope."""
         if is_frame(line) or _REPEATED.match(line):
             self._in_message = False
-            self._causes_follow = self._causes_follow or line.strip() == CAUSES
             self._may_have_cause = self._may_have_cause or _handles(line)
             return Verdict.BELONGS
         if not self._in_message and ":in " in line and (found := _HEAD.match(line[:2048])):
@@ -106,8 +95,7 @@ class _Reader:
             self._told.add(found.group())
             self._in_message = True
             return Verdict.BELONGS
-        is_cause = self._causes_follow and _RAILS.match(line[:2048])
-        waits = self._in_message or not line.strip() or is_cause
+        waits = self._in_message or not line.strip()
         return Verdict.MAYBE if waits and not begins_record(line) else Verdict.FOREIGN
 
 
@@ -138,7 +126,7 @@ def parse(lines: list[str]) -> ParsedTrace | None:
             if not printed and not reverse:
                 one, header = _above(lines[:at])
                 printed.append(_Printed(one.type, one.message, waiting))
-        elif opened := _opened(lines, at, rails=bool(printed)):
+        elif opened := _opened(lines, at):
             header = header if printed else "\n".join([*lines[:at], line[: opened[1]]]).strip()
             opened[0].frames += waiting[::-1]
             waiting = []
@@ -159,16 +147,14 @@ def _is_reversed(line: str) -> bool:
     return re.match(r"\s+\d{1,5}: from ", line) is not None
 
 
-def _opened(lines: list[str], at: int, *, rails: bool) -> tuple[_Printed, int] | None:
+def _opened(lines: list[str], at: int) -> tuple[_Printed, int] | None:
     """Return the exception whose own line this is, and the column where it begins."""
     line = lines[at][:4096]
-    if rails and (named := _RAILS.match(line)):  # below "Causes:"
-        return _Printed(named["type"], named["message"]), 0
     found = _placed(line)
     if found is None:
         return None
     if found.re is _SYNTAX:
-        place = _frame(found["file"], found["line"], "<main>")
+        place = frame_at(found["file"], found["line"], "<main>")
         return _Printed("SyntaxError", found["message"], [place]), found.start()
     kind, message = "", found["message"]
     # The class stands behind the first line of the message, or behind its last one.
@@ -176,7 +162,7 @@ def _opened(lines: list[str], at: int, *, rails: bool) -> tuple[_Printed, int] |
         if (named := _KIND.match(more[:4096])) and (more is message or not kind):
             kind, message = named["type"], named["message"].strip() if more is message else message
             break
-    own = _frame(found["file"], found["line"], found["function"])
+    own = frame_at(found["file"], found["line"], found["function"])
     return _Printed(kind, message.strip(), [own]), found.start()
 
 
@@ -184,10 +170,6 @@ def _above(lines: list[str]) -> tuple[_Printed, str]:
     """Return the exception named above the first call, and the log text before it."""
     for at in range(len(lines) - 1, max(-1, len(lines) - 9), -1):
         line = lines[at][:4096]
-        if found := _RAILS.search(line):
-            return _Printed(found["type"], found["message"]), "\n".join(
-                [*lines[:at], line[: found.start()]]
-            ).strip()
         prefix, message = split_prefix(line)
         named = _INSPECTED.search(line) or _KIND.fullmatch(message) or _NAMED.match(message)
         if named:
@@ -201,8 +183,9 @@ def _above(lines: list[str]) -> tuple[_Printed, str]:
 def frame_of(line: str) -> Frame | None:
     """Return the call that a line names."""
     found = _FRAME.match(line) if ":in " in line else None
-    return _frame(found["file"], found["line"], found["function"]) if found else None
+    return frame_at(found["file"], found["line"], found["function"]) if found else None
 
 
-def _frame(file: str, line: str, function: str) -> Frame:
+def frame_at(file: str, line: str, function: str = "") -> Frame:
+    """Return the call at a place in a Ruby program."""
     return Frame(file, int(line), function, in_app=_OUTSIDE.search(file) is None)

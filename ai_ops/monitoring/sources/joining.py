@@ -235,7 +235,7 @@ def _record(entry: Entry, raw: bytes, before: tuple[bytes, ...]) -> Record:
 
 def _lead_of(loose: Sequence[Entry], line: bytes, within: bytes) -> list[Entry]:
     """Return the entries that a line makes an error's, if it is a call: the first names the error."""
-    if b"at " not in line and b":in " not in line:
+    if b"at " not in line and b":in " not in line and b"Causes:" not in line:
         return []
     between: bytes | None = None
     for at in range(len(loose) - 1, -1, -1):

@@ -1,0 +1,220 @@
+"""What Rails writes of an exception: class and message (``KeyError (no):``), source lines, then the calls.
+
+All lines but those that follow an empty one within the text carry the request's tags. An exception with
+causes is told in two ways. Rails 7.1 names them below the message and prints one backtrace::
+
+    KeyError (no):
+
+    Causes:
+    IndexError (none)
+
+    app/models/order.rb:10:in 'Order#charge'
+
+Rails 8 sums the chain up (``KeyError (no)``, ``Caused by: IndexError (none)``) and then prints each with its
+calls, ``Information for: KeyError (no):`` and ``Information for cause: IndexError (none):``. Calls of
+templates have no function.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ai_ops.core.logline import begins_record, split_prefix
+from ai_ops.core.stacktrace import ruby
+from ai_ops.core.stacktrace.model import LineReader, ParsedTrace, Verdict, clip, graft
+from ai_ops.core.stacktrace.reader import bare
+from ai_ops.flow.event import Frame
+
+NAME = ruby.NAME
+_TOLD_APART = "Information for: "
+_TEMPLATES = ("erb", "haml", "slim", "jbuilder", "builder", "rabl", "axlsx", "prawn", "arb", "ruby")
+NEEDLES = ("Error", "Exception", "::", _TOLD_APART)
+MARKS = (*ruby.MARKS, _TOLD_APART, *(f".{kind}:" for kind in _TEMPLATES))
+
+_TAGS = r"(?:\[[^\[\]\n]{1,120}\] ){0,8}"
+_NAMED = rf"(?!Traceback )(?P<type>{ruby.CONSTANT}) \((?P<message>.*)"
+_HEAD = re.compile(rf"(?:\A|(?<=\s))(?P<tags>{_TAGS}){_NAMED}\):\s*\Z")
+_OPENED = re.compile(rf"(?P<tags>{_TAGS}){_NAMED}")
+_FIRST_TOLD = re.compile(rf"(?:\A|(?<=\s)){_TOLD_APART}{_NAMED}")
+_TOLD = re.compile(rf"Information for(?: cause)?: {_NAMED}")
+_SUMMED_UP = re.compile(rf"(?P<tags>{_TAGS})(?P<cause>Caused by: )?{ruby.CONSTANT} \(")
+_TAGGED = re.compile(_TAGS)
+_TEMPLATE = re.compile(
+    rf"\s*(?P<file>[\w./+@-]{{1,500}}\.(?:{'|'.join(_TEMPLATES)})):(?P<line>\d{{1,9}})\s*\Z"
+)
+_CAUSES = "Causes:"
+_END_OF_HEAD = "  "  # between an exception and its calls
+_LINE_CHARS = 4096
+_MESSAGE_LINES = 32
+_HEAD_LINES = 64
+"""So far above its calls an exception is looked for: source lines and causes stand between."""
+
+
+def start(line: str) -> int | None:
+    """Return the column where an exception may be told from on this line, with its tags, or None."""
+    head = line[:2048]
+    found = _FIRST_TOLD.search(head) if _TOLD_APART in head else None
+    if found is None and any(needle in head for needle in NEEDLES):
+        found = _HEAD.search(head)
+    return found.start() if found else None
+
+
+def is_frame(line: str) -> bool:
+    """Return whether a line is a template's call, or a call behind tags; Ruby's own are Ruby's."""
+    return _call(line) is not None and not ruby.is_frame(line)
+
+
+def leads(head: str, following: str, between: str) -> bool:
+    """Return whether a line names an exception because of one that follows.
+
+    That is a call, or the announcement of causes. ``between`` is empty but for the tags, or not there.
+    """
+    named = _HEAD.match(head[:2048])
+    if named is None or between.strip() not in ("", named["tags"].strip()):
+        return False
+    return following == _CAUSES or (
+        following.startswith(named["tags"]) and ruby.is_frame(following[len(named["tags"]) :])
+    )
+
+
+def sums_up(line: str, after: str) -> bool:
+    """Return whether a line goes on to sum up a chain of exceptions that ``after`` begins.
+
+    ``after`` is a line of trouble that says nothing at all, or names the exception.
+    """
+    found = _SUMMED_UP.match(line)
+    if found is None:
+        return False
+    said = split_prefix(after)[1]
+    is_silent = not said[len(_tags_of(said)) :].strip()
+    return is_silent or (found["cause"] is not None and _SUMMED_UP.match(said) is not None)
+
+
+def frame_of(line: str) -> Frame | None:
+    """Return the call that a line names, in Ruby or in a template."""
+    found = _TEMPLATE.match(line) if line[-1:].isdigit() else None
+    return ruby.frame_at(found["file"], found["line"]) if found else ruby.frame_of(line)
+
+
+def reader(first: str) -> LineReader:
+    """Return the reader of an exception that begins with this line."""
+    return Reader(first)
+
+
+class Reader:
+    """Takes message, causes and calls. Where the first line has no tags, the first call tells them."""
+
+    def __init__(self, first: str) -> None:
+        self._tags = _tags_of(first)
+        self._in_head = True
+        self._names_causes = False
+
+    def step(self, line: str) -> Verdict:
+        """Take one line without its envelope."""
+        text = self.untagged(line)
+        if frame_of(text):
+            self._tags = self._tags or _tags_of(line)
+            self._in_head = False
+            return Verdict.BELONGS
+        if self._in_head and text == _END_OF_HEAD:
+            self._in_head = False
+            return Verdict.BELONGS
+        if self._in_head and line == _CAUSES:
+            self._names_causes = True
+            return Verdict.BELONGS
+        if self._in_head and self._names_causes and _OPENED.match(text):
+            return Verdict.BELONGS
+        if _TOLD.match(line) and not line.startswith(_TOLD_APART):
+            self._in_head = True
+            return Verdict.BELONGS
+        waits = self._in_head or not text.strip()
+        return Verdict.MAYBE if waits and not begins_record(line) else Verdict.FOREIGN
+
+    def untagged(self, line: str) -> str:
+        """Return the line without the request's tags; those of a line that was trimmed end with no blank."""
+        tags = self._tags or _tags_of(line)
+        return "" if line == tags.rstrip() else line.removeprefix(tags)
+
+
+def _tags_of(line: str) -> str:
+    found = _TAGGED.match(line)
+    return found[0] if found else ""
+
+
+@dataclass(slots=True)
+class _Told:
+    """One exception: its calls innermost first."""
+
+    type: str
+    message: str
+    frames: list[Frame] = field(default_factory=list)
+
+
+def parse(lines: list[str]) -> ParsedTrace | None:
+    """Return the exception that Rails wrote into a record, or None when it wrote none."""
+    lines = bare([line[:_LINE_CHARS] for line in lines], start, lambda line: _call(line) is not None)
+    found = _told_apart(lines) or _told_together(lines)
+    if found is None:
+        return None
+    header, told = found
+    path: tuple[Frame, ...] = ()
+    for one in told:
+        inner = tuple(one.frames[::-1])
+        # Calls of one template are told apart by their lines alone.
+        shared = path.index(inner[0]) if inner and inner[0] in path else None
+        path = clip(graft(path, inner) if shared is None else path[:shared] + inner)
+    first, *causes = told
+    return ParsedTrace(NAME, first.type, first.message, path, tuple(one.type for one in causes), header)
+
+
+def _told_apart(lines: list[str]) -> tuple[str, list[_Told]] | None:
+    """Return the text above and each exception of a chain, as Rails 8 tells them."""
+    told: list[_Told] = []
+    begin = 0
+    for at, line in enumerate(lines):
+        if found := _TOLD.match(line):
+            begin = begin if told else at
+            message = _message(lines, at, found["message"])
+            told.append(_Told(found["type"], found["message"] if message is None else message))
+        elif told and (frame := _call(line)):
+            told[-1].frames.append(frame)
+    begin = next((at for at, line in enumerate(lines[:begin]) if _SUMMED_UP.match(line)), begin)
+    return ("\n".join(lines[:begin]).strip(), told) if told else None
+
+
+def _told_together(lines: list[str]) -> tuple[str, list[_Told]] | None:
+    """Return the text above, the exception with all calls, and the causes that are only named."""
+    calls = next((at for at, line in enumerate(lines) if _call(line)), 0)
+    below = lines.index(_CAUSES) if _CAUSES in lines[:calls] else calls
+    for at in range(below - 1, max(-1, below - _HEAD_LINES), -1):
+        line = lines[at]
+        prefix, said = split_prefix(line)
+        found = _HEAD.search(line) or _OPENED.match(said)
+        if found is None:
+            continue
+        closed = found.re is _HEAD
+        message = found["message"] if closed else _message(lines[:below], at, found["message"])
+        if message is not None:
+            above = [*lines[:at], line[: found.start()] if closed else prefix]
+            frames = [frame for line in lines[calls:] if (frame := _call(line))]
+            named = (_OPENED.match(line) for line in lines[below + 1 : calls])
+            causes = [_Told(cause["type"], "") for cause in named if cause]
+            return "\n".join(above).strip(), [_Told(found["type"], message, frames), *causes]
+    return None
+
+
+def _message(lines: list[str], at: int, said: str) -> str | None:
+    """Return the message that begins on a line with ``said``, up to the bracket that ends it."""
+    message = [said]
+    for line in lines[at + 1 : at + 1 + _MESSAGE_LINES]:
+        if message[-1].rstrip().endswith("):") or _TOLD.match(line) or _call(line):
+            break
+        message.append(line)
+    whole = "\n".join(message).rstrip()
+    return whole.removesuffix("):") if whole.endswith("):") else None
+
+
+def _call(line: str) -> Frame | None:
+    """Return the call on a line, with or without tags."""
+    return frame_of(line) or frame_of(line[len(_tags_of(line)) :])
