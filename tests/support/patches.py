@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,6 +71,22 @@ def diff(folder: Path, before: State, after: State) -> str:
     put(folder, after)
     git(folder, "add", "-A", "-f")
     return git(folder, "diff", "--cached", "--binary", "--full-index", "--no-renames")
+
+
+def diffs(folder: Path, changes: Mapping[str, tuple[State, State]]) -> dict[str, str]:
+    """Return the patch of each change, by its name: made at once, because each git takes its time."""
+    names = list(changes)
+    states: tuple[dict, dict] = {}, {}
+    for number, name in enumerate(names):
+        for state, part in zip(states, changes[name], strict=True):
+            state.update({f"{number}/{path}": content for path, content in part.items()})
+    found = dict.fromkeys(names, "")
+    for part in re.split(r"^(?=diff --git )", diff(folder, *states), flags=re.MULTILINE)[1:]:
+        head, hunks, rest = part.partition("\n@@")
+        number = re.match(r"diff --git a/(\d+)/", head)
+        assert number, head
+        found[names[int(number[1])]] += re.sub(rf"(?<= [ab])/{number[1]}/", "/", head) + hunks + rest
+    return found
 
 
 def reader(state: State):

@@ -1,13 +1,12 @@
 """Right repairs in six languages, which all have to pass, and wrong ones, each blocked by its rule."""
 
 import time
-from pathlib import Path
 
 import pytest
 
 from ai_ops.core.guard import Severity, dropping, resourced, review, scoping
 from tests.support.fixes import Fix, go, java, javascript, python, records, rust, typescript
-from tests.support.patches import diff, git, reader
+from tests.support.patches import diff, diffs, reader
 
 PLACES = {
     "javascript": ("src/cart.js", javascript),
@@ -51,25 +50,18 @@ def states(path: str, fix: Fix) -> tuple[dict[str, str], dict[str, str], dict[st
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory) -> Path:
-    """Return one repository with a folder for each case, so that git has little to do for each."""
-    folder = tmp_path_factory.mktemp("fixes")
-    old, new = {}, {}
-    for number, (_, _, _, path, fix) in enumerate(CASES):
-        before, after, _ = states(path, fix)
-        old |= {f"{number}/{name}": text for name, text in before.items()}
-        new |= {f"{number}/{name}": text for name, text in after.items()}
-    diff(folder, old, new)
-    return folder
+def patches(tmp_path_factory) -> dict[str, str]:
+    """Return the patch of each case, by its number."""
+    changes = {str(number): states(path, fix)[:2] for number, (_, _, _, path, fix) in enumerate(CASES)}
+    return diffs(tmp_path_factory.mktemp("fixes"), changes)
 
 
 @pytest.fixture
-def findings(repository):
+def findings(patches):
     def run(number: int, path: str, fix: Fix):
         before, after, proved = states(path, fix)
-        options = ("--cached", "--binary", "--full-index", "--no-renames", f"--relative={number}/")
         return review(
-            git(repository, "diff", *options),
+            patches[str(number)],
             reader(before),
             reader(after),
             exception_type=fix.error,

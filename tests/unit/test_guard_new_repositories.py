@@ -11,7 +11,7 @@ import pytest
 
 from ai_ops.core.describe import describe
 from ai_ops.core.guard import Severity, review
-from tests.support.patches import diff, git, reader
+from tests.support.patches import diffs, reader
 from tests.support.repositories import Repository, applied, merged, read
 
 FOLDER = Path(__file__).parents[1] / "data" / "guarded"
@@ -56,29 +56,22 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """Return one repository with a folder for each case, so that git has little to do for each."""
-    path = tmp_path_factory.mktemp("fixes")
-    old, new = {}, {}
-    for name, variant in CASES:
-        before, after = states(ALL[name], variant)
-        old |= {f"{name}/{variant}/{file}": text for file, text in before.items()}
-        new |= {f"{name}/{variant}/{file}": text for file, text in after.items()}
-    diff(path, old, new)
-    return path
+def patches(tmp_path_factory) -> dict[str, str]:
+    """Return the patch of each case."""
+    changes = {f"{name}/{variant}": states(ALL[name], variant) for name, variant in CASES}
+    return diffs(tmp_path_factory.mktemp("fixes"), changes)
 
 
 @pytest.fixture
-def blocked(folder):
+def blocked(patches):
     """Return the rules that block a variant of a repository."""
 
     def run(name: str, variant: str) -> set[str]:
         repository = ALL[name]
         before, after = states(repository, variant)
         error = describe(repository.log).error
-        options = ("--cached", "--binary", "--full-index", "--no-renames", f"--relative={name}/{variant}/")
         found = review(
-            git(folder, "diff", *options),
+            patches[f"{name}/{variant}"],
             reader(before),
             reader(after),
             reproduction={path: text.encode() for path, text in repository.new_files("reproduction").items()},

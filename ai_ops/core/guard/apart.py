@@ -10,7 +10,7 @@ from tree_sitter import Node
 
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.suite import is_test
-from ai_ops.core.guard.syntax import Tree, read
+from ai_ops.core.guard.syntax import Tree
 from ai_ops.core.guard.syntax.names import arguments, called, function_scope, last, receiver
 from ai_ops.core.guard.syntax.tree import children, nodes, spots, text
 
@@ -30,8 +30,8 @@ def handed_away(change: Change) -> Iterator[Finding]:
     for file in change.files:
         if file.is_deleted or not file.path.endswith(_LANGUAGES) or is_test(change, file.path):
             continue
-        before = read(file.path, change.text(change.base, file.path))
-        after = read(file.path, change.text(change.after, file.path))
+        before = change.tree(file.path, change.text(change.base, file.path))
+        after = change.tree(file.path, change.text(change.after, file.path))
         if before is None or after is None:
             continue
         made, left = _made(before), _made(after)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.going_around import gone_around
 from ai_ops.core.guard.suite import is_test
-from ai_ops.core.guard.syntax import Tree, read
+from ai_ops.core.guard.syntax import Tree
 from ai_ops.core.guard.syntax.checks import LEAVES, UNRAISED, Check, checks, grants
 from ai_ops.core.guard.syntax.conditions import Condition, Looser, looser_limit, refuses_less
 from ai_ops.core.guard.syntax.folding import number
@@ -75,7 +75,7 @@ def removed_checks(change: Change) -> Iterator[Finding]:
             (after, granted[1], change.after),
         ):
             source = change.text(reader, file.path)
-            tree = read(file.path, source) if source is not None else None
+            tree = change.tree(file.path, source) if source is not None else None
             found += [(file.path, check) for check in checks(tree)] if tree else []
             limits[reader is change.after].update(_limits(file.path, tree) if tree else {})
             yes += [(file.path, check) for check in grants(tree)] if tree else []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ai_ops.core.guard.findings import Change
 from ai_ops.core.guard.suite import is_test
-from ai_ops.core.guard.syntax import Tree, read
+from ai_ops.core.guard.syntax import Tree
 
 
 def compared(change: Change) -> Iterator[tuple[str, Tree, Tree]]:
@@ -14,7 +14,7 @@ def compared(change: Change) -> Iterator[tuple[str, Tree, Tree]]:
     for file in change.files:
         if file.is_deleted or file.is_binary or is_test(change, file.path):
             continue
-        before = read(file.path, change.text(change.base, file.path))
-        after = read(file.path, change.text(change.after, file.path))
+        before = change.tree(file.path, change.text(change.base, file.path))
+        after = change.tree(file.path, change.text(change.after, file.path))
         if before is not None and after is not None:
             yield file.path, before, after

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ai_ops.core.diff import FileDiff
+from ai_ops.core.guard.syntax import Tree, read
 
 Reader = Callable[[str], bytes | None]
 
@@ -59,8 +60,18 @@ class Change:
     test_files: frozenset[str] = frozenset()
     collected: frozenset[str] | None = None
     logged: str = ""
+    _trees: dict[tuple[str, str], Tree | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def text(self, reader: Reader, path: str) -> str | None:
         """Return a file's text for the rules that read code; undecodable bytes are replaced."""
         content = reader(path)
         return None if content is None else content.decode("utf-8-sig", "replace")
+
+    def tree(self, path: str, source: str | None) -> Tree | None:
+        """Return a file's syntax tree, as ``syntax.read`` does: made once, however many rules ask for it."""
+        key = path, source or ""
+        if key not in self._trees:
+            self._trees[key] = read(path, source)
+        return self._trees[key]

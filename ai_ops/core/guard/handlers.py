@@ -19,7 +19,7 @@ from ai_ops.core.guard.dropping import dropped, looked_at
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.python_errors import Errors, Handler, errors
 from ai_ops.core.guard.suite import is_test
-from ai_ops.core.guard.syntax import is_unread, read
+from ai_ops.core.guard.syntax import dialect_of
 from ai_ops.core.guard.syntax.rereading import rereads
 
 
@@ -133,7 +133,7 @@ def hides_logged(change: Change) -> Iterator[Finding]:
         known = before.handlers if before else []
         if after and not is_test(change, file.path):
             yield from _declared(file.path, before, after, change.exception_type)
-        tree = read(file.path, change.text(change.after, file.path))
+        tree = change.tree(file.path, change.text(change.after, file.path))
         mended = rereads(tree) if tree is not None else frozenset()
         for handler in _hiding_logged(known, after, may_catch) if after else ():
             if handler.swallows and not is_test(change, file.path):
@@ -220,9 +220,14 @@ def unread(change: Change) -> Iterator[Finding]:
     """Find code that newly is too long or too deep for any rule to read."""
     for file in change.files:
         before, after = (change.text(reader, file.path) for reader in (change.base, change.after))
-        if is_unread(file.path, after):
-            severity = Severity.WARNING if is_unread(file.path, before) else Severity.BLOCKED
+        if _is_unread(change, file.path, after):
+            severity = Severity.WARNING if _is_unread(change, file.path, before) else Severity.BLOCKED
             yield Finding("unread_code", file.path, "the code is too long or nested too deeply", severity)
+
+
+def _is_unread(change: Change, path: str, source: str | None) -> bool:
+    """Whether a file in a language that is known here is too long or too deep to be read."""
+    return source is not None and dialect_of(path) is not None and change.tree(path, source) is None
 
 
 def _swallowed_elsewhere(change: Change, file: FileDiff) -> Iterator[Finding]:
@@ -231,7 +236,7 @@ def _swallowed_elsewhere(change: Change, file: FileDiff) -> Iterator[Finding]:
     Blocked when one catches everything, the logged type, or does nothing; else a warning.
     """
     before, after = (change.text(reader, file.path) or "" for reader in (change.base, change.after))
-    then, now = read(file.path, before), read(file.path, after)
+    then, now = change.tree(file.path, before), change.tree(file.path, after)
     if then and now and then.is_whole and now.is_whole:
         yield from hidden(file.path, then, now, change.exception_type, looked_at(then, now))
         yield from dropped(file.path, then, now)

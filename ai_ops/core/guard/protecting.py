@@ -14,7 +14,7 @@ from tree_sitter import Node
 from ai_ops.core.guard.findings import Change, Finding, Reader, Severity
 from ai_ops.core.guard.resourced import has_other_source
 from ai_ops.core.guard.suite import is_test
-from ai_ops.core.guard.syntax import Tree, read
+from ai_ops.core.guard.syntax import Tree
 from ai_ops.core.guard.syntax.checks import LEAVES, checks
 from ai_ops.core.guard.syntax.names import called, receiver
 from ai_ops.core.guard.syntax.tree import Spot, field, spots, text, words
@@ -109,7 +109,7 @@ def _counted(change: Change, reader: Reader) -> _Uses:
         source = change.text(reader, file.path)
         if source is None or file.is_binary or is_test(change, file.path):
             continue
-        if (tree := read(file.path, source)) is None:
+        if (tree := change.tree(file.path, source)) is None:
             continue
         refusing = sum(1 for check in checks(tree) if check.raises != LEAVES)
         for use in (*_uses(tree), *[("check_removed", "")] * refusing):

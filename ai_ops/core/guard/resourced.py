@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tree_sitter import Node
 
 from ai_ops.core.guard.findings import Change
-from ai_ops.core.guard.syntax import Spot, Tree, read
+from ai_ops.core.guard.syntax import Spot, Tree
 from ai_ops.core.guard.syntax.names import arguments, called, function_scope
 from ai_ops.core.guard.syntax.tree import children, field, nodes, spots, text, words
 
@@ -21,7 +21,7 @@ def has_other_source(change: Change, path: str, name: str) -> bool:
     That is so where its function still makes such a call, and gives the checked name another value: what
     is taken out of another table may need no check that what came out of the first one did.
     """
-    before, after = (read(path, change.text(reader, path)) for reader in (change.base, change.after))
+    before, after = (change.tree(path, change.text(reader, path)) for reader in (change.base, change.after))
     if before is None or after is None:
         return False
     left = Counter((function_scope(spot, after.dialect), words(spot.node)) for spot in _calls(after, name))

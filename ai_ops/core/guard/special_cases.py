@@ -10,7 +10,7 @@ from functools import cached_property
 
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.suite import is_test
-from ai_ops.core.guard.syntax import Tree, read
+from ai_ops.core.guard.syntax import Tree
 from ai_ops.core.guard.syntax.comparisons import Comparison, How, comparisons, literals, words_of
 from ai_ops.core.guard.syntax.folding import number, unescaped
 from ai_ops.core.guard.syntax.shapes import fits
@@ -85,8 +85,8 @@ def special_cases(change: Change) -> Iterator[Finding]:
         ):
             continue
         source = change.text(change.base, file.path) or ""
-        after = read(file.path, change.text(change.after, file.path))
-        before = read(file.path, source)
+        after = change.tree(file.path, change.text(change.after, file.path))
+        before = change.tree(file.path, source)
         if after is None or before is None:
             continue
         yield from _found(file.path, before, after, words_of(source), failure)
@@ -130,7 +130,7 @@ def _failure(change: Change) -> _Failure:
     found: set[str] = set()
     sources = [content.decode("utf-8", "replace") for content in change.reproduction.values()]
     for path, source in zip(change.reproduction, sources, strict=True):
-        tree = read(path, source)
+        tree = change.tree(path, source)
         for value, _ in literals(tree) if tree else ():
             found.update((_plain(value), _plain(_ESCAPE.sub(_meant, value))))
     tested = frozenset(found)

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from ai_ops.core.diff import FileDiff
 from ai_ops.core.guard.findings import Change, Finding, Severity
 from ai_ops.core.guard.reading import read_python
-from ai_ops.core.guard.syntax import Tree, read
+from ai_ops.core.guard.syntax import Tree
 from ai_ops.core.guard.tests_elsewhere import only_adds, weakened
 
 _TEST_FOLDERS = frozenset(
@@ -292,7 +292,7 @@ def _trees(change: Change, file: FileDiff) -> tuple[Tree | None, Tree | None]:
     if file.path.endswith(".py") or file.is_binary:
         return None, None
     before, after = (
-        read(file.path, change.text(reader, file.path)) for reader in (change.base, change.after)
+        change.tree(file.path, change.text(reader, file.path)) for reader in (change.base, change.after)
     )
     whole = before and after and before.is_whole and after.is_whole
     return (before, after) if whole else (None, None)

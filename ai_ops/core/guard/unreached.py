@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ai_ops.core.guard.findings import Change, Finding, Reader, Severity
 from ai_ops.core.guard.suite import is_test
-from ai_ops.core.guard.syntax import Tree, read
+from ai_ops.core.guard.syntax import Tree
 from ai_ops.core.guard.syntax.checks import UNRAISED, checks
 from ai_ops.core.guard.syntax.names import called, function_scope
 from ai_ops.core.guard.syntax.tree import Spot, field, spots, text
@@ -64,7 +64,7 @@ def _trees(change: Change, reader: Reader) -> list[tuple[str, Tree]]:
     found = []
     for file in change.files:
         source = None if file.is_binary or is_test(change, file.path) else change.text(reader, file.path)
-        tree = read(file.path, source) if source is not None else None
+        tree = change.tree(file.path, source) if source is not None else None
         if tree is not None:
             found.append((file.path, tree))
     return found

@@ -8,9 +8,10 @@ from tree_sitter import Node, Parser
 
 from ai_ops.core.guard.syntax.dialect import Dialect
 from ai_ops.core.guard.syntax.languages import dialect_of
-from ai_ops.core.guard.syntax.tree import Spot
+from ai_ops.core.guard.syntax.tree import Root, Spot
 
 _LONGEST = 2_000_000  # bytes; more is no source that anybody wrote
+_KEPT = 200_000  # bytes; all places of a longer file would take too much memory
 _HANDLERS = frozenset({"catch_clause", "except_clause", "except_group_clause"})
 _MOST_HANDLERS = (
     12  # in each other: the rules look at all that a handler holds, so each level costs the whole
@@ -37,7 +38,8 @@ def read(path: str, source: str | None) -> Tree | None:
     root = Parser(dialect.language).parse(encoded).root_node
     if _is_too_deep(root):
         return None
-    return Tree(path, dialect, Spot(root), not root.has_error)
+    top = Root(root) if len(encoded) <= _KEPT else Spot(root)
+    return Tree(path, dialect, top, not root.has_error)
 
 
 def _is_too_deep(root: Node) -> bool:
@@ -49,8 +51,3 @@ def _is_too_deep(root: Node) -> bool:
             return True
         waiting.extend((child, depth + 1, handlers) for child in node.children)
     return False
-
-
-def is_unread(path: str, source: str | None) -> bool:
-    """Whether a file in a language that is known here is too long or too deep to be read."""
-    return source is not None and dialect_of(path) is not None and read(path, source) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import field as attribute
 
 from tree_sitter import Node
 
@@ -36,8 +37,23 @@ class Spot:
             at = at.above
 
 
+@dataclass(frozen=True, slots=True)
+class Root(Spot):
+    """The top of a file, which keeps all that is in it once it was walked through: most rules do."""
+
+    kept: list[Spot] = attribute(default_factory=list, init=False, repr=False, compare=False)
+
+
 def spots(top: Spot, but: frozenset[str] = frozenset()) -> Iterator[Spot]:
-    """Yield a node and all below it in the order of the text, without the inside of the kinds ``but``."""
+    """Return a node and all below it in the order of the text, without the inside of the kinds ``but``."""
+    if but or not isinstance(top, Root):
+        return _walk(top, but)
+    if not top.kept:
+        top.kept.extend(_walk(top, but))
+    return iter(top.kept)
+
+
+def _walk(top: Spot, but: frozenset[str]) -> Iterator[Spot]:
     waiting = [top]
     while waiting:
         spot = waiting.pop()
