@@ -16,8 +16,7 @@ from enum import Enum, auto
 from functools import lru_cache
 
 from ai_ops.core.envelope import writer_of
-from ai_ops.core.logline import begins_record
-from ai_ops.core.stacktrace import NEEDLES, Follower, Verdict
+from ai_ops.core.stacktrace import NEEDLES, Follower, Verdict, lacks_prefix
 
 # With the marker and the server's own redaction an excerpt stays below the 1 MiB that it accepts.
 MAX_LINE_BYTES = 1 << 20
@@ -29,7 +28,6 @@ _STRANGERS = 3
 _OTHERS = 100
 _MAX_TOGETHER = 8
 _DATE_BYTES = 5
-_HEAD_BYTES = 64
 _WRITER_BYTES = 1024
 # What a line is to a trace shows in so much of it, even when Docker wrote it as JSON.
 _TELLING_BYTES = 128 << 10
@@ -111,7 +109,7 @@ class _Record:
         self._take(line)
         if verdict is Verdict.BELONGS:
             self._sure = len(self._lines)
-            self._bare = bool(self._date) and not line.startswith(self._date)
+            self._bare = not (line.startswith(self._date) or lacks_prefix(line))
             return
         follower = self.follower
         follower.pending += 1
@@ -298,9 +296,6 @@ def _writer_of_common(names: bytes) -> str:
 
 
 def date_of(line: bytes) -> bytes:
-    """Return how a dated line begins; nothing when it has no date. The tag of a request is none."""
+    """Return how a dated line begins; nothing when it has no date."""
     begin = line[:_DATE_BYTES]
-    if not begin.translate(None, _NO_DIGITS):
-        return b""
-    is_tag = begin.startswith(b"[") and not begins_record(line[:_HEAD_BYTES].decode("latin-1"))
-    return b"" if is_tag else begin
+    return begin if begin.translate(None, _NO_DIGITS) else b""

@@ -181,12 +181,86 @@ def test_an_exception_without_any_calls_takes_none_of_the_next(tmp_path, first, 
     assert told(records[1:]) == [("Stripe::CardDeclined", "no item", (), OUTER)]
 
 
-def test_lines_that_only_look_like_a_sum_of_exceptions_are_none(tmp_path):
-    lines = [
+HARMLESS = {
+    "a sum": [
         "Causes:",
         "Orders (3)",
         "Caused by: Orders (3)",
         "Information for: you",
         "Information for cause: a",
-    ]
+    ],
+    "information": ["Information for: Order (12) loaded", "Information for: Customer (ACME Ltd)"],
+    "dated information": ["2026-03-01 12:00:00 Information for: Customer (ACME):"],
+    "causes of an outage": ["Outage (2 hours):", "Causes:", "- network"],
+    "causes below a blank line": ["Downtime (Monday):", "", "Causes:", "Network (router)"],
+}
+
+
+@pytest.mark.parametrize("lines", HARMLESS.values(), ids=HARMLESS)
+def test_lines_that_only_look_like_those_of_rails_are_no_error(tmp_path, lines):
     assert records_of(tmp_path, "\n".join([*lines, "done", ""])) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["cannot reach", "proxy.builder:8080", "next"],
+        ["cannot render", "spec/views/a.html.erb:5"],
+        ["[a1] cannot render", "[b2] app/models/order.rb:10:in 'Order.find'"],
+        ["", "Orders (3) exported"],
+    ],
+    ids=["a host", "a file of the tests", "another request", "nothing"],
+)
+def test_no_call_is_seen_below_an_error_where_there_is_none(tmp_path, lines):
+    first, *others = lines
+    assert records_of(tmp_path, "\n".join([LOGGER + first, *others, ""])) == [LOGGER + first]
+
+
+@pytest.mark.parametrize("said", ["Information for: User (5)", "Information for: a user", "Causes:"])
+def test_a_message_of_another_language_may_say_what_rails_says(tmp_path, said):
+    record = f"java.lang.IllegalStateException: x\n{said}\n\tat a.B.c(B.java:3)\n\tat a.B.d(B.java:4)"
+    assert records_of(tmp_path, f"{record}\ndone\n") == [record]
+
+
+@pytest.mark.parametrize(
+    "stamp", ["[3/1/26, 12:00:0{}]", "[2026030{}T120000Z]", "[12345.67890{}]", "[1234{}]"]
+)
+def test_a_line_in_brackets_of_its_own_kind_ends_a_record(tmp_path, stamp):
+    trace = "java.lang.IllegalStateException: x\n\tat a.B.c(B.java:3)"
+    lines = [f"{stamp.format(n)} {said}" for n, said in enumerate(["ERROR boom", "INFO fine", "INFO ok"], 1)]
+    assert records_of(tmp_path, "\n".join([*lines, trace, ""])) == [lines[0], trace]
+
+
+BESIDE = {
+    "a place": ["Order (12):", "a.rb:3:in `f': no (KeyError)", "\tfrom b.rb:4:in `g'"],
+    "a class behind": ["Import (nightly):", "no (KeyError)", "b.rb:4:in `g'"],
+    "an inspected error": ["Job (1):", "#<KeyError: no>", "b.rb:4:in `g'"],
+    "a message that ends so": ["a.rb:3:in `f': Order (12):", " (KeyError)", "\tfrom b.rb:4:in `g'"],
+}
+
+
+@pytest.mark.parametrize("lines", BESIDE.values(), ids=BESIDE)
+def test_what_ruby_itself_names_is_nearer_than_a_title(tmp_path, lines):
+    (record,) = records_of(tmp_path, "\n".join([LOGGER + lines[0], *lines[1:], ""]))
+    assert describe(record).error.exception_type == "KeyError"
+
+
+@pytest.mark.parametrize("tags", ["", "[a1] "])
+@pytest.mark.parametrize("write", [rails_7, rails_8])
+def test_a_message_ends_at_its_last_bracket(tmp_path, tags, write):
+    text = logged(write("A::MathError", message="a\nb (c):\nd"), f"{LOGGER}{tags}", tags)
+    found = told(records_of(tmp_path, text))
+    assert [(kind, said) for kind, said, _, _ in found] == [("A::MathError", "a\nb (c):\nd")] * 2
+
+
+def test_lines_of_source_may_stand_between_blank_ones(tmp_path):
+    record = "KeyError (no):\n  \n    5: total\n  \napp/models/order.rb:10:in 'Order.find'"
+    assert records_of(tmp_path, f"{record}\ndone\n") == [record]
+
+
+def test_a_job_is_told_by_its_error_and_not_by_its_own_class(tmp_path):
+    performing = "Error performing PayJob (Job ID: a1b2) from Async(default) in 3.1ms: "
+    first = f"{LOGGER}[ActiveJob] [PayJob] [a1b2] {performing}"
+    record = f"{first}Stripe::CardDeclined (no):\n" + "\n".join(CALLS)
+    assert records_of(tmp_path, f"{record}\n{LOGGER.replace('ERROR', 'INFO')}done\n") == [record]
+    assert told([record]) == [("Stripe::CardDeclined", "no", (), OUTER)]

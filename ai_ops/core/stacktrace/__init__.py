@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ai_ops.core.container import without_container
 from ai_ops.core.stacktrace import python
-from ai_ops.core.stacktrace.follow import MAX_PENDING, NEEDLES, Follower, leads, may_begin
+from ai_ops.core.stacktrace.follow import MAX_PENDING, NEEDLES, Follower, lacks_prefix, leads, may_begin
 from ai_ops.core.stacktrace.languages import LANGUAGES
 from ai_ops.core.stacktrace.model import ParsedTrace, Verdict
 from ai_ops.flow.event import Frame
@@ -20,6 +20,7 @@ __all__ = [
     "Frame",
     "ParsedTrace",
     "Verdict",
+    "lacks_prefix",
     "last_python_exception",
     "leads",
     "may_begin",

@@ -52,7 +52,9 @@ _QUIET = re.compile(r"\[(?:[DIVW]|LOG)\]")
 
 
 def leads(line: bytes, following: bytes, between: bytes | None = None, within: bytes = b"") -> bool:
-    """Whether a line names an exception because the one that follows is a call, however its class is called.
+    """Whether a line names an exception because of the one that follows, however its class is called.
+
+    That is a call, or Rails' announcement of causes.
 
     ``Rejected: no stock`` tells nothing by itself. Warnings, ``console.trace`` and dumps of threads are no
     errors. A time may stand before the name; its logger is believed when it says a level. ``between`` is a
@@ -75,6 +77,11 @@ def leads(line: bytes, following: bytes, between: bytes | None = None, within: b
 
 def _is_dated_lead(line: bytes, following: bytes) -> bool:
     return behind_time(unwrap(_text(line)).text) > 0 and leads(line, following)
+
+
+def lacks_prefix(line: bytes) -> bool:
+    """Whether a line stands without what its logger writes before the others of its record."""
+    return rails.is_untagged(_text(line))
 
 
 class Follower:
@@ -210,5 +217,7 @@ class _Headline:
         if self._harmless or begins_record(line):
             return Verdict.FOREIGN, ()
         below = starts(line) or framed(line)
+        if not below and rails.is_tagged_frame(line, self._first):
+            below = ((rails, 0),)
         belongs = below or rails.sums_up(line, self._first)
         return (Verdict.BELONGS if belongs else Verdict.MAYBE), below

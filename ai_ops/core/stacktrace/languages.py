@@ -7,7 +7,8 @@ from functools import lru_cache
 from ai_ops.core.stacktrace import dart, dotnet, go, java, javascript, php, python, rails, ruby, rust
 from ai_ops.core.stacktrace.model import Language
 
-# Where two could read the same lines, the one with the stricter shape stands first.
+# Where two could read the same lines, the one with the stricter shape stands first. What Rails writes is read
+# apart from Ruby's own, and its traces are of the language ruby too.
 LANGUAGES: tuple[Language, ...] = (python, java, dotnet, php, dart, go, rust, rails, ruby, javascript)
 
 

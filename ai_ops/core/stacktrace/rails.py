@@ -29,40 +29,49 @@ from ai_ops.flow.event import Frame
 NAME = ruby.NAME
 _TOLD_APART = "Information for: "
 _TEMPLATES = ("erb", "haml", "slim", "jbuilder", "builder", "rabl", "axlsx", "prawn", "arb", "ruby")
-NEEDLES = ("Error", "Exception", "::", _TOLD_APART)
+_CLASSES = ("Error", "Exception", "::")
+NEEDLES = (*_CLASSES, _TOLD_APART)
 MARKS = (*ruby.MARKS, _TOLD_APART, *(f".{kind}:" for kind in _TEMPLATES))
 
 _TAGS = r"(?:\[[^\[\]\n]{1,120}\] ){0,8}"
 _NAMED = rf"(?!Traceback )(?P<type>{ruby.CONSTANT}) \((?P<message>.*)"
 _HEAD = re.compile(rf"(?:\A|(?<=\s))(?P<tags>{_TAGS}){_NAMED}\):\s*\Z")
 _OPENED = re.compile(rf"(?P<tags>{_TAGS}){_NAMED}")
-_FIRST_TOLD = re.compile(rf"(?:\A|(?<=\s)){_TOLD_APART}{_NAMED}")
+_PERFORMED = re.compile(r"(?<= in )\d{1,12}(?:\.\d{1,9})?ms: ")  # what ActiveJob says before an exception
+_IS_ERROR = re.compile(r"::|(?:Error|Exception)\Z")
 _TOLD = re.compile(rf"Information for(?: cause)?: {_NAMED}")
-_SUMMED_UP = re.compile(rf"(?P<tags>{_TAGS})(?P<cause>Caused by: )?{ruby.CONSTANT} \(")
+_SUMMED_UP = re.compile(rf"(?P<tags>{_TAGS})(?P<cause>Caused by: )?{_NAMED}")
 _TAGGED = re.compile(_TAGS)
 _TEMPLATE = re.compile(
-    rf"\s*(?P<file>[\w./+@-]{{1,500}}\.(?:{'|'.join(_TEMPLATES)})):(?P<line>\d{{1,9}})\s*\Z"
+    rf"\s*(?P<file>[\w.+@-]{{0,99}}/[\w./+@-]{{1,400}}\.(?:{'|'.join(_TEMPLATES)})):(?P<line>\d{{1,9}})\Z"
 )
+_OF_APP = re.compile(r"\s*(?:/[\w./+@-]{1,400}/)?app/")
 _CAUSES = "Causes:"
 _END_OF_HEAD = "  "  # between an exception and its calls
 _LINE_CHARS = 4096
 _MESSAGE_LINES = 32
-_HEAD_LINES = 64
-"""So far above its calls an exception is looked for: source lines and causes stand between."""
+_HEAD_LINES = 16
+"""So far above its calls an exception is looked for: lines of source stand between."""
 
 
 def start(line: str) -> int | None:
     """Return the column where an exception may be told from on this line, with its tags, or None."""
     head = line[:2048]
-    found = _FIRST_TOLD.search(head) if _TOLD_APART in head else None
-    if found is None and any(needle in head for needle in NEEDLES):
-        found = _HEAD.search(head)
+    if told := _TOLD.match(head) if head.startswith(_TOLD_APART) else None:
+        return 0 if _ends_head(head) or _is_error(told) else None
+    found = _head(head) if any(name in head for name in _CLASSES) else None
     return found.start() if found else None
 
 
 def is_frame(line: str) -> bool:
-    """Return whether a line is a template's call, or a call behind tags; Ruby's own are Ruby's."""
-    return _call(line) is not None and not ruby.is_frame(line)
+    """Return whether a line is the call of an application's template. Others show only below an exception."""
+    return _OF_APP.match(line) is not None and frame_of(line) is not None and not ruby.is_frame(line)
+
+
+def is_tagged_frame(line: str, after: str) -> bool:
+    """Return whether a line is a call of the request whose tags ``after`` carries too."""
+    tags = _tags_of(line)
+    return bool(tags) and tags in after and frame_of(line[len(tags) :]) is not None
 
 
 def leads(head: str, following: str, between: str) -> bool:
@@ -70,10 +79,10 @@ def leads(head: str, following: str, between: str) -> bool:
 
     That is a call, or the announcement of causes. ``between`` is empty but for the tags, or not there.
     """
-    named = _HEAD.match(head[:2048])
+    named = _HEAD.match(head[:2048]) if _ends_head(head) else None
     if named is None or between.strip() not in ("", named["tags"].strip()):
         return False
-    return following == _CAUSES or (
+    return (following == _CAUSES and _is_error(named)) or (
         following.startswith(named["tags"]) and ruby.is_frame(following[len(named["tags"]) :])
     )
 
@@ -87,13 +96,35 @@ def sums_up(line: str, after: str) -> bool:
     if found is None:
         return False
     said = split_prefix(after)[1]
-    is_silent = not said[len(_tags_of(said)) :].strip()
+    is_silent = not said[len(_tags_of(said)) :].strip() and (line.rstrip().endswith(")") or _is_error(found))
     return is_silent or (found["cause"] is not None and _SUMMED_UP.match(said) is not None)
+
+
+def is_untagged(line: str) -> bool:
+    """Return whether Rails writes this line without the tags of the others."""
+    return line == _CAUSES or _TOLD.match(line) is not None
+
+
+def _ends_head(line: str) -> bool:
+    return line.rstrip().endswith("):")
+
+
+def _head(line: str) -> re.Match[str] | None:
+    """Return the exception that a line names whole."""
+    if not _ends_head(line):  # said first, as the pattern would look for the end from each class
+        return None
+    performed = _PERFORMED.search(line)
+    return _HEAD.search(line, performed.end() if performed else 0)
+
+
+def _is_error(named: re.Match[str]) -> bool:
+    """Whether a class is called as errors are."""
+    return _IS_ERROR.search(named["type"]) is not None
 
 
 def frame_of(line: str) -> Frame | None:
     """Return the call that a line names, in Ruby or in a template."""
-    found = _TEMPLATE.match(line) if line[-1:].isdigit() else None
+    found = _TEMPLATE.match(line.rstrip()) if "/" in line else None
     return ruby.frame_at(found["file"], found["line"]) if found else ruby.frame_of(line)
 
 
@@ -108,6 +139,7 @@ class Reader:
     def __init__(self, first: str) -> None:
         self._tags = _tags_of(first)
         self._in_head = True
+        self._seen_call = False
         self._names_causes = False
 
     def step(self, line: str) -> Verdict:
@@ -115,7 +147,7 @@ class Reader:
         text = self.untagged(line)
         if frame_of(text):
             self._tags = self._tags or _tags_of(line)
-            self._in_head = False
+            self._in_head, self._seen_call = False, True
             return Verdict.BELONGS
         if self._in_head and text == _END_OF_HEAD:
             self._in_head = False
@@ -126,9 +158,9 @@ class Reader:
         if self._in_head and self._names_causes and _OPENED.match(text):
             return Verdict.BELONGS
         if _TOLD.match(line) and not line.startswith(_TOLD_APART):
-            self._in_head = True
+            self._in_head, self._seen_call = True, False
             return Verdict.BELONGS
-        waits = self._in_head or not text.strip()
+        waits = self._in_head or not text.strip() or (not self._seen_call and text[:1].isspace())
         return Verdict.MAYBE if waits and not begins_record(line) else Verdict.FOREIGN
 
     def untagged(self, line: str) -> str:
@@ -175,8 +207,7 @@ def _told_apart(lines: list[str]) -> tuple[str, list[_Told]] | None:
     for at, line in enumerate(lines):
         if found := _TOLD.match(line):
             begin = begin if told else at
-            message = _message(lines, at, found["message"])
-            told.append(_Told(found["type"], found["message"] if message is None else message))
+            told.append(_Told(found["type"], _message(lines, at, found["message"])))
         elif told and (frame := _call(line)):
             told[-1].frames.append(frame)
     begin = next((at for at, line in enumerate(lines[:begin]) if _SUMMED_UP.match(line)), begin)
@@ -186,33 +217,51 @@ def _told_apart(lines: list[str]) -> tuple[str, list[_Told]] | None:
 def _told_together(lines: list[str]) -> tuple[str, list[_Told]] | None:
     """Return the text above, the exception with all calls, and the causes that are only named."""
     calls = next((at for at, line in enumerate(lines) if _call(line)), 0)
+    if any(ruby.start(line) is not None for line in lines[: calls + 1]):
+        return None  # the interpreter's own
     below = lines.index(_CAUSES) if _CAUSES in lines[:calls] else calls
+    named = _named_above(lines, below)
+    if named is None:
+        return None
+    at, column, told = named
+    told.frames += [frame for line in lines[calls:] if (frame := _call(line))]
+    causes = (_OPENED.match(line) for line in lines[below + 1 : calls])
+    header = "\n".join([*lines[:at], lines[at][:column]]).strip()
+    return header, [told, *(_Told(cause["type"], "") for cause in causes if cause)]
+
+
+def _named_above(lines: list[str], below: int) -> tuple[int, int, _Told] | None:
+    """Return the exception that is named nearest above a line: its line, the column there, and itself."""
     for at in range(below - 1, max(-1, below - _HEAD_LINES), -1):
         line = lines[at]
-        prefix, said = split_prefix(line)
-        found = _HEAD.search(line) or _OPENED.match(said)
-        if found is None:
-            continue
-        closed = found.re is _HEAD
-        message = found["message"] if closed else _message(lines[:below], at, found["message"])
-        if message is not None:
-            above = [*lines[:at], line[: found.start()] if closed else prefix]
-            frames = [frame for line in lines[calls:] if (frame := _call(line))]
-            named = (_OPENED.match(line) for line in lines[below + 1 : calls])
-            causes = [_Told(cause["type"], "") for cause in named if cause]
-            return "\n".join(above).strip(), [_Told(found["type"], message, frames), *causes]
+        if found := _head(line):
+            return at, found.start(), _Told(found["type"], found["message"])
+        if _ends_head(line):
+            return _opened_above(lines, at)
+        if ruby.names_error(line):
+            return None
     return None
 
 
-def _message(lines: list[str], at: int, said: str) -> str | None:
-    """Return the message that begins on a line with ``said``, up to the bracket that ends it."""
+def _opened_above(lines: list[str], end: int) -> tuple[int, int, _Told] | None:
+    """Return the exception whose message ends on a line and begins on one above, as ``_named_above`` does."""
+    for at in range(end - 1, max(-1, end - _MESSAGE_LINES), -1):
+        prefix, said = split_prefix(lines[at])
+        if found := _OPENED.match(said):
+            message = "\n".join([found["message"], *lines[at + 1 : end + 1]])
+            return at, len(prefix), _Told(found["type"], message.rstrip().removesuffix("):"))
+    return None
+
+
+def _message(lines: list[str], at: int, said: str) -> str:
+    """Return the message that begins on a line with ``said``, up to the last bracket that may end it."""
     message = [said]
     for line in lines[at + 1 : at + 1 + _MESSAGE_LINES]:
-        if message[-1].rstrip().endswith("):") or _TOLD.match(line) or _call(line):
+        if not line[len(_tags_of(line)) :].strip() or _TOLD.match(line) or _call(line):
             break
         message.append(line)
-    whole = "\n".join(message).rstrip()
-    return whole.removesuffix("):") if whole.endswith("):") else None
+    ends = [number for number, line in enumerate(message, 1) if _ends_head(line) and line[:1] not in " \t"]
+    return "\n".join(message[: ends[-1]]).rstrip().removesuffix("):") if ends else said
 
 
 def _call(line: str) -> Frame | None:

@@ -65,6 +65,11 @@ def is_frame(line: str) -> bool:
     return ":in " in line and _FRAME.match(line) is not None
 
 
+def names_error(line: str) -> bool:
+    """Return whether a line says an exception's class as ``Logger`` does, before or behind its message."""
+    return _named(line, split_prefix(line)[1]) is not None
+
+
 def reader(first: str) -> LineReader:
     """Return the reader of a backtrace that begins with this line."""
     return _Reader(first)
@@ -171,13 +176,16 @@ def _above(lines: list[str]) -> tuple[_Printed, str]:
     for at in range(len(lines) - 1, max(-1, len(lines) - 9), -1):
         line = lines[at][:4096]
         prefix, message = split_prefix(line)
-        named = _INSPECTED.search(line) or _KIND.fullmatch(message) or _NAMED.match(message)
-        if named:
+        if named := _named(line, message):
             said = named["message"].strip()
             if at and not prefix and _KIND.fullmatch(message):  # the message began on a line above
                 said = split_prefix(lines[at - 1])[1].strip() or said
             return _Printed(named["type"], said), "\n".join([*lines[:at], prefix]).strip()
     return _Printed("", ""), "\n".join(lines).strip()
+
+
+def _named(line: str, message: str) -> re.Match[str] | None:
+    return _INSPECTED.search(line) or _KIND.fullmatch(message) or _NAMED.match(message)
 
 
 def frame_of(line: str) -> Frame | None:
