@@ -18,6 +18,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ai_ops.garbage import loading
+
 ROOT = Path(__file__).parents[2]
 _PR_SET_PDEATHSIG = 1
 
@@ -108,7 +110,8 @@ def _ended(pid: int) -> int | None:
 
 
 def _main() -> None:
-    import tests.support.crashing  # noqa: F401 - this is what takes the time
+    with loading():
+        import tests.support.crashing  # noqa: F401 - this is what takes the time
 
     print("ready", flush=True)
     for line in sys.stdin:

@@ -33,6 +33,7 @@ from tests.support.github_double import GitHubDouble
 from tests.support.mail_server import MailServer
 from tests.support.messages_double import MessagesDouble
 from tests.support.nursery import Nursery
+from tests.support.store import migrated_url
 
 RESTING = ("completed", "failed", "cancelled", "needs_human_review")
 REPOSITORY = "acme/shop"
@@ -298,7 +299,7 @@ async def installed(
     Args:
         folder: an empty folder.
         toolbox: a toolbox that was built before.
-        nursery: what starts the server faster than its imports are.
+        nursery: what starts the server faster than its imports are; the database has its tables then.
         conversation: what the model says to the real CLI; without it, ``Scenario.script`` is needed.
         files: the repository, instead of the shop.
         settings: further settings of the server.
@@ -307,6 +308,8 @@ async def installed(
         scenario = Scenario(folder, settings, nursery)
         if toolbox is not None:
             shutil.copytree(toolbox, scenario.data / "toolbox", symlinks=True, copy_function=os.link)
+        if nursery is not None:
+            migrated_url(scenario.data.parent)
         scenario.repository(files=files)
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(scenario.github.running())
