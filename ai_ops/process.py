@@ -293,6 +293,25 @@ async def run(
     if on_start:
         on_start(child.pid)
     output = _Output(limits.output_bytes, on_output)
+    end = await _to_its_end(child, children, stdin, output, limits, started)
+    return Completed(
+        end,
+        child.returncode if child.returncode is not None else -1,
+        bytes(output.parts[1]),
+        bytes(output.parts[2]),
+        time.monotonic() - started,
+    )
+
+
+async def _to_its_end(
+    child: asyncio.subprocess.Process,
+    children: Children,
+    stdin: bytes,
+    output: _Output,
+    limits: Limits,
+    started: float,
+) -> End:
+    """Wait until the child ends or reaches a limit, and leave none of its process group alive."""
     streams = [(child.stdout, 1), (child.stderr, 2)]
     drains = [asyncio.create_task(output.drain(s, n)) for s, n in streams if s is not None]
     if child.stdin is None:  # pragma: no cover - asked for a pipe above
@@ -314,12 +333,4 @@ async def run(
         for task in (exiting, reaping, *drains):
             task.cancel()
         await asyncio.gather(watching, feeding, exiting, reaping, *drains, return_exceptions=True)
-    if end is End.EXITED and output.too_much.is_set():
-        end = End.OUTPUT_LIMIT
-    return Completed(
-        end,
-        child.returncode if child.returncode is not None else -1,
-        bytes(output.parts[1]),
-        bytes(output.parts[2]),
-        time.monotonic() - started,
-    )
+    return End.OUTPUT_LIMIT if end is End.EXITED and output.too_much.is_set() else end
