@@ -99,6 +99,8 @@ class _Record:
         return self._writer
 
     def verdict(self, line: bytes) -> Verdict:
+        if len(self._lines) == 1 and is_next(self.first_line, line, self._date):
+            return Verdict.FOREIGN
         if self._bare and line.startswith(self._date) and not names_trace(line):
             return Verdict.FOREIGN
         if self.strangers and (not line.strip() or self.follower.is_blank(line)):
@@ -261,6 +263,11 @@ class Joiner:
             self._over += [record for record in self._open if record not in records]
             self._open = records
         return bool(records)
+
+
+def is_next(line: bytes, following: bytes, date: bytes) -> bool:
+    """Whether a line begins with the date of the one before it, and neither could begin a trace."""
+    return bool(date) and following.startswith(date) and not names_trace(line) and not names_trace(following)
 
 
 def names_trace(line: bytes) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from ai_ops.monitoring.encoding import cleaned
-from ai_ops.monitoring.multiline import EACH_DIGIT_0, date_of, names_trace, writer_of_line
+from ai_ops.monitoring.multiline import EACH_DIGIT_0, date_of, is_next, names_trace, writer_of_line
 
 _LONGEST = 64 << 10
 _LOUD = re.compile(rb"\b(?:ERROR|CRITICAL|FATAL|SEVERE)\b")
@@ -54,7 +54,7 @@ def plain_records(
     writer = None
     while date:
         if text.startswith(date, end + 1):
-            if not names_trace(line) and not names_trace(text[end + 1 : text.find(b"\n", end + 1) + 1]):
+            if is_next(line, text[end + 1 : text.find(b"\n", end + 1) + 1], date):
                 yield line, end
             return
         if not _may_stand_above(line) or (stop := _trace_end(text, end, date)) < 0:

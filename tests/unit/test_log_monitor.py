@@ -1143,3 +1143,21 @@ def test_no_more_errors_without_a_telling_name_are_given_than_there_is_room_for(
             read += progress.records
     assert [record.raw.decode() for record in read] == [rejected(n).strip("\n") for n in range(20)]
     watcher.stop()
+
+
+@pytest.mark.parametrize("size", [1, 40, 10_000])
+def test_an_error_of_a_request_is_not_the_message_of_its_next_one(tmp_path, size):
+    trace = ["[4f3a-1] KeyError (no):", "[4f3a-1]   ", "[4f3a-1] app/models/order.rb:10:in 'Order#pay'"]
+    text = "\n".join([*["[4f3a-1] ERROR boom", "[4f3a-1]   ", *trace] * 2, ""])
+    log = tmp_path / "app.log"
+    log.write_bytes(b"")
+    watcher = Watcher(log, from_start=True, debounce=60)
+    watcher.poll()
+    for begin in range(0, len(text), size):
+        append_text(log, text[begin : begin + size])
+        watcher.read()
+    watcher.read(final=True)
+    assert [record.raw.decode() for record in watcher.records] == [
+        "[4f3a-1] ERROR boom",
+        "\n".join(trace),
+    ] * 2
