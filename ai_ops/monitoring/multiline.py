@@ -56,10 +56,11 @@ class Fed(Enum):
 
 
 class _Record:
-    """One open record."""
+    """One open record; ``led`` when only a later line makes its first one an error's."""
 
-    def __init__(self, line: bytes, offset: int) -> None:
+    def __init__(self, line: bytes, offset: int, *, led: bool) -> None:
         self.offset = offset
+        self._led = led
         self.size = 0
         self.strangers = 0
         self._others = 0
@@ -99,7 +100,7 @@ class _Record:
         return self._writer
 
     def verdict(self, line: bytes) -> Verdict:
-        if len(self._lines) == 1 and is_next(self.first_line, line, self._date):
+        if len(self._lines) == 1 and not self._led and is_next(self.first_line, line, self._date):
             return Verdict.FOREIGN
         if self._bare and line.startswith(self._date) and not names_trace(line):
             return Verdict.FOREIGN
@@ -181,13 +182,20 @@ class Joiner:
         together = len(self._over) + len(self._open)
         return now <= self._until and together < min(most, _MAX_TOGETHER) and self.size < MAX_RECORD_BYTES
 
-    def begin(self, line: bytes, offset: int, now: float) -> None:
-        """Open a record with its first line; ``offset`` is its place, ``now`` monotonic seconds."""
+    def begin(self, line: bytes, offset: int, now: float, *, led: bool = False) -> None:
+        """Open a record with its first line.
+
+        Args:
+            line: without its newline.
+            offset: its place.
+            now: monotonic seconds.
+            led: it is an error's only because of a line that follows.
+        """
         self._late = []
         self.deadline = now + self._debounce
         if not self._open:
             self._until = self.deadline
-        self._open.append(_Record(line, offset))
+        self._open.append(_Record(line, offset, led=led))
 
     def feed(self, line: bytes, is_error: Callable[[], bool]) -> Fed:
         """Offer the next line of the file to the open records.

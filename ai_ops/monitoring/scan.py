@@ -178,7 +178,7 @@ class _Scan:
                 self.last_lines = [lead]
                 return False
             self._leads.forget_before()
-            self._open(lead.line, lead.offset, lead.tail)
+            self._open(lead.line, lead.offset, lead.tail, led=True)
             if lead.between is not None:
                 self._joiner.feed(lead.between, lambda: False)
         elif is_error:
@@ -204,9 +204,9 @@ class _Scan:
             begin = end + 1
         self._position = self._leads.free = begin
 
-    def _open(self, line: bytes, offset: int, tail: bytes) -> None:
+    def _open(self, line: bytes, offset: int, tail: bytes, *, led: bool = False) -> None:
         self.open_tail = tail
-        self._joiner.begin(line, offset, self._now)
+        self._joiner.begin(line, offset, self._now, led=led)
 
     def _close(self) -> None:
         self.records += self._joiner.close()

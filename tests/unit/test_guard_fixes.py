@@ -1,10 +1,12 @@
 """Right repairs in six languages, which all have to pass, and wrong ones, each blocked by its rule."""
 
+import gc
 import time
 
 import pytest
 
 from ai_ops.core.guard import Severity, dropping, resourced, review, scoping
+from ai_ops.core.guard.syntax import Spot
 from tests.support.fixes import Fix, go, java, javascript, python, records, rust, typescript
 from tests.support.patches import diff, diffs, reader
 
@@ -197,3 +199,16 @@ def test_many_new_ends_above_many_checks_are_soon_read(tmp_path):
     begun = time.process_time()
     review(patch, reader(before), reader(after))
     assert time.process_time() - begun < 10
+
+
+def test_nothing_of_the_trees_is_left_after_a_review(tmp_path):
+    before, after = {"shop.py": "def f(x):\n    return x\n"}, {"shop.py": "def f(x):\n    return x + 1\n"}
+    patch = diff(tmp_path, before, after)
+    gc.collect()
+    gc.disable()
+    try:
+        review(patch, reader(before), reader(after))
+        left = sum(isinstance(each, Spot) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left == 0

@@ -264,3 +264,40 @@ def test_a_job_is_told_by_its_error_and_not_by_its_own_class(tmp_path):
     record = f"{first}Stripe::CardDeclined (no):\n" + "\n".join(CALLS)
     assert records_of(tmp_path, f"{record}\n{LOGGER.replace('ERROR', 'INFO')}done\n") == [record]
     assert told([record]) == [("Stripe::CardDeclined", "no", (), OUTER)]
+
+
+QUOTING = {
+    "a duration": "Net::ReadTimeout (no answer in 5000ms: gave up):",
+    "a place": "KeyError (in /app/x.rb:3:in 'load': no):",
+    "a syntax error": "SyntaxError (/app/models/order.rb:3: syntax error, unexpected 'end'):",
+}
+
+
+@pytest.mark.parametrize("head", QUOTING.values(), ids=QUOTING)
+def test_a_message_may_quote_what_others_write(tmp_path, head):
+    record = "\n".join([head, "  ", *CALLS])
+    assert records_of(tmp_path, f"{record}\ndone\n") == [record]
+    kind, _, message = head.removesuffix("):").partition(" (")
+    assert told([record]) == [(kind, message, (), OUTER)]
+
+
+def test_source_that_names_a_class_is_no_error(tmp_path):
+    source = ["    1: %table", "    2: = rows(Order)", "    3: #<KeyError: no>"]
+    record = "\n".join(["ActionView::Template::Error (no):", *source, "  ", *CALLS])
+    assert records_of(tmp_path, f"{record}\ndone\n") == [record]
+    assert told([record]) == [("ActionView::Template::Error", "no", (), OUTER)]
+
+
+@pytest.mark.parametrize("said", [" no", "no\n\n    order.price\n         ^^^^^^"])
+def test_a_message_is_kept_with_its_blanks(tmp_path, said):
+    (first, second) = told(records_of(tmp_path, logged(rails_8("KeyError", message=said), LOGGER, "")))
+    assert (first[:2], second[:2]) == (("KeyError", said),) * 2
+
+
+@pytest.mark.parametrize("tags", ["", "[a1b2c3d4] ", "[abcdef] "])
+@pytest.mark.parametrize("message", ["none left", "x" * 3000], ids=["short", "long"])
+def test_a_class_may_be_called_anything(tmp_path, tags, message):
+    lines = rails_7("Stockout", (), message=message)
+    text, record = logged(lines, tags, tags), tags + f"\n{tags}".join(lines[1:])
+    assert records_of(tmp_path, text) == streamed(text) == [record] * 2
+    assert told([record]) == [("Stockout", message, (), OUTER)]

@@ -236,7 +236,10 @@ def _review(
         change = read(patches.parse(diff))
     except PermanentError as error:
         return [Finding("unreadable_diff", "", error.message)]
-    return [finding for rule in rules for finding in rule(change)]
+    try:
+        return [finding for rule in rules for finding in rule(change)]
+    finally:
+        change.forget()
 
 
 def _in_order(findings: Iterable[Finding], policy: Policy) -> tuple[Finding, ...]:

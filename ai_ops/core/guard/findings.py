@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ai_ops.core.diff import FileDiff
-from ai_ops.core.guard.syntax import Tree, read
+from ai_ops.core.guard.syntax import Root, Tree, read
 
+_KEPT_CHARACTERS = 1_000_000  # of files; their trees take some fifty times as much
 Reader = Callable[[str], bytes | None]
 
 
@@ -70,8 +71,18 @@ class Change:
         return None if content is None else content.decode("utf-8-sig", "replace")
 
     def tree(self, path: str, source: str | None) -> Tree | None:
-        """Return a file's syntax tree, as ``syntax.read`` does: made once, however many rules ask for it."""
+        """Return a file's syntax tree, as ``syntax.read`` does: made once, unless there are too many."""
         key = path, source or ""
-        if key not in self._trees:
-            self._trees[key] = read(path, source)
-        return self._trees[key]
+        if key in self._trees:
+            return self._trees[key]
+        made = read(path, source)
+        if sum(len(kept) for _, kept in (*self._trees, key)) <= _KEPT_CHARACTERS:
+            self._trees[key] = made
+        return made
+
+    def forget(self) -> None:
+        """Let go of the trees; they would wait for the next look for garbage."""
+        for tree in self._trees.values():
+            if tree is not None and isinstance(tree.root, Root):
+                tree.root.kept.clear()
+        self._trees.clear()

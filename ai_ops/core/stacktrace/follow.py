@@ -25,6 +25,7 @@ _CALLS_ALONE = (
     "csharp",
 )  # whose exceptions are printed without a word before their class
 
+_TELLING_BYTES = 2048
 MAX_PENDING = 32
 """How many lines are taken provisionally before the record is over."""
 
@@ -54,7 +55,7 @@ _QUIET = re.compile(r"\[(?:[DIVW]|LOG)\]")
 def leads(line: bytes, following: bytes, between: bytes | None = None, within: bytes = b"") -> bool:
     """Whether a line names an exception because of the one that follows, however its class is called.
 
-    That is a call, or Rails' announcement of causes.
+    That is a call, or what Rails announces causes with.
 
     ``Rejected: no stock`` tells nothing by itself. Warnings, ``console.trace`` and dumps of threads are no
     errors. A time may stand before the name; its logger is believed when it says a level. ``between`` is a
@@ -81,7 +82,7 @@ def _is_dated_lead(line: bytes, following: bytes) -> bool:
 
 def lacks_prefix(line: bytes) -> bool:
     """Whether a line stands without what its logger writes before the others of its record."""
-    return rails.is_untagged(_text(line))
+    return rails.is_untagged(_text(line[:_TELLING_BYTES]))
 
 
 class Follower:

@@ -37,7 +37,9 @@ _TAGS = r"(?:\[[^\[\]\n]{1,120}\] ){0,8}"
 _NAMED = rf"(?!Traceback )(?P<type>{ruby.CONSTANT}) \((?P<message>.*)"
 _HEAD = re.compile(rf"(?:\A|(?<=\s))(?P<tags>{_TAGS}){_NAMED}\):\s*\Z")
 _OPENED = re.compile(rf"(?P<tags>{_TAGS}){_NAMED}")
-_PERFORMED = re.compile(r"(?<= in )\d{1,12}(?:\.\d{1,9})?ms: ")  # what ActiveJob says before an exception
+# What ActiveJob says before an exception.
+_PERFORMED = re.compile(r"Error performing [^(]{1,200} \(Job ID: .{1,300}? in \d{1,12}(?:\.\d{1,9})?ms: ")
+_SOURCE = re.compile(r"\s{2,}\d{1,7}: ")
 _IS_ERROR = re.compile(r"::|(?:Error|Exception)\Z")
 _TOLD = re.compile(rf"Information for(?: cause)?: {_NAMED}")
 _SUMMED_UP = re.compile(rf"(?P<tags>{_TAGS})(?P<cause>Caused by: )?{_NAMED}")
@@ -77,9 +79,10 @@ def is_tagged_frame(line: str, after: str) -> bool:
 def leads(head: str, following: str, between: str) -> bool:
     """Return whether a line names an exception because of one that follows.
 
-    That is a call, or the announcement of causes. ``between`` is empty but for the tags, or not there.
+    That is a call or, for a class that is called as errors are, the announcement of causes. ``between`` is
+    empty but for the tags, or not there.
     """
-    named = _HEAD.match(head[:2048]) if _ends_head(head) else None
+    named = _HEAD.match(head) if _ends_head(head) else None
     if named is None or between.strip() not in ("", named["tags"].strip()):
         return False
     return (following == _CAUSES and _is_error(named)) or (
@@ -217,10 +220,8 @@ def _told_apart(lines: list[str]) -> tuple[str, list[_Told]] | None:
 def _told_together(lines: list[str]) -> tuple[str, list[_Told]] | None:
     """Return the text above, the exception with all calls, and the causes that are only named."""
     calls = next((at for at, line in enumerate(lines) if _call(line)), 0)
-    if any(ruby.start(line) is not None for line in lines[: calls + 1]):
-        return None  # the interpreter's own
     below = lines.index(_CAUSES) if _CAUSES in lines[:calls] else calls
-    named = _named_above(lines, below)
+    named = None if ruby.start(lines[calls]) is not None else _named_above(lines, below)
     if named is None:
         return None
     at, column, told = named
@@ -231,14 +232,19 @@ def _told_together(lines: list[str]) -> tuple[str, list[_Told]] | None:
 
 
 def _named_above(lines: list[str], below: int) -> tuple[int, int, _Told] | None:
-    """Return the exception that is named nearest above a line: its line, the column there, and itself."""
-    for at in range(below - 1, max(-1, below - _HEAD_LINES), -1):
+    """Return the exception that is named nearest above a line: its line, the column there, and itself.
+
+    None where Ruby's own words are nearer. Lines of source may say anything.
+    """
+    for at in range(below - 1, max(-1, below - 1 - _HEAD_LINES), -1):
         line = lines[at]
         if found := _head(line):
-            return at, found.start(), _Told(found["type"], found["message"])
+            told = _Told(found["type"], found["message"])
+            return (at, found.start(), told) if ruby.start(line[: found.start()]) is None else None
         if _ends_head(line):
             return _opened_above(lines, at)
-        if ruby.names_error(line):
+        is_source = _SOURCE.match(line[len(_tags_of(line)) :]) is not None
+        if not is_source and (ruby.names_error(line) or ruby.start(line) is not None):
             return None
     return None
 
@@ -257,10 +263,11 @@ def _message(lines: list[str], at: int, said: str) -> str:
     """Return the message that begins on a line with ``said``, up to the last bracket that may end it."""
     message = [said]
     for line in lines[at + 1 : at + 1 + _MESSAGE_LINES]:
-        if not line[len(_tags_of(line)) :].strip() or _TOLD.match(line) or _call(line):
+        text = line[len(_tags_of(line)) :]
+        if text == _END_OF_HEAD or _TOLD.match(line) or _call(line):
             break
         message.append(line)
-    ends = [number for number, line in enumerate(message, 1) if _ends_head(line) and line[:1] not in " \t"]
+    ends = [number for number, line in enumerate(message, 1) if _ends_head(line) and not _SOURCE.match(line)]
     return "\n".join(message[: ends[-1]]).rstrip().removesuffix("):") if ends else said
 
 

@@ -185,7 +185,7 @@ class StreamJoiner:
             for _ in lead:
                 lane.context.pop()  # it is no context but the error
             lane.loose.clear()
-            self._begin(lane, lead[0], slot, now)
+            self._begin(lane, lead[0], slot, now, led=True)
             for between in lead[1:]:
                 joiner.feed(between.text, lambda: False)
             joiner.feed(line, lambda: False)
@@ -196,9 +196,9 @@ class StreamJoiner:
             lane.loose.append(entry)
         lane.context.append(shortened(line, _CONTEXT_LINE_BYTES))
 
-    def _begin(self, lane: _Lane, entry: Entry, slot: _Slot, now: float) -> None:
+    def _begin(self, lane: _Lane, entry: Entry, slot: _Slot, now: float, *, led: bool = False) -> None:
         self._part(now)
-        lane.joiner.begin(entry.text, 0, now)
+        lane.joiner.begin(entry.text, 0, now, led=led)
         lane.slot, lane.first, lane.before = slot, entry, tuple(lane.context)
         slot.open += 1
         self._open_count += 1

@@ -7,6 +7,6 @@ a rule is written once.
 from ai_ops.core.guard.syntax.dialect import Dialect
 from ai_ops.core.guard.syntax.languages import dialect_of
 from ai_ops.core.guard.syntax.reading import Tree, read
-from ai_ops.core.guard.syntax.tree import Spot
+from ai_ops.core.guard.syntax.tree import Root, Spot
 
-__all__ = ["Dialect", "Spot", "Tree", "dialect_of", "read"]
+__all__ = ["Dialect", "Root", "Spot", "Tree", "dialect_of", "read"]

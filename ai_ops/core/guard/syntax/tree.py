@@ -39,7 +39,10 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Root(Spot):
-    """The top of a file, which keeps all that is in it once it was walked through: most rules do."""
+    """The top of a file, which keeps all that is in it once it was walked through: most rules do.
+
+    What it keeps leads back to it, so whoever is done with the file clears it.
+    """
 
     kept: list[Spot] = attribute(default_factory=list, init=False, repr=False, compare=False)
 
@@ -49,7 +52,7 @@ def spots(top: Spot, but: frozenset[str] = frozenset()) -> Iterator[Spot]:
     if but or not isinstance(top, Root):
         return _walk(top, but)
     if not top.kept:
-        top.kept.extend(_walk(top, but))
+        top.kept.extend(list(_walk(top, but)))  # all or nothing
     return iter(top.kept)
 
 
