@@ -219,9 +219,11 @@ def _told_apart(lines: list[str]) -> tuple[str, list[_Told]] | None:
 
 def _told_together(lines: list[str]) -> tuple[str, list[_Told]] | None:
     """Return the text above, the exception with all calls, and the causes that are only named."""
-    calls = next((at for at, line in enumerate(lines) if _call(line)), 0)
+    calls = next((at for at, line in enumerate(lines) if _call(line)), None)
+    if calls is None or ruby.start(lines[calls]) is not None:
+        return None
     below = lines.index(_CAUSES) if _CAUSES in lines[:calls] else calls
-    named = None if ruby.start(lines[calls]) is not None else _named_above(lines, below)
+    named = _named_above(lines, below)
     if named is None:
         return None
     at, column, told = named
