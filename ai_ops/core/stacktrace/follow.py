@@ -25,7 +25,7 @@ _CALLS_ALONE = (
     "csharp",
 )  # whose exceptions are printed without a word before their class
 
-_TELLING_BYTES = 2048
+_SENTENCE_BYTES = 2048  # what tells that a line lacks a prefix is in its beginning
 MAX_PENDING = 32
 """How many lines are taken provisionally before the record is over."""
 
@@ -53,9 +53,9 @@ _QUIET = re.compile(r"\[(?:[DIVW]|LOG)\]")
 
 
 def leads(line: bytes, following: bytes, between: bytes | None = None, within: bytes = b"") -> bool:
-    """Whether a line names an exception because of the one that follows, however its class is called.
+    """Whether a line names an exception because the one that follows is a call, however its class is called.
 
-    That is a call, or what Rails announces causes with.
+    What Rails announces causes with does as well, where the class is called as errors are.
 
     ``Rejected: no stock`` tells nothing by itself. Warnings, ``console.trace`` and dumps of threads are no
     errors. A time may stand before the name; its logger is believed when it says a level. ``between`` is a
@@ -82,7 +82,7 @@ def _is_dated_lead(line: bytes, following: bytes) -> bool:
 
 def lacks_prefix(line: bytes) -> bool:
     """Whether a line stands without what its logger writes before the others of its record."""
-    return rails.is_untagged(_text(line[:_TELLING_BYTES]))
+    return rails.is_untagged(_text(line[:_SENTENCE_BYTES]))
 
 
 class Follower:
