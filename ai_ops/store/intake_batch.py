@@ -27,6 +27,7 @@ from ai_ops.store import tables
 from ai_ops.store.closing import recurred
 from ai_ops.store.grants import Candidate, Grants
 from ai_ops.store.intake_statements import taken_before, update_issues, write_events
+from ai_ops.store.issue_memory import IssueMemory
 from ai_ops.store.known_issues import known_issues
 from ai_ops.store.open_issue import STANDING, Key, OpenIssue, new_issue, repair_of
 from ai_ops.store.prepared import Moments
@@ -79,14 +80,18 @@ class IntakeBatch:
         events: Sequence[tuple[Event, Repository]],
         now: datetime,
         rules: IntakeRules | None = None,
+        memory: IssueMemory | None = None,
     ) -> IntakeBatch:
-        """Look up everything that these events may touch."""
+        """Look up everything that these events may touch, but for the issues that a memory knows."""
         batch = cls(connection, now, rules or IntakeRules())
         batch._seen = taken_before(connection, list({event.event_id for event, _ in events}))
-        keys = list(
-            {key for event, repository in events for key in batch._shared.keys(event, repository.key)}
-        )
-        batch._issues, batch._through = known_issues(connection, keys)
+        keys = {key for event, repository in events for key in batch._shared.keys(event, repository.key)}
+        remembered = memory.recall(connection, keys) if memory else {}
+        batch._issues = {key: issue for key, (issue, _) in remembered.items()}
+        batch._through = {key: through for key, (_, through) in remembered.items()}
+        issues, through = known_issues(connection, list(keys - remembered.keys()), batch._issues.values())
+        batch._issues |= issues
+        batch._through |= through
         return batch
 
     def take(self, event: Event, repository: Repository) -> TakenEvent:
@@ -196,6 +201,16 @@ class IntakeBatch:
         write_events(self._connection, self._events, self._counted, self._moments)
         self._insert(tables.tasks, [task_row(task) for task in self._tasks])
         recurred(self._connection, self._recurred, self._now)
+
+    def remember(self, memory: IssueMemory) -> None:
+        """Have the issues remembered that are read as they are here, once this is committed."""
+        if self._candidates or self._joined or self._recurred or self._tasks:
+            return  # more than counts was written, and perhaps of issues that are not here
+        settled = {id(issue) for issue in self._distinct() if issue.settle()}
+        known = {
+            key: (issue, self._through[key]) for key, issue in self._issues.items() if id(issue) in settled
+        }
+        memory.keep(self._issues, known)
 
     def _insert(self, table: Any, rows: Sequence[dict[str, Any]]) -> None:
         if rows:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from ai_ops.core.flood import IntakeRules, ReleaseChange
 from ai_ops.core.issue_verbs import VERBS
@@ -17,15 +18,20 @@ from ai_ops.flow.task import Task
 from ai_ops.store import decisions, releases, tables
 from ai_ops.store.database import Database
 from ai_ops.store.group_commit import GroupCommit
-from ai_ops.store.intake_batch import IntakeBatch, TakenEvent
+from ai_ops.store.issue_memory import IssueMemory
 from ai_ops.store.open_issue import PLACE, QUEUE, SPIKE, STORM
+from ai_ops.store.packing import Packer
 from ai_ops.store.paging import page
+from ai_ops.store.process_lane import ProcessEndedError
 from ai_ops.store.refusals import reconsider
 from ai_ops.store.releases import Place
 from ai_ops.store.rows import NAME, clean, issue_from, task_row, triage_columns
 from ai_ops.store.spikes import release_waiting
+from ai_ops.store.taking import Batch, Taking
 
-_Batch = Sequence[tuple[Event, Repository]]
+MANY = 50
+"""How many events in one transaction call for a process beside this one."""
+
 _REMEMBERED_PLACES = 10_000
 _VERB_OF = {state: verb for verb, state in VERBS.items()}
 
@@ -37,7 +43,10 @@ class IssueRepository:
         self._database = database
         self._clock = clock
         self._rules = rules or IntakeRules()
-        self._commits: GroupCommit[_Batch, Ingested] = GroupCommit(self._ingest, weight=len)
+        self._commits: GroupCommit[Batch, Ingested] = GroupCommit(self._ingest, weight=len, ahead=True)
+        self._work = Taking(self._rules)
+        self._process = database.beside(Taking(self._rules, IssueMemory()))
+        self._packer = Packer()
         self._places: dict[Place, datetime] = {}  # when releases were last put on record
 
     async def ingest(self, events: Sequence[tuple[Event, Repository]]) -> Ingested:
@@ -48,15 +57,25 @@ class IssueRepository:
         """
         return await self._commits.submit(events) if events else Ingested(0, 0)
 
-    async def _ingest(self, calls: Sequence[_Batch]) -> list[Ingested]:
+    async def _ingest(self, calls: Sequence[Batch]) -> list[Ingested]:
         places = releases.places_of(pair for events in calls for pair in events)
         now = self._clock.now()
         due = {place for place in places if self._due(place, now)}
-        answers = await self._database.change(_taken, calls, due, now, self._rules)
+        answers = await self._take(calls, due, now)
         if len(self._places) > _REMEMBERED_PLACES:
             self._places.clear()
         self._places |= dict.fromkeys(due, now)
         return answers
+
+    async def _take(self, calls: Sequence[Batch], due: Collection[Place], now: datetime) -> list[Ingested]:
+        """Take them in the process beside this one where it is there, else here."""
+        if sum(map(len, calls)) >= MANY:
+            self._process.begin()
+        if self._process.pid is not None:
+            # What it had committed when it ended is a duplicate now, and the engine finds its tasks.
+            with contextlib.suppress(ProcessEndedError):
+                return await self._process.once(self._packer.pack(calls), due, now)
+        return await self._database.change(self._work, calls, due, now)
 
     def _due(self, place: Place, now: datetime) -> bool:
         noted = self._places.get(place)
@@ -182,34 +201,3 @@ class IssueRepository:
         async with self._database.write() as connection:
             row = await decisions.split(connection, issue_id, fingerprint, who, self._clock.now())
         return issue_from(row)
-
-
-def _taken(
-    connection: Connection, calls: Sequence[_Batch], due: Iterable[Place], now: datetime, rules: IntakeRules
-) -> list[Ingested]:
-    releases.note(connection, due, now)
-    batch = IntakeBatch.load(connection, [pair for events in calls for pair in events], now, rules)
-    taken = [[batch.take(event, repository) for event, repository in events] for events in calls]
-    grants = batch.settle()
-    batch.flush()
-    answers = [_answer(events) for events in taken]
-    answers[0] = _with(answers[0], grants.extra, grants.withdrawn)
-    return answers
-
-
-def _answer(taken: Sequence[TakenEvent]) -> Ingested:
-    accepted = sum(one.new for one in taken)
-    tasks = tuple(one.candidate.task for one in taken if one.candidate and one.candidate.task)
-    only_counted = sum(one.new and not one.stored for one in taken)
-    return Ingested(accepted, len(taken) - accepted, tasks, only_counted)
-
-
-def _with(answer: Ingested, extra: Sequence[Task], withdrawn: Sequence[Task]) -> Ingested:
-    """Hand what belongs to no caller in particular to one of them."""
-    return Ingested(
-        answer.accepted,
-        answer.duplicates,
-        (*answer.tasks, *extra),
-        answer.only_counted,
-        tuple(withdrawn),
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,12 +32,14 @@ from ai_ops.store.prepared import LONGEST, Reading, padded, places
 _EXPIRED = "expired"  # a closed pull request that we closed ourselves
 
 
-def known_issues(connection: Connection, keys: Sequence[Key]) -> tuple[dict[Key, OpenIssue], dict[Key, str]]:
+def known_issues(
+    connection: Connection, keys: Sequence[Key], there: Iterable[OpenIssue] = ()
+) -> tuple[dict[Key, OpenIssue], dict[Key, str]]:
     """Return the issue of each known fingerprint, and the fingerprint through which it got there.
 
-    Several fingerprints may lead to one issue; then they share the object.
+    Several fingerprints may lead to one issue; then they share the object, and with those that are ``there``.
     """
-    opened: dict[str, OpenIssue] = {}
+    opened = {issue.row["id"]: issue for issue in there}
     issues: dict[Key, OpenIssue] = {}
     through: dict[Key, str] = {}
     for start in range(0, len(keys), LONGEST):

@@ -82,6 +82,14 @@ class OpenIssue:
         standing = self.standing
         return (standing.state, standing.episode, standing.resolved_at, *_KEPT_IN_ROW(self.row))
 
+    def settle(self) -> bool:
+        """Be as if read anew, after a transaction that wrote it; False where that cannot be."""
+        if self.fresh or self.standing_columns() != self.before:
+            return False
+        self.touched = self.called = False
+        self.sample = None
+        return True
+
 
 def new_issue(fingerprint: str, event: Event, repository: Repository, now: datetime) -> OpenIssue:
     """Return the issue that an event opens; the event itself is not counted or judged yet."""

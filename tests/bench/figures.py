@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -48,6 +50,12 @@ def cpu_seconds(pid):
     """Return the CPU time that a process has used, its threads included."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def with_children(pid, measure):
+    """Return what ``measure`` says of a process and of all that it has started, together."""
+    children = psutil.Process(pid).children(recursive=True)
+    return measure(pid) + sum(measure(child.pid) for child in children)
 
 
 def idle_cpu_percent(pid, seconds=10.0):

@@ -17,13 +17,13 @@ import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.bench.figures import Figure, cpu_seconds
+from tests.bench.figures import Figure, cpu_seconds, resident_mb, with_children
 from tests.bench.many_agents import offer
 from tests.bench.raw_inserts import bare, last_event, same_schema
 from tests.support.local_server import LocalServer
 
 _BATCH = 100
-_BATCHES = 100
+_BATCHES, _UNALIKE = 300, 100  # of known errors, about a second; and where no two texts are alike
 _CLIENTS = 4
 _ERRORS = 50
 _AGENTS, _OF_AN_AGENT = 1000, 10
@@ -36,7 +36,7 @@ def ingest():
     """Yield the raw limits, the rate of intake over HTTP for both loads, their ratios, and many agents."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        table = bare(folder / "bare.db", [[_row() for _ in range(_BATCH)] for _ in range(_BATCHES)])
+        table = bare(folder / "bare.db", [[_row() for _ in range(_BATCH)] for _ in range(_UNALIKE)])
         yield Figure("raw fsynced inserts, one index, batches of 100", table, "ev/s")
         # Everything is stored, and the repairs that follow do not share the processor with it.
         settings = {
@@ -46,8 +46,10 @@ def ingest():
         }
         with LocalServer(folder, SERVER_API_KEY=_KEY, **settings) as server:
             _know(server)
-            for load, errors in (("known errors", _ERRORS), ("no two texts alike", _BATCH * _BATCHES)):
-                yield from _load(folder, server, load, errors, table)
+            yield from _load(folder, server, "known errors", _ERRORS, _BATCHES, table)
+            yield from _load(folder, server, "no two texts alike", _BATCH * _UNALIKE, _UNALIKE, table)
+            memory = with_children(server.process.pid, resident_mb)
+            yield Figure("server and the process beside it: resident after both loads", memory, "MB", 512)
             times = asyncio.run(_many(server))
             yield from _shares(f"{_AGENTS} agents, {_OFFERED} batches of {_OF_AN_AGENT} a second", times)
 
@@ -72,11 +74,11 @@ def _answer(connection, method, path, body=None):
     return json.loads(connection.getresponse().read())
 
 
-def _load(folder, server, load, errors, table):
+def _load(folder, server, load, errors, batches, table):
     database = folder / "data" / "ai_ops.db"
-    stored, before = last_event(database), cpu_seconds(server.process.pid)
-    rate, times = _over_http(server, errors)
-    used = (cpu_seconds(server.process.pid) - before) / (_BATCH * _BATCHES)
+    stored, before = last_event(database), with_children(server.process.pid, cpu_seconds)
+    rate, times = _over_http(server, errors, batches)
+    used = (with_children(server.process.pid, cpu_seconds) - before) / (_BATCH * batches)
     limit = same_schema(folder / f"raw-{errors}.db", database, stored, _BATCH)
     yield from _shares(f"intake over HTTP, {load}", times)
     yield Figure(f"intake over HTTP, {load}", rate, "ev/s")
@@ -120,10 +122,10 @@ def _event(repo_url, number):
     }
 
 
-def _over_http(server, errors):
+def _over_http(server, errors, batches):
     """Return events a second with some clients at once, and the sorted seconds of each batch."""
     bodies = []
-    for batch in range(_BATCHES):
+    for batch in range(batches):
         events = [_event(str(server.remote), (batch * _BATCH + n) % errors) for n in range(_BATCH)]
         bodies.append(_body(events))
     times = []
@@ -137,8 +139,8 @@ def _over_http(server, errors):
     for client in clients:
         client.join()
     taken = time.perf_counter() - began
-    assert len(times) == _BATCHES
-    return _BATCH * _BATCHES / taken, sorted(times)
+    assert len(times) == batches
+    return _BATCH * batches / taken, sorted(times)
 
 
 def _client(url, bodies, times):

@@ -178,7 +178,7 @@ async def test_a_cancelled_writer_leaves_the_turn_to_the_next(database):
 
 
 async def test_when_all_readers_are_busy_the_next_is_told_to_come_back(store_url, monkeypatch):
-    monkeypatch.setattr("ai_ops.store.database._WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("ai_ops.store.database.WAIT_SECONDS", 0.1)
     database = await open_database(store_url)
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(4):

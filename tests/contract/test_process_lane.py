@@ -1,0 +1,218 @@
+"""Transactions in a process beside this one: committed or not there, in turn with others, never left over."""
+
+import asyncio
+import logging
+import os
+import signal
+
+import psutil
+import pytest
+from sqlalchemy import select
+
+from ai_ops.errors import TemporaryError
+from ai_ops.store import process_lane, tables
+from ai_ops.store.process_lane import ProcessEndedError, ProcessLane
+from tests.support.lane_works import Writing
+
+
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def begun(lane):
+    lane.begin()
+    await until(lambda: lane.pid)
+    return lane.pid
+
+
+@pytest.fixture
+async def lane(database):
+    made = database.beside(Writing())
+    await begun(made)
+    return made
+
+
+async def keys(database):
+    names = tables.queue_gates.c.name
+    async with database.read() as connection:
+        return (await connection.execute(select(names).order_by(names))).scalars().all()
+
+
+async def write(database, key):
+    async with database.write() as connection:
+        await connection.run(lambda c: Writing()(c, "go", key))
+
+
+def is_there(pid):
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+async def test_what_it_returns_is_committed_by_another_process(database, lane):
+    assert await lane.once("go", "a") == (lane.pid, 1)
+    assert lane.pid != os.getpid()
+    assert await keys(database) == ["a"]
+
+
+async def test_it_remembers_until_something_goes_wrong(lane):
+    await lane.once("go", "a")
+    assert (await lane.once("go", "b"))[1] == 2
+    with pytest.raises(RuntimeError):
+        await lane.once("fault", "c")
+    assert (await lane.once("go", "d"))[1] == 1
+
+
+async def test_a_fault_of_the_work_is_told_with_its_place_and_nothing_is_written(database, lane):
+    with pytest.raises(RuntimeError, match=r"(?s)lane_works\.py.*LookupError: a fault of ours"):
+        await lane.once("fault", "a")
+    await lane.once("go", "b")
+    assert await keys(database) == ["b"]
+
+
+async def test_a_failure_of_the_storage_keeps_its_name(database, lane):
+    with pytest.raises(TemporaryError) as caught:
+        await lane.once("full", "a")
+    assert caught.value.code == "storage_unavailable"
+    assert caught.value.next_step
+    assert caught.value.delay == 5
+    assert await keys(database) == []
+
+
+async def test_what_cannot_be_sent_is_the_callers_fault_alone(database, lane):
+    with pytest.raises((TypeError, AttributeError)):
+        await lane.once("go", lambda: "a")
+    assert await lane.once("go", "b")
+    assert await keys(database) == ["b"]
+
+
+async def test_a_process_that_dies_takes_what_it_had_not_committed_with_it(database, lane, caplog):
+    with pytest.raises(ProcessEndedError):
+        await lane.once("die", "a")
+    with pytest.raises(ProcessEndedError):
+        await lane.once("go", "b")
+    await write(database, "c")  # nothing holds the lock
+    assert await keys(database) == ["c"]
+    assert lane.pid is None
+    await until(lambda: "ended with -9" in caplog.text)
+
+
+async def test_all_who_are_under_way_learn_that_it_died(database, lane):
+    callers = [asyncio.create_task(lane.once(order, key)) for order, key in (("die", "a"), ("go", "b"))]
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ProcessEndedError, ProcessEndedError]
+    await write(database, "c")
+    assert await keys(database) == ["c"]
+
+
+async def test_after_it_died_it_is_not_started_again_and_again(lane, monkeypatch):
+    with pytest.raises(ProcessEndedError):
+        await lane.once("die", "a")
+    await until(lambda: lane._life.done())
+    lane.begin()
+    assert lane._life.done()
+    monkeypatch.setattr(lane, "_not_before", 0.0)
+    await begun(lane)
+    assert await lane.once("go", "b")
+
+
+async def test_callers_at_once_are_answered_each_with_its_own_in_their_order(database, lane):
+    answers = await asyncio.gather(*(lane.once("go", f"{number:03}") for number in range(200)))
+    assert [calls for _, calls in answers] == list(range(1, 201))
+    assert len(await keys(database)) == 200
+
+
+async def test_the_next_is_handed_over_while_one_is_under_way(lane, tmp_path):
+    first = asyncio.create_task(lane.once("pause", "a", str(tmp_path / "began"), str(tmp_path / "on")))
+    await until((tmp_path / "began").exists)
+    second = asyncio.create_task(lane.once("go", "b"))
+    await until(lambda: lane._under_way == 2)
+    (tmp_path / "on").touch()
+    assert [(await first)[1], (await second)[1]] == [1, 2]
+
+
+async def test_who_waits_for_the_writers_turn_is_not_passed_by(database, lane, tmp_path):
+    order = []
+
+    async def noted(name, work):
+        await work
+        order.append(name)
+
+    first = noted("first", lane.once("pause", "a", str(tmp_path / "began"), str(tmp_path / "on")))
+    tasks = [asyncio.create_task(first)]
+    await until((tmp_path / "began").exists)
+    tasks.append(asyncio.create_task(noted("other", write(database, "b"))))
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(noted(f"later {n}", lane.once("go", f"c{n}"))) for n in range(3)]
+    await asyncio.sleep(0.1)
+    assert order == []
+    (tmp_path / "on").touch()
+    await asyncio.gather(*tasks)
+    assert order == ["first", "other", "later 0", "later 1", "later 2"]
+
+
+async def test_a_caller_who_goes_away_leaves_nothing_half_done(database, lane, tmp_path):
+    pid = lane.pid
+    caller = asyncio.create_task(lane.once("pause", "a", str(tmp_path / "began"), str(tmp_path / "on")))
+    await until((tmp_path / "began").exists)
+    waiting = asyncio.create_task(write(database, "b"))
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert not is_there(pid)
+    await waiting
+    assert await keys(database) == ["b"]
+
+
+async def test_closing_the_database_ends_it(database, lane, tmp_path):
+    pid = lane.pid
+    caller = asyncio.create_task(lane.once("pause", "a", str(tmp_path / "began"), str(tmp_path / "on")))
+    await until((tmp_path / "began").exists)
+    await database.close()
+    assert not is_there(pid)
+    with pytest.raises(ProcessEndedError):
+        await caller
+    lane.begin()
+    await asyncio.sleep(0)
+    assert lane.pid is None
+
+
+async def test_it_can_be_closed_while_it_starts(database):
+    lane = database.beside(Writing())
+    lane.begin()
+    await asyncio.sleep(0.05)
+    await database.close()
+    assert lane._life.done()
+
+
+async def test_it_ends_by_itself_when_nobody_needs_it_and_comes_back(database, caplog):
+    caplog.set_level(logging.WARNING)
+    lane = ProcessLane(database._url, Writing(), database._turn, idle_seconds=0.2)
+    first = await begun(lane)
+    await until(lambda: lane.pid is None)
+    assert not is_there(first)
+    assert caplog.text == ""
+    await begun(lane)
+    assert await lane.once("go", "a")
+    await lane.end()
+
+
+async def test_signals_that_end_the_server_do_not_end_it_first(lane):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(lane.pid, number)
+    assert await lane.once("go", "a")
+
+
+async def test_one_that_does_not_start_is_done_without(database, monkeypatch, caplog):
+    monkeypatch.setattr(process_lane.sys, "executable", "/nonexistent/python")
+    lane = database.beside(Writing())
+    lane.begin()
+    await until(lambda: lane._life.done())
+    assert "did not start" in caplog.text
+    with pytest.raises(ProcessEndedError):
+        await lane.once("go", "a")
+
+
+async def test_the_address_of_the_database_is_in_no_command_line(lane, store_url):
+    words = " ".join(psutil.Process(lane.pid).cmdline() + list(psutil.Process(lane.pid).environ().values()))
+    assert store_url.rsplit("/", 1)[0] not in words
