@@ -44,15 +44,22 @@ def check_merge(states: Sequence[IssueState], repo_keys: Sequence[str], *, same:
         )
 
 
-def check_split(fingerprint: str, own: str, others: Sequence[str]) -> None:
+def check_split(state: IssueState, fingerprint: str, fingerprints: Sequence[str]) -> None:
     """Refuse to split off what cannot be: only a fingerprint that came to the issue from elsewhere.
 
+    Args:
+        state: the issue's.
+        fingerprint: what is to leave it.
+        fingerprints: all it has, its own first; one that was merged has none.
+
     Raises:
-        PermanentError: ``cannot_split``.
+        PermanentError: ``issue_merged``, ``cannot_split``.
     """
+    _not_merged(state)
+    others = fingerprints[1:]
     if fingerprint in others:
         return
-    reason = "is its own" if fingerprint == own else "does not belong to it"
+    reason = "is its own" if fingerprint in fingerprints else "does not belong to it"
     advice = f"One of: {', '.join(others[:5])}." if others else "Nothing was merged into it."
     raise failed("cannot_split", f"This fingerprint cannot leave the issue: it {reason}.", next_step=advice)
 

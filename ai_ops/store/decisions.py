@@ -110,8 +110,7 @@ async def merge(
 async def split(connection: Transaction, issue_id: str, fingerprint: str, who: str, now: datetime) -> Row:
     """Take a fingerprint out of an issue; return the row of the issue that it has from now on."""
     row = await existing(connection, issue_id)
-    own, *others = await fingerprints(connection, row)
-    check_split(fingerprint, own, others)
+    check_split(IssueState(row["state"]), fingerprint, await fingerprints(connection, row))
     query = select(tables.issues).where(
         _ISSUES.fingerprint == fingerprint, _ISSUES.repo_key == row["repo_key"]
     )

@@ -86,10 +86,10 @@ class IntakeBatch:
         batch = cls(connection, now, rules or IntakeRules())
         batch._seen = taken_before(connection, list({event.event_id for event, _ in events}))
         keys = {key for event, repository in events for key in batch._shared.keys(event, repository.key)}
-        remembered = memory.recall(connection, keys) if memory else {}
-        batch._issues = {key: issue for key, (issue, _) in remembered.items()}
-        batch._through = {key: through for key, (_, through) in remembered.items()}
-        issues, through = known_issues(connection, list(keys - remembered.keys()), batch._issues.values())
+        if memory:
+            batch._issues, batch._through = memory.recall(connection, keys)
+        missing = list(keys - batch._issues.keys())
+        issues, through = known_issues(connection, missing, batch._issues.values())
         batch._issues |= issues
         batch._through |= through
         return batch
@@ -206,11 +206,7 @@ class IntakeBatch:
         """Have the issues remembered that are read as they are here, once this is committed."""
         if self._candidates or self._joined or self._recurred or self._tasks:
             return  # more than counts was written, and perhaps of issues that are not here
-        settled = {id(issue) for issue in self._distinct() if issue.settle()}
-        known = {
-            key: (issue, self._through[key]) for key, issue in self._issues.items() if id(issue) in settled
-        }
-        memory.keep(self._issues, known)
+        memory.keep(self._issues, self._through)
 
     def _insert(self, table: Any, rows: Sequence[dict[str, Any]]) -> None:
         if rows:

@@ -13,36 +13,58 @@ from sqlalchemy import Connection
 
 from ai_ops.store.open_issue import Key, OpenIssue
 
-Known = Mapping[Key, tuple[OpenIssue, str]]
-"""Issues by fingerprint, each with the fingerprint through which it got there."""
-
 _MOST = 5000
 
 
 class IssueMemory:
-    """What is known of issues. It is true as long as each transaction that recalls is committed."""
+    """What is known of issues. It is true as long as each transaction that recalls is committed.
+
+    Several fingerprints may lead to one issue, and a transaction may have met only some of them; so an issue
+    is known once, by its id.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[Key, tuple[OpenIssue, str]] = {}
+        self._issues: dict[str, OpenIssue] = {}
+        self._known: dict[Key, tuple[str, str]] = {}  # the issue's id, and the fingerprint that led to it
         self._version: int | None = None
         self._kept = True
 
-    def recall(self, connection: Connection, keys: Iterable[Key]) -> Known:
-        """Return what is remembered of these, inside the writing transaction; then ``keep`` is wanted."""
+    def recall(
+        self, connection: Connection, keys: Iterable[Key]
+    ) -> tuple[dict[Key, OpenIssue], dict[Key, str]]:
+        """Return the issues that are remembered of these, and through which fingerprint each got there.
+
+        Must be called inside the writing transaction; then ``keep`` is wanted.
+        """
         version = _version(connection)
         if not self._kept or version is None or version != self._version:
-            self._known.clear()
+            self._forget()
         self._version, self._kept = version, False
-        return {key: self._known[key] for key in keys if key in self._known}
+        issues, through = {}, {}
+        for key in keys:
+            issue_id, came_through = self._known.get(key, ("", ""))
+            if (issue := self._issues.get(issue_id)) is not None:
+                issues[key], through[key] = issue, came_through
+        return issues, through
 
-    def keep(self, issues: Iterable[Key], known: Known) -> None:
-        """Remember what is known of the issues that the transaction has met, and nothing else of them."""
-        for key in issues:
-            self._known.pop(key, None)
-        if len(self._known) + len(known) > _MOST:
-            self._known.clear()
-        self._known |= known
+    def keep(self, issues: Mapping[Key, OpenIssue], through: Mapping[Key, str]) -> None:
+        """Remember the issues that the transaction has met, where that can be, and nothing else of them."""
         self._kept = True
+        if self._version is None:
+            return
+        if len(self._known) + len(issues) > _MOST:
+            self._forget()
+        for issue in {id(issue): issue for issue in issues.values()}.values():
+            issue_id = issue.row["id"]
+            if issue.settle():
+                self._issues[issue_id] = issue
+            else:
+                self._issues.pop(issue_id, None)
+        self._known |= {key: (issue.row["id"], through[key]) for key, issue in issues.items()}
+
+    def _forget(self) -> None:
+        self._issues.clear()
+        self._known.clear()
 
 
 def _version(connection: Connection) -> int | None:

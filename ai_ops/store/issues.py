@@ -19,10 +19,10 @@ from ai_ops.store import decisions, releases, tables
 from ai_ops.store.database import Database
 from ai_ops.store.group_commit import GroupCommit
 from ai_ops.store.issue_memory import IssueMemory
+from ai_ops.store.lane_life import ProcessEndedError
 from ai_ops.store.open_issue import PLACE, QUEUE, SPIKE, STORM
 from ai_ops.store.packing import Packer
 from ai_ops.store.paging import page
-from ai_ops.store.process_lane import ProcessEndedError
 from ai_ops.store.refusals import reconsider
 from ai_ops.store.releases import Place
 from ai_ops.store.rows import NAME, clean, issue_from, task_row, triage_columns
@@ -72,7 +72,8 @@ class IssueRepository:
         if sum(map(len, calls)) >= MANY:
             self._process.begin()
         if self._process.pid is not None:
-            # What it had committed when it ended is a duplicate now, and the engine finds its tasks.
+            # Done here, a failure that lasts is met and named. What it had committed when it ended is a
+            # duplicate now, and the engine finds its tasks.
             with contextlib.suppress(ProcessEndedError):
                 return await self._process.once(self._packer.pack(calls), due, now)
         return await self._database.change(self._work, calls, due, now)
@@ -196,7 +197,7 @@ class IssueRepository:
         """Take a fingerprint out of an issue again and return the issue that it has from now on.
 
         Raises:
-            PermanentError: ``issue_not_found``, ``cannot_split``.
+            PermanentError: ``issue_not_found``, ``issue_merged``, ``cannot_split``.
         """
         async with self._database.write() as connection:
             row = await decisions.split(connection, issue_id, fingerprint, who, self._clock.now())

@@ -11,6 +11,7 @@ from sqlalchemy import make_url, select, update
 
 from ai_ops.core.flood import IntakeRules
 from ai_ops.errors import PermanentError
+from ai_ops.flow.issue import IssueState, TriageClass, TriageDecision
 from ai_ops.flow.pull_request import PullRequestState
 from ai_ops.store import intake_batch, issue_memory, tables
 from ai_ops.store.database import open_database
@@ -18,10 +19,21 @@ from ai_ops.store.engines import writing_engine
 from ai_ops.store.issue_memory import IssueMemory
 from ai_ops.store.issues import IssueRepository
 from ai_ops.store.known_issues import known_issues
+from ai_ops.store.open_issue import new_issue
 from ai_ops.store.pull_requests import PullRequestRepository
 from ai_ops.store.releases import places_of
 from ai_ops.store.taking import Taking
-from tests.support.store import FixedClock, denial, event, fingerprint, migrated_url, pairs, pull_request
+from tests.support.store import (
+    APP,
+    START,
+    FixedClock,
+    denial,
+    event,
+    fingerprint,
+    migrated_url,
+    pairs,
+    pull_request,
+)
 
 RULES = IntakeRules(stored_per_minute=20, tasks_per_hour=4, storm_fingerprints=4, storm_seconds=600)
 
@@ -100,11 +112,12 @@ def steps_of(seed):
     """Yield what is done: to take some events, mostly, and what other writers do."""
     chance = random.Random(seed)
     sent = []
-    for _ in range(60):
+    for _ in range(80):
         number, other = chance.randrange(1, 8), chance.randrange(1, 8)
         roll = chance.random()
         if roll < 0.75:
-            yield "take", [[_drawn(chance) for _ in range(chance.randrange(1, 10))] for _ in range(2)], sent
+            most = chance.choice([2, 10])  # alone, or many issues together
+            yield "take", [[_drawn(chance) for _ in range(chance.randrange(1, most))] for _ in range(2)], sent
         elif roll < 0.81:
             yield "decided", number, chance.choice(["ignore", "resolve", "reopen"])
         elif roll < 0.84:
@@ -206,6 +219,15 @@ async def test_an_issue_that_is_remembered_is_one_with_what_was_merged_into_it(s
     assert max(issue.count for issue in (await sides[0].issues.list()).items) == 7
 
 
+async def test_an_issue_is_known_once_by_whichever_of_its_fingerprints_it_was_met(sides):
+    await the_same(sides, pairs(event(1), event(2)))
+    for side in sides:
+        await side.merged(2, 1)
+    for numbers in ((1,), (2,), (1,), (2,), (1, 2), (2,), (1,)):
+        await the_same(sides, pairs(*(event(number) for number in numbers)))
+    assert max(issue.count for issue in (await sides[0].issues.list()).items) == 10
+
+
 async def test_a_repair_that_had_to_wait_is_decided_on_anew_in_each_transaction(sides):
     for number in range(1, 7):
         await the_same(sides, pairs(replace(event(number), release="")))
@@ -227,12 +249,32 @@ async def test_what_a_storm_did_to_issues_that_sent_nothing_is_not_overlooked(si
     assert list(looked_up.values()) == [4, 4]
 
 
+async def test_an_issue_whose_standing_changed_is_forgotten_under_each_of_its_fingerprints(sides):
+    engine, memory = sides[0].engine, IssueMemory()
+    one, other = (fingerprint(1), APP.key), (fingerprint(2), APP.key)
+    issue = new_issue(one[0], event(1), APP, START)
+    issue.judged(TriageDecision(TriageClass.EXPECTED, False, "no"))
+    issue.fresh, issue.before = False, issue.standing_columns()
+
+    def met(*keys):
+        with engine.begin() as connection:
+            found, _ = memory.recall(connection, keys)
+            memory.keep(dict.fromkeys(keys, issue), {key: key[0] for key in keys})
+        return found
+
+    assert met(one, other) == {}
+    assert met(one) == {one: issue}
+    issue.standing = replace(issue.standing, state=IssueState.RESOLVED)
+    met(one)
+    assert met(one, other) == {}
+
+
 async def test_what_is_remembered_is_bounded(sides, monkeypatch):
     monkeypatch.setattr(issue_memory, "_MOST", 3)
     side = sides[0]
     for _ in range(3):
         side.take([pairs(*(event(number) for number in range(10)))])
-        assert len(side._taking._memory._known) <= 10
         side.take([pairs(event(11))])
-        assert len(side._taking._memory._known) <= 3
+        assert len(side._taking._memory._known) <= 10
+        assert len(side._taking._memory._issues) <= 10
     assert [issue.count for issue in (await side.issues.list()).items] == [3] * 11

@@ -4,14 +4,15 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 
 import psutil
 import pytest
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
-from ai_ops.errors import TemporaryError
-from ai_ops.store import process_lane, tables
-from ai_ops.store.process_lane import ProcessEndedError, ProcessLane
+from ai_ops.store import lane_life, process_lane, tables
+from ai_ops.store.lane_life import ProcessEndedError
+from ai_ops.store.process_lane import ProcessLane
 from tests.support.lane_works import Writing
 
 
@@ -55,35 +56,65 @@ async def test_what_it_returns_is_committed_by_another_process(database, lane):
     assert await keys(database) == ["a"]
 
 
-async def test_it_remembers_until_something_goes_wrong(lane):
+async def test_it_is_the_same_work_all_the_time(lane):
     await lane.once("go", "a")
     assert (await lane.once("go", "b"))[1] == 2
-    with pytest.raises(RuntimeError):
-        await lane.once("fault", "c")
-    assert (await lane.once("go", "d"))[1] == 1
 
 
-async def test_a_fault_of_the_work_is_told_with_its_place_and_nothing_is_written(database, lane):
-    with pytest.raises(RuntimeError, match=r"(?s)lane_works\.py.*LookupError: a fault of ours"):
-        await lane.once("fault", "a")
-    await lane.once("go", "b")
-    assert await keys(database) == ["b"]
-
-
-async def test_a_failure_of_the_storage_keeps_its_name(database, lane):
-    with pytest.raises(TemporaryError) as caught:
-        await lane.once("full", "a")
-    assert caught.value.code == "storage_unavailable"
-    assert caught.value.next_step
-    assert caught.value.delay == 5
+@pytest.mark.parametrize("order", ["fault", "full"])
+async def test_when_the_work_fails_nothing_is_written_and_the_process_ends(database, lane, order, caplog):
+    with pytest.raises(ProcessEndedError):
+        await lane.once(order, "a")
+    assert lane.pid is None
     assert await keys(database) == []
+    await write(database, "b")
+    await until(lambda: "ended with 1" in caplog.text)
 
 
-async def test_what_cannot_be_sent_is_the_callers_fault_alone(database, lane):
+async def test_the_log_says_where_the_work_failed_and_not_what_it_worked_on(lane, caplog):
+    with pytest.raises(ProcessEndedError):
+        await lane.once("fault", "a")
+    await until(lambda: "LookupError" in caplog.text)
+    assert "lane_works.py" in caplog.text
+    assert "of ours" not in caplog.text.replace('raise LookupError("a fault of ours")', "")
+
+
+async def test_what_cannot_be_sent_is_not_written(database, lane):
     with pytest.raises((TypeError, AttributeError)):
         await lane.once("go", lambda: "a")
-    assert await lane.once("go", "b")
-    assert await keys(database) == ["b"]
+    assert await keys(database) == []
+    await write(database, "b")
+
+
+async def test_one_that_cannot_connect_is_never_ready(database, tmp_path, caplog):
+    lane = ProcessLane(make_url(f"sqlite:///{tmp_path}/nowhere/x.db"), Writing(), database._turn)
+    lane.begin()
+    await until(lambda: lane._living.done())
+    assert lane.pid is None
+    assert "OperationalError" in caplog.text
+    with pytest.raises(ProcessEndedError):
+        await lane.once("go", "a")
+
+
+def test_it_gets_what_drivers_read_of_the_environment_and_no_keys(monkeypatch):
+    for name in ("PGPASSWORD", "PGSSLROOTCERT", "KRB5CCNAME", "HOME", "SERVER_API_KEY", "GITHUB_TOKEN"):
+        monkeypatch.setenv(name, "x")
+    found = lane_life._environment()
+    assert {"PGPASSWORD", "PGSSLROOTCERT", "KRB5CCNAME", "HOME"} <= found.keys()
+    assert not {"SERVER_API_KEY", "GITHUB_TOKEN"} & found.keys()
+
+
+async def test_one_that_stands_still_holds_nobody_up_for_ever(database, lane, monkeypatch, caplog):
+    monkeypatch.setattr(process_lane, "_LIMIT_SECONDS", 0.3)
+    os.kill(lane.pid, signal.SIGSTOP)
+    pid, callers = lane.pid, [asyncio.create_task(lane.once("go", key)) for key in "ab"]
+    await asyncio.sleep(0)
+    await write(database, "c")
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ProcessEndedError, ProcessEndedError]
+    assert not is_there(pid)
+    assert await keys(database) == ["c"]
+    assert "gave no answer for 0.3 seconds" in caplog.text
 
 
 async def test_a_process_that_dies_takes_what_it_had_not_committed_with_it(database, lane, caplog):
@@ -108,9 +139,9 @@ async def test_all_who_are_under_way_learn_that_it_died(database, lane):
 async def test_after_it_died_it_is_not_started_again_and_again(lane, monkeypatch):
     with pytest.raises(ProcessEndedError):
         await lane.once("die", "a")
-    await until(lambda: lane._life.done())
+    await until(lambda: lane._living.done())
     lane.begin()
-    assert lane._life.done()
+    assert lane._living.done()
     monkeypatch.setattr(lane, "_not_before", 0.0)
     await begun(lane)
     assert await lane.once("go", "b")
@@ -164,6 +195,33 @@ async def test_a_caller_who_goes_away_leaves_nothing_half_done(database, lane, t
     assert await keys(database) == ["b"]
 
 
+async def test_a_caller_who_is_cancelled_again_and_again_frees_the_turn_only_at_the_end(lane, tmp_path):
+    pid = lane.pid
+    pause = lane.once("pause", "a", str(tmp_path / "began"), str(tmp_path / "on"))
+    callers = [asyncio.create_task(pause), asyncio.create_task(lane.once("go", "b"))]
+    await until((tmp_path / "began").exists)
+    turn = asyncio.create_task(lane._turn.acquire())
+    while not turn.done():
+        for caller in callers:
+            caller.cancel()
+        await asyncio.sleep(0)
+    assert not is_there(pid)
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [asyncio.CancelledError, asyncio.CancelledError]
+    lane._turn.release()
+
+
+async def test_nothing_is_left_of_a_life(database, lane, tmp_path):
+    life = lane._life
+    caller = asyncio.create_task(lane.once("pause", "a", str(tmp_path / "began"), str(tmp_path / "on")))
+    await until((tmp_path / "began").exists)
+    caller.cancel()
+    await asyncio.wait([caller])
+    assert life._line.closed
+    assert not [thread.name for thread in threading.enumerate() if "process-lane" in thread.name]
+    assert not lane._turn._lock.locked()
+
+
 async def test_closing_the_database_ends_it(database, lane, tmp_path):
     pid = lane.pid
     caller = asyncio.create_task(lane.once("pause", "a", str(tmp_path / "began"), str(tmp_path / "on")))
@@ -182,7 +240,7 @@ async def test_it_can_be_closed_while_it_starts(database):
     lane.begin()
     await asyncio.sleep(0.05)
     await database.close()
-    assert lane._life.done()
+    assert lane._living.done()
 
 
 async def test_it_ends_by_itself_when_nobody_needs_it_and_comes_back(database, caplog):
@@ -204,10 +262,10 @@ async def test_signals_that_end_the_server_do_not_end_it_first(lane):
 
 
 async def test_one_that_does_not_start_is_done_without(database, monkeypatch, caplog):
-    monkeypatch.setattr(process_lane.sys, "executable", "/nonexistent/python")
+    monkeypatch.setattr(lane_life.sys, "executable", "/nonexistent/python")
     lane = database.beside(Writing())
     lane.begin()
-    await until(lambda: lane._life.done())
+    await until(lambda: lane._living.done())
     assert "did not start" in caplog.text
     with pytest.raises(ProcessEndedError):
         await lane.once("go", "a")

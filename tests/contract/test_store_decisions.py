@@ -343,7 +343,11 @@ async def test_decisions_without_sense_are_refused_and_change_nothing(issues):
             await refused
     assert (await issues.list()).items == before
     await issues.merge(other.id, one.id, WHO)
-    for refused in (issues.decide(other.id, "reopen", WHO), issues.merge(one.id, other.id, WHO)):
+    for refused in (
+        issues.decide(other.id, "reopen", WHO),
+        issues.merge(one.id, other.id, WHO),
+        issues.split(other.id, fingerprint(2), WHO),
+    ):
         with pytest.raises(PermanentError, match="issue_merged"):
             await refused
     assert await issues.decisions(foreign.id) == []

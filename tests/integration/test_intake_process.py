@@ -42,7 +42,7 @@ def many(number=MANY):
 
 async def test_few_events_need_no_process(issues):
     await issues.ingest(pairs(*many(MANY - 1)))
-    assert issues._process._life is None
+    assert issues._process._living is None
 
 
 async def test_many_events_bring_a_process_that_takes_what_comes_then(issues):

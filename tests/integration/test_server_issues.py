@@ -168,13 +168,15 @@ async def test_an_unknown_issue_is_404_and_an_agents_key_opens_no_verb(server, v
     assert (refused.status, refused.json["code"]) == (403, "scope_missing")
 
 
-async def test_about_a_merged_issue_only_a_split_decides(server):
+async def test_about_a_merged_issue_only_a_split_off_the_other_decides(server):
     one, other = await two(server)
     await decide(server, other, "merge", {"into": one["issue_id"]})
     for verb in ("ignore", "resolve", "reopen"):
         assert (await decide(server, other, verb)).json["code"] == "issue_merged"
     again = await decide(server, other, "merge", {"into": one["issue_id"]})
     assert (again.status, again.json["code"]) == (409, "issue_merged")
+    split = await decide(server, other, "split", {"fingerprint": other["fingerprint"]})
+    assert (split.status, split.json["code"]) == (409, "issue_merged")
 
 
 async def test_readiness_asked_by_many_takes_the_writer_once(server):

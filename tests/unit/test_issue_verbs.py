@@ -44,7 +44,12 @@ def test_a_merge_without_sense_is_refused(states, repositories, same, code):
 
 
 def test_only_what_came_from_elsewhere_can_be_split_off():
-    check_split("b", "a", ["b"])
+    check_split(IssueState.OPEN, "b", ["a", "b"])
     for fingerprint in ("a", "z"):
         with pytest.raises(PermanentError, match="cannot_split"):
-            check_split(fingerprint, "a", ["b"])
+            check_split(IssueState.OPEN, fingerprint, ["a", "b"])
+
+
+def test_nothing_can_be_split_off_one_that_was_merged():
+    with pytest.raises(PermanentError, match="issue_merged"):
+        check_split(IssueState.MERGED, "a", [])
