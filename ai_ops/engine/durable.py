@@ -288,6 +288,10 @@ class DurableEngine:
                 await self._dbos.cancel(name)
                 await self._interrupt(name)
                 await self._duty.close_run(*task_id_of(name))
+        for name in self._line.waiting - unfinished.keys():  # taken back, and nobody said so here
+            if await self._duty.wanted(*task_id_of(name)) is None:
+                self._line.drop(name)
+                await self._duty.close_run(*task_id_of(name))
         unknown = [name for name in unfinished if name not in known and name not in self._line]
         known |= {one.id: one for one in await self._dbos.find(unknown)}
         self._stand(unfinished, {name for name, one in known.items() if one.life is Life.LIVE})

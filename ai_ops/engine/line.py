@@ -89,6 +89,11 @@ class Line:
         return name in self._waiting
 
     @property
+    def waiting(self) -> frozenset[str]:
+        """The names of the runs that wait."""
+        return frozenset(self._waiting)
+
+    @property
     def standing(self) -> frozenset[str]:
         """The names of the runs that stand."""
         return frozenset(self._standing)

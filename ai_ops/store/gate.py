@@ -16,6 +16,7 @@ from ai_ops.store.database import Database
 
 _NAME = "prompts"
 _G, _T = tables.queue_gates.c, tables.tasks.c
+_GATE = select(tables.queue_gates).where(_G.name == _NAME)  # made once: a spike asks in each transaction
 
 
 class GateRepository:
@@ -49,7 +50,7 @@ class GateRepository:
 
 def load(connection: Connection) -> Gate:
     """Return the gate as it was left."""
-    row = connection.execute(select(tables.queue_gates).where(_G.name == _NAME)).mappings().first()
+    row = connection.execute(_GATE).mappings().first()
     return Gate(**{each.name: row[each.name] for each in fields(Gate)}) if row else Gate()
 
 

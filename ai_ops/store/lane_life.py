@@ -34,23 +34,31 @@ class Life:
 
     Args:
         order: what it is for, its first message.
+        limit_seconds: how long it may take for a message, from when the one before it is answered.
     """
 
-    def __init__(self, order: Any) -> None:
+    def __init__(self, order: Any, limit_seconds: float) -> None:
         self._order = order
+        self._limit = limit_seconds
         self._sender = ThreadPoolExecutor(1, thread_name_prefix="process-lane-sender")
         self._receiver = ThreadPoolExecutor(1, thread_name_prefix="process-lane-receiver")
         self._sending = asyncio.Lock()
+        self._last: asyncio.Future[None] | None = None  # when the last message is over
         self._line: Connection | None = None
+        self._child: asyncio.subprocess.Process | None = None
         self._unwanted = False
-        self.pid: int | None = None
         self.is_ready = False
         """Whether it can be given work."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process, as long as it is there."""
+        return self._child.pid if self._child is not None and self._child.returncode is None else None
 
     def kill(self, *, unwanted: bool) -> None:
         """End it now; what it had not committed is rolled back. One that is ``unwanted`` ends unsaid."""
         self._unwanted = self._unwanted or unwanted
-        if self.pid is not None:
+        if self.pid is not None:  # later the number may be somebody else's
             kill_group(self.pid)
 
     async def live(self) -> bool:
@@ -59,31 +67,28 @@ class Life:
             self._line, theirs = multiprocessing.Pipe()
             with theirs:
                 argv = [sys.executable, "-P", "-m", lane_process.__name__, str(theirs.fileno())]
-                child = await start(argv, env=_environment(), pass_fds=[theirs.fileno()])
-            return await self._accompany(child)
+                self._child = await start(argv, env=_environment(), pass_fds=[theirs.fileno()])
+            return await self._accompany(self._child)
         except Exception:  # the edge: whatever it is, the work is done without it
             log.exception("the process beside the server did not start")
             return False
         finally:
-            # Its threads end with it. Only then: the line's number will be another file's.
-            self._sender.shutdown()
-            self._receiver.shutdown()
-            if self._line is not None:
-                self._line.close()
+            # Not before its threads have ended, which nobody waits for: its number will be another file's.
+            self._receiver.submit(_let_go, self._sender, self._line)
+            self._receiver.shutdown(wait=False)
 
     async def _accompany(self, child: asyncio.subprocess.Process) -> bool:
-        self.pid = child.pid
         ending = asyncio.create_task(child.communicate())
         try:
             if self._unwanted:
-                kill_group(child.pid)
+                self.kill(unwanted=True)
             with contextlib.suppress(ProcessEndedError):
                 await self.exchange(self._order)
                 self.is_ready = True
             _, words = await asyncio.shield(ending)
         finally:
             self.is_ready = False
-            kill_group(child.pid)
+            self.kill(unwanted=False)
             await asyncio.wait([ending])
         if child.returncode and not self._unwanted:
             said = words.decode("utf-8", "replace").strip()[-_WORDS:]
@@ -96,6 +101,20 @@ class Life:
         Raises:
             ProcessEndedError: there will be no answer any more, and none to later messages.
         """
+        before, over = self._last, asyncio.get_running_loop().create_future()
+        self._last = over
+        exchanging = asyncio.ensure_future(self._exchange(message))
+        try:
+            if before is not None:
+                await asyncio.wait([before, exchanging], return_when=asyncio.FIRST_COMPLETED)
+            if not (await asyncio.wait([exchanging], timeout=self._limit))[0]:
+                log.warning("the process beside the server gave no answer for %g seconds", self._limit)
+                self.kill(unwanted=False)
+            return await exchanging
+        finally:
+            over.set_result(None)
+
+    async def _exchange(self, message: Any) -> Any:
         async with self._sending:  # answers come in the order of what was sent
             await self._call(self._sender, _send, message)
             answering = self._call(self._receiver, _received)
@@ -123,6 +142,12 @@ def _received(line: Connection) -> Any:
         return line.recv()
     except Exception as error:  # half an answer is none, and the next one would not be found
         raise ProcessEndedError from error
+
+
+def _let_go(sender: ThreadPoolExecutor, line: Connection | None) -> None:
+    sender.shutdown()
+    if line is not None:
+        line.close()
 
 
 def _environment() -> dict[str, str]:

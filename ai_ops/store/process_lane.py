@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Generic, TypeVar
@@ -24,9 +23,9 @@ IDLE_SECONDS = 600.0
 
 _AGAIN_SECONDS = 60.0
 _LIMIT_SECONDS = 60.0  # longer than any wait for a lock
+_END_SECONDS = 5.0
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 
 class ProcessLane(Generic[T]):
@@ -48,6 +47,7 @@ class ProcessLane(Generic[T]):
         self._life: Life | None = None
         self._living: asyncio.Task[None] | None = None
         self._not_before = 0.0
+        self._is_over = False
 
     @property
     def pid(self) -> int | None:
@@ -56,14 +56,14 @@ class ProcessLane(Generic[T]):
 
     def begin(self) -> None:
         """Start the process, if there is none and none has just failed; some moments later it has a pid."""
-        if (self._living is None or self._living.done()) and time.monotonic() >= self._not_before:
-            self._life = Life(self._order)
+        there = self._living is not None and not self._living.done()
+        if not there and not self._is_over and time.monotonic() >= self._not_before:
+            self._life = Life(self._order, _LIMIT_SECONDS)
             self._living = asyncio.create_task(self._live(self._life), name="process-lane")
 
     async def _live(self, life: Life) -> None:
-        self._not_before = time.monotonic() + _AGAIN_SECONDS
-        if await life.live():
-            self._not_before = 0.0
+        if not await life.live():
+            self._not_before = time.monotonic() + _AGAIN_SECONDS
 
     async def once(self, *arguments: Any) -> T:
         """Return what the work returns for these, committed.
@@ -81,16 +81,12 @@ class ProcessLane(Generic[T]):
                 raise ProcessEndedError
             exchange = asyncio.ensure_future(life.exchange(arguments))
             try:
-                async with asyncio.timeout(_LIMIT_SECONDS):
-                    result: T = await asyncio.shield(exchange)
+                result: T = await asyncio.shield(exchange)
             except BaseException as failure:
                 # Nobody else may write while it still might.
                 life.kill(unwanted=isinstance(failure, asyncio.CancelledError))
                 await _wait_out(living, exchange)
-                if not isinstance(failure, TimeoutError):
-                    raise
-                log.warning("the process beside the server gave no answer for %g seconds", _LIMIT_SECONDS)
-                raise ProcessEndedError from failure
+                raise
             return result
 
     @contextlib.asynccontextmanager
@@ -107,11 +103,11 @@ class ProcessLane(Generic[T]):
                 self._turn.release()
 
     async def end(self) -> None:
-        """End the process; what it had not committed is rolled back."""
-        self._not_before = float("inf")
+        """End the process for good; what it had not committed is rolled back."""
+        self._is_over = True
         if self._life is not None and self._living is not None:
             self._life.kill(unwanted=True)
-            await _wait_out(self._living)
+            await asyncio.wait([self._living], timeout=_END_SECONDS)
 
 
 async def _wait_out(*tasks: asyncio.Future[Any]) -> None:

@@ -105,7 +105,7 @@ def test_it_gets_what_drivers_read_of_the_environment_and_no_keys(monkeypatch):
 
 
 async def test_one_that_stands_still_holds_nobody_up_for_ever(database, lane, monkeypatch, caplog):
-    monkeypatch.setattr(process_lane, "_LIMIT_SECONDS", 0.3)
+    monkeypatch.setattr(lane._life, "_limit", 0.3)
     os.kill(lane.pid, signal.SIGSTOP)
     pid, callers = lane.pid, [asyncio.create_task(lane.once("go", key)) for key in "ab"]
     await asyncio.sleep(0)
@@ -115,6 +115,53 @@ async def test_one_that_stands_still_holds_nobody_up_for_ever(database, lane, mo
     assert not is_there(pid)
     assert await keys(database) == ["c"]
     assert "gave no answer for 0.3 seconds" in caplog.text
+    before = lane._life
+    lane.begin()
+    assert lane._life is before  # it may do the same again: not at once
+
+
+async def test_who_waits_behind_another_has_all_its_time(database, lane, monkeypatch, tmp_path):
+    monkeypatch.setattr(lane._life, "_limit", 1.0)
+    first = asyncio.create_task(lane.once("pause", "a", str(tmp_path / "began"), str(tmp_path / "on")))
+    await until((tmp_path / "began").exists)
+    second = asyncio.create_task(lane.once("pause", "b", str(tmp_path / "next"), str(tmp_path / "next on")))
+    await asyncio.sleep(0.7)
+    (tmp_path / "on").touch()
+    await asyncio.sleep(0.7)
+    (tmp_path / "next on").touch()
+    assert [(await first)[1], (await second)[1]] == [1, 2]
+    assert await keys(database) == ["a", "b"]
+
+
+async def test_one_that_stands_still_while_it_starts_is_given_up(database, monkeypatch, caplog):
+    monkeypatch.setattr(process_lane, "_LIMIT_SECONDS", 0.5)
+    lane = database.beside(Writing())
+    lane.begin()
+    await until(lambda: lane._life.pid)
+    os.kill(lane._life.pid, signal.SIGSTOP)
+    await until(lane._living.done)
+    assert lane.pid is None
+    assert "gave no answer" in caplog.text
+
+
+async def test_a_number_that_was_its_own_once_is_not_killed(database, monkeypatch):
+    lane = ProcessLane(database._url, Writing(), database._turn, idle_seconds=0.1)
+    killed = []
+    await begun(lane)
+    await until(lane._living.done)
+    monkeypatch.setattr(lane_life, "kill_group", killed.append)
+    await lane.end()
+    assert killed == []
+
+
+async def test_after_its_end_it_is_not_started_again(database):
+    lane = database.beside(Writing())
+    lane.begin()
+    await lane.end()
+    lane.begin()
+    await asyncio.sleep(0)
+    assert lane._living.done()
+    assert lane.pid is None
 
 
 async def test_a_process_that_dies_takes_what_it_had_not_committed_with_it(database, lane, caplog):
@@ -217,8 +264,8 @@ async def test_nothing_is_left_of_a_life(database, lane, tmp_path):
     await until((tmp_path / "began").exists)
     caller.cancel()
     await asyncio.wait([caller])
-    assert life._line.closed
-    assert not [thread.name for thread in threading.enumerate() if "process-lane" in thread.name]
+    await until(lambda: life._line.closed)
+    await until(lambda: not [one for one in threading.enumerate() if "process-lane" in one.name])
     assert not lane._turn._lock.locked()
 
 

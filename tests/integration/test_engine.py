@@ -692,6 +692,19 @@ async def test_a_run_that_nobody_knows_does_not_keep_its_repository(durable: Hou
     await durable.all_over()
 
 
+async def test_what_was_taken_back_unsaid_waits_no_longer(durable: House):
+    engine: Any = await durable.open(reconcile_seconds=600.0)
+    engine.hold(True)
+    await durable.add(a_task("a1"), a_task("b1"))
+    durable.tasks.rows["a1"] = replace(durable.tasks.rows["a1"], state=TaskState.CANCELLED)
+    await engine._reconcile_once()
+    assert await engine.queue_depth() == 1
+    engine.hold(False)
+    await until(lambda: durable.state("b1").final)
+    assert durable.state("a1") is TaskState.CANCELLED
+    assert durable.workflow("a1") is None
+
+
 async def test_one_that_waits_for_a_place_does_not_wait_for_itself(durable: House):
     pids: list[int] = []
     durable.do = sleep_in_a_child(pids)
