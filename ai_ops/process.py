@@ -328,9 +328,13 @@ async def _to_its_end(
         watching.cancel()
         feeding.cancel()
         reaping = asyncio.create_task(child.wait())
-        # A grandchild that left the group may hold the pipes open; it is not waited for.
-        await asyncio.wait({reaping, *drains}, timeout=2.0)
-        for task in (exiting, reaping, *drains):
-            task.cancel()
-        await asyncio.gather(watching, feeding, exiting, reaping, *drains, return_exceptions=True)
+        try:
+            # A grandchild that left the group may hold the pipes open; it is not waited for.
+            await asyncio.wait({reaping, *drains}, timeout=2.0)
+            for task in (exiting, reaping, *drains):
+                task.cancel()
+            await asyncio.gather(watching, feeding, exiting, reaping, *drains, return_exceptions=True)
+        finally:
+            # Our ends of them would stay open as long as it. There is no public way to close them.
+            child._transport.close()  # type: ignore[attr-defined]
     return End.OUTPUT_LIMIT if end is End.EXITED and output.too_much.is_set() else end

@@ -68,6 +68,26 @@ async def test_background_children_die_with_the_command():
     assert await gone(int(done.stdout))
 
 
+async def test_one_who_left_the_group_with_our_pipes_keeps_none_of_our_ends_open(tmp_path):
+    def pipes():
+        places = [place for place in Path("/proc/self/fd").iterdir() if place.is_fifo()]
+        return sorted(place.name for place in places)
+
+    await run(["true"], env=clean_environment())
+    before = pipes()
+    begin = f"setsid sh -c 'echo $$ > {tmp_path}/pid; exec sleep 60' &"
+    script = f"{begin} until [ -s {tmp_path}/pid ]; do sleep 0.01; done"
+    done = await run(["sh", "-c", script], env=clean_environment())
+    await asyncio.sleep(0.05)
+    pid = int((tmp_path / "pid").read_text())
+    try:
+        assert done.ok
+        assert alive(pid)
+        assert pipes() == before
+    finally:
+        os.kill(pid, 9)
+
+
 async def test_a_cancelled_task_takes_its_child_along():
     pids = []
     task = asyncio.create_task(run(["sleep", "60"], env=clean_environment(), on_start=pids.append))
