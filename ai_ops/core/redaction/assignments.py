@@ -92,32 +92,49 @@ _HEADER_PAIR = re.compile(
     r"[(\[][bru]?(\\{0,3}[\"'])([\w-]{3,64})\1,[ \t]{0,2}[bru]?(\\{0,3}[\"'])([^\"'\\\n]{6,8192})\3[)\]]"
 )
 _COOKIE_VALUE = re.compile(r"[\w.$!%-]{1,128}=")
-_DECIDE_ON = 96
+_DECIDE_ON, _LOOKED_AHEAD = 96, 48
 _MASKED = re.compile(r"[=:]\*{3}\w{0,4}\Z")
 
 
 def assigned(text: str) -> str:
     """Return the text with the values of secret names masked."""
+    return assigned_seen(text)[0]
+
+
+def assigned_seen(text: str) -> tuple[str, bool]:
+    """Return what ``assigned`` does, and whether any such value may be there.
+
+    Where none may be, none appears by masking: no name does, and no sign right behind one.
+    """
     lower = text.lower()
+    kept, said = _said(text, lower)
+    first = _SEPARATOR.search(kept)  # the quicker question first
+    paired, flagged = "value" in lower, "--" in kept
+    if not (first or paired or flagged) or not may_name(lower):
+        return kept, said
+    if paired:
+        kept = _BARE_PAIR.sub(_pair, _PAIR.sub(_pair, kept))
+        first = _SEPARATOR.search(kept)
+    kept = _named_values(kept, _SEPARATOR, first)
+    return (_named_values(kept, _FLAG, _FLAG.search(kept)) if flagged else kept), True
+
+
+def _said(text: str, lower: str) -> tuple[str, bool]:
+    """Mask what stands behind a header, a scheme, a statement or a sentence's words; say if one is there."""
+    there = False
     if "cookie" in lower:
-        text = _COOKIE.sub(lambda found: _keep(found, mask(found.group(1).strip())), text)
+        text, there = _COOKIE.sub(lambda found: _keep(found, mask(found.group(1).strip())), text), True
     if "authorization" in lower:
-        text = _HEADER.sub(_header, text)
+        text, there = _HEADER.sub(_header, text), True
     if "bearer " in lower or "basic " in lower:
-        text = _BEARER.sub(_bearer, text)
+        text, there = _BEARER.sub(_bearer, text), True
     if "identified" in lower or "password '" in lower:
-        text = _IDENTIFIED.sub(lambda found: _keep(found, mask(found.group(1))), text)
+        text, there = _IDENTIFIED.sub(lambda found: _keep(found, mask(found.group(1))), text), True
     if ("pass" in lower and (" is" in lower or " was" in lower)) or "密码" in lower:
-        text = _SPOKEN.sub(_spoken, text)
+        text, there = _SPOKEN.sub(_spoken, text), True
     if "'," in text or '",' in text:
-        text = _HEADER_PAIR.sub(_header_pair, text)
-    named = "value" in lower or "--" in text or _SEPARATOR.search(text)  # the quicker question first
-    if not named or not may_name(lower):
-        return text
-    if "value" in lower:
-        text = _BARE_PAIR.sub(_pair, _PAIR.sub(_pair, text))
-    text = _named_values(text, _SEPARATOR)
-    return _named_values(text, _FLAG) if "--" in text else text
+        text, there = _HEADER_PAIR.sub(_header_pair, text), True
+    return text, there
 
 
 def is_secret_at(name: str, value: str) -> bool:
@@ -177,10 +194,11 @@ def _is_one_token(value: str) -> bool:
     return " " not in value and looks_secret(value)
 
 
-def _named_values(text: str, separator: re.Pattern[str]) -> str:
+def _named_values(text: str, separator: re.Pattern[str], found: re.Match[str] | None) -> str:
+    """Mask what stands behind a name and a separator, of which ``found`` is the first."""
     parts: list[str] = []
-    done = at = 0
-    while found := separator.search(text, at):
+    done = 0
+    while found:
         at = found.end()
         group = found.lastindex or 0
         sign = "=" if found.group(group).startswith(("%", "\\")) else found.group(group)
@@ -192,6 +210,7 @@ def _named_values(text: str, separator: re.Pattern[str]) -> str:
             start, end = span
             parts += [text[done:start], mask(text[start:end])]
             done, at = end, max(at, end)
+        found = separator.search(text, at)
     return "".join([*parts, text[done:]]) if parts else text
 
 
@@ -217,7 +236,8 @@ def _value(text: str, name: Name, at: int, separator: str) -> tuple[int, int] | 
     rest = text[head.end() : head.end() + 8]
     if not _is_secret(head.group(), name, separator, rest, spaced=start > at, scheme=bool(scheme)):
         return None
-    whole = _BARE.match(text, start)
+    cut = head.end() > start + _DECIDE_ON - _LOOKED_AHEAD
+    whole = _BARE.match(text, start) if cut else head
     return start, _trimmed(text, start, whole.end() if whole else head.end())
 
 

@@ -8,20 +8,18 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from ai_ops.core.redaction.assignments import assigned, is_secret_at
+from ai_ops.core.redaction.assignments import assigned_seen, is_secret_at
 from ai_ops.core.redaction.inserts import inserted
 from ai_ops.core.redaction.keys import private_keys
 from ai_ops.core.redaction.mask import mask
 from ai_ops.core.redaction.names import may_name, secret_name
 from ai_ops.core.redaction.over_lines import over_lines
 from ai_ops.core.redaction.personal import personal
-from ai_ops.core.redaction.tokens import tokens
+from ai_ops.core.redaction.tokens import tokens_seen
 
 _SHORTEST_LITERAL = 4
 _SHORTEST_LINE = 5  # pwd=x
 _ROUNDS = 4
-_PASSES = (tokens, assigned, personal)
-_REPEATED = _PASSES * _ROUNDS
 _DEEPEST = 64
 _SAYS_NOTHING = frozenset({"value", "plain", "text", "raw", "data", "current", "string"})
 _REMEMBERED_LINES, _REMEMBERED_CHARS = 2048, 256
@@ -123,15 +121,26 @@ def _name_of(key: str, above: str, beside: dict[Any, Any]) -> str:
     return key
 
 
+def _personal_seen(text: str) -> tuple[str, bool]:
+    return personal(text), True  # a number may come into sight when others are masked
+
+
+# Each returns the text, and whether it could mask more of it when others have masked theirs.
+_PASSES = (tokens_seen, assigned_seen, _personal_seen)
+_REPEATED = tuple(enumerate(_PASSES)) * _ROUNDS
+
+
 def _line(line: str) -> str:
     """Mask one line until every pass has seen the result: masking can bring a neighbour into sight."""
     if len(line) < _SHORTEST_LINE:
         return line
-    idle = 0
-    for one in _REPEATED:
-        before, line = line, one(line)
+    idle, may_hold = 0, [True] * len(_PASSES)
+    for place, one in _REPEATED:
+        before = line
+        if may_hold[place]:
+            line, may_hold[place] = one(line)
         # What names or shapes give away is masked at once; a number may wait for the one before it.
-        idle = idle + 1 if line == before else int(one is not personal)
+        idle = idle + 1 if line == before else int(one is not _personal_seen)
         if idle == len(_PASSES):
             break
     return line

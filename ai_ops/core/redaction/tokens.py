@@ -8,7 +8,9 @@ never come, so a pattern is compiled when its needle first does: all of them too
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
+from itertools import groupby
 
 from ai_ops.core.redaction.keys import private_keys
 from ai_ops.core.redaction.mask import mask
@@ -119,20 +121,50 @@ _TOKENS = (
 )
 
 
-def _signed(sign: str) -> tuple[re.Pattern[str], tuple[_Shape, ...]]:
-    """Return the shapes whose needles have the sign in them, and what finds it as it stands there."""
-    shapes = tuple(shape for shape in _TOKENS if next((own for own in "_-" if own in shape[0]), "") == sign)
-    before: dict[str, set[str]] = {}  # the two letters before it, by the one behind it
-    for needle, _ in shapes:
-        at = needle.index(sign)
-        before.setdefault(needle[at + 1 : at + 2], set()).add(needle[at - 2 : at])
-    places = (f"(?<=(?:{'|'.join(sorted(pairs))}){sign}){after}" for after, pairs in before.items())
-    return re.compile(f"{sign}(?:{'|'.join(places)})"), shapes
+class _Signed:
+    """The shapes whose needles have a sign in them; they are known by the two letters before it.
+
+    Most signs do not stand as they do in a needle.
+    """
+
+    def __init__(self, sign: str) -> None:
+        self._shapes: dict[str, list[tuple[int, _Shape]]] = {}  # by the two letters, each with its place
+        before: dict[str, set[str]] = {}  # the two letters before it, by the one behind it
+        for place, shape in enumerate(_TOKENS):
+            at = shape[0].find(sign)
+            if at < 0 or (sign == "-" and "_" in shape[0]):
+                continue
+            letters, after = shape[0][at - 2 : at], shape[0][at + 1 : at + 2]
+            self._shapes.setdefault(letters, []).append((place, shape))
+            before.setdefault(after, set()).add(letters)
+        places = (f"(?<=(?:{'|'.join(sorted(pairs))}){sign}){after}" for after, pairs in before.items())
+        self._stands = re.compile(f"{sign}(?:{'|'.join(places)})")
+
+    def masked(self, text: str) -> str:
+        """Return the text with these shapes masked, in their order."""
+        if not self._stands.search(text):
+            return text
+        found = {text[at - 2 : at] for at in map(re.Match.start, self._stands.finditer(text))}
+        shapes = sorted(one for letters in found for one in self._shapes[letters])
+        return _each([shape for _, shape in shapes], text)
 
 
-# Most signs do not stand as they do in a needle.
-_SIGNED = (_signed("_"), _signed("-"))
-_UNSIGNED = tuple(shape for shape in _TOKENS if not any(sign in shape[0] for sign in "_-"))
+_SIGNED = (_Signed("_"), _Signed("-"))
+_OTHERS = tuple(shape for shape in _TOKENS if not any(sign in shape[0] for sign in "_-"))
+# Two letters that begin one of these are rare where they are capitals, so one look is for all of them.
+_CAPITAL = tuple(shape for shape in _OTHERS if shape[0][0].isupper() or shape[0][0] == ":")
+_CAPITALS = re.compile(
+    "|".join(
+        f"{first}[{''.join(sorted({needle[1] for needle, _ in shapes}))}]"
+        for first, shapes in groupby(sorted(_CAPITAL), lambda shape: shape[0][0])
+    )
+)
+# Of the rest, those in a row that begin alike are asked about once.
+_SMALL = tuple(
+    (shapes[0][0] if len(shapes) == 1 else begin, shapes)
+    for begin, each in groupby((one for one in _OTHERS if one not in _CAPITAL), lambda shape: shape[0][:3])
+    for shapes in [tuple(each)]
+)
 # Credentials in addresses: a password after a name, or one long word alone.
 _PLACES = (
     ("://", r"://(?<=[\w+.-]://)[^\s:/@?#\"'<>]{0,256}:([^\s/\"'<>]{1,1024})@(?=[\w\[${%*-])"),
@@ -161,23 +193,46 @@ _PLACES = (
     ("-us", r"(?<![0-9a-f])[0-9a-f]{32}-us\d{1,2}(?!\w)"),
 )
 # One of these is in each of them.
-_PLACE = re.compile(r"://|@tcp\(|@unix\(|jdbc:oracle|-us\d|-(?<=[ \t\"']-)(?:[apu]|-user)")
+_PLACE_SIGNS = ("://", "@tcp(", "@unix(", "jdbc:oracle")
+_PLACE_DASH = re.compile(r"-(?:us\d|(?<=[ \t\"']-)(?:[apu]|-user))")
 
 
 def tokens(text: str) -> str:
     """Return the text with everything masked that has the shape of a secret."""
-    text = private_keys(text)
-    if _PLACE.search(text):
-        text = _each(_PLACES, text)
-    if _LONG_RUN.match(text):
-        for sign, shapes in _SIGNED:
-            if sign.search(text):
-                text = _each(shapes, text)
-        text = _each(_UNSIGNED, text)
+    return tokens_seen(text)[0]
+
+
+def tokens_seen(text: str) -> tuple[str, bool]:
+    """Return what ``tokens`` does, and whether anything of that shape may be there.
+
+    Where none may be, none appears by masking: of what is masked, the end alone stays, as it stood.
+    """
+    kept = private_keys(text)
+    in_place, long = _may_hold_place(kept), _LONG_RUN.match(kept) is not None
+    if in_place:
+        kept = _each(_PLACES, kept)
+    if long:
+        for signed in _SIGNED:
+            kept = signed.masked(kept)
+        kept = _each(_OTHERS, kept) if _CAPITALS.search(kept) else _small(kept)
+    return kept, in_place or long or kept != text
+
+
+def _small(text: str) -> str:
+    for begin, shapes in _SMALL:
+        if begin in text:
+            text = _each(shapes, text)
     return text
 
 
-def _each(shapes: tuple[_Shape, ...], text: str) -> str:
+def _may_hold_place(text: str) -> bool:
+    for sign in _PLACE_SIGNS:
+        if sign in text:
+            return True
+    return _PLACE_DASH.search(text) is not None
+
+
+def _each(shapes: Iterable[_Shape], text: str) -> str:
     for needle, pattern in shapes:
         if needle in text:
             text = _compiled(pattern).sub(_masked, text)
