@@ -17,6 +17,7 @@ from ai_ops.agent.dedup import DedupWindows
 from ai_ops.agent.delivery import Delivery
 from ai_ops.agent.hints import Hints
 from ai_ops.agent.intake import Intake
+from ai_ops.agent.memory import return_freed
 from ai_ops.agent.options import Options
 from ai_ops.agent.paths import matches, source_of, why_nothing
 from ai_ops.agent.shipper import Shipper
@@ -48,6 +49,7 @@ _COMMIT_BYTES = 1 << 20
 _LAST_SHIP_SECONDS = 5.0
 _FORGET_SECONDS = 30 * 86_400.0
 _DAY_SECONDS = 86_400.0
+_RETURN_SECONDS = 60.0
 
 
 class Agent:
@@ -146,7 +148,7 @@ class Agent:
             self._spool.close()
 
     def _follow(self, stop: threading.Event) -> None:
-        looked_at = active_at = forgot_at = time.monotonic()
+        looked_at = active_at = forgot_at = returned_at = time.monotonic()
         moved = False
         while not stop.is_set():
             now = time.monotonic()
@@ -162,6 +164,10 @@ class Agent:
                 self._commit(stop)
             if more is not None:
                 active_at = now
+            quiet = now - active_at >= _BUSY_SECONDS
+            if returned_at < active_at and (quiet or now - returned_at >= _RETURN_SECONDS):
+                returned_at = now
+                return_freed()
             moved = False if more else self._wait(now, active_at)
 
     def _wait(self, now: float, active_at: float) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import pytest
 
@@ -65,6 +66,50 @@ def test_what_is_held_counts_as_spooled(tmp_path, recipient, monkeypatch):
     agent._held_bytes = 1000
     assert agent._room() == 0
     agent._spool.close()
+
+
+def test_freed_memory_goes_back_once_a_file_is_quiet_and_again_after_it_went_on(
+    tmp_path, recipient, monkeypatch
+):
+    monkeypatch.setattr(module, "_BUSY_SECONDS", 0.1)
+    returned = []
+    monkeypatch.setattr(module, "return_freed", lambda: returned.append(len(recipient.events)))
+    log = tmp_path / "a.log"
+    log.write_text("2026-03-01 12:00:00 ERROR a\n")
+    agent, stop = agent_for(tmp_path, recipient, dedup_window_seconds=0), threading.Event()
+    thread = threading.Thread(target=agent.run, args=(stop,))
+    thread.start()
+    try:
+        until(lambda: len(recipient.events) == 1 and returned)
+        time.sleep(1.2)  # the open record was closed meanwhile
+        before = len(returned)
+        time.sleep(0.6)
+        assert len(returned) == before
+        with log.open("a") as file:
+            file.write("2026-03-01 12:00:01 ERROR b\n")
+        until(lambda: len(returned) > before)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_freed_memory_goes_back_now_and_then_where_a_file_is_never_quiet(tmp_path, recipient, monkeypatch):
+    monkeypatch.setattr(module, "_RETURN_SECONDS", 0.3)
+    returned = []
+    monkeypatch.setattr(module, "return_freed", lambda: returned.append(1))
+    agent, stop = agent_for(tmp_path, recipient), threading.Event()
+    thread = threading.Thread(target=agent.run, args=(stop,))
+    thread.start()
+    try:
+        with (tmp_path / "a.log").open("w") as file:
+            for number in range(40):
+                file.write(f"2026-03-01 12:00:{number:02} INFO fine\n")
+                file.flush()
+                time.sleep(0.05)
+        assert len(returned) >= 3
+    finally:
+        stop.set()
+        thread.join()
 
 
 FRAMES = 'Traceback (most recent call last):\n  File "/srv/a.py", line 3, in f\n    x\n'

@@ -91,3 +91,28 @@ print(resident() - before)
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
     )
     assert int(run.stdout) < 4 * _MB
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is returned")
+def test_what_is_free_between_blocks_in_use_goes_back_when_asked():
+    program = """
+import sys
+from pathlib import Path
+from ai_ops.agent.memory import return_freed, return_large_blocks
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+return_large_blocks()
+blocks = [bytes(4000) for _ in range(8000)]
+kept = blocks[::50]
+del blocks
+before = resident()
+return_freed()
+print(before - resident())
+"""
+    root = Path(__file__).parents[2]
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert int(run.stdout) > 16 * _MB
