@@ -336,5 +336,8 @@ async def _to_its_end(
             await asyncio.gather(watching, feeding, exiting, reaping, *drains, return_exceptions=True)
         finally:
             # Our ends of them would stay open as long as it. There is no public way to close them.
-            child._transport.close()  # type: ignore[attr-defined]
+            transport = child._transport  # type: ignore[attr-defined]
+            if (stdin := transport.get_pipe_transport(0)) is not None and stdin.get_write_buffer_size():
+                stdin.abort()  # closed, it would wait for somebody to read
+            transport.close()
     return End.OUTPUT_LIMIT if end is End.EXITED and output.too_much.is_set() else end

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy.engine import URL
@@ -24,6 +25,7 @@ IDLE_SECONDS = 600.0
 _AGAIN_SECONDS = 60.0
 _LIMIT_SECONDS = 60.0  # longer than any wait for a lock
 _END_SECONDS = 5.0
+_MOMENT_SECONDS = 1.0
 
 T = TypeVar("T")
 
@@ -83,9 +85,14 @@ class ProcessLane(Generic[T]):
             try:
                 result: T = await asyncio.shield(exchange)
             except BaseException as failure:
-                # Nobody else may write while it still might.
-                life.kill(unwanted=isinstance(failure, asyncio.CancelledError))
-                await _wait_out(living, exchange)
+                # Nobody else may write while it still might. One that is ending says why, in a moment.
+                moment = _MOMENT_SECONDS if isinstance(failure, ProcessEndedError) else 0.0
+                unwanted = isinstance(failure, asyncio.CancelledError)
+                kill = asyncio.get_running_loop().call_later(moment, partial(life.kill, unwanted=unwanted))
+                try:
+                    await _wait_out(living, exchange)
+                finally:
+                    kill.cancel()
                 raise
             return result
 

@@ -58,7 +58,9 @@ async def test_large_input_and_output_do_not_block_each_other():
     ids=["wall", "wall-while-talking", "idle", "output"],
 )
 async def test_a_limit_ends_the_child(script, limits, end):
-    done = await asyncio.wait_for(run(["sh", "-c", script], env=clean_environment(), limits=limits), 10)
+    done = await asyncio.wait_for(
+        run(["sh", "-c", f"exec 3<&0; {script}"], env=clean_environment(), limits=limits), 10
+    )
     assert done.end is end
     assert len(done.stdout) <= limits.output_bytes
 
@@ -75,9 +77,9 @@ async def test_one_who_left_the_group_with_our_pipes_keeps_none_of_our_ends_open
 
     await run(["true"], env=clean_environment())
     before = pipes()
-    begin = f"setsid sh -c 'echo $$ > {tmp_path}/pid; exec sleep 60' &"
+    begin = f"setsid sh -c 'echo $$ > {tmp_path}/pid; exec sleep 60' <&3 &"
     script = f"{begin} until [ -s {tmp_path}/pid ]; do sleep 0.01; done"
-    done = await run(["sh", "-c", script], env=clean_environment())
+    done = await run(["sh", "-c", f"exec 3<&0; {script}"], env=clean_environment(), stdin=b"x" * 1_000_000)
     await asyncio.sleep(0.05)
     pid = int((tmp_path / "pid").read_text())
     try:
@@ -102,7 +104,7 @@ async def test_a_cancelled_task_takes_its_child_along():
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8])
 async def test_a_task_cancelled_while_its_child_starts_leaves_none(turns, tmp_path):
     script = f"echo $$ > {tmp_path}/pid; sleep 60 & sleep 60"
-    task = asyncio.create_task(run(["sh", "-c", script], env=clean_environment()))
+    task = asyncio.create_task(run(["sh", "-c", f"exec 3<&0; {script}"], env=clean_environment()))
     for _ in range(turns):
         await asyncio.sleep(0)
     task.cancel()

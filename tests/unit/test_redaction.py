@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 import string
 
 import pytest
@@ -604,3 +605,27 @@ def test_every_pattern_of_a_secret_can_be_compiled():
     assert len({needle for needle, _ in shapes}) > 100
     for needle, pattern in shapes:
         assert tokens._compiled(pattern).groups <= 1, needle
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("password123:13800138000@Xk9qp failed", " failed"),
+        ("password123:4111111111111111,hunter2secret", ""),
+        ("password123:99bottles of it", " of it"),
+        ("token123:45ab67cd89 refused", " refused"),
+    ],
+)
+def test_a_name_with_a_number_is_no_hour(text, kept):
+    name = text.partition(":")[0]
+    assert re.fullmatch(rf"{name}:\*\*\*\w{{0,4}}{kept}", redact(text))
+
+
+def test_times_and_places_are_not_taken_for_values():
+    for text in (
+        "at 12:34:56 token 3",
+        "pass at 12:34:56",
+        "views.py:123:45 secret",
+        "2026-03-01T12:00:00 key",
+    ):
+        assert redact(text) == text

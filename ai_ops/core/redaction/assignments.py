@@ -19,7 +19,7 @@ _BACKSLASH = r"\\"
 _BEHIND_NAME = f"(?<={endings()}%s)"
 _SEPARATOR = re.compile(
     # The colons of a time are none, nor are those of a path (shop::token::parse).
-    rf":(?!:|(?<=[^A-Za-z]\d\d:)\d\d){_BEHIND_NAME % ':'}(?:=|(?<!::))"
+    rf":(?!:|(?<=[^A-Za-z0-9]\d\d:)\d\d){_BEHIND_NAME % ':'}(?:=|(?<!::))"
     rf"|={_BEHIND_NAME % '='}[>=]?|%{_BEHIND_NAME % '%'}(?:25){{0,2}}3[dD]"
     # As some writers of JSON spell the sign.
     rf"|\\{_BEHIND_NAME % _BACKSLASH}u003[dD]"

@@ -139,6 +139,8 @@ def _line(line: str) -> str:
         before = line
         if may_hold[place]:
             line, may_hold[place] = one(line)
+        if one is _personal_seen and line != before:
+            may_hold = [True] * len(_PASSES)  # what stands behind a sign or before a word is another now
         # What names or shapes give away is masked at once; a number may wait for the one before it.
         idle = idle + 1 if line == before else int(one is not _personal_seen)
         if idle == len(_PASSES):
